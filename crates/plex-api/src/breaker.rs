@@ -1,0 +1,182 @@
+//! The circuit breaker: after repeated outages the server is left alone for a while.
+//!
+//! It counts requests that failed with an outage after all their retries, in a row. Any answer
+//! of the server, a 404 too, proves that it is there and closes the circuit.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+
+/// When the circuit opens and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerPolicy {
+    /// Failed requests in a row that open it; 0 never does. 3: with their retries that is
+    /// 12 attempts without an answer.
+    pub failures: u32,
+    /// How long it stays open before one request is let through to see. 15 s.
+    pub cool_down: Duration,
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self { failures: 3, cool_down: Duration::from_secs(15) }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant, cause: ErrorKind },
+    Probing { cause: ErrorKind },
+}
+
+/// One circuit, shared by all clones of a client.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    policy: BreakerPolicy,
+    state: Mutex<State>,
+}
+
+/// Leave to send one request. Dropped without a verdict (the caller went away), it lets the
+/// next one probe.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    breaker: Arc<Breaker>,
+    probe: bool,
+    settled: bool,
+}
+
+impl Breaker {
+    pub(crate) fn new(policy: BreakerPolicy) -> Self {
+        Self { policy, state: Mutex::new(State::Closed { failures: 0 }) }
+    }
+
+    /// Leave to send, or [`ErrorKind::CircuitOpen`].
+    pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<Admission, Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let probe = match *state {
+            State::Closed { .. } => false,
+            State::Open { until, cause } if now >= until => {
+                *state = State::Probing { cause };
+                true
+            }
+            State::Open { cause, .. } | State::Probing { cause } => {
+                return Err(Error::new(ErrorKind::CircuitOpen, format!("last failure: {cause}")));
+            }
+        };
+        Ok(Admission { breaker: Arc::clone(self), probe, settled: false })
+    }
+}
+
+impl Admission {
+    /// Whether this is the one request let through: it is not to be repeated.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe
+    }
+
+    /// The server answered.
+    pub(crate) fn answered(mut self) {
+        self.settled = true;
+        *self.breaker.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            State::Closed { failures: 0 };
+    }
+
+    /// The request failed for good, with this kind.
+    pub(crate) fn failed(mut self, kind: ErrorKind, now: Instant) {
+        if !kind.is_outage() {
+            return self.answered();
+        }
+        self.settled = true;
+        let policy = &self.breaker.policy;
+        let mut state = self.breaker.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = match *state {
+            State::Closed { failures } => failures.saturating_add(1),
+            // Requests that began before it opened come back now; they do not prolong it.
+            State::Open { .. } => return,
+            State::Probing { .. } if !self.probe => return,
+            State::Probing { .. } => policy.failures,
+        };
+        *state = if policy.failures > 0 && failures >= policy.failures {
+            State::Open { until: now + policy.cool_down, cause: kind }
+        } else {
+            State::Closed { failures }
+        };
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if self.settled || !self.probe {
+            return;
+        }
+        let mut state = self.breaker.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Probing { cause } = *state {
+            *state = State::Open { until: crate::clock::timer_now(), cause };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::timer_now;
+
+    fn breaker(failures: u32) -> Arc<Breaker> {
+        Arc::new(Breaker::new(BreakerPolicy { failures, cool_down: Duration::from_secs(15) }))
+    }
+
+    #[test]
+    fn opens_after_outages_in_a_row_and_lets_one_probe_through() {
+        let breaker = breaker(2);
+        let start = timer_now();
+        let later = start + Duration::from_secs(15);
+        for _ in 0..2 {
+            breaker.admit(start).unwrap().failed(ErrorKind::Connect, start);
+        }
+        let refused = breaker.admit(start).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::CircuitOpen);
+        let probe = breaker.admit(later).unwrap();
+        assert!(probe.is_probe());
+        assert!(breaker.admit(later).is_err(), "only one at a time");
+        probe.failed(ErrorKind::Timeout, later);
+        assert!(breaker.admit(later).is_err(), "open again");
+        let probe = breaker.admit(later + Duration::from_secs(15)).unwrap();
+        probe.answered();
+        assert!(!breaker.admit(later).unwrap().is_probe(), "closed again");
+    }
+
+    #[test]
+    fn an_answer_of_any_kind_proves_the_server_is_there() {
+        let breaker = breaker(2);
+        let now = timer_now();
+        for kind in [ErrorKind::NotFound, ErrorKind::Server, ErrorKind::Unauthorized] {
+            breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+            breaker.admit(now).unwrap().failed(kind, now);
+        }
+        breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+        assert!(breaker.admit(now).is_ok());
+    }
+
+    #[test]
+    fn a_probe_that_is_dropped_makes_room_for_the_next() {
+        let breaker = breaker(1);
+        let now = timer_now();
+        breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+        let later = now + Duration::from_secs(20);
+        drop(breaker.admit(later).unwrap());
+        assert!(breaker.admit(later).unwrap().is_probe());
+    }
+
+    #[test]
+    fn zero_failures_never_open_it() {
+        let breaker = breaker(0);
+        let now = timer_now();
+        for _ in 0..50 {
+            breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+        }
+        assert!(breaker.admit(now).is_ok());
+    }
+}

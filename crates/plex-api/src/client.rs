@@ -1,0 +1,412 @@
+//! The client: one method for each thing a server is asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::Method;
+use tracing::Instrument;
+
+use crate::calls::{Calls, Endpoint};
+use crate::config::Config;
+use crate::decode;
+use crate::error::{Error, ErrorKind};
+use crate::id::{RatingKey, SectionKey};
+use crate::item::Item;
+use crate::kind::ItemKind;
+use crate::listing::{Detail, Listing};
+use crate::page::{Batch, Page, UnsupportedReason, UnsupportedRow};
+use crate::query::Query;
+use crate::section::{Identity, Section, Server};
+use crate::transport::{Call, Reply, Transport};
+
+/// Longest request line, in characters. Proxies stop near 8 KiB; this leaves room for theirs.
+const REQUEST_LINE_LIMIT: usize = 4000;
+/// Most ids in one request. 240 were seen to work.
+const IDS_LIMIT: usize = 200;
+/// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/4 ms.
+const DECODE_ASIDE: usize = 128 * 1024;
+
+/// A Plex Media Server. Clones share connections, limits and counters.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) transport: Transport,
+    pub(crate) page_size: u32,
+    pub(crate) max_in_flight: usize,
+    expect_server: Option<String>,
+}
+
+impl Client {
+    /// Checks the configuration and sets up the client. Nothing is sent.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let transport = Transport::new(&config)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                transport,
+                page_size: config.page_size,
+                max_in_flight: config.max_in_flight,
+                expect_server: config.expect_server,
+            }),
+        })
+    }
+
+    /// Who the server is. Needs no token and sends none.
+    pub async fn identity(&self) -> Result<Identity, Error> {
+        let mut call =
+            self.get(Endpoint::Identity, "/identity", Query::default(), "asking who the server is");
+        call.with_token = false;
+        let (identity, call) = self.fetch(call, |reply| decode::identity(&reply.body)).await?;
+        self.check_server(&identity.machine_identifier, &call)?;
+        Ok(identity)
+    }
+
+    /// What the server says about itself. The cheapest way to check a token.
+    pub async fn server(&self) -> Result<Server, Error> {
+        let call = self.get(Endpoint::Server, "/", Query::default(), "asking about the server");
+        let (server, call) = self.fetch(call, |reply| decode::server(&reply.body)).await?;
+        self.check_server(&server.machine_identifier, &call)?;
+        Ok(server)
+    }
+
+    fn check_server(&self, found: &str, call: &Call) -> Result<(), Error> {
+        match &self.shared.expect_server {
+            Some(expected) if expected != found => {
+                let text = format!("expected server {expected}, found {found}");
+                Err(explain(Error::new(ErrorKind::WrongServer, text), call))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All sections with their stamps, in one request.
+    ///
+    /// A row without a uuid or numeric key is no section that can be cached: it is left out,
+    /// with a warning.
+    pub async fn sections(&self) -> Result<Vec<Section>, Error> {
+        let call = self.get(
+            Endpoint::Sections,
+            "/library/sections",
+            Query::default(),
+            "listing the sections",
+        );
+        let ((sections, unsupported), _) =
+            self.fetch(call, |reply| decode::sections(&reply.body)).await?;
+        for row in unsupported {
+            tracing::warn!(key = row.rating_key, title = row.title, reason = %row.reason, "section left out");
+        }
+        Ok(sections)
+    }
+
+    /// How many rows a listing has. An answer that does not say is an error, never 0.
+    pub async fn total(&self, listing: &Listing) -> Result<u64, Error> {
+        let doing = format!("counting {} items of section {}", listing.kind, listing.section);
+        let page = self.listing_page(Endpoint::Total, listing, 0, 0, doing.clone()).await?;
+        match page.total {
+            Some(total) => Ok(total),
+            // A server without paging sends every row.
+            None if page.rows > 0 => Ok(page.rows),
+            None => {
+                Err(Error::new(ErrorKind::Decode, format!("{doing}: the answer has no totalSize")))
+            }
+        }
+    }
+
+    /// `size` rows of a listing from row `start` on. The server may send fewer.
+    pub async fn page(&self, listing: &Listing, start: u64, size: u32) -> Result<Page, Error> {
+        let doing = format!(
+            "listing {} items of section {} from row {start}",
+            listing.kind, listing.section
+        );
+        self.listing_page(Endpoint::Page, listing, start, size, doing).await
+    }
+
+    async fn listing_page(
+        &self,
+        endpoint: Endpoint,
+        listing: &Listing,
+        start: u64,
+        size: u32,
+        doing: String,
+    ) -> Result<Page, Error> {
+        let path = format!("/library/sections/{}/all", listing.section);
+        let mut call = self.get(endpoint, &path, listing.query(), &doing);
+        call.window = Some((start, size));
+        let (page, call) = self.fetch_page(call, listing.detail).await?;
+        match (&listing.expect_uuid, &page.section_uuid) {
+            (Some(expected), Some(found)) if expected != found => {
+                let text = format!("expected section {expected}, found {found}");
+                Err(explain(Error::new(ErrorKind::WrongSection, text), &call))
+            }
+            _ => Ok(page),
+        }
+    }
+
+    /// Items by key, with everything the server says about them. See [`Client::items_with`].
+    pub async fn items(&self, keys: &[RatingKey]) -> Result<Batch, Error> {
+        self.items_with(keys, Detail::Full).await
+    }
+
+    /// Items by key, about 200 in a request, several requests at once.
+    ///
+    /// Keys the server does not know are an answer and not an error. Reading has no side
+    /// effects on the server. Keys given twice are asked for once.
+    pub async fn items_with(&self, keys: &[RatingKey], detail: Detail) -> Result<Batch, Error> {
+        let mut seen = std::collections::HashSet::with_capacity(keys.len());
+        let keys: Vec<RatingKey> = keys.iter().copied().filter(|key| seen.insert(*key)).collect();
+        let mut query = Query::default();
+        query.pair("skipRefresh", "1");
+        detail.write(&mut query);
+        if detail == Detail::Full {
+            // Chapters, markers and related items are neither read nor asked for.
+            query.pair("excludeElements", "Related,Extras,Chapter,Marker,Similar,Image");
+        }
+        let room = REQUEST_LINE_LIMIT
+            .saturating_sub(self.shared.transport.url("/library/metadata/", "").as_str().len())
+            .saturating_sub(query.len())
+            .saturating_sub("GET  HTTP/1.1".len() + 1);
+        let chunks: Vec<Vec<RatingKey>> = chunks(&keys, room);
+        let batches = stream::iter(chunks)
+            .map(|chunk| self.items_chunk(chunk, query.clone(), detail))
+            .buffered(self.shared.max_in_flight);
+        batches
+            .try_fold(Batch::default(), |mut all, batch| async move {
+                all.items.extend(batch.items);
+                all.missing.extend(batch.missing);
+                all.unsupported.extend(batch.unsupported);
+                Ok(all)
+            })
+            .await
+    }
+
+    async fn items_chunk(
+        &self,
+        keys: Vec<RatingKey>,
+        query: Query,
+        detail: Detail,
+    ) -> Result<Batch, Error> {
+        let list = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let doing = format!("reading {} items by key", keys.len());
+        let call = self.get(Endpoint::Items, &format!("/library/metadata/{list}"), query, &doing);
+        match self.fetch_page(call, detail).await {
+            Ok((page, _)) => Ok(sort_out(&keys, page)),
+            // The server leaves unknown keys out, and answers 404 when that leaves nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(Batch { missing: keys, ..Batch::default() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Items of a section whose title contains `title`; at most `limit` rows.
+    pub async fn search_title(
+        &self,
+        section: SectionKey,
+        kind: ItemKind,
+        title: &str,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let doing = format!("searching section {section} for {title:?}");
+        self.lookup(Endpoint::SearchTitle, section, kind, ("title", title), limit, &doing).await
+    }
+
+    /// Items of a section that may hold a file of this name; at most `limit` rows.
+    ///
+    /// A hint only: the filter is undocumented, some servers ignore it and list everything, and
+    /// those that honour it are not exact. Compare [`Part::file`](crate::Part::file) yourself.
+    pub async fn lookup_file(
+        &self,
+        section: SectionKey,
+        kind: ItemKind,
+        file_name: &str,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let doing = format!("looking up {file_name:?} in section {section}");
+        self.lookup(Endpoint::LookupFile, section, kind, ("file", file_name), limit, &doing).await
+    }
+
+    /// Items of a section with this agent's guid (`plex://movie/...`); at most `limit` rows.
+    /// External ids (`imdb://...`) cannot be looked up this way.
+    pub async fn lookup_guid(
+        &self,
+        section: SectionKey,
+        kind: ItemKind,
+        guid: &str,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let doing = format!("looking up {guid} in section {section}");
+        self.lookup(Endpoint::LookupGuid, section, kind, ("guid", guid), limit, &doing).await
+    }
+
+    async fn lookup(
+        &self,
+        endpoint: Endpoint,
+        section: SectionKey,
+        kind: ItemKind,
+        (name, value): (&str, &str),
+        limit: u32,
+        doing: &str,
+    ) -> Result<Page, Error> {
+        let mut query = Query::default();
+        // Without its type a section of shows was seen to answer a file lookup with 500.
+        query.pair("type", &kind.type_number().to_string());
+        query.pair(name, value);
+        Detail::Lean.write(&mut query);
+        let path = format!("/library/sections/{section}/all");
+        let mut call = self.get(endpoint, &path, query, doing);
+        call.window = Some((0, limit));
+        Ok(self.fetch_page(call, Detail::Lean).await?.0)
+    }
+
+    /// The requests made so far.
+    pub fn calls(&self) -> Calls {
+        self.shared.transport.counters.snapshot()
+    }
+
+    /// Sets all counters to zero, for every clone of this client.
+    pub fn reset_calls(&self) {
+        self.shared.transport.counters.reset();
+    }
+
+    pub(crate) fn get(&self, endpoint: Endpoint, path: &str, query: Query, doing: &str) -> Call {
+        Call {
+            endpoint,
+            method: Method::GET,
+            url: self.shared.transport.url(path, &query.into_string()),
+            window: None,
+            doing: doing.to_owned(),
+            repeatable: true,
+            with_token: true,
+        }
+    }
+
+    pub(crate) async fn fetch_page(
+        &self,
+        call: Call,
+        detail: Detail,
+    ) -> Result<(Page, Call), Error> {
+        let asked = call.window.map_or(0, |(start, _)| start);
+        self.fetch(call, move |reply| {
+            let (mut page, offset) = decode::page_and_offset(&reply.body, detail)?;
+            page.total = page.total.or(reply.total);
+            page.offset = offset.or(reply.offset).unwrap_or(asked);
+            tracing::Span::current().record("rows", page.rows);
+            Ok(page)
+        })
+        .await
+    }
+
+    /// Sends a request and decodes its answer, in one span.
+    async fn fetch<T: Send + 'static>(
+        &self,
+        call: Call,
+        decode: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
+    ) -> Result<(T, Call), Error> {
+        let span = span(&call);
+        let work = async {
+            let reply = self.shared.transport.send(&call).await?;
+            decode_aside(reply, decode).await.map_err(|error| explain(error, &call))
+        };
+        let decoded = work.instrument(span).await?;
+        Ok((decoded, call))
+    }
+}
+
+/// Decodes a large body on a thread of its own, so that other tasks are not kept waiting.
+async fn decode_aside<T: Send + 'static>(
+    reply: Reply,
+    decode: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if reply.body.len() < DECODE_ASIDE {
+        return decode(reply);
+    }
+    let span = tracing::Span::current();
+    let work = tokio::task::spawn_blocking(move || span.in_scope(|| decode(reply)));
+    work.await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Decode, "decoding did not end").with_source(error))
+    })
+}
+
+pub(crate) fn explain(error: Error, call: &Call) -> Error {
+    error.during(&call.doing, &crate::redact::address(&call.url))
+}
+
+pub(crate) fn span(call: &Call) -> tracing::Span {
+    tracing::debug_span!(
+        "plex_request",
+        method = %call.method,
+        endpoint = call.endpoint.name(),
+        status = tracing::field::Empty,
+        rows = tracing::field::Empty,
+        bytes = tracing::field::Empty,
+        elapsed_ms = tracing::field::Empty,
+    )
+}
+
+/// Cuts keys into lists that fit a request line with `room` characters left for them.
+fn chunks(keys: &[RatingKey], room: usize) -> Vec<Vec<RatingKey>> {
+    let mut chunks: Vec<Vec<RatingKey>> = Vec::new();
+    let mut used = usize::MAX;
+    for key in keys {
+        let length = key.to_string().len() + 1;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < IDS_LIMIT && used + length <= room => {
+                chunk.push(*key);
+                used += length;
+            }
+            _ => {
+                chunks.push(vec![*key]);
+                used = length;
+            }
+        }
+    }
+    chunks
+}
+
+/// Holds an answer against what was asked: in that order, with what is missing.
+fn sort_out(keys: &[RatingKey], page: Page) -> Batch {
+    let mut found: HashMap<RatingKey, Item> = HashMap::with_capacity(page.items.len());
+    let mut batch = Batch { unsupported: page.unsupported, ..Batch::default() };
+    let asked: std::collections::HashSet<RatingKey> = keys.iter().copied().collect();
+    for item in page.items {
+        if asked.contains(&item.rating_key) {
+            found.insert(item.rating_key, item);
+        } else {
+            batch.unsupported.push(UnsupportedRow {
+                rating_key: Some(item.rating_key.to_string()),
+                title: Some(item.title),
+                reason: UnsupportedReason::NotAskedFor,
+            });
+        }
+    }
+    for key in keys {
+        let name = key.to_string();
+        let unusable = |row: &UnsupportedRow| row.rating_key.as_deref() == Some(name.as_str());
+        match found.remove(key) {
+            Some(item) => batch.items.push(item),
+            None if batch.unsupported.iter().any(unusable) => {}
+            None => batch.missing.push(*key),
+        }
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_cut_by_number_and_length() {
+        let keys: Vec<RatingKey> = (1..=450).map(RatingKey).collect();
+        let sizes = |room| chunks(&keys, room).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(4000), [200, 200, 50]);
+        assert!(sizes(40).iter().all(|size| *size <= 20));
+        assert_eq!(sizes(0).len(), 450, "one at a time when nothing fits");
+        assert_eq!(sizes(40).iter().sum::<usize>(), 450);
+        assert!(chunks(&[], 4000).is_empty());
+    }
+}

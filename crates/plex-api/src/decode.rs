@@ -1,0 +1,202 @@
+//! From the bytes of an answer to domain types. Pure; the client calls it, and so can whoever
+//! has captured payloads to check.
+//!
+//! Bodies are read from a slice. One that is not UTF-8 is repaired and flagged; one row that
+//! does not decode becomes an [`UnsupportedRow`]; anything else that is wrong is an error of
+//! kind [`ErrorKind::Decode`] with the place.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind};
+use crate::id::SectionUuid;
+use crate::listing::Detail;
+use crate::model::container::{Envelope, Rows, Sections};
+use crate::model::row::{Extent, Full, Hoisted, Lean, Row, RowName};
+use crate::model::section::{SectionRow, ServerRow};
+use crate::page::{Page, UnsupportedReason, UnsupportedRow};
+use crate::section::{Identity, Section, Server};
+
+/// Decodes an answer that lists items: a page of a section, items by key, children, ...
+///
+/// With [`Detail::Full`] every field of [`Item`](crate::Item) is filled that the body has;
+/// otherwise summaries, tags and the like are passed over.
+pub fn page(body: &[u8], detail: Detail) -> Result<Page, Error> {
+    page_and_offset(body, detail).map(|(page, _)| page)
+}
+
+/// As [`page`], with the offset as the body says it.
+pub(crate) fn page_and_offset(body: &[u8], detail: Detail) -> Result<(Page, Option<u64>), Error> {
+    match detail {
+        Detail::Full => page_of::<Full>(body),
+        Detail::Keys | Detail::Lean => page_of::<Lean>(body),
+    }
+}
+
+/// Decodes the list of sections, and what in it is no section that can be used.
+pub fn sections(body: &[u8]) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
+    let (text, _) = utf8(body);
+    let container: Sections<&RawValue> = container(&text)?;
+    let mut sections = Vec::with_capacity(container.directories.len());
+    let mut unsupported = Vec::new();
+    for raw in container.directories {
+        match decode::<SectionRow>(raw.get()) {
+            Ok(row) => {
+                let (key, title) = (row.key.clone(), row.title.clone());
+                match row.into_section() {
+                    Some(section) => sections.push(section),
+                    None => unsupported.push(UnsupportedRow {
+                        rating_key: key,
+                        title,
+                        reason: UnsupportedReason::Malformed {
+                            path: ".".to_owned(),
+                            message: "no numeric key or no uuid".to_owned(),
+                        },
+                    }),
+                }
+            }
+            Err(fault) => unsupported.push(fault.into_row(raw)),
+        }
+    }
+    Ok((sections, unsupported))
+}
+
+/// Decodes the answer of `/identity`.
+pub fn identity(body: &[u8]) -> Result<Identity, Error> {
+    container::<ServerRow>(&utf8(body).0)?.into_identity().ok_or_else(no_server)
+}
+
+/// Decodes the answer of `/`.
+pub fn server(body: &[u8]) -> Result<Server, Error> {
+    container::<ServerRow>(&utf8(body).0)?.into_server().ok_or_else(no_server)
+}
+
+fn no_server() -> Error {
+    Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
+}
+
+fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Option<u64>), Error> {
+    let (text, lossy) = utf8(body);
+    let (page, offset) = match serde_json::from_str::<Envelope<Rows<Row<X>>>>(&text) {
+        Ok(envelope) => {
+            let rows = envelope
+                .container
+                .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
+            assemble(rows, Row::into_item)
+        }
+        // Slow and rare: take the rows one by one, so that a bad one does not spoil the rest.
+        Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
+            match decode::<Row<X>>(raw.get()) {
+                Ok(row) => row.into_item(hoisted),
+                Err(fault) => Err(fault.into_row(raw)),
+            }
+        }),
+    };
+    Ok((Page { lossy, ..page }, offset))
+}
+
+fn assemble<R>(
+    mut rows: Rows<R>,
+    into_item: impl Fn(R, &Hoisted) -> Result<crate::item::Item, UnsupportedRow>,
+) -> (Page, Option<u64>) {
+    let hoisted = rows.take_hoisted();
+    let received = rows.metadata.len().saturating_add(rows.directories.len());
+    let mut page = Page {
+        items: Vec::with_capacity(rows.metadata.len()),
+        rows: received as u64,
+        total: rows.total,
+        offset: rows.offset.unwrap_or(0),
+        section_uuid: rows.section_uuid.filter(|uuid| !uuid.is_empty()).map(SectionUuid),
+        ..Page::default()
+    };
+    for row in rows.metadata.into_iter().chain(rows.directories) {
+        match into_item(row, &hoisted) {
+            Ok(item) => page.items.push(item),
+            Err(unsupported) => page.unsupported.push(unsupported),
+        }
+    }
+    (page, rows.offset)
+}
+
+/// Where decoding failed and why.
+struct Fault {
+    path: String,
+    message: String,
+}
+
+impl Fault {
+    fn into_row(self, raw: &RawValue) -> UnsupportedRow {
+        let name = serde_json::from_str::<RowName>(raw.get()).unwrap_or_default();
+        UnsupportedRow {
+            rating_key: name.rating_key,
+            title: name.title,
+            reason: UnsupportedReason::Malformed { path: self.path, message: self.message },
+        }
+    }
+}
+
+/// Decodes, and only when that fails decodes again to learn where.
+fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let deserializer = &mut serde_json::Deserializer::from_str(text);
+    match serde_path_to_error::deserialize::<_, T>(deserializer) {
+        Err(located) => {
+            Err(Fault { path: located.path().to_string(), message: located.inner().to_string() })
+        }
+        // What fails only at the end has no path: trailing characters.
+        Ok(_) => Err(Fault { path: ".".to_owned(), message: error.to_string() }),
+    }
+}
+
+fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
+    match decode::<Envelope<C>>(text) {
+        Ok(envelope) => {
+            envelope.container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
+        }
+        Err(_) if text.trim_start().starts_with('<') => {
+            let line = crate::redact::one_line(text.as_bytes());
+            Err(Error::new(ErrorKind::Decode, format!("XML or HTML in place of JSON: {line}")))
+        }
+        Err(_) if text.trim().is_empty() => {
+            Err(Error::new(ErrorKind::Decode, "the answer is empty"))
+        }
+        Err(fault) => {
+            Err(Error::new(ErrorKind::Decode, format!("at {}: {}", fault.path, fault.message)))
+        }
+    }
+}
+
+fn no_container(old_generation: bool) -> Error {
+    let text = if old_generation {
+        "JSON of PMS 0.9 (_elementType), which is not supported"
+    } else {
+        "no MediaContainer"
+    };
+    Error::new(ErrorKind::Decode, text)
+}
+
+/// The body as text, and whether that took guessing.
+///
+/// Servers send single bytes of Latin-1 within UTF-8, and whole bodies in Latin-1. One rule
+/// reads both: what is valid UTF-8 stays, every other byte is Latin-1. The control characters
+/// of Latin-1's upper half are never meant and become replacement characters.
+fn utf8(body: &[u8]) -> (Cow<'_, str>, bool) {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if let Ok(text) = std::str::from_utf8(body) {
+        return (Cow::Borrowed(text), false);
+    }
+    let mut text = String::with_capacity(body.len().saturating_add(64));
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| match byte {
+            0x80..=0x9f => char::REPLACEMENT_CHARACTER,
+            _ => char::from(*byte),
+        }));
+    }
+    (Cow::Owned(text), true)
+}

@@ -1,0 +1,386 @@
+//! One error type, with kinds a host can branch on.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a request did not get its answer. Cheap to clone.
+///
+/// The text says what was being done, what came back, from where, and what to do about it. It
+/// never holds the token.
+#[derive(Clone)]
+pub struct Error(Arc<Failure>);
+
+/// The facts of a failure; what is known is filled in where it is known.
+#[derive(Debug)]
+struct Failure {
+    kind: ErrorKind,
+    /// What was being done: "listing section 1 from row 500".
+    doing: Option<String>,
+    status: Option<u16>,
+    /// Redacted.
+    url: Option<String>,
+    /// One line: of the body, or of the cause.
+    text: Option<String>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What went wrong, from the caller's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// 401: the token is missing, wrong or expired. Get a new one.
+    Unauthorized,
+    /// 403: the token's account may not do this.
+    Forbidden,
+    /// 404: not there (any more).
+    NotFound,
+    /// 400 and other refusals of the request itself.
+    BadRequest,
+    /// 409: the server has something of that name already.
+    Conflict,
+    /// 429: asked too often.
+    TooManyRequests,
+    /// 503 while the server starts or migrates its database. May last hours.
+    Maintenance,
+    /// 502, 503 or 504 without that text: the server behind the address does not answer.
+    Unavailable,
+    /// 500 and other failures of the server at this request.
+    Server,
+    /// No answer within the time allowed.
+    Timeout,
+    /// No connection: refused, unknown host, unreachable, or broken before the answer.
+    Connect,
+    /// No secure connection: certificate or protocol.
+    Tls,
+    /// The answer broke off in the middle.
+    Truncated,
+    /// The answer is not what it should be; the text has the JSON path.
+    Decode,
+    /// The answer is larger than [`Config::body_limit`](crate::Config::body_limit).
+    TooLarge,
+    /// The server redirected to another host, which is not followed.
+    Redirect,
+    /// Another server than [`Config::expect_server`](crate::Config::expect_server) answered.
+    WrongServer,
+    /// The listing changed while it was read: read it again.
+    ListingChanged,
+    /// The rows come from another section than the listing expects.
+    WrongSection,
+    /// Not asked: the circuit is open after repeated outages. Wait and ask again.
+    CircuitOpen,
+    /// Refused before anything was sent: the configuration or the request is unusable.
+    Config,
+}
+
+/// What a kind of failure means for what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The server as a whole cannot be asked. Asking again later may help; repeated outages
+    /// open the circuit.
+    Outage,
+    /// This request failed this time, and asking again may help. Says nothing about others.
+    Transient,
+    /// The same request will get the same answer.
+    Final,
+}
+
+impl ErrorKind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 21] = [
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::BadRequest,
+        Self::Conflict,
+        Self::TooManyRequests,
+        Self::Maintenance,
+        Self::Unavailable,
+        Self::Server,
+        Self::Timeout,
+        Self::Connect,
+        Self::Tls,
+        Self::Truncated,
+        Self::Decode,
+        Self::TooLarge,
+        Self::Redirect,
+        Self::WrongServer,
+        Self::ListingChanged,
+        Self::WrongSection,
+        Self::CircuitOpen,
+        Self::Config,
+    ];
+
+    /// Whether a failure of this kind is an outage, worth another attempt, or final.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Maintenance
+            | Self::Unavailable
+            | Self::Timeout
+            | Self::Connect
+            | Self::CircuitOpen => Class::Outage,
+            // A 500 is often about one request (heavy includes, `file=` without a type), so it
+            // must not keep the others from being asked.
+            Self::Server | Self::TooManyRequests | Self::Truncated | Self::ListingChanged => {
+                Class::Transient
+            }
+            Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::BadRequest
+            | Self::Conflict
+            | Self::Tls
+            | Self::Decode
+            | Self::TooLarge
+            | Self::Redirect
+            | Self::WrongServer
+            | Self::WrongSection
+            | Self::Config => Class::Final,
+        }
+    }
+
+    /// The server as a whole could not be asked: nothing was learned about the question.
+    #[must_use]
+    pub const fn is_outage(self) -> bool {
+        matches!(self.class(), Class::Outage)
+    }
+
+    /// The kind a status code stands for; `None` for success. `maintenance` is whether the
+    /// body says so.
+    #[must_use]
+    pub(crate) const fn of_status(status: u16, maintenance: bool) -> Option<Self> {
+        Some(match status {
+            200..=299 => return None,
+            300..=399 => Self::Redirect,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 | 410 => Self::NotFound,
+            408 => Self::Timeout,
+            409 => Self::Conflict,
+            429 => Self::TooManyRequests,
+            400..=499 => Self::BadRequest,
+            503 if maintenance => Self::Maintenance,
+            502..=504 => Self::Unavailable,
+            _ => Self::Server,
+        })
+    }
+
+    /// What a person can do about it.
+    const fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unauthorized => "check the token",
+            Self::Forbidden => "the token's account is not allowed to do this",
+            Self::TooManyRequests => "ask less often",
+            Self::Maintenance => "wait until the server has finished starting",
+            Self::Unavailable => "check that the server behind this address runs",
+            Self::Timeout => "the server is busy or unreachable; try again later",
+            Self::Connect => "check the address and that the server runs",
+            Self::Tls => "check the certificate, the address, and http against https",
+            Self::TooLarge => "ask for smaller pages or raise body_limit",
+            Self::Redirect => "use the address the server redirects to",
+            Self::WrongServer => "check the address: this is not the server that was expected",
+            Self::ListingChanged => "read the listing again",
+            Self::CircuitOpen => "wait; one request is let through after the cool-down",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not found",
+            Self::BadRequest => "bad request",
+            Self::Conflict => "conflict",
+            Self::TooManyRequests => "too many requests",
+            Self::Maintenance => "maintenance",
+            Self::Unavailable => "unavailable",
+            Self::Server => "server error",
+            Self::Timeout => "timed out",
+            Self::Connect => "no connection",
+            Self::Tls => "no secure connection",
+            Self::Truncated => "the answer broke off",
+            Self::Decode => "unreadable answer",
+            Self::TooLarge => "answer too large",
+            Self::Redirect => "redirected elsewhere",
+            Self::WrongServer => "another server answered",
+            Self::ListingChanged => "the listing changed while it was read",
+            Self::WrongSection => "another section answered",
+            Self::CircuitOpen => "not asked after repeated outages",
+            Self::Config => "refused",
+        })
+    }
+}
+
+impl Error {
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The status the server answered with, if it answered.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// How long the server asked to wait before another attempt.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self(Arc::new(Failure {
+            kind,
+            doing: None,
+            status: None,
+            url: None,
+            text: Some(text.into()).filter(|text| !text.is_empty()),
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// Says what was being done and with which (already redacted) address.
+    pub(crate) fn during(self, doing: &str, url: &str) -> Self {
+        self.change(|failure| {
+            failure.doing.get_or_insert_with(|| doing.to_owned());
+            failure.url.get_or_insert_with(|| url.to_owned());
+        })
+    }
+
+    pub(crate) fn with_status(self, status: u16, retry_after: Option<Duration>) -> Self {
+        self.change(|failure| {
+            failure.status = Some(status);
+            failure.retry_after = retry_after;
+        })
+    }
+
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.change(|failure| failure.source = Some(source.into()))
+    }
+
+    /// An error is complete before it is shared, so there is always one owner here; a second
+    /// one would only mean that the addition is not made.
+    fn change(mut self, change: impl FnOnce(&mut Failure)) -> Self {
+        if let Some(failure) = Arc::get_mut(&mut self.0) {
+            change(failure);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failure = &*self.0;
+        if let Some(doing) = &failure.doing {
+            write!(f, "{doing}: ")?;
+        }
+        write!(f, "{}", failure.kind)?;
+        if let Some(status) = failure.status {
+            write!(f, " (status {status})")?;
+        }
+        if let Some(url) = &failure.url {
+            write!(f, " from {url}")?;
+        }
+        if let Some(text) = &failure.text {
+            write!(f, ": {text}")?;
+        }
+        if let Some(advice) = failure.kind.advice() {
+            write!(f, "; {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_class() {
+        use Class::{Final, Outage, Transient};
+        let table = [
+            (ErrorKind::Unauthorized, Final),
+            (ErrorKind::Forbidden, Final),
+            (ErrorKind::NotFound, Final),
+            (ErrorKind::BadRequest, Final),
+            (ErrorKind::Conflict, Final),
+            (ErrorKind::TooManyRequests, Transient),
+            (ErrorKind::Maintenance, Outage),
+            (ErrorKind::Unavailable, Outage),
+            (ErrorKind::Server, Transient),
+            (ErrorKind::Timeout, Outage),
+            (ErrorKind::Connect, Outage),
+            (ErrorKind::Tls, Final),
+            (ErrorKind::Truncated, Transient),
+            (ErrorKind::Decode, Final),
+            (ErrorKind::TooLarge, Final),
+            (ErrorKind::Redirect, Final),
+            (ErrorKind::WrongServer, Final),
+            (ErrorKind::ListingChanged, Transient),
+            (ErrorKind::WrongSection, Final),
+            (ErrorKind::CircuitOpen, Outage),
+            (ErrorKind::Config, Final),
+        ];
+        assert_eq!(table.map(|(kind, _)| kind), ErrorKind::ALL);
+        for (kind, class) in table {
+            assert_eq!(kind.class(), class, "{kind:?}");
+            assert_eq!(kind.is_outage(), class == Outage, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_kind() {
+        for (status, maintenance, kind) in [
+            (200, false, None),
+            (204, false, None),
+            (302, false, Some(ErrorKind::Redirect)),
+            (400, false, Some(ErrorKind::BadRequest)),
+            (401, false, Some(ErrorKind::Unauthorized)),
+            (403, false, Some(ErrorKind::Forbidden)),
+            (404, false, Some(ErrorKind::NotFound)),
+            (408, false, Some(ErrorKind::Timeout)),
+            (409, false, Some(ErrorKind::Conflict)),
+            (422, false, Some(ErrorKind::BadRequest)),
+            (429, false, Some(ErrorKind::TooManyRequests)),
+            (500, false, Some(ErrorKind::Server)),
+            (501, false, Some(ErrorKind::Server)),
+            (502, false, Some(ErrorKind::Unavailable)),
+            (503, false, Some(ErrorKind::Unavailable)),
+            (503, true, Some(ErrorKind::Maintenance)),
+            (504, false, Some(ErrorKind::Unavailable)),
+            (507, false, Some(ErrorKind::Server)),
+        ] {
+            assert_eq!(ErrorKind::of_status(status, maintenance), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_where_and_what_to_do() {
+        let error = Error::new(ErrorKind::Unauthorized, "401 Unauthorized")
+            .with_status(401, None)
+            .during("listing the sections", "http://pms:32400/library/sections");
+        assert_eq!(
+            error.to_string(),
+            "listing the sections: unauthorized (status 401) from \
+             http://pms:32400/library/sections: 401 Unauthorized; check the token"
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! The frame around every answer: `{"MediaContainer": {...}}`.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::lenient::{list, scalar};
+use super::row::Hoisted;
+
+/// The outermost object. Answers of PMS 0.9 have no `MediaContainer` but `_elementType`.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "C: Deserialize<'de>"))]
+pub(crate) struct Envelope<C> {
+    #[serde(rename = "MediaContainer")]
+    pub(crate) container: Option<C>,
+    #[serde(default, rename = "_elementType")]
+    pub(crate) old_generation: Option<IgnoredAny>,
+}
+
+/// A list of rows. `R` is an item, or raw text while looking for the row that does not decode.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(crate) struct Rows<R> {
+    #[serde(default, rename = "totalSize", deserialize_with = "scalar")]
+    pub(crate) total: Option<u64>,
+    #[serde(default, deserialize_with = "scalar")]
+    pub(crate) offset: Option<u64>,
+    #[serde(default, rename = "librarySectionUUID", deserialize_with = "scalar")]
+    pub(crate) section_uuid: Option<String>,
+    #[serde(default, rename = "librarySectionID", deserialize_with = "scalar")]
+    section: Option<u64>,
+    #[serde(default, rename = "grandparentTitle", deserialize_with = "scalar")]
+    grandparent_title: Option<String>,
+    #[serde(default, rename = "parentTitle", deserialize_with = "scalar")]
+    parent_title: Option<String>,
+    #[serde(default, rename = "grandparentRatingKey", deserialize_with = "scalar")]
+    grandparent_rating_key: Option<u64>,
+    #[serde(default, rename = "parentRatingKey", deserialize_with = "scalar")]
+    parent_rating_key: Option<u64>,
+    #[serde(default, rename = "parentIndex", deserialize_with = "scalar")]
+    parent_index: Option<u64>,
+    #[serde(default, rename = "Metadata", deserialize_with = "list")]
+    pub(crate) metadata: Vec<R>,
+    /// Folders, "All episodes" and the like stand beside the items.
+    #[serde(default, rename = "Directory", deserialize_with = "list")]
+    pub(crate) directories: Vec<R>,
+}
+
+impl<R> Rows<R> {
+    /// What the container says for all of its rows.
+    pub(crate) fn take_hoisted(&mut self) -> Hoisted {
+        Hoisted {
+            section: self.section,
+            grandparent_title: self.grandparent_title.take(),
+            parent_title: self.parent_title.take(),
+            grandparent_rating_key: self.grandparent_rating_key,
+            parent_rating_key: self.parent_rating_key,
+            parent_index: self.parent_index,
+        }
+    }
+}
+
+/// A list of sections.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(crate) struct Sections<R> {
+    #[serde(default, rename = "Directory", deserialize_with = "list")]
+    pub(crate) directories: Vec<R>,
+}

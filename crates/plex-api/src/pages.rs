@@ -1,0 +1,151 @@
+//! A whole listing as a stream of pages, several of them in flight.
+
+use std::collections::VecDeque;
+
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::listing::Listing;
+use crate::page::Page;
+
+impl Client {
+    /// Reads a whole listing: pages in order, fetched concurrently once the first has told the
+    /// total. At most [`Config::max_in_flight`](crate::Config::max_in_flight) pages are in
+    /// memory, whatever the total.
+    ///
+    /// The stream ends after the last page, or after its first error. It is complete only if it
+    /// ends without an error: a total that changes, rows that stop early, or rows of another
+    /// section are errors and never the end of the list.
+    pub fn pages(
+        &self,
+        listing: Listing,
+    ) -> impl Stream<Item = Result<Page, Error>> + Send + use<> {
+        let client = self.clone();
+        stream::once(async move {
+            let size = client.shared.page_size;
+            let first = client.page(&listing, 0, size).await?;
+            Ok(Reading::begin(client, listing, first)?.into_pages())
+        })
+        .try_flatten()
+        .scan(false, |failed, page| {
+            // Pages behind the first error are in flight or out of reach: nobody gets them.
+            let ended = std::mem::replace(failed, page.is_err());
+            futures::future::ready((!ended).then_some(page))
+        })
+    }
+}
+
+/// A listing after its first page.
+struct Reading {
+    client: Client,
+    listing: Listing,
+    total: u64,
+    /// Rows of a page: what was asked for, or less if the server gives less.
+    stride: u32,
+    first: Page,
+}
+
+/// Rows `start..end` of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    start: u64,
+    end: u64,
+}
+
+impl Reading {
+    fn begin(client: Client, mut listing: Listing, first: Page) -> Result<Self, Error> {
+        // From here on every page has to come from the section the first one came from.
+        listing.expect_uuid = listing.expect_uuid.or_else(|| first.section_uuid.clone());
+        let size = client.shared.page_size;
+        let total = match first.total {
+            Some(total) => total,
+            // A full page and no total: nobody knows whether there is more.
+            None if first.rows == u64::from(size) => {
+                let text = format!("a page of {size} rows that does not say how many there are");
+                return Err(Error::new(ErrorKind::Decode, text));
+            }
+            // Fewer, or more: the server does not page, and what came is everything.
+            None => first.rows,
+        };
+        let stride = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
+        Ok(Self { client, listing, total, stride, first })
+    }
+
+    fn into_pages(self) -> impl Stream<Item = Result<Page, Error>> + Send {
+        let Self { client, listing, total, stride, first } = self;
+        let received = first.rows;
+        let short = received == 0 && total > 0;
+        let head = if short { Err(stopped(total, 0)) } else { Ok(first) };
+        let in_flight = client.shared.max_in_flight;
+        let rest = stream::iter(windows(received, total, stride))
+            .map(move |window| read_window(client.clone(), listing.clone(), total, window))
+            .buffered(in_flight)
+            .map_ok(|pages| stream::iter(pages.into_iter().map(Ok)))
+            .try_flatten();
+        stream::once(async { head }).chain(rest)
+    }
+}
+
+/// Rows `received..total` in steps of `stride`.
+fn windows(received: u64, total: u64, stride: u32) -> impl Iterator<Item = Window> + Send {
+    let next = move |start: u64| Some(start).filter(|start| *start < total);
+    std::iter::successors(next(received), move |start| next(start.saturating_add(stride.into())))
+        .map(move |start| Window { start, end: start.saturating_add(stride.into()).min(total) })
+}
+
+/// Reads one window, in several requests if the server sends it in pieces.
+async fn read_window(
+    client: Client,
+    listing: Listing,
+    total: u64,
+    window: Window,
+) -> Result<VecDeque<Page>, Error> {
+    let mut pages = VecDeque::new();
+    let mut start = window.start;
+    while start < window.end {
+        let wanted = window.end - start;
+        let page = client.page(&listing, start, u32::try_from(wanted).unwrap_or(u32::MAX)).await?;
+        if let Some(now) = page.total.filter(|now| *now != total) {
+            let text = format!("{total} rows at first, {now} rows at row {start}");
+            return Err(Error::new(ErrorKind::ListingChanged, text));
+        }
+        if page.offset != start {
+            let text = format!("asked for row {start}, got rows from {}", page.offset);
+            return Err(Error::new(ErrorKind::Decode, text));
+        }
+        if page.rows > wanted {
+            let text = format!("asked for {wanted} rows from {start}, got {}", page.rows);
+            return Err(Error::new(ErrorKind::Decode, text));
+        }
+        if page.rows == 0 {
+            return Err(stopped(total, start));
+        }
+        start += page.rows;
+        pages.push_back(page);
+    }
+    Ok(pages)
+}
+
+fn stopped(total: u64, row: u64) -> Error {
+    let text = format!("the server counts {total} rows and sends none from row {row} on");
+    Error::new(ErrorKind::ListingChanged, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_the_rest_once() {
+        let list = |received, total, stride| {
+            windows(received, total, stride).map(|w| (w.start, w.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(list(500, 1200, 500), [(500, 1000), (1000, 1200)]);
+        assert_eq!(list(50, 120, 50), [(50, 100), (100, 120)]);
+        assert_eq!(list(120, 120, 500), []);
+        assert_eq!(list(130, 120, 500), []);
+        assert_eq!(list(0, 0, 1), []);
+        assert_eq!(list(u64::MAX - 1, u64::MAX, 5), [(u64::MAX - 1, u64::MAX)]);
+    }
+}

@@ -1,0 +1,43 @@
+//! The access token: a string that does not print itself.
+//!
+//! It travels in the `X-Plex-Token` header only, never in a URL, because URLs end up in the
+//! logs of servers and proxies and in error messages.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A Plex access token. Prints as `***` and is wiped from memory when dropped.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// Wraps a token. Surrounding white space, as left by files and shells, is cut off.
+    pub fn new(token: impl Into<String>) -> Self {
+        let token: SecretString = token.into().into();
+        Self(token.expose_secret().trim().to_owned().into())
+    }
+
+    /// The token itself, for the one place that builds the header.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_stars_and_is_trimmed() {
+        let token = Token::new(" s3cret\n");
+        assert_eq!(format!("{token:?}"), "Token(***)");
+        assert_eq!(token.expose(), "s3cret");
+    }
+}

@@ -1,0 +1,347 @@
+//! One request over HTTP: headers, time-outs, retries, the circuit, limits, accounting.
+//!
+//! The only file that names reqwest. It knows nothing of what the bytes mean.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Method, Response, redirect};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::breaker::Breaker;
+use crate::calls::{Counters, Endpoint, Sent};
+use crate::clock::{Clock, timer_now};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+use crate::pace::Pace;
+use crate::redact;
+use crate::retry::{self, RetryPolicy};
+
+/// Idle connections are closed before the server does it: it announces 20 s.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Redirects followed, on the same host.
+const REDIRECTS: usize = 3;
+/// How much of an error's body is read to find its one line of text, in bytes.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// Largest buffer reserved on the word of a `Content-Length`, in bytes.
+const TRUSTED_LENGTH: usize = 8 * 1024 * 1024;
+
+/// A request that is to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// First row and number of rows asked for.
+    pub(crate) window: Option<(u64, u32)>,
+    /// For errors: "listing section 1".
+    pub(crate) doing: String,
+    /// Whether it may be sent again.
+    pub(crate) repeatable: bool,
+    /// `/identity` needs no token, so none is sent.
+    pub(crate) with_token: bool,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) body: Vec<u8>,
+    /// Rows of the whole listing, from a header.
+    pub(crate) total: Option<u64>,
+    /// First row of the answer, from a header.
+    pub(crate) offset: Option<u64>,
+}
+
+/// The shared part of all clones of a client.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    token: HeaderValue,
+    base: Url,
+    request_timeout: Duration,
+    body_limit: usize,
+    retry: RetryPolicy,
+    clock: Clock,
+    in_flight: Semaphore,
+    pace: Pace,
+    breaker: Arc<Breaker>,
+    pub(crate) counters: Counters,
+}
+
+impl Transport {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let base = config.validate()?;
+        let mut token = header_value(config.token.expose(), "the token")?;
+        token.set_sensitive(true);
+        Ok(Self {
+            http: http_client(config, &base)?,
+            token,
+            base,
+            request_timeout: config.request_timeout,
+            body_limit: config.body_limit,
+            retry: config.retry.clone(),
+            clock: config.clock.clone(),
+            in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            pace: Pace::new(config.requests_per_second),
+            breaker: Arc::new(Breaker::new(config.breaker.clone())),
+            counters: Counters::default(),
+        })
+    }
+
+    /// The address of a path (which begins with `/`) below the server's own.
+    pub(crate) fn url(&self, path: &str, query: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        url
+    }
+
+    /// Sends a request, again if need be, and returns its whole answer.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
+        let begun = timer_now();
+        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        let admission = self.breaker.admit(begun).map_err(explain)?;
+        let mut failed = 0;
+        loop {
+            let left = self.retry.deadline.saturating_sub(begun.elapsed());
+            let error = match self.attempt(call, failed > 0, left).await {
+                Ok(reply) => {
+                    admission.answered();
+                    return Ok(reply);
+                }
+                Err(error) => explain(error),
+            };
+            failed += 1;
+            let again = call.repeatable && !admission.is_probe();
+            let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
+            let Some(wait) = wait.filter(|_| again) else {
+                admission.failed(error.kind(), timer_now());
+                return Err(error);
+            };
+            tracing::debug!(%error, wait_ms = wait.as_millis(), "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
+        let _permit = self.in_flight.acquire().await;
+        self.pace.wait().await;
+        let latency = self.clock.monotonic();
+        let mut bytes = 0;
+        let allowed = self.request_timeout.min(left);
+        let outcome = tokio::time::timeout(allowed, self.exchange(call, &mut bytes)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            let text = format!("no complete answer within {} ms", allowed.as_millis());
+            Err(Error::new(ErrorKind::Timeout, text))
+        });
+        let latency = latency.elapsed();
+        self.counters.add(call.endpoint, Sent { retry, failed: outcome.is_err(), bytes, latency });
+        let span = tracing::Span::current();
+        span.record("bytes", bytes);
+        span.record("elapsed_ms", latency.as_millis());
+        outcome
+    }
+
+    async fn exchange(&self, call: &Call, bytes: &mut u64) -> Result<Reply, Error> {
+        let response =
+            self.request(call).send().await.map_err(|error| network_error(error, false))?;
+        let status = response.status().as_u16();
+        tracing::Span::current().record("status", status);
+        if !response.status().is_success() {
+            return Err(self.refusal(response, bytes).await);
+        }
+        let total = number(response.headers(), "x-plex-container-total-size");
+        let offset = number(response.headers(), "x-plex-container-start");
+        let body = read_body(response, self.body_limit, bytes).await?;
+        Ok(Reply { body, total, offset })
+    }
+
+    /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Response, Error> {
+        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        let latency = self.clock.monotonic();
+        let response = tokio::time::timeout(self.request_timeout, self.request(call).send()).await;
+        let outcome = match response {
+            Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer")),
+            Ok(Err(error)) => Err(network_error(error, false)),
+            Ok(Ok(response)) if response.status().is_success() => Ok(response),
+            Ok(Ok(response)) => Err(self.refusal(response, &mut 0).await),
+        };
+        let sent =
+            Sent { retry: false, failed: outcome.is_err(), bytes: 0, latency: latency.elapsed() };
+        self.counters.add(call.endpoint, sent);
+        outcome.map_err(explain)
+    }
+
+    fn request(&self, call: &Call) -> reqwest::RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), call.url.clone());
+        if call.with_token {
+            request = request.header("x-plex-token", self.token.clone());
+        }
+        if call.endpoint == Endpoint::Events {
+            request = request.header("accept", "text/event-stream");
+        }
+        if let Some((start, size)) = call.window {
+            request = request
+                .header("x-plex-container-start", start)
+                .header("x-plex-container-size", size);
+        }
+        request
+    }
+
+    /// The error that an answer without success stands for.
+    async fn refusal(&self, response: Response, bytes: &mut u64) -> Error {
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| retry::retry_after(value, self.clock.now()));
+        let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+        let location = location.and_then(|location| self.base.join(location).ok());
+        // The body only explains. Whatever goes wrong with it, the status is what counts.
+        let limit = ERROR_BODY_LIMIT.min(self.body_limit);
+        let body = read_body(response, limit, bytes).await.unwrap_or_default();
+        let line = match location {
+            Some(location) => redact::address(&location),
+            None => redact::one_line(&body),
+        };
+        let maintenance = ["Maintenance", "migration", "starting"]
+            .iter()
+            .any(|word| String::from_utf8_lossy(&body).contains(word));
+        let kind = ErrorKind::of_status(status, maintenance).unwrap_or(ErrorKind::Server);
+        Error::new(kind, line).with_status(status, retry_after)
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+async fn read_body(
+    mut response: Response,
+    limit: usize,
+    bytes: &mut u64,
+) -> Result<Vec<u8>, Error> {
+    let too_large = || Error::new(ErrorKind::TooLarge, format!("more than {limit} bytes"));
+    let announced =
+        response.content_length().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    if announced > limit {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(announced.min(TRUSTED_LENGTH));
+    while let Some(chunk) = response.chunk().await.map_err(|error| network_error(error, true))? {
+        *bytes = bytes.saturating_add(chunk.len() as u64);
+        if body.len().saturating_add(chunk.len()) > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn http_client(config: &Config, base: &Url) -> Result<reqwest::Client, Error> {
+    let roots = config
+        .extra_root_certificates
+        .iter()
+        .map(Vec::as_slice)
+        .map(Certificate::from_pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| config_error("extra_root_certificates are not PEM", error))?;
+    let builder = reqwest::Client::builder()
+        .default_headers(headers(config)?)
+        .connect_timeout(config.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .redirect(redirect::Policy::custom(same_host))
+        .referer(false)
+        .no_proxy();
+    // Plain HTTP needs no certificates, and a minimal container has none to load.
+    let builder = match base.scheme() {
+        "http" => builder.tls_certs_only(roots),
+        _ => builder.tls_certs_merge(roots),
+    };
+    let builder = if config.danger_accept_any_certificate {
+        tracing::warn!("certificates are not verified: anybody in between can read the token");
+        builder.tls_danger_accept_invalid_certs(true)
+    } else {
+        builder
+    };
+    builder.build().map_err(|error| config_error("the HTTP client cannot be set up", error))
+}
+
+fn config_error(what: &str, error: reqwest::Error) -> Error {
+    Error::new(ErrorKind::Config, what).with_source(error.without_url())
+}
+
+/// Custom headers stay on a request that is redirected, so another host would get the token;
+/// so would anybody who listens, after a step from https to http.
+fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let Some(from) = attempt.previous().last() else { return attempt.stop() };
+    let to = attempt.url();
+    let same = from.host_str() == to.host_str();
+    let weaker = from.scheme() == "https" && to.scheme() != "https";
+    if same && !weaker && attempt.previous().len() <= REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+fn headers(config: &Config) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("accept", "application/json"),
+        ("x-plex-client-identifier", config.client_identifier.as_str()),
+        ("x-plex-product", config.product.as_str()),
+        ("x-plex-version", config.version.as_str()),
+        ("x-plex-platform", std::env::consts::OS),
+        ("x-plex-device", std::env::consts::ARCH),
+        ("x-plex-device-name", config.device_name.as_str()),
+    ] {
+        headers.insert(HeaderName::from_static(name), header_value(value, name)?);
+    }
+    Ok(headers)
+}
+
+/// Header values may be any UTF-8 but no control characters.
+fn header_value(value: &str, name: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        Error::new(ErrorKind::Config, format!("{name} cannot be sent: it has control characters"))
+    })
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// What an error of the HTTP client means. Its own text holds the URL, so that is taken out.
+fn network_error(error: reqwest::Error, in_body: bool) -> Error {
+    let error = error.without_url();
+    let kind = if error.is_timeout() {
+        ErrorKind::Timeout
+    } else if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
+        ErrorKind::Tls
+    } else if in_body {
+        ErrorKind::Truncated
+    } else if error.is_redirect() {
+        ErrorKind::Redirect
+    } else {
+        ErrorKind::Connect
+    };
+    let text = causes(&error).last().map(ToString::to_string).unwrap_or_default();
+    Error::new(kind, text).with_source(error)
+}
+
+/// An error and its causes, outermost first. The error inside an I/O error is not one of its
+/// `source()`s, so it is looked into.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    fn cause<'a>(error: &&'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    }
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), cause)
+}
