@@ -1,1 +1,60 @@
-//! Placeholder.
+//! A Plex section as we last knew it, on disk, and how to bring it up to date.
+//!
+//! One redb file a server holds the items, three indexes (file names, guids, titles), the
+//! remembered matches, and for each section a stamp (what the server said about its version)
+//! and a revision (our own counter). [`Library`] is the read-through: it compares stamps,
+//! carries out the cheapest plan that explains a difference, and writes each refresh in one
+//! transaction. [`View`] reads, from one moment.
+//!
+//! A cache that is missing, stale, corrupt or locked never makes an answer wrong, only dearer.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use cache_store::{IndexKeys, Indexing, Library, Policy, Selection, Store, StoreConfig};
+//! use plex_api::{Client, Clock, Config, Token};
+//!
+//! # async fn example() -> Result<(), cache_store::Error> {
+//! let clock = Clock::system();
+//! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
+//! // `match_core::INDEXING` in earnest: here, nothing is indexed.
+//! let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
+//! let config = StoreConfig::new(indexing, clock.now());
+//! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);
+//! let library = Library::new(client, Arc::clone(&store), Policy::default(), clock);
+//! let movies = library.refresh(&Selection::section("Movies"), false).await?;
+//! println!("{} items", movies.sections[0].items);
+//! # Ok(())
+//! # }
+//! ```
+
+mod apply;
+mod check;
+mod clear;
+mod codec;
+mod error;
+mod index;
+mod item;
+mod library;
+mod matches;
+mod record;
+mod refresh;
+mod remember;
+mod section;
+mod spool;
+mod stamp;
+mod store;
+mod table;
+mod view;
+
+pub use apply::Changes;
+pub use clear::{Clear, Cleared};
+pub use error::Error;
+pub use index::{Bucket, Index, IndexKeys, Indexing};
+pub use item::{CachedItem, CachedPart, ContentHash};
+pub use library::{Library, Refreshed, Selection, Step};
+pub use matches::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
+pub use refresh::plan::{Plan, Planned, Policy, is_fresh, plan};
+pub use section::{SectionId, SectionState};
+pub use stamp::{Revision, SectionStamp};
+pub use store::{Opened, Store, StoreConfig};
+pub use view::{Kept, View};

@@ -1,0 +1,360 @@
+//! Applying a refresh: one write transaction in which items, indexes, stamp and revision move
+//! together or not at all.
+
+use plex_api::{RatingKey, UnixSeconds};
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::codec;
+use crate::error::Error;
+use crate::index::{Index, Indexing};
+use crate::item::CachedItem;
+use crate::record::{BucketRow, ItemFields, ItemRow};
+use crate::section::{SectionId, SectionState};
+use crate::spool::Spool;
+use crate::stamp::{Revision, SectionStamp};
+use crate::store::{Store, put_section, section_in};
+use crate::table;
+
+/// Index changes are gathered and applied in key order, this many at a time (24 bytes each):
+/// sorted writes are faster and leave the file smaller, and memory stays bounded.
+const INDEX_CHUNK: usize = 1 << 20;
+
+/// What a refresh read, and what has to be true for it to count.
+pub(crate) struct Update {
+    /// The section as it was when the refresh began.
+    pub(crate) base: SectionState,
+    pub(crate) rows: Spool,
+    pub(crate) scope: Scope,
+    pub(crate) stamp: SectionStamp,
+    pub(crate) now: UnixSeconds,
+    /// Rows the server lists that cannot be kept.
+    pub(crate) unsupported: u64,
+    /// How many rows the server says there are.
+    pub(crate) total: u64,
+    /// The change counter moved, so a delta that changes nothing explains nothing.
+    pub(crate) must_change: bool,
+}
+
+/// How much of the section the rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of it: what is not among them is gone.
+    Complete,
+    /// What was added or updated: what is not among them stays as it is.
+    Delta,
+}
+
+/// What an update did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Changes {
+    /// Items that were not cached before.
+    pub added: u64,
+    /// Items whose content changed.
+    pub changed: u64,
+    /// Items that are gone.
+    pub removed: u64,
+    /// Items that were read again and are as they were.
+    pub unchanged: u64,
+}
+
+impl Changes {
+    /// Whether anything that matching uses is different now.
+    pub fn any(&self) -> bool {
+        self.added + self.changed + self.removed > 0
+    }
+}
+
+/// The outcome of an update.
+pub(crate) enum Applied {
+    /// It was written.
+    Done(Box<SectionState>, Changes),
+    /// It does not explain what the server shows: nothing was written.
+    NotExplained(&'static str),
+    /// The section changed in the store meanwhile (another refresh, a clear): nothing was
+    /// written.
+    Moved,
+    /// Damaged values were met: nothing was written.
+    Damaged,
+}
+
+impl Store {
+    /// Applies an update, all of it or nothing.
+    pub(crate) fn apply(&self, update: Update) -> Result<Applied, Error> {
+        let mut outcome = None;
+        let written = self.write("writing a refresh", |txn| {
+            let applied = run(txn, self.indexing, update)?;
+            let done = matches!(applied, Applied::Done(..));
+            outcome = Some(applied);
+            if done { Ok(()) } else { Err(rolled_back()) }
+        });
+        match (outcome, written) {
+            (Some(applied), _) if !matches!(applied, Applied::Done(..)) => Ok(applied),
+            (Some(applied), Ok(())) => Ok(applied),
+            (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(rolled_back()),
+        }
+    }
+
+    /// Drops everything that is cached of a section's items, after damage. Matches stay: the
+    /// revision moved, so each is checked before it is believed again.
+    pub fn drop_items(&self, section: SectionId) -> Result<(), Error> {
+        let doing = "dropping a damaged section";
+        self.write(doing, |txn| {
+            let mut tables = vec![table::ITEMS];
+            tables.extend(Index::ALL.map(table::index));
+            for definition in tables {
+                let mut table = txn.open_table(definition).map_err(Error::storage(doing))?;
+                table
+                    .retain_in(table::whole(section), |_, _| false)
+                    .map_err(Error::storage(doing))?;
+            }
+            if let Some(mut state) = section_in(txn, section)? {
+                state.forget();
+                put_section(txn, &state)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Makes the transaction roll back; never reaches a caller.
+fn rolled_back() -> Error {
+    Error::Storage { doing: "writing a refresh", source: "rolled back".into() }
+}
+
+fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
+    let Update { base, rows, scope, stamp, now, unsupported, total, must_change } = update;
+    let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
+    if (current.revision, current.stamp) != (base.revision, base.stamp) {
+        return Ok(Applied::Moved);
+    }
+    let newest = rows.newest();
+    let mut writer = Writer::new(txn, indexing, &current)?;
+    for item in rows.read()? {
+        writer.put(item?, scope)?;
+    }
+    if scope == Scope::Complete {
+        writer.remove_unseen()?;
+    }
+    let Some((changes, items)) = writer.finish()? else { return Ok(Applied::Damaged) };
+    if items + unsupported != total {
+        return Ok(Applied::NotExplained("the total does not agree"));
+    }
+    if must_change && !changes.any() {
+        return Ok(Applied::NotExplained("the change counter moved, but nothing was different"));
+    }
+    let mut state = current;
+    if changes.any() {
+        state.revision = state.revision.next();
+    }
+    state.stamp = Some(stamp);
+    state.items = items;
+    state.unsupported = unsupported;
+    state.observed_at = Some(now);
+    match scope {
+        Scope::Complete => {
+            state.complete = true;
+            state.listed_at = Some(now);
+            state.changed_until = newest;
+        }
+        Scope::Delta => {
+            // A delta cannot see a file that was replaced in place.
+            state.complete = false;
+            state.changed_until = state.changed_until.max(newest);
+        }
+    }
+    put_section(txn, &state)?;
+    Ok(Applied::Done(Box::new(state), changes))
+}
+
+/// One index change: index, hash, rating key, and whether the key enters or leaves.
+type IndexChange = (Index, u64, u64, bool);
+
+struct Writer<'txn> {
+    txn: &'txn WriteTransaction,
+    indexing: Indexing,
+    section: SectionId,
+    revision: Revision,
+    items: Table<'txn, (u32, u64), &'static [u8]>,
+    /// The section was empty, so there is nothing to compare with.
+    first: bool,
+    highest: Option<u64>,
+    count: u64,
+    seen: Vec<u64>,
+    pending: Vec<IndexChange>,
+    changes: Changes,
+    damaged: bool,
+    bytes: Vec<u8>,
+}
+
+impl<'txn> Writer<'txn> {
+    fn new(
+        txn: &'txn WriteTransaction,
+        indexing: Indexing,
+        section: &SectionState,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            txn,
+            indexing,
+            section: section.id,
+            revision: section.revision.next(),
+            items: txn.open_table(table::ITEMS).map_err(Error::storage("writing items"))?,
+            first: section.items == 0,
+            highest: None,
+            count: section.items,
+            seen: Vec::new(),
+            pending: Vec::new(),
+            changes: Changes::default(),
+            damaged: false,
+            bytes: Vec::new(),
+        })
+    }
+
+    fn put(&mut self, item: CachedItem, scope: Scope) -> Result<(), Error> {
+        let key = item.rating_key.0;
+        if scope == Scope::Complete {
+            self.seen.push(key);
+        }
+        let content = item.content_hash();
+        // In a section that was empty, a key above all before it cannot be there already.
+        let new = self.first && self.highest.is_none_or(|highest| key > highest);
+        self.highest = self.highest.max(Some(key));
+        let before = if new { None } else { self.read(key)? };
+        match before {
+            Some(before) if before.content == content.0 => {
+                self.changes.unchanged += 1;
+                // Backdating: the content is the same, so `changed_at` stays where it was.
+                let row = ItemRow::new(Revision(before.changed_at), content, ItemFields::new(item));
+                if row != before {
+                    self.write(key, &row)?;
+                }
+            }
+            before => {
+                let was = before.is_some();
+                self.changes.changed += u64::from(was);
+                self.changes.added += u64::from(!was);
+                self.count += u64::from(!was);
+                if let Some(before) = before {
+                    self.index(&before.item.into_item(), false);
+                }
+                self.index(&item, true);
+                let row = ItemRow::new(self.revision, content, ItemFields::new(item));
+                self.write(key, &row)?;
+            }
+        }
+        self.flush_index(INDEX_CHUNK)
+    }
+
+    fn remove_unseen(&mut self) -> Result<(), Error> {
+        let doing = "removing items that are gone";
+        self.seen.sort_unstable();
+        self.seen.dedup();
+        if self.seen.len() as u64 == self.count {
+            return Ok(());
+        }
+        let mut gone = Vec::new();
+        let range = table::whole(self.section);
+        for row in self.items.range(range).map_err(Error::storage(doing))? {
+            let (key, _) = row.map_err(Error::storage(doing))?;
+            let (_, key) = key.value();
+            if self.seen.binary_search(&key).is_err() {
+                gone.push(key);
+            }
+        }
+        for key in gone {
+            if let Some(before) = self.read(key)? {
+                self.index(&before.item.into_item(), false);
+            }
+            self.items.remove((self.section.0, key)).map_err(Error::storage(doing))?;
+            self.changes.removed += 1;
+            self.count = self.count.saturating_sub(1);
+            self.flush_index(INDEX_CHUNK)?;
+        }
+        Ok(())
+    }
+
+    /// `None` when damage was met; else the changes and how many items there are now.
+    fn finish(mut self) -> Result<Option<(Changes, u64)>, Error> {
+        self.flush_index(0)?;
+        Ok((!self.damaged).then_some((self.changes, self.count)))
+    }
+
+    fn read(&mut self, key: u64) -> Result<Option<ItemRow>, Error> {
+        let doing = "comparing items";
+        let value = self.items.get((self.section.0, key)).map_err(Error::storage(doing))?;
+        let Some(value) = value else { return Ok(None) };
+        let row = codec::open(table::item_place(self.section, key), value.value());
+        self.damaged |= row.is_err();
+        Ok(row.ok())
+    }
+
+    fn write(&mut self, key: u64, row: &ItemRow) -> Result<(), Error> {
+        codec::seal(table::item_place(self.section, key), row, &mut self.bytes);
+        self.items
+            .insert((self.section.0, key), self.bytes.as_slice())
+            .map_err(Error::storage("writing items"))?;
+        Ok(())
+    }
+
+    fn index(&mut self, item: &CachedItem, enters: bool) {
+        let keys = (self.indexing.keys)(item);
+        let RatingKey(key) = item.rating_key;
+        for index in Index::ALL {
+            let hashes = keys.of(index).iter();
+            self.pending.extend(hashes.map(|&hash| (index, hash, key, enters)));
+        }
+    }
+
+    /// Applies the gathered index changes when there are more than `at_most`.
+    fn flush_index(&mut self, at_most: usize) -> Result<(), Error> {
+        if self.pending.len() <= at_most {
+            return Ok(());
+        }
+        // `false < true`: an item that leaves and enters the same bucket ends up in it.
+        self.pending.sort_unstable();
+        for per_index in self.pending.chunk_by(|a, b| a.0 == b.0) {
+            let Some(&(index, ..)) = per_index.first() else { continue };
+            let doing = "writing an index";
+            let mut table =
+                self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
+            for per_hash in per_index.chunk_by(|a, b| a.1 == b.1) {
+                let Some(&(_, hash, ..)) = per_hash.first() else { continue };
+                let at = (self.section.0, hash);
+                let place = table::bucket_place(index, self.section, hash);
+                let mut keys = Vec::new();
+                if let Some(value) = table.get(at).map_err(Error::storage(doing))? {
+                    match codec::open::<BucketRow>(place, value.value()) {
+                        Ok(row) => keys = row.keys,
+                        Err(_) => self.damaged = true,
+                    }
+                }
+                change(&mut keys, per_hash);
+                if keys.is_empty() {
+                    table.remove(at).map_err(Error::storage(doing))?;
+                    continue;
+                }
+                // Also when the keys are the same: an item in the bucket is not, and an answer
+                // that rejected it may be another now.
+                let row = BucketRow { changed_at: self.revision.0, keys };
+                codec::seal(place, &row, &mut self.bytes);
+                table.insert(at, self.bytes.as_slice()).map_err(Error::storage(doing))?;
+            }
+        }
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+/// Lets keys enter and leave a bucket, which stays sorted and without repetition.
+fn change(keys: &mut Vec<u64>, changes: &[IndexChange]) {
+    for per_key in changes.chunk_by(|a, b| a.2 == b.2) {
+        let Some(&(_, _, key, enters)) = per_key.last() else { continue };
+        match (keys.binary_search(&key), enters) {
+            (Err(at), true) => keys.insert(at, key),
+            (Ok(at), false) => {
+                keys.remove(at);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The envelope around every value, and the only file that names bincode.
+//!
+//! ```text
+//! offset  size  field
+//!      0     1  format byte, 0x4D
+//!      1     2  schema of the payload, little endian
+//!      3     8  xxh3-64 of everything else: place, schema and payload, little endian
+//!     11     n  payload: bincode 2 "standard" (little endian, variable-length integers)
+//! ```
+//!
+//! redb does not checksum pages when they are read: one flipped bit comes back as an
+//! altered value. The checksum keeps it from becoming a wrong answer. It covers the *place*
+//! (table, section, key) too, so that a value which turns up under another key is damage and
+//! not an answer. bincode itself would accept trailing bytes and allocate whatever a
+//! damaged length says, so decoding has a limit and must consume every byte.
+
+use bincode::config::{Configuration, LittleEndian, NoLimit, Varint};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+pub(crate) use bincode::{Decode, Encode};
+
+/// First byte of every envelope.
+const FORMAT: u8 = 0x4D;
+
+/// Bytes before the payload.
+const HEADER: usize = 11;
+
+/// Largest payload that is decoded, in bytes. An index bucket of half a million items is
+/// below it; a damaged length is not allowed to allocate more.
+const LIMIT: usize = 4 << 20;
+
+/// A type of value, with the version of its fields.
+pub(crate) trait Record: Encode + Decode<()> {
+    /// Goes up with every change of the fields, their order or their meaning.
+    const SCHEMA: u16;
+}
+
+/// Where a value lives: what the checksum binds it to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Number of the table.
+    pub(crate) table: u8,
+    /// Section, 0 where there is none.
+    pub(crate) section: u32,
+    /// Key within the table.
+    pub(crate) key: u128,
+}
+
+/// Why a value was not decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// Shorter than an envelope, or another first byte.
+    Envelope,
+    /// The checksum differs: bits changed, or the value belongs to another key.
+    Checksum,
+    /// Whole, but of a schema this version does not read.
+    Schema,
+    /// The checksum holds, but the payload does not decode to its last byte.
+    Payload,
+}
+
+/// Writes `record` in its envelope into `out`, which is cleared first.
+pub(crate) fn seal<R: Record>(place: Place, record: &R, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(FORMAT);
+    out.extend_from_slice(&R::SCHEMA.to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    // Encoding into a Vec can only fail on a type that refuses to encode; ours do not, and
+    // if one did, the empty payload would not pass its checksum.
+    let written = bincode::encode_into_std_write(record, out, CONFIG);
+    let sum = match written {
+        Ok(_) => checksum(place, R::SCHEMA, out.get(HEADER..).unwrap_or_default()),
+        Err(_) => 0,
+    };
+    if let Some(field) = out.get_mut(3..HEADER) {
+        field.copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+/// Reads a record back.
+pub(crate) fn open<R: Record>(place: Place, bytes: &[u8]) -> Result<R, Damage> {
+    let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
+        return Err(Damage::Envelope);
+    };
+    let &[format, schema0, schema1, ref sum @ ..] = header else { return Err(Damage::Envelope) };
+    if format != FORMAT {
+        return Err(Damage::Envelope);
+    }
+    let schema = u16::from_le_bytes([schema0, schema1]);
+    if sum != checksum(place, schema, payload).to_le_bytes() {
+        return Err(Damage::Checksum);
+    }
+    if schema != R::SCHEMA {
+        return Err(Damage::Schema);
+    }
+    decode(payload).ok_or(Damage::Payload)
+}
+
+/// Encodes a record without an envelope, for a spool that never outlives its process.
+pub(crate) fn encode<R: Record>(record: &R, out: &mut Vec<u8>) -> bool {
+    bincode::encode_into_std_write(record, out, CONFIG).is_ok()
+}
+
+/// Decodes what [`encode`] wrote; every byte must be consumed.
+pub(crate) fn decode<R: Record>(payload: &[u8]) -> Option<R> {
+    match bincode::decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
+        Ok((record, consumed)) if consumed == payload.len() => Some(record),
+        _ => None,
+    }
+}
+
+/// Little endian, variable-length integers: bincode's "standard".
+const CONFIG: Configuration<LittleEndian, Varint, NoLimit> = bincode::config::standard();
+
+fn checksum(place: Place, schema: u16, payload: &[u8]) -> u64 {
+    let mut head = [0; 23];
+    let (table, rest) = head.split_at_mut(1);
+    table.copy_from_slice(&[place.table]);
+    let (section, rest) = rest.split_at_mut(4);
+    section.copy_from_slice(&place.section.to_le_bytes());
+    let (key, rest) = rest.split_at_mut(16);
+    key.copy_from_slice(&place.key.to_le_bytes());
+    rest.copy_from_slice(&schema.to_le_bytes());
+    let seed = xxh3_64(&head);
+    xxh3_64_with_seed(payload, seed)
+}

@@ -1,0 +1,167 @@
+//! An item as the cache knows it: what matching needs of a Plex item, and nothing more.
+//!
+//! It is smaller than [`plex_api::Item`] on purpose. Summaries, artwork and tags are not
+//! here: they do not decide a match, and leaving them out keeps a record near 200 bytes.
+
+use plex_api::{ItemKind, RatingKey, UnixSeconds};
+
+/// A Plex item, reduced to what decides a match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedItem {
+    /// The server's key of this item.
+    pub rating_key: RatingKey,
+    /// Movie, episode, track, clip, ...
+    pub kind: ItemKind,
+    /// The item's own title (an episode's title, not its show's).
+    pub title: String,
+    /// The title in the original language, when the server has one.
+    pub original_title: Option<String>,
+    /// Title of the show (episodes) or the artist (tracks).
+    pub grandparent_title: Option<String>,
+    /// Year of release.
+    pub year: Option<u16>,
+    /// Season number of an episode, disc number of a track.
+    pub parent_index: Option<u32>,
+    /// Episode number, track number.
+    pub index: Option<u32>,
+    /// The agent's guid first (when there is one), then the external ids (`imdb://tt0078748`).
+    pub guids: Vec<String>,
+    /// Duration in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// When the server says the item was added.
+    pub added_at: Option<UnixSeconds>,
+    /// When the server says the item last changed. Misses file replacement, labels and
+    /// collections, so it is never used as proof that nothing changed.
+    pub updated_at: Option<UnixSeconds>,
+    /// The item's files are missing and it waits in the trash, but it is still listed.
+    pub trashed: bool,
+    /// Every media file of every version, in the server's order.
+    pub parts: Vec<CachedPart>,
+}
+
+/// One media file of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedPart {
+    /// The server's id of the part.
+    pub id: Option<u64>,
+    /// Which version (`Media`) of the item the part belongs to, counted from 0.
+    pub version: u16,
+    /// The path as the server spells it, never folded.
+    pub file: String,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Duration in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The change stamp in the part's key, which is the file's modification time.
+    pub stamp: Option<i64>,
+    /// The part belongs to an optimized version that the server made itself.
+    pub optimized: bool,
+}
+
+/// blake3 (128 bits) over everything that matching uses of an item.
+///
+/// Equal hashes mean that nothing which depends on the item has to be computed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash(pub [u8; 16]);
+
+impl CachedItem {
+    /// Takes what matching needs from an item as the server sent it.
+    ///
+    /// Parts without a file name are left out: there is nothing to compare them with.
+    pub fn from_plex(item: &plex_api::Item) -> Self {
+        let parts = item.media.iter().enumerate().flat_map(|(version, media)| {
+            media.parts.iter().filter_map(move |part| {
+                Some(CachedPart {
+                    id: part.id.map(|id| id.0),
+                    version: u16::try_from(version).unwrap_or(u16::MAX),
+                    file: part.file.clone()?,
+                    size: part.size,
+                    duration_ms: part.duration_ms,
+                    stamp: part.stamp,
+                    optimized: media.optimized,
+                })
+            })
+        });
+        let guids = item.guid.iter().chain(&item.guids).cloned().collect();
+        Self {
+            rating_key: item.rating_key,
+            kind: item.kind,
+            title: item.title.clone(),
+            original_title: item.original_title.clone(),
+            grandparent_title: item.grandparent_title.clone(),
+            year: item.year,
+            parent_index: item.parent_index,
+            index: item.index,
+            guids,
+            duration_ms: item.duration_ms,
+            added_at: item.added_at,
+            updated_at: item.updated_at,
+            trashed: item.deleted_at.is_some(),
+            parts: parts.collect(),
+        }
+    }
+
+    /// The hash of everything that matching uses.
+    ///
+    /// `added_at` and `updated_at` are left out: a background refresh on the server moves
+    /// them without any visible change, and no rule reads them.
+    pub fn content_hash(&self) -> ContentHash {
+        let mut fields = Fields(blake3::Hasher::new_derive_key(CONTENT_CONTEXT));
+        fields.number(u64::from(self.kind.type_number()));
+        fields.text(&self.title);
+        fields.optional_text(self.original_title.as_deref());
+        fields.optional_text(self.grandparent_title.as_deref());
+        fields.optional_number(self.year.map(u64::from));
+        fields.optional_number(self.parent_index.map(u64::from));
+        fields.optional_number(self.index.map(u64::from));
+        fields.optional_number(self.duration_ms);
+        fields.number(u64::from(self.trashed));
+        fields.number(self.guids.len() as u64);
+        for guid in &self.guids {
+            fields.text(guid);
+        }
+        for part in &self.parts {
+            fields.optional_number(part.id);
+            fields.number(u64::from(part.version));
+            fields.text(&part.file);
+            fields.optional_number(part.size);
+            fields.optional_number(part.duration_ms);
+            fields.optional_number(part.stamp.map(i64::cast_unsigned));
+            fields.number(u64::from(part.optimized));
+        }
+        fields.finish()
+    }
+}
+
+/// Context of the content hash. Changing what is hashed means changing this string.
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 1";
+
+/// Feeds length-prefixed fields to blake3, so that no two field lists hash alike.
+struct Fields(blake3::Hasher);
+
+impl Fields {
+    fn number(&mut self, value: u64) {
+        self.0.update(&value.to_le_bytes());
+    }
+
+    fn optional_number(&mut self, value: Option<u64>) {
+        self.number(u64::from(value.is_some()));
+        self.number(value.unwrap_or(0));
+    }
+
+    fn text(&mut self, value: &str) {
+        self.number(value.len() as u64);
+        self.0.update(value.as_bytes());
+    }
+
+    fn optional_text(&mut self, value: Option<&str>) {
+        self.number(u64::from(value.is_some()));
+        self.text(value.unwrap_or(""));
+    }
+
+    fn finish(self) -> ContentHash {
+        let mut bytes = [0; 16];
+        self.0.finalize_xof().fill(&mut bytes);
+        ContentHash(bytes)
+    }
+}

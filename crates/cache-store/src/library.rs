@@ -1,0 +1,353 @@
+//! The read-through: a section is brought up to date before it is read.
+
+use std::sync::Arc;
+
+use plex_api::{Client, Clock, ErrorKind, Filter, UnixSeconds};
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tracing::{Instrument, debug, info_span};
+
+use crate::apply::{Applied, Changes, Scope, Update};
+use crate::error::Error;
+use crate::refresh::listing;
+use crate::refresh::plan::{Plan, Planned, Policy, is_fresh, plan};
+use crate::section::SectionState;
+use crate::spool::Spool;
+use crate::stamp::SectionStamp;
+use crate::store::Store;
+
+/// Which sections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Every section that holds files.
+    All,
+    /// The sections with these titles, numeric keys or uuids.
+    Named(Vec<String>),
+}
+
+impl Selection {
+    /// One section, by title, numeric key or uuid.
+    pub fn section(name: impl Into<String>) -> Self {
+        Self::Named(vec![name.into()])
+    }
+}
+
+/// What was done about one section.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// The section's title.
+    pub section: String,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// Why it was chosen.
+    pub reason: &'static str,
+    /// What it changed in the cache.
+    pub changes: Changes,
+}
+
+/// Sections that are up to date, and what it took.
+#[derive(Debug, Clone)]
+pub struct Refreshed {
+    /// The selected sections, in the server's order.
+    pub sections: Vec<SectionState>,
+    /// What was done, in order. A section has more than one step when the first plan did not
+    /// explain the change.
+    pub steps: Vec<Step>,
+}
+
+/// A server's sections, kept up to date in a store.
+pub struct Library {
+    client: Client,
+    store: Arc<Store>,
+    policy: Policy,
+    clock: Clock,
+    /// One refresh at a time: whoever asks meanwhile waits and then finds it done.
+    flight: Mutex<()>,
+}
+
+impl Library {
+    /// Puts a store in front of a server.
+    pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
+        Self { client, store, policy, clock, flight: Mutex::new(()) }
+    }
+
+    /// The client that is asked.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The clock that decides freshness.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Brings the selected sections up to date with as few calls as explain every change.
+    ///
+    /// `prove`: an answer "absent" hangs on it, so that the sections have to be known
+    /// completely. Dropping the future leaves the store as it was; so does any error.
+    pub async fn refresh(&self, want: &Selection, prove: bool) -> Result<Refreshed, Error> {
+        let _one_at_a_time = self.flight.lock().await;
+        let now = self.clock.now();
+        let known = self.blocking(Store::sections).await?;
+        if let Some(sections) = select_known(want, &known)
+            && sections.iter().all(|state| is_fresh(state, now, &self.policy))
+            && (!prove || sections.iter().all(|state| state.complete))
+        {
+            let fresh =
+                Planned { plan: Plan::Fresh, reason: "the stamp was observed a moment ago" };
+            let steps = sections.iter().map(|state| step(state, fresh, Changes::default()));
+            return Ok(Refreshed { steps: steps.collect(), sections });
+        }
+
+        let listed = self.client.sections().await?;
+        self.check_server(&known, &listed).await?;
+        let noted = listed.clone();
+        let states = self.blocking(move |store| store.note_sections(&noted)).await?;
+        let selected = select(want, &states, &listed)?;
+        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
+        for state in selected {
+            let Some(section) = listed.iter().find(|section| section.uuid == state.uuid) else {
+                continue;
+            };
+            let observed = SectionStamp::of(section);
+            let span = info_span!("refresh", section = %state.title);
+            let state = self
+                .refresh_section(state, observed, now, prove, &mut result.steps)
+                .instrument(span)
+                .await?;
+            result.sections.push(state);
+        }
+        Ok(result)
+    }
+
+    /// Refuses another server before anything is read or written. The uuids of the sections
+    /// tell, so a server that is known costs no call.
+    async fn check_server(
+        &self,
+        known: &[SectionState],
+        listed: &[plex_api::Section],
+    ) -> Result<(), Error> {
+        let bound = self.blocking(Store::server).await?;
+        let recognised =
+            listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
+        if bound.is_some() && recognised {
+            return Ok(());
+        }
+        let identity = self.client.identity().await?;
+        self.blocking(move |store| store.bind(&identity.machine_identifier)).await
+    }
+
+    async fn refresh_section(
+        &self,
+        mut state: SectionState,
+        observed: SectionStamp,
+        now: UnixSeconds,
+        prove: bool,
+        steps: &mut Vec<Step>,
+    ) -> Result<SectionState, Error> {
+        let mut planned = plan(&state, &observed, now, &self.policy, prove);
+        for _ in 0..MAX_STEPS {
+            debug!(plan = ?planned.plan, reason = planned.reason, "planned");
+            let carried_out = match planned.plan {
+                Plan::Fresh | Plan::Unchanged => Ok(self.observed(&state, observed, now).await?),
+                Plan::Totals => self.totals(&state, observed, now).await?,
+                Plan::Delta => self.delta(&state, observed, now).await?,
+                Plan::Full => self.full(&state, observed, now).await?,
+            };
+            match carried_out {
+                Ok((state, changes)) => {
+                    steps.push(step(&state, planned, changes));
+                    return Ok(state);
+                }
+                Err(reason) => {
+                    steps.push(step(&state, planned, Changes::default()));
+                    planned = Planned { plan: Plan::Full, reason };
+                    let id = state.id;
+                    let read = self.blocking(move |store| store.view()?.section(id)).await?;
+                    state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
+                }
+            }
+        }
+        Err(Error::Moved { title: state.title })
+    }
+
+    /// Nothing changed: only the moment of observation is new.
+    async fn observed(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<(SectionState, Changes), Error> {
+        let mut state = state.clone();
+        state.stamp = Some(stamp);
+        state.observed_at = Some(now);
+        let written = state.clone();
+        self.blocking(move |store| store.put_state(&written)).await?;
+        Ok((state, Changes::default()))
+    }
+
+    async fn totals(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        if total != state.items + state.unsupported {
+            return Ok(Err("a scan ran, and the total is another"));
+        }
+        Ok(Ok(self.observed(state, stamp, now).await?))
+    }
+
+    async fn delta(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let overlap = i64::try_from(self.policy.overlap.as_secs()).unwrap_or(i64::MAX);
+        let since = UnixSeconds(state.changed_until.map_or(0, |at| at.0.saturating_sub(overlap)));
+        let limit = latest(now, &stamp);
+        let mut rows = Spool::new();
+        for filter in [Filter::AddedSince(since), Filter::UpdatedSince(since)] {
+            let wanted = listing::request(state, filter);
+            // Two deltas of half a section cost as much as the section listed once.
+            let at_most = (state.items / 2).max(LARGE_DELTA);
+            if listing::read(&self.client, wanted, at_most, limit, &mut rows).await?.is_none() {
+                return Ok(Err("a delta would read half of the section"));
+            }
+        }
+        let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
+        let update = Update {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta,
+            stamp,
+            now,
+            unsupported: state.unsupported,
+            total,
+            must_change: before != stamp.content_changed_at,
+        };
+        self.apply(update).await
+    }
+
+    async fn full(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let mut rows = Spool::new();
+        let wanted = listing::request(state, Filter::None);
+        let read =
+            match listing::read(&self.client, wanted, u64::MAX, latest(now, &stamp), &mut rows)
+                .await
+            {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(Err("the section is larger than can be")),
+                Err(Error::Plex(error)) if error.kind() == ErrorKind::ListingChanged => {
+                    return Ok(Err("the section changed while it was listed"));
+                }
+                Err(error) => return Err(error),
+            };
+        let update = Update {
+            base: state.clone(),
+            rows,
+            scope: Scope::Complete,
+            stamp,
+            now,
+            unsupported: read.unsupported,
+            total: read.total,
+            must_change: false,
+        };
+        self.apply(update).await
+    }
+
+    async fn apply(&self, update: Update) -> Result<Outcome, Error> {
+        let section = update.base.id;
+        match self.blocking(move |store| store.apply(update)).await? {
+            Applied::Done(state, changes) => Ok(Ok((*state, changes))),
+            Applied::NotExplained(reason) => Ok(Err(reason)),
+            Applied::Moved => Ok(Err("the section was changed in the store meanwhile")),
+            Applied::Damaged => {
+                self.blocking(move |store| store.drop_items(section)).await?;
+                Ok(Err("damaged records were dropped"))
+            }
+        }
+    }
+
+    /// Runs disk work off the async threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(done) => done,
+            Err(error) => {
+                Err(Error::Storage { doing: "working on a blocking thread", source: error.into() })
+            }
+        }
+    }
+}
+
+/// What became of a plan: the new state, or why it was not enough.
+type Outcome = Result<(SectionState, Changes), &'static str>;
+
+/// A plan, the listing it may fall back to, and one more if the section moved meanwhile.
+const MAX_STEPS: usize = 3;
+
+/// A delta of this many rows is read whatever the section's size: it is one page.
+const LARGE_DELTA: u64 = 500;
+
+/// Time stamps of items beyond this are not from the past, whichever clock is right.
+fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
+    stamp.scanned_at.map_or(now, |scanned| scanned.max(now))
+}
+
+fn step(state: &SectionState, planned: Planned, changes: Changes) -> Step {
+    Step { section: state.title.clone(), plan: planned.plan, reason: planned.reason, changes }
+}
+
+fn is_named(name: &str, state: &SectionState) -> bool {
+    state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
+}
+
+/// The selected sections among those already known; `None` if the server has to be asked.
+fn select_known(want: &Selection, known: &[SectionState]) -> Option<Vec<SectionState>> {
+    // Whether there are more sections than we know, only the server can tell.
+    let Selection::Named(names) = want else { return None };
+    let find = |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
+    names.iter().map(find).collect()
+}
+
+fn select(
+    want: &Selection,
+    states: &[SectionState],
+    listed: &[plex_api::Section],
+) -> Result<Vec<SectionState>, Error> {
+    let Selection::Named(names) = want else { return Ok(states.to_vec()) };
+    let mut selected: Vec<SectionState> = Vec::with_capacity(names.len());
+    for name in names {
+        let found = states.iter().filter(|state| is_named(name, state)).collect::<Vec<_>>();
+        if found.is_empty() {
+            if let Some(section) = listed.iter().find(|section| &section.title == name) {
+                return Err(Error::Unmatchable { title: section.title.clone() });
+            }
+            let known = listed.iter().map(|section| section.title.clone()).collect();
+            return Err(Error::NoSection { wanted: name.clone(), known });
+        }
+        for state in found {
+            if selected.iter().all(|other| other.id != state.id) {
+                selected.push(state.clone());
+            }
+        }
+    }
+    Ok(selected)
+}

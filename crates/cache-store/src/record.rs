@@ -1,0 +1,341 @@
+//! The records on disk, and their conversion to and from domain types.
+//!
+//! These structs are private and change only together with their schema number and
+//! `docs/format.md`. Fields are encoded in the order they stand here, without names.
+
+use plex_api::{ItemKind, RatingKey, SectionKey, SectionUuid, UnixSeconds};
+
+use crate::codec::{Decode, Encode, Record};
+use crate::index::{Bucket, Index};
+use crate::item::{CachedItem, CachedPart, ContentHash};
+use crate::matches::{Depends, MatchRecord, Outcome, RecordedEvidence};
+use crate::section::{SectionId, SectionState};
+use crate::stamp::{Revision, SectionStamp};
+
+/// The store as a whole: one row in `meta`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct StoreRow {
+    /// The server's `machineIdentifier`, once it is known.
+    pub(crate) server: Option<String>,
+    /// The next section number that was never used.
+    pub(crate) next_section: u32,
+    /// Version of the indexing function the indexes were built with.
+    pub(crate) indexing: u32,
+}
+
+impl Record for StoreRow {
+    const SCHEMA: u16 = 1;
+}
+
+/// An item.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ItemRow {
+    pub(crate) changed_at: u64,
+    pub(crate) content: [u8; 16],
+    pub(crate) item: ItemFields,
+}
+
+impl Record for ItemRow {
+    const SCHEMA: u16 = 1;
+}
+
+/// An item's fields, as they are spooled and stored.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ItemFields {
+    pub(crate) rating_key: u64,
+    kind: u32,
+    title: String,
+    original_title: Option<String>,
+    grandparent_title: Option<String>,
+    year: Option<u16>,
+    parent_index: Option<u32>,
+    index: Option<u32>,
+    guids: Vec<String>,
+    duration_ms: Option<u64>,
+    added_at: Option<i64>,
+    updated_at: Option<i64>,
+    trashed: bool,
+    parts: Vec<PartFields>,
+}
+
+impl Record for ItemFields {
+    const SCHEMA: u16 = 1;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct PartFields {
+    id: Option<u64>,
+    version: u16,
+    file: String,
+    size: Option<u64>,
+    duration_ms: Option<u64>,
+    stamp: Option<i64>,
+    optimized: bool,
+}
+
+impl ItemFields {
+    pub(crate) fn new(item: CachedItem) -> Self {
+        let parts = item.parts.into_iter().map(|part| PartFields {
+            id: part.id,
+            version: part.version,
+            file: part.file,
+            size: part.size,
+            duration_ms: part.duration_ms,
+            stamp: part.stamp,
+            optimized: part.optimized,
+        });
+        Self {
+            rating_key: item.rating_key.0,
+            kind: item.kind.type_number(),
+            title: item.title,
+            original_title: item.original_title,
+            grandparent_title: item.grandparent_title,
+            year: item.year,
+            parent_index: item.parent_index,
+            index: item.index,
+            guids: item.guids,
+            duration_ms: item.duration_ms,
+            added_at: item.added_at.map(|at| at.0),
+            updated_at: item.updated_at.map(|at| at.0),
+            trashed: item.trashed,
+            parts: parts.collect(),
+        }
+    }
+
+    pub(crate) fn into_item(self) -> CachedItem {
+        let parts = self.parts.into_iter().map(|part| CachedPart {
+            id: part.id,
+            version: part.version,
+            file: part.file,
+            size: part.size,
+            duration_ms: part.duration_ms,
+            stamp: part.stamp,
+            optimized: part.optimized,
+        });
+        CachedItem {
+            rating_key: RatingKey(self.rating_key),
+            kind: ItemKind::from_type_number(self.kind),
+            title: self.title,
+            original_title: self.original_title,
+            grandparent_title: self.grandparent_title,
+            year: self.year,
+            parent_index: self.parent_index,
+            index: self.index,
+            guids: self.guids,
+            duration_ms: self.duration_ms,
+            added_at: self.added_at.map(UnixSeconds),
+            updated_at: self.updated_at.map(UnixSeconds),
+            trashed: self.trashed,
+            parts: parts.collect(),
+        }
+    }
+}
+
+impl ItemRow {
+    pub(crate) fn new(changed_at: Revision, content: ContentHash, item: ItemFields) -> Self {
+        Self { changed_at: changed_at.0, content: content.0, item }
+    }
+}
+
+/// An index bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct BucketRow {
+    pub(crate) changed_at: u64,
+    /// Ascending, each once.
+    pub(crate) keys: Vec<u64>,
+}
+
+impl Record for BucketRow {
+    const SCHEMA: u16 = 1;
+}
+
+impl BucketRow {
+    pub(crate) fn into_bucket(self) -> Bucket {
+        Bucket {
+            changed_at: Revision(self.changed_at),
+            rating_keys: self.keys.into_iter().map(RatingKey).collect(),
+        }
+    }
+}
+
+/// A section.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SectionRow {
+    uuid: String,
+    key: u32,
+    title: String,
+    kind: u32,
+    locations: Vec<String>,
+    stamp: Option<StampFields>,
+    revision: u64,
+    items: u64,
+    unsupported: u64,
+    complete: bool,
+    observed_at: Option<i64>,
+    listed_at: Option<i64>,
+    changed_until: Option<i64>,
+}
+
+impl Record for SectionRow {
+    const SCHEMA: u16 = 1;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct StampFields {
+    counter: Option<i64>,
+    scanned: Option<i64>,
+    updated: Option<i64>,
+}
+
+impl SectionRow {
+    pub(crate) fn new(state: &SectionState) -> Self {
+        let stamp = state.stamp.map(|stamp| StampFields {
+            counter: stamp.content_changed_at,
+            scanned: stamp.scanned_at.map(|at| at.0),
+            updated: stamp.updated_at.map(|at| at.0),
+        });
+        Self {
+            uuid: state.uuid.0.clone(),
+            key: state.key.0,
+            title: state.title.clone(),
+            kind: state.kind.type_number(),
+            locations: state.locations.clone(),
+            stamp,
+            revision: state.revision.0,
+            items: state.items,
+            unsupported: state.unsupported,
+            complete: state.complete,
+            observed_at: state.observed_at.map(|at| at.0),
+            listed_at: state.listed_at.map(|at| at.0),
+            changed_until: state.changed_until.map(|at| at.0),
+        }
+    }
+
+    pub(crate) fn into_state(self, id: SectionId) -> SectionState {
+        let stamp = self.stamp.map(|stamp| SectionStamp {
+            content_changed_at: stamp.counter,
+            scanned_at: stamp.scanned.map(UnixSeconds),
+            updated_at: stamp.updated.map(UnixSeconds),
+        });
+        SectionState {
+            id,
+            uuid: SectionUuid(self.uuid),
+            key: SectionKey(self.key),
+            title: self.title,
+            kind: ItemKind::from_type_number(self.kind),
+            locations: self.locations,
+            stamp,
+            revision: Revision(self.revision),
+            items: self.items,
+            unsupported: self.unsupported,
+            complete: self.complete,
+            observed_at: self.observed_at.map(UnixSeconds),
+            listed_at: self.listed_at.map(UnixSeconds),
+            changed_until: self.changed_until.map(UnixSeconds),
+        }
+    }
+}
+
+/// A remembered match.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct MatchRow {
+    outcome: OutcomeFields,
+    rule: u8,
+    components: u16,
+    score: u16,
+    runner_up: u16,
+    /// Index number and hash.
+    buckets: Vec<(u8, u64)>,
+    whole_section: bool,
+    verified_at: u64,
+    /// Days since 1970.
+    last_used_day: u32,
+}
+
+impl Record for MatchRow {
+    const SCHEMA: u16 = 1;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+enum OutcomeFields {
+    Found { rating_key: u64, others: Vec<u64>, version: u16, high: bool },
+    Ambiguous(Vec<u64>),
+    Absent,
+}
+
+/// Seconds a day.
+const DAY: i64 = 86_400;
+
+impl MatchRow {
+    pub(crate) fn new(record: &MatchRecord) -> Self {
+        let outcome = match &record.outcome {
+            Outcome::Found { rating_key, others, version, high } => OutcomeFields::Found {
+                rating_key: rating_key.0,
+                others: others.iter().map(|key| key.0).collect(),
+                version: *version,
+                high: *high,
+            },
+            Outcome::Ambiguous(keys) => {
+                OutcomeFields::Ambiguous(keys.iter().map(|key| key.0).collect())
+            }
+            Outcome::Absent => OutcomeFields::Absent,
+        };
+        let buckets = record.depends.buckets.iter().map(|&(index, hash)| (number(index), hash));
+        Self {
+            outcome,
+            rule: record.evidence.rule,
+            components: record.evidence.components,
+            score: record.evidence.score,
+            runner_up: record.evidence.runner_up,
+            buckets: buckets.collect(),
+            whole_section: record.depends.whole_section,
+            verified_at: record.verified_at.0,
+            last_used_day: u32::try_from(record.last_used.0.div_euclid(DAY)).unwrap_or(0),
+        }
+    }
+
+    /// `None` when an index number is not one of ours.
+    pub(crate) fn into_record(self) -> Option<MatchRecord> {
+        let outcome = match self.outcome {
+            OutcomeFields::Found { rating_key, others, version, high } => Outcome::Found {
+                rating_key: RatingKey(rating_key),
+                others: others.into_iter().map(RatingKey).collect(),
+                version,
+                high,
+            },
+            OutcomeFields::Ambiguous(keys) => {
+                Outcome::Ambiguous(keys.into_iter().map(RatingKey).collect())
+            }
+            OutcomeFields::Absent => Outcome::Absent,
+        };
+        let buckets = self.buckets.into_iter().map(|(n, hash)| Some((index_of(n)?, hash)));
+        Some(MatchRecord {
+            outcome,
+            evidence: RecordedEvidence {
+                rule: self.rule,
+                components: self.components,
+                score: self.score,
+                runner_up: self.runner_up,
+            },
+            depends: Depends {
+                buckets: buckets.collect::<Option<_>>()?,
+                whole_section: self.whole_section,
+            },
+            verified_at: Revision(self.verified_at),
+            last_used: UnixSeconds(i64::from(self.last_used_day) * DAY),
+        })
+    }
+}
+
+/// The number of an index on disk.
+pub(crate) fn number(index: Index) -> u8 {
+    match index {
+        Index::Names => 1,
+        Index::Guids => 2,
+        Index::Titles => 3,
+    }
+}
+
+fn index_of(number: u8) -> Option<Index> {
+    Index::ALL.into_iter().find(|&index| self::number(index) == number)
+}

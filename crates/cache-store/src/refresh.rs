@@ -1,0 +1,4 @@
+//! Bringing a section up to date with the cheapest plan that explains what changed.
+
+pub(crate) mod listing;
+pub(crate) mod plan;

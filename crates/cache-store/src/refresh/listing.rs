@@ -1,0 +1,55 @@
+//! Reading listings into a spool.
+
+use futures::StreamExt;
+use plex_api::{Client, Detail, Filter, Listing, Sort, UnixSeconds};
+
+use crate::error::Error;
+use crate::item::CachedItem;
+use crate::section::SectionState;
+use crate::spool::Spool;
+
+/// What a listing brought.
+pub(crate) struct Read {
+    /// Rows that cannot be kept (no numeric rating key).
+    pub(crate) unsupported: u64,
+    /// How many rows the server said the listing has.
+    pub(crate) total: u64,
+}
+
+/// The request for a section's items. Sorted by id, so that rows do not shift between pages
+/// while somebody edits titles, and so that they can be written in order.
+pub(crate) fn request(section: &SectionState, filter: Filter) -> Listing {
+    Listing {
+        section: section.key,
+        expect_uuid: Some(section.uuid.clone()),
+        kind: section.kind,
+        filter,
+        sort: Sort::Id,
+        detail: Detail::Lean,
+    }
+}
+
+/// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
+/// no more than its first page was read.
+pub(crate) async fn read(
+    client: &Client,
+    listing: Listing,
+    at_most: u64,
+    limit: UnixSeconds,
+    spool: &mut Spool,
+) -> Result<Option<Read>, Error> {
+    let mut pages = std::pin::pin!(client.pages(listing));
+    let mut read = Read { unsupported: 0, total: 0 };
+    while let Some(page) = pages.next().await {
+        let page = page?;
+        read.unsupported += page.unsupported.len() as u64;
+        read.total = page.total.unwrap_or(read.total + page.rows);
+        if read.total > at_most {
+            return Ok(None);
+        }
+        for item in &page.items {
+            spool.push(CachedItem::from_plex(item), limit)?;
+        }
+    }
+    Ok(Some(read))
+}

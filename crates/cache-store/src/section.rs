@@ -1,0 +1,82 @@
+//! A section as the cache knows it.
+
+use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
+
+use crate::stamp::{Revision, SectionStamp};
+
+/// The store's own number for a section of this server, never used twice in one file.
+///
+/// The owner of cached data is the section's uuid. A renamed or moved section keeps its
+/// number; one that was removed and created again gets another and starts empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SectionId(pub u32);
+
+/// What is known of a section and how far it can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionState {
+    /// The store's number.
+    pub id: SectionId,
+    /// The server's lasting identity of the section.
+    pub uuid: SectionUuid,
+    /// The numeric key under which the server is asked for it.
+    pub key: SectionKey,
+    /// Title, for people.
+    pub title: String,
+    /// The kind of item that holds files here.
+    pub kind: ItemKind,
+    /// Folders of the section, as the server spells them.
+    pub locations: Vec<String>,
+    /// The stamp that the cached items explain. `None`: nothing is cached.
+    pub stamp: Option<SectionStamp>,
+    /// Our version counter: the last revision that changed an item.
+    pub revision: Revision,
+    /// How many items are cached.
+    pub items: u64,
+    /// Rows the server lists and counts but that cannot be kept (no numeric rating key).
+    pub unsupported: u64,
+    /// The cached items are every item there is at `stamp`, so "not here" means "not there".
+    /// A full listing sets it; a delta, which cannot see replaced files, takes it away.
+    pub complete: bool,
+    /// When the stamp was last observed, by our clock.
+    pub observed_at: Option<UnixSeconds>,
+    /// When the whole section was last listed, by our clock.
+    pub listed_at: Option<UnixSeconds>,
+    /// The newest `addedAt`/`updatedAt` among the items, by the server's clock. The next
+    /// delta starts here, so that a difference between the two clocks cannot hide a change.
+    pub changed_until: Option<UnixSeconds>,
+}
+
+impl SectionState {
+    /// A section of which nothing is cached yet.
+    pub(crate) fn empty(id: SectionId, uuid: SectionUuid, key: SectionKey, kind: ItemKind) -> Self {
+        Self {
+            id,
+            uuid,
+            key,
+            title: String::new(),
+            kind,
+            locations: Vec::new(),
+            stamp: None,
+            revision: Revision::default(),
+            items: 0,
+            unsupported: 0,
+            complete: false,
+            observed_at: None,
+            listed_at: None,
+            changed_until: None,
+        }
+    }
+
+    /// Forgets what was cached, and ends every answer that rests on it: the revision goes up,
+    /// because a match that was verified before says nothing about what is listed next.
+    pub(crate) fn forget(&mut self) {
+        self.stamp = None;
+        self.revision = self.revision.next();
+        self.items = 0;
+        self.unsupported = 0;
+        self.complete = false;
+        self.observed_at = None;
+        self.listed_at = None;
+        self.changed_until = None;
+    }
+}

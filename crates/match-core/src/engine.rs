@@ -1,0 +1,356 @@
+//! The engine: queries in, answers and a report out.
+//!
+//! A run brings the sections up to date (with as few calls as explain every change), answers
+//! from remembered matches, computes the rest from the local indexes, proves absences, and
+//! remembers what is new. If the server cannot be asked, every answer is
+//! [`Answer::Unknown`] and nothing on disk changes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_store::{
+    Error, Library, MatchKey, MatchRecord, Opened, Policy, Refreshed, SectionId, SectionState,
+    Selection, Store, StoreConfig,
+};
+use plex_api::{Client, Clock, UnixSeconds};
+use tracing::{info, info_span};
+
+use crate::answer::{Answer, Reason};
+use crate::index::INDEXING;
+use crate::key::match_key;
+use crate::parallel::match_all;
+use crate::query::Query;
+use crate::recorded::{from_record, to_record};
+use crate::report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+use crate::sections::merge;
+use crate::settings::Settings;
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The cache file; one a server. Created when there is none.
+    pub cache: PathBuf,
+    /// What decides a match.
+    pub settings: Settings,
+    /// When the server is asked again.
+    pub policy: Policy,
+    /// Memory for pages of the cache file, in bytes. Default 64 MiB.
+    pub cache_size: usize,
+    /// How long to wait for another process to let go of the cache file. Default 5 s.
+    pub open_wait: Duration,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl EngineConfig {
+    /// The defaults, for a cache file.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        let store = StoreConfig::new(INDEXING, UnixSeconds(0));
+        Self {
+            cache: cache.into(),
+            settings: Settings::default(),
+            policy: Policy::default(),
+            cache_size: store.cache_size,
+            open_wait: store.open_wait,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// The answers of a run, in the order of its queries, and what it cost.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// One for each query, in the same order.
+    pub answers: Vec<Answer>,
+    /// What was done and what it cost.
+    pub report: Report,
+}
+
+/// Answers which Plex item a local file is.
+pub struct Engine {
+    library: Library,
+    settings: Arc<Settings>,
+}
+
+impl Engine {
+    /// Opens the cache. Nothing is asked of the server before there are queries.
+    pub async fn open(client: Client, config: EngineConfig) -> Result<Self, Error> {
+        let store_config = StoreConfig {
+            cache_size: config.cache_size,
+            open_wait: config.open_wait,
+            ..StoreConfig::new(INDEXING, config.clock.now())
+        };
+        let path = config.cache;
+        let store = blocking(move || Store::open(&path, &store_config)).await?;
+        let library = Library::new(client, Arc::new(store), config.policy, config.clock);
+        Ok(Self { library, settings: Arc::new(config.settings) })
+    }
+
+    /// What opening the cache found.
+    pub fn opened(&self) -> &Opened {
+        self.library.store().opened()
+    }
+
+    /// The store, to inspect or clear it.
+    pub fn store(&self) -> &Arc<Store> {
+        self.library.store()
+    }
+
+    /// Answers the queries from the selected sections.
+    ///
+    /// An outage, a time-out or a refused token is not an error here: every answer is then
+    /// [`Answer::Unknown`] with the reason. An error means that the question itself cannot be
+    /// answered: there is no such section, the cache belongs to another server, or the disk
+    /// failed.
+    pub async fn match_files(
+        &self,
+        sections: &Selection,
+        queries: Vec<Query>,
+    ) -> Result<Run, Error> {
+        let started = self.library.clock().monotonic();
+        let calls_before = self.library.client().calls();
+        let damaged_before = self.store().damaged_values();
+        let mut report = Report::default();
+        let queries = Arc::new(queries);
+        let answers = match self.answer(sections, &queries, &mut report).await {
+            Ok(answers) => answers,
+            Err(Error::Plex(error)) => {
+                let reason = Reason::from(&error);
+                queries.iter().map(|_| Answer::Unknown(reason.clone())).collect()
+            }
+            Err(error) => return Err(error),
+        };
+        report.calls = self.library.client().calls().minus(&calls_before);
+        report.damaged = self.store().damaged_values() - damaged_before;
+        report.answers = AnswerCounts::of(&answers);
+        info!(
+            queries = queries.len(),
+            calls = report.calls.total(),
+            remembered = report.lookups.remembered,
+            computed = report.lookups.computed,
+            found = report.answers.found_high + report.answers.found_low,
+            ambiguous = report.answers.ambiguous,
+            absent = report.answers.absent,
+            unknown = report.answers.unknown,
+            elapsed = ?started.elapsed(),
+            "matched"
+        );
+        Ok(Run { answers, report })
+    }
+
+    /// Closes the cache file, so that the next opening finds it clean.
+    pub async fn close(self) -> Result<(), Error> {
+        let store = Arc::clone(self.library.store());
+        drop(self.library);
+        match Arc::try_unwrap(store) {
+            Ok(store) => blocking(move || store.close()).await,
+            // Somebody still holds the store; it is closed when they let go.
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        want: &Selection,
+        queries: &Arc<Vec<Query>>,
+        report: &mut Report,
+    ) -> Result<Vec<Answer>, Error> {
+        let refreshed = self.refresh(want, false, report).await?;
+        let settings = Arc::clone(&self.settings);
+        let keyed = Arc::clone(queries);
+        let keys: Arc<Vec<MatchKey>> = blocking(move || {
+            Ok(Arc::new(keyed.iter().map(|query| match_key(query, &settings)).collect()))
+        })
+        .await?;
+        let mut by_section = Vec::with_capacity(refreshed.sections.len());
+        for state in refreshed.sections {
+            by_section.push(self.answer_section(&state, queries, &keys, report).await?);
+        }
+        let count = queries.len();
+        Ok((0..count)
+            .map(|at| merge(by_section.iter().filter_map(|answers| answers.get(at))))
+            .collect())
+    }
+
+    /// Answers all queries from one section, healing damage and proving absences on the way.
+    async fn answer_section(
+        &self,
+        state: &SectionState,
+        queries: &Arc<Vec<Query>>,
+        keys: &Arc<Vec<MatchKey>>,
+        report: &mut Report,
+    ) -> Result<Vec<Answer>, Error> {
+        let only = Selection::section(state.uuid.0.clone());
+        let mut section = state.id;
+        let mut open: Vec<usize> = (0..queries.len()).collect();
+        let mut answers = vec![Answer::Absent; queries.len()];
+        for attempt in 0..ATTEMPTS {
+            let asked = self.batch(section, queries, keys, &open, report).await?;
+            if asked.damaged {
+                // Nothing that was read may be believed: start the section anew, look again.
+                let store = Arc::clone(self.store());
+                blocking(move || store.drop_items(section)).await?;
+            } else {
+                for (at, answer) in asked.answers {
+                    if let Some(slot) = answers.get_mut(at) {
+                        *slot = answer;
+                    }
+                }
+                open = asked.unproven;
+            }
+            if open.is_empty() {
+                return Ok(answers);
+            }
+            if attempt + 1 < ATTEMPTS {
+                let refreshed = self.refresh(&only, true, report).await?;
+                section = refreshed.sections.first().map_or(section, |state| state.id);
+            }
+        }
+        // The section kept changing, or the file kept failing: what is not proven is unknown.
+        for at in open {
+            if let Some(slot) = answers.get_mut(at) {
+                *slot = Answer::Unknown(Reason::NotProven);
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn refresh(
+        &self,
+        want: &Selection,
+        prove: bool,
+        report: &mut Report,
+    ) -> Result<Refreshed, Error> {
+        let started = self.library.clock().monotonic();
+        let refreshed = self.library.refresh(want, prove).await;
+        report.phases.refresh += started.elapsed();
+        let refreshed = refreshed?;
+        report.steps.extend(refreshed.steps.iter().cloned().map(StepReport));
+        Ok(refreshed)
+    }
+
+    /// One pass over the open queries: recall, match, remember.
+    async fn batch(
+        &self,
+        section: SectionId,
+        queries: &Arc<Vec<Query>>,
+        keys: &Arc<Vec<MatchKey>>,
+        open: &[usize],
+        report: &mut Report,
+    ) -> Result<Batch, Error> {
+        let work = Work {
+            store: Arc::clone(self.store()),
+            settings: Arc::clone(&self.settings),
+            clock: self.library.clock().clone(),
+            queries: Arc::clone(queries),
+            keys: Arc::clone(keys),
+            open: open.to_vec(),
+            section,
+        };
+        let batch = blocking(move || info_span!("match").in_scope(|| work.run())).await?;
+        report.lookups.remembered += batch.lookups.remembered;
+        report.lookups.computed += batch.lookups.computed;
+        report.phases.recall += batch.phases.recall;
+        report.phases.matching += batch.phases.matching;
+        report.phases.remember += batch.phases.remember;
+        Ok(batch)
+    }
+}
+
+/// How often a section is listed again to prove an absence or to heal damage.
+const ATTEMPTS: usize = 3;
+
+/// What one pass over a section brought.
+#[derive(Default)]
+struct Batch {
+    /// Position of the query, and its answer.
+    answers: Vec<(usize, Answer)>,
+    /// Queries that were not found in a state that cannot prove that they are not there.
+    unproven: Vec<usize>,
+    damaged: bool,
+    lookups: LookupCounts,
+    phases: Phases,
+}
+
+/// One pass over a section, off the async threads.
+struct Work {
+    store: Arc<Store>,
+    settings: Arc<Settings>,
+    clock: Clock,
+    queries: Arc<Vec<Query>>,
+    keys: Arc<Vec<MatchKey>>,
+    open: Vec<usize>,
+    section: SectionId,
+}
+
+impl Work {
+    fn run(self) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        let view = self.store.view()?;
+        let Some(section) = view.section(self.section)? else {
+            batch.damaged = self.damaged();
+            batch.unproven = self.open;
+            return Ok(batch);
+        };
+
+        let started = self.clock.monotonic();
+        let mut by_key = self.open.clone();
+        by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
+        let mut computed = Vec::new();
+        for at in by_key {
+            let Some(key) = self.keys.get(at) else { continue };
+            match view.valid_match(&section, key)? {
+                Some(record) => batch.answers.push((at, from_record(&record))),
+                None => computed.push(at),
+            }
+        }
+        computed.sort_unstable();
+        batch.lookups.remembered = batch.answers.len() as u64;
+        batch.lookups.computed = computed.len() as u64;
+        batch.phases.recall = started.elapsed();
+
+        let started = self.clock.monotonic();
+        let asked: Vec<&Query> = computed.iter().filter_map(|&at| self.queries.get(at)).collect();
+        let decisions = match_all(&view, &section, &asked, &self.settings)?;
+        drop(view);
+        batch.phases.matching = started.elapsed();
+        if self.damaged() {
+            batch.damaged = true;
+            return Ok(batch);
+        }
+
+        let started = self.clock.monotonic();
+        let now = self.clock.now();
+        let mut records: Vec<(MatchKey, MatchRecord)> = Vec::new();
+        for (at, decision) in computed.into_iter().zip(decisions) {
+            if decision.answer == Answer::Absent && !section.complete {
+                batch.unproven.push(at);
+                continue;
+            }
+            let record = to_record(&decision, section.revision, now);
+            records.extend(self.keys.get(at).copied().zip(record));
+            batch.answers.push((at, decision.answer));
+        }
+        self.store.remember(section.id, records)?;
+        batch.phases.remember = started.elapsed();
+        Ok(batch)
+    }
+
+    fn damaged(&self) -> bool {
+        let sections = self.store.take_damaged();
+        sections.contains(&self.section)
+    }
+}
+
+/// Runs disk and CPU work off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => {
+            Err(Error::Storage { doing: "working on a blocking thread", source: error.into() })
+        }
+    }
+}

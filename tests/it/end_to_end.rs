@@ -1,0 +1,269 @@
+//! The whole path: a simulated server, a real file, the engine. What is asserted first is
+//! how many calls were made; then the answers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use match_core::{Answer, Engine, EngineConfig, Error, Query, Run, Selection};
+use plex_api::{Client, Clock, Config, Token, UnixSeconds};
+use testbed::generate::{LibraryKind, Spec, add_movie, generate};
+use testbed::queries::{TruthQuery, absent_queries, queries};
+use testbed::server::{Fault, Options, Pms};
+
+const ITEMS: usize = 1_200;
+const MOUNT: &str = "/mnt/elsewhere";
+/// Pages of 500 for [`ITEMS`].
+const PAGES: u64 = 3;
+
+/// A server, a cache file, and the clock both go by.
+struct World {
+    pms: Pms,
+    clock: Clock,
+    folder: tempfile::TempDir,
+    queries: Vec<TruthQuery>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let library = generate(&Spec { seed: 7, items: ITEMS, kind: LibraryKind::Movies });
+        let mut asked = queries(&library, ITEMS, 7, MOUNT);
+        asked.extend(absent_queries(&library, 20, 7, MOUNT));
+        let clock = Clock::manual(UnixSeconds(library.now()));
+        let pms = Pms::start(library, Options::default()).await.unwrap();
+        Self { pms, clock, folder: tempfile::tempdir().unwrap(), queries: asked }
+    }
+
+    fn cache(&self) -> std::path::PathBuf {
+        self.folder.path().join("cache.matchbox")
+    }
+
+    fn client(&self) -> Client {
+        let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
+        config.retry.attempts = 1;
+        Client::new(config).unwrap()
+    }
+
+    async fn engine(&self) -> Engine {
+        let mut config = EngineConfig::new(self.cache());
+        config.clock = self.clock.clone();
+        Engine::open(self.client(), config).await.unwrap()
+    }
+
+    /// An hour passes, for the server and for us.
+    fn later(&self) {
+        self.clock.advance(Duration::from_secs(3_600));
+        self.pms.edit(|library| library.advance(3_600));
+    }
+
+    /// One run as a host does it: open, match, close. Returns the calls the server saw.
+    async fn run(&self, asked: &[TruthQuery]) -> (Run, u64) {
+        let before = self.pms.requests().total();
+        let engine = self.engine().await;
+        let wanted = asked.iter().map(to_query).collect();
+        let run = engine.match_files(&Selection::All, wanted).await.unwrap();
+        engine.close().await.unwrap();
+        let seen = self.pms.requests().total() - before;
+        (run, seen)
+    }
+}
+
+fn to_query(truth: &TruthQuery) -> Query {
+    let mut query = Query::new(truth.path.as_str());
+    query.size = truth.size;
+    query.duration_ms = truth.duration_ms;
+    query
+}
+
+/// Every answer is the true one.
+#[track_caller]
+fn check(asked: &[TruthQuery], run: &Run) {
+    assert_eq!(asked.len(), run.answers.len());
+    for (truth, answer) in asked.iter().zip(&run.answers) {
+        let right = match (answer, truth.expect) {
+            (Answer::Found(found), Some(expect)) => {
+                found.rating_key.0 == expect || found.others.iter().any(|key| key.0 == expect)
+            }
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        assert!(right, "{}: expected {:?}, answered {answer:?}", truth.path, truth.expect);
+    }
+}
+
+#[tokio::test]
+async fn a_cold_run_costs_identity_sections_and_the_pages() {
+    let world = World::new().await;
+    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!(seen, 2 + PAGES);
+    assert_eq!(run.report.calls.total(), seen);
+    assert_eq!(run.report.lookups.remembered, 0);
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn an_unchanged_library_costs_one_call_and_nothing_is_computed() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!(seen, 1);
+    assert_eq!(run.report.lookups.remembered, world.queries.len() as u64);
+    assert_eq!(run.report.lookups.computed, 0);
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn within_the_freshness_window_nothing_is_asked() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let wanted: Vec<Query> = world.queries.iter().map(to_query).collect();
+    let movies = Selection::section("Movies");
+    engine.match_files(&movies, wanted.clone()).await.unwrap();
+    let before = world.pms.requests().total();
+    let run = engine.match_files(&movies, wanted).await.unwrap();
+    assert_eq!(world.pms.requests().total(), before);
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn an_added_item_is_found_with_a_delta() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    let (key, path) = world.pms.edit(|library| {
+        let added = add_movie(library, 0, "A Film Just Added (2026)");
+        library.scan(0);
+        added
+    });
+    let mut asked: Vec<_> =
+        world.queries.iter().filter(|query| query.expect.is_some()).cloned().collect();
+    asked.push(TruthQuery::new(path, Some(key)));
+    let (run, seen) = world.run(&asked).await;
+    assert_eq!(seen, 4);
+    assert_eq!(run.report.steps.len(), 1);
+    assert_eq!(run.report.steps[0].0.changes.added, 1);
+    assert_eq!(run.report.lookups.computed, 1, "an unrelated addition invalidates nothing");
+    check(&asked, &run);
+}
+
+#[tokio::test]
+async fn an_absence_after_a_delta_is_proven_by_one_listing() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    world.pms.edit(|library| {
+        add_movie(library, 0, "A Film Just Added (2026)");
+        library.scan(0);
+    });
+    let (run, seen) = world.run(&world.queries).await;
+    // The delta (4), then a probe and the pages, which pay for every absence at once.
+    assert_eq!(seen, 4 + 1 + PAGES);
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn a_scan_that_changed_nothing_costs_two_calls() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    world.pms.edit(|library| library.scan(0));
+    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!(seen, 2);
+    assert_eq!(run.report.lookups.computed, 0);
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn a_removed_item_is_absent_afterwards() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    let mut asked = world.queries.clone();
+    let gone = asked[0].expect.unwrap();
+    world.pms.edit(|library| {
+        library.remove_item(0, gone);
+        library.scan(0);
+    });
+    for query in &mut asked {
+        if query.expect == Some(gone) {
+            query.expect = None;
+        }
+    }
+    let (run, _) = world.run(&asked).await;
+    check(&asked, &run);
+}
+
+#[tokio::test]
+async fn an_outage_answers_unknown_and_leaves_the_store_alone() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    let before = digest(&world.cache());
+    world.later();
+    world.pms.set_fault(Fault::Outage);
+    let (run, _) = world.run(&world.queries).await;
+    assert!(run.answers.iter().all(|answer| matches!(answer, Answer::Unknown(_))));
+    assert_eq!(digest(&world.cache()), before);
+
+    world.pms.clear_faults();
+    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!((seen, run.report.lookups.computed), (1, 0), "the outage cost nothing afterwards");
+    check(&world.queries, &run);
+}
+
+#[tokio::test]
+async fn maintenance_answers_unknown_with_the_servers_own_words() {
+    let world = World::new().await;
+    world.pms.set_fault(Fault::Maintenance);
+    let (run, _) = world.run(&world.queries[..1]).await;
+    let Answer::Unknown(reason) = &run.answers[0] else { panic!("{:?}", run.answers[0]) };
+    assert!(reason.to_string().contains("database migrations"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_unknown_and_says_so() {
+    let world = World::new().await;
+    let config = Config::new(world.pms.url(), Token::new("not the token"));
+    let mut options = EngineConfig::new(world.cache());
+    options.clock = world.clock.clone();
+    let engine = Engine::open(Client::new(config).unwrap(), options).await.unwrap();
+    let asked = world.queries[..1].iter().map(to_query).collect();
+    let run = engine.match_files(&Selection::All, asked).await.unwrap();
+    let Answer::Unknown(reason) = &run.answers[0] else { panic!("{:?}", run.answers[0]) };
+    assert!(reason.to_string().contains("token"), "{reason}");
+    assert!(!format!("{reason:?}").contains("not the token"));
+}
+
+#[tokio::test]
+async fn a_missing_section_is_an_error_that_names_the_others() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let asked = world.queries[..1].iter().map(to_query).collect();
+    let error = engine.match_files(&Selection::section("Filme"), asked).await.unwrap_err();
+    assert!(matches!(&error, Error::NoSection { .. }), "{error:?}");
+    assert!(error.to_string().contains("Movies"), "{error}");
+}
+
+#[tokio::test]
+async fn another_server_at_the_same_address_is_refused() {
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    let before = digest(&world.cache());
+    world.later();
+    let other = generate(&Spec { seed: 8, items: 10, kind: LibraryKind::Movies });
+    let pms = Pms::start(other, Options::default()).await.unwrap();
+    let mut options = EngineConfig::new(world.cache());
+    options.clock = world.clock.clone();
+    let config = Config::new(pms.url(), Token::new(pms.token()));
+    let engine = Engine::open(Client::new(config).unwrap(), options).await.unwrap();
+    let asked = world.queries[..1].iter().map(to_query).collect();
+    let error = engine.match_files(&Selection::All, asked).await.unwrap_err();
+    assert!(matches!(error, Error::WrongServer { .. }), "{error:?}");
+    engine.close().await.unwrap();
+    assert_eq!(digest(&world.cache()), before);
+}
+
+fn digest(cache: &Path) -> u64 {
+    let config = cache_store::StoreConfig::new(match_core::INDEXING, UnixSeconds(0));
+    let store = cache_store::Store::open(cache, &config).unwrap();
+    store.digest().unwrap()
+}

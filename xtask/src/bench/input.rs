@@ -1,0 +1,187 @@
+//! What a run is measured on: a server, its section, and queries whose truth is known.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::StreamExt;
+use plex_api::{Client, Clock, Config, Detail, Filter, Listing, Sort, Token, UnixSeconds};
+use testbed::generate::{LibraryKind, Spec, generate};
+use testbed::library::Library;
+use testbed::payload::library_from_pages;
+use testbed::queries::{TruthQuery, absent_queries, queries};
+use testbed::server::{self, Pms};
+
+use super::Options;
+use super::progress::Progress;
+
+/// Items of a default run; the call budget is stated for this size.
+const ITEMS: usize = 10_000;
+/// Items with `--quick`.
+const QUICK_ITEMS: usize = 2_000;
+/// One query in this many asks for a file that is not there.
+const ABSENT_EVERY: usize = 50;
+/// Where the local files are mounted: never where the server has them.
+const MOUNT: &str = "/mnt/elsewhere";
+
+/// The server that is measured against.
+pub(crate) enum Server {
+    /// The simulated one; changes and outages can be arranged.
+    Simulated(Pms),
+    /// A real one, read-only.
+    Real {
+        url: String,
+        token: String,
+    },
+}
+
+/// Everything a run needs.
+pub(crate) struct Input {
+    pub(crate) server: Server,
+    /// `None`: every section.
+    pub(crate) section: Option<String>,
+    /// Queries with what is true of them.
+    pub(crate) queries: Vec<TruthQuery>,
+    /// Items on the server.
+    pub(crate) items: usize,
+    /// The clock Matchbox goes by.
+    pub(crate) clock: Clock,
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Simulated(pms) => pms.url(),
+            Self::Real { url, .. } => url,
+        }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        match self {
+            Self::Simulated(pms) => pms.token(),
+            Self::Real { token, .. } => token,
+        }
+    }
+}
+
+impl Input {
+    pub(crate) async fn prepare(options: &Options, progress: &Progress) -> Result<Self> {
+        let (count, file) = options.queries();
+        let given = file.map(|path| read_queries(&path)).transpose()?;
+        if let Some(url) = &options.server {
+            return Self::real(options, url, given, count, progress).await;
+        }
+        let library = if options.library.is_empty() {
+            let default = if options.quick { QUICK_ITEMS } else { ITEMS };
+            let items = options.items.unwrap_or(default);
+            progress.say(format!("generating a library of {items} movies"));
+            generate(&Spec { seed: options.seed, items, kind: LibraryKind::Movies })
+        } else {
+            progress.say("reading the captured library");
+            library_from_pages(&options.library)?
+        };
+        let items = library.sections.iter().map(testbed::library::Section::len).sum();
+        let queries = match given {
+            Some(queries) => queries,
+            None => made_queries(&library, count, items, options),
+        };
+        ensure!(!queries.is_empty(), "there is nothing to ask for: the library has no files");
+        let clock = Clock::manual(UnixSeconds(library.now()));
+        let pms = Pms::start(library, server::Options::default()).await?;
+        Ok(Self { server: Server::Simulated(pms), section: None, queries, items, clock })
+    }
+
+    async fn real(
+        options: &Options,
+        url: &str,
+        given: Option<Vec<TruthQuery>>,
+        count: Option<usize>,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let Ok(token) = std::env::var("PLEX_TOKEN") else {
+            bail!("set PLEX_TOKEN to the token of the server");
+        };
+        let section = options.section.clone().context("name the section with --section")?;
+        progress.say("listing the section, to know what is true");
+        let client = Client::new(Config::new(url, Token::new(token.as_str())))?;
+        let truth = list_truth(&client, &section).await?;
+        let items = truth.len();
+        let mut queries = given.unwrap_or(truth);
+        if let Some(count) = count {
+            queries.truncate(count);
+        }
+        ensure!(!queries.is_empty(), "section \"{section}\" has no files to ask for");
+        let server = Server::Real { url: url.to_owned(), token };
+        // The real clock, and every scenario starts beyond the freshness window.
+        let clock = Clock::manual(Clock::system().now());
+        Ok(Self { server, section: Some(section), queries, items, clock })
+    }
+}
+
+/// Queries from the library's own parts, and a few for files that are not there.
+fn made_queries(
+    library: &Library,
+    count: Option<usize>,
+    items: usize,
+    options: &Options,
+) -> Vec<TruthQuery> {
+    let count = count.unwrap_or(items);
+    // Captured pages are small and show what they show: every query asks for a real part.
+    let absent = if options.library.is_empty() { count / ABSENT_EVERY } else { 0 };
+    let mut made = queries(library, count - absent, options.seed, MOUNT);
+    made.extend(absent_queries(library, absent, options.seed, MOUNT));
+    made
+}
+
+fn read_queries(path: &Path) -> Result<Vec<TruthQuery>> {
+    let what = || format!("could not read the queries in {}", path.display());
+    let file = std::fs::File::open(path).with_context(what)?;
+    let mut queries = Vec::new();
+    for (index, line) in std::io::BufReader::new(file).lines().enumerate() {
+        let line = line.with_context(what)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let query = serde_json::from_str(&line).with_context(|| {
+            format!(
+                "{} line {}: a query is {{\"path\": \"...\", \"expect\": \"<ratingKey>\" or null}}",
+                path.display(),
+                index + 1
+            )
+        })?;
+        queries.push(query);
+    }
+    ensure!(!queries.is_empty(), "{} holds no queries", path.display());
+    Ok(queries)
+}
+
+/// One query for each file of a real section, as if it were mounted elsewhere.
+async fn list_truth(client: &Client, name: &str) -> Result<Vec<TruthQuery>> {
+    let sections = client.sections().await?;
+    let Some(section) = sections.iter().find(|section| section.title == name) else {
+        let known: Vec<_> = sections.iter().map(|section| section.title.as_str()).collect();
+        bail!("the server has no section \"{name}\"; it has: {}", known.join(", "));
+    };
+    let Some(kind) = section.kind.leaf() else { bail!("section \"{name}\" holds no files") };
+    let mut pages = std::pin::pin!(client.pages(Listing {
+        section: section.key,
+        expect_uuid: Some(section.uuid.clone()),
+        kind,
+        filter: Filter::None,
+        sort: Sort::Id,
+        detail: Detail::Lean,
+    }));
+    let mut truth = Vec::new();
+    while let Some(page) = pages.next().await {
+        for item in page?.items {
+            for part in item.media.iter().flat_map(|media| &media.parts) {
+                let Some(file) = &part.file else { continue };
+                let root = section.locations.iter().find(|at| file.starts_with(&at.path));
+                let below = root.map_or(file.as_str(), |at| &file[at.path.len()..]);
+                let path = format!("{MOUNT}/{}", below.trim_start_matches(['/', '\\']));
+                truth.push(TruthQuery::new(path, Some(item.rating_key.0)));
+            }
+        }
+    }
+    Ok(truth)
+}
