@@ -33,15 +33,17 @@ pub(crate) struct Update {
     pub(crate) total: u64,
     /// The change counter moved, so a delta that changes nothing explains nothing.
     pub(crate) must_change: bool,
+    /// Whether the section is known completely afterwards.
+    pub(crate) complete: bool,
 }
 
 /// How much of the section the rows are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// All of it: what is not among them is gone.
     Complete,
-    /// What was added or updated: what is not among them stays as it is.
-    Delta,
+    /// What was added or updated, and these keys are gone; everything else stays as it is.
+    Delta(Vec<u64>),
 }
 
 /// What an update did.
@@ -123,18 +125,21 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update { base, rows, scope, stamp, now, unsupported, total, must_change } = update;
+    let Update { base, rows, scope, stamp, now, unsupported, total, must_change, complete } =
+        update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     if (current.revision, current.stamp) != (base.revision, base.stamp) {
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();
     let mut writer = Writer::new(txn, indexing, &current)?;
+    let listed = (scope == Scope::Complete).then(|| rows.keys().to_vec());
     for item in rows.read()? {
-        writer.put(item?, scope)?;
+        writer.put(item?)?;
     }
-    if scope == Scope::Complete {
-        writer.remove_unseen()?;
+    match &scope {
+        Scope::Complete => writer.remove_others(listed.unwrap_or_default())?,
+        Scope::Delta(gone) => writer.remove(gone)?,
     }
     let Some((changes, items)) = writer.finish()? else { return Ok(Applied::Damaged) };
     if items + unsupported != total {
@@ -151,17 +156,13 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.items = items;
     state.unsupported = unsupported;
     state.observed_at = Some(now);
+    state.complete = complete;
     match scope {
         Scope::Complete => {
-            state.complete = true;
             state.listed_at = Some(now);
             state.changed_until = newest;
         }
-        Scope::Delta => {
-            // A delta cannot see a file that was replaced in place.
-            state.complete = false;
-            state.changed_until = state.changed_until.max(newest);
-        }
+        Scope::Delta(_) => state.changed_until = state.changed_until.max(newest),
     }
     put_section(txn, &state)?;
     Ok(Applied::Done(Box::new(state), changes))
@@ -180,7 +181,6 @@ struct Writer<'txn> {
     first: bool,
     highest: Option<u64>,
     count: u64,
-    seen: Vec<u64>,
     pending: Vec<IndexChange>,
     changes: Changes,
     damaged: bool,
@@ -202,7 +202,6 @@ impl<'txn> Writer<'txn> {
             first: section.items == 0,
             highest: None,
             count: section.items,
-            seen: Vec::new(),
             pending: Vec::new(),
             changes: Changes::default(),
             damaged: false,
@@ -210,11 +209,8 @@ impl<'txn> Writer<'txn> {
         })
     }
 
-    fn put(&mut self, item: CachedItem, scope: Scope) -> Result<(), Error> {
+    fn put(&mut self, item: CachedItem) -> Result<(), Error> {
         let key = item.rating_key.0;
-        if scope == Scope::Complete {
-            self.seen.push(key);
-        }
         let content = item.content_hash();
         // In a section that was empty, a key above all before it cannot be there already.
         let new = self.first && self.highest.is_none_or(|highest| key > highest);
@@ -245,11 +241,12 @@ impl<'txn> Writer<'txn> {
         self.flush_index(INDEX_CHUNK)
     }
 
-    fn remove_unseen(&mut self) -> Result<(), Error> {
+    /// Removes every item that was not listed.
+    fn remove_others(&mut self, mut listed: Vec<u64>) -> Result<(), Error> {
         let doing = "removing items that are gone";
-        self.seen.sort_unstable();
-        self.seen.dedup();
-        if self.seen.len() as u64 == self.count {
+        listed.sort_unstable();
+        listed.dedup();
+        if listed.len() as u64 == self.count {
             return Ok(());
         }
         let mut gone = Vec::new();
@@ -257,11 +254,16 @@ impl<'txn> Writer<'txn> {
         for row in self.items.range(range).map_err(Error::storage(doing))? {
             let (key, _) = row.map_err(Error::storage(doing))?;
             let (_, key) = key.value();
-            if self.seen.binary_search(&key).is_err() {
+            if listed.binary_search(&key).is_err() {
                 gone.push(key);
             }
         }
-        for key in gone {
+        self.remove(&gone)
+    }
+
+    fn remove(&mut self, gone: &[u64]) -> Result<(), Error> {
+        let doing = "removing items that are gone";
+        for &key in gone {
             if let Some(before) = self.read(key)? {
                 self.index(&before.item.into_item(), false);
             }

@@ -11,6 +11,7 @@ use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
 use crate::refresh::listing;
 use crate::refresh::plan::{Plan, Planned, Policy, is_fresh, plan};
+use crate::refresh::vanished::Vanished;
 use crate::section::SectionState;
 use crate::spool::Spool;
 use crate::stamp::SectionStamp;
@@ -198,10 +199,27 @@ impl Library {
         now: UnixSeconds,
     ) -> Result<Outcome, Error> {
         let total = self.client.total(&listing::request(state, Filter::None)).await?;
-        if total != state.items + state.unsupported {
-            return Ok(Err("a scan ran, and the total is another"));
+        if total == state.items + state.unsupported {
+            return Ok(Ok(self.observed(state, stamp, now).await?));
         }
-        Ok(Ok(self.observed(state, stamp, now).await?))
+        // The counter did not move, so nothing was added or replaced: some items vanished.
+        let rows = Spool::new();
+        let found = match self.vanished(state, &rows, total).await? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        self.apply(Update {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta(found),
+            stamp,
+            now,
+            unsupported: state.unsupported,
+            total,
+            must_change: true,
+            complete: state.complete,
+        })
+        .await
     }
 
     async fn delta(
@@ -223,18 +241,65 @@ impl Library {
             }
         }
         let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        let gone = match self.vanished(state, &rows, total).await? {
+            Ok(gone) => gone,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
-        let update = Update {
+        self.apply(Update {
             base: state.clone(),
             rows,
-            scope: Scope::Delta,
+            scope: Scope::Delta(gone),
             stamp,
             now,
             unsupported: state.unsupported,
             total,
             must_change: before != stamp.content_changed_at,
+            // A delta cannot see a file that was replaced in place.
+            complete: false,
+        })
+        .await
+    }
+
+    /// The keys that vanished, if the total says that some did and they are cheaper to find
+    /// than the section is to list.
+    async fn vanished(
+        &self,
+        state: &SectionState,
+        rows: &Spool,
+        total: u64,
+    ) -> Result<Result<Vec<u64>, &'static str>, Error> {
+        let id = state.id;
+        let mut ours = self.blocking(move |store| store.view()?.keys(id)).await?;
+        ours.extend_from_slice(rows.keys());
+        ours.sort_unstable();
+        ours.dedup();
+        let expected = ours.len() as u64 + state.unsupported;
+        let Some(count) = expected.checked_sub(total) else {
+            return Ok(Err("the server lists more than a delta brought"));
         };
-        self.apply(update).await
+        if count == 0 {
+            return Ok(Ok(Vec::new()));
+        }
+        if state.unsupported > 0 {
+            return Ok(Err("items vanished among rows that cannot be told apart"));
+        }
+        let page = self.client.page_size();
+        let items = ours.len() as u64;
+        if Vanished::estimate(items, count, page) >= total.div_ceil(u64::from(page)) {
+            return Ok(Err("so many items vanished that a listing is cheaper"));
+        }
+        let mut search = Vanished::new(ours, total, page);
+        let wanted = listing::keys(state);
+        while let Some((offset, size)) = search.wanted() {
+            let size = u32::try_from(size).unwrap_or(page);
+            let read = self.client.page(&wanted, offset, size).await?;
+            let keys: Vec<u64> = read.items.iter().map(|item| item.rating_key.0).collect();
+            if search.read(&keys).is_err() {
+                return Ok(Err("this server does not sort by id"));
+            }
+        }
+        Ok(Ok(search.gone()))
     }
 
     async fn full(
@@ -265,6 +330,7 @@ impl Library {
             unsupported: read.unsupported,
             total: read.total,
             must_change: false,
+            complete: true,
         };
         self.apply(update).await
     }

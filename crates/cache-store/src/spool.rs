@@ -22,14 +22,20 @@ const IN_MEMORY: usize = 32 << 20;
 pub(crate) struct Spool {
     file: SpooledTempFile,
     buffer: Vec<u8>,
-    rows: u64,
+    keys: Vec<u64>,
     newest: Option<UnixSeconds>,
 }
 
 impl Spool {
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, buffer: Vec::new(), rows: 0, newest: None }
+        Self { file, buffer: Vec::new(), keys: Vec::new(), newest: None }
+    }
+
+    /// The rating keys of the rows, in the order they came: all of a row that is kept in
+    /// memory, 8 bytes each.
+    pub(crate) fn keys(&self) -> &[u64] {
+        &self.keys
     }
 
     /// The newest `addedAt`/`updatedAt` among the rows that is not later than `limit`: both
@@ -42,7 +48,7 @@ impl Spool {
         let stamps = [item.added_at, item.updated_at];
         let newest = stamps.into_iter().flatten().filter(|&at| at <= limit).max();
         self.newest = self.newest.max(newest);
-        self.rows += 1;
+        self.keys.push(item.rating_key.0);
         self.buffer.clear();
         self.buffer.extend_from_slice(&[0; 4]);
         if !codec::encode(&ItemFields::new(item), &mut self.buffer) {
@@ -60,7 +66,7 @@ impl Spool {
     pub(crate) fn read(mut self) -> Result<impl Iterator<Item = Result<CachedItem, Error>>, Error> {
         self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let mut file = BufReader::with_capacity(1 << 16, self.file);
-        let mut left = self.rows;
+        let mut left = self.keys.len();
         let mut buffer = self.buffer;
         Ok(std::iter::from_fn(move || {
             left = left.checked_sub(1)?;

@@ -85,6 +85,19 @@ impl<'store> View<'store> {
         Ok(row.map(|row| Kept { changed_at: Revision(row.changed_at), item: row.item.into_item() }))
     }
 
+    /// The rating keys of a section, ascending.
+    pub fn keys(&self, section: SectionId) -> Result<Vec<u64>, Error> {
+        let doing = "reading the keys of a section";
+        unwound(doing, || {
+            let mut keys = Vec::new();
+            for row in self.items.range(table::whole(section)).map_err(Error::storage(doing))? {
+                let (key, _) = row.map_err(Error::storage(doing))?;
+                keys.push(key.value().1);
+            }
+            Ok(keys)
+        })
+    }
+
     /// The items that share a hash in an index.
     pub fn bucket(
         &self,

@@ -242,6 +242,57 @@ impl Client {
         self.lookup(Endpoint::LookupGuid, section, kind, ("guid", guid), limit, &doing).await
     }
 
+    /// The children of an item: seasons of a show, tracks of an album. All of them, read page
+    /// by page.
+    pub async fn children(&self, parent: RatingKey, detail: Detail) -> Result<Page, Error> {
+        let mut query = Query::default();
+        // Else the seasons come with a row "All episodes" that is none.
+        query.pair("excludeAllLeaves", "1");
+        self.below(parent, "children", query, detail).await
+    }
+
+    /// The leaves of an item: episodes of a show, tracks of an artist. All of them, read page
+    /// by page.
+    pub async fn leaves(&self, parent: RatingKey, detail: Detail) -> Result<Page, Error> {
+        self.below(parent, "allLeaves", Query::default(), detail).await
+    }
+
+    async fn below(
+        &self,
+        parent: RatingKey,
+        what: &str,
+        mut query: Query,
+        detail: Detail,
+    ) -> Result<Page, Error> {
+        detail.write(&mut query);
+        let path = format!("/library/metadata/{parent}/{what}");
+        let doing = format!("listing {what} of item {parent}");
+        let mut all = Page::default();
+        loop {
+            let mut call = self.get(Endpoint::Children, &path, query.clone(), &doing);
+            call.window = Some((all.rows, self.shared.page_size));
+            let (page, call) = self.fetch_page(call, detail).await?;
+            let first = all.rows == 0;
+            let changed = !first && (page.total != all.total || page.offset != all.rows);
+            // No total means no paging: the first answer was everything.
+            let total = page.total.unwrap_or(page.rows);
+            let stopped = page.rows == 0 && all.rows < total;
+            if changed || stopped {
+                let text = format!("{} of {total} rows read", all.rows);
+                return Err(explain(Error::new(ErrorKind::ListingChanged, text), &call));
+            }
+            all.rows += page.rows;
+            all.total = page.total;
+            all.lossy |= page.lossy;
+            all.section_uuid = all.section_uuid.or(page.section_uuid);
+            all.items.extend(page.items);
+            all.unsupported.extend(page.unsupported);
+            if all.rows >= total {
+                return Ok(all);
+            }
+        }
+    }
+
     async fn lookup(
         &self,
         endpoint: Endpoint,
@@ -260,6 +311,11 @@ impl Client {
         let mut call = self.get(endpoint, &path, query, doing);
         call.window = Some((0, limit));
         Ok(self.fetch_page(call, Detail::Lean).await?.0)
+    }
+
+    /// How many rows a listing asks for at a time.
+    pub fn page_size(&self) -> u32 {
+        self.shared.page_size
     }
 
     /// The requests made so far.
@@ -298,6 +354,11 @@ impl Client {
             Ok(page)
         })
         .await
+    }
+
+    /// Sends a request whose answer has no content: servers send an empty page of HTML.
+    pub(crate) async fn act(&self, call: Call) -> Result<(), Error> {
+        self.fetch(call, |_| Ok(())).await.map(|_| ())
     }
 
     /// Sends a request and decodes its answer, in one span.

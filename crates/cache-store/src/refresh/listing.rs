@@ -29,6 +29,11 @@ pub(crate) fn request(section: &SectionState, filter: Filter) -> Listing {
     }
 }
 
+/// The request for a section's keys alone, by id.
+pub(crate) fn keys(section: &SectionState) -> Listing {
+    Listing { detail: Detail::Keys, ..request(section, Filter::None) }
+}
+
 /// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
 /// no more than its first page was read.
 pub(crate) async fn read(
