@@ -5,19 +5,25 @@
 //! does not decode becomes an [`UnsupportedRow`]; anything else that is wrong is an error of
 //! kind [`ErrorKind::Decode`] with the place.
 
+mod payload;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind};
+use crate::events::Event;
 use crate::id::SectionUuid;
 use crate::listing::Detail;
-use crate::model::container::{Envelope, Rows, Sections};
+use crate::model::container::{Envelope, Found, Hub, Rows, Sections};
+use crate::model::event::Notification;
 use crate::model::row::{Extent, Full, Hoisted, Lean, Row, RowName};
 use crate::model::section::{SectionRow, ServerRow};
 use crate::page::{Page, UnsupportedReason, UnsupportedRow};
 use crate::section::{Identity, Section, Server};
+
+pub use payload::{Payload, payload, refusal};
 
 /// Decodes an answer that lists items: a page of a section, items by key, children, ...
 ///
@@ -73,6 +79,17 @@ pub fn server(body: &[u8]) -> Result<Server, Error> {
     container::<ServerRow>(&utf8(body).0)?.into_server().ok_or_else(no_server)
 }
 
+/// Decodes one message of the event stream or the web socket. `name` is the name of the frame
+/// it came in, or empty. Pings and other providers' items give no event.
+pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
+    match decode::<Notification>(&utf8(data).0) {
+        Ok(notification) => Ok(notification.into_events(name)),
+        Err(fault) => {
+            Err(Error::new(ErrorKind::Decode, format!("at {}: {}", fault.path, fault.message)))
+        }
+    }
+}
+
 fn no_server() -> Error {
     Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
 }
@@ -102,16 +119,17 @@ fn assemble<R>(
     into_item: impl Fn(R, &Hoisted) -> Result<crate::item::Item, UnsupportedRow>,
 ) -> (Page, Option<u64>) {
     let hoisted = rows.take_hoisted();
-    let received = rows.metadata.len().saturating_add(rows.directories.len());
     let mut page = Page {
         items: Vec::with_capacity(rows.metadata.len()),
-        rows: received as u64,
         total: rows.total,
         offset: rows.offset.unwrap_or(0),
         section_uuid: rows.section_uuid.filter(|uuid| !uuid.is_empty()).map(SectionUuid),
         ..Page::default()
     };
-    for row in rows.metadata.into_iter().chain(rows.directories) {
+    let found = rows.found.into_iter().flat_map(Found::into_rows);
+    let grouped = rows.hubs.into_iter().flat_map(Hub::into_rows);
+    for row in rows.metadata.into_iter().chain(rows.directories).chain(found).chain(grouped) {
+        page.rows += 1;
         match into_item(row, &hoisted) {
             Ok(item) => page.items.push(item),
             Err(unsupported) => page.unsupported.push(unsupported),

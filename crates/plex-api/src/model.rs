@@ -4,6 +4,7 @@
 //! type that makes no sense is an error of its row, never of the page.
 
 pub(crate) mod container;
+pub(crate) mod event;
 pub(crate) mod lenient;
 pub(crate) mod row;
 pub(crate) mod section;

@@ -40,6 +40,13 @@ pub(crate) fn one_line(body: &[u8]) -> String {
     }
 }
 
+/// Whether the body of a 503 says that the server itself is at work: it starts, or migrates its
+/// database. Otherwise something in front of it does not reach it.
+pub(crate) fn is_maintenance(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    ["Maintenance", "migration", "starting"].iter().any(|word| text.contains(word))
+}
+
 fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(name)?;
     rest.split_once('"').map(|(value, _)| value)

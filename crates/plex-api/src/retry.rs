@@ -68,7 +68,8 @@ impl RetryPolicy {
         (elapsed.saturating_add(wait) < self.deadline).then_some(wait)
     }
 
-    fn jitter(&self, failed: u32, random: u64) -> Duration {
+    /// A random wait, up to a bound that doubles with each failed attempt.
+    pub(crate) fn jitter(&self, failed: u32, random: u64) -> Duration {
         let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
         let bound = self.base.saturating_mul(doubled).min(self.cap);
         let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);

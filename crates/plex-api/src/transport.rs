@@ -182,7 +182,9 @@ impl Transport {
             request = request.header("x-plex-token", self.token.clone());
         }
         if call.endpoint == Endpoint::Events {
-            request = request.header("accept", "text/event-stream");
+            // Compression would hold frames back until a block of them is full.
+            request =
+                request.header("accept", "text/event-stream").header("accept-encoding", "identity");
         }
         if let Some((start, size)) = call.window {
             request = request
@@ -209,10 +211,8 @@ impl Transport {
             Some(location) => redact::address(&location),
             None => redact::one_line(&body),
         };
-        let maintenance = ["Maintenance", "migration", "starting"]
-            .iter()
-            .any(|word| String::from_utf8_lossy(&body).contains(word));
-        let kind = ErrorKind::of_status(status, maintenance).unwrap_or(ErrorKind::Server);
+        let kind = ErrorKind::of_status(status, redact::is_maintenance(&body))
+            .unwrap_or(ErrorKind::Server);
         Error::new(kind, line).with_status(status, retry_after)
     }
 }
@@ -319,7 +319,7 @@ fn network_error(error: reqwest::Error, in_body: bool) -> Error {
     let error = error.without_url();
     let kind = if error.is_timeout() {
         ErrorKind::Timeout
-    } else if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
+    } else if causes(&error).any(<dyn StdError>::is::<rustls::Error>) {
         ErrorKind::Tls
     } else if in_body {
         ErrorKind::Truncated

@@ -43,6 +43,44 @@ pub(crate) struct Rows<R> {
     /// Folders, "All episodes" and the like stand beside the items.
     #[serde(default, rename = "Directory", deserialize_with = "list")]
     pub(crate) directories: Vec<R>,
+    /// Searches wrap each row.
+    #[serde(default, rename = "SearchResult", deserialize_with = "list")]
+    pub(crate) found: Vec<Found<R>>,
+    /// Hubs group theirs.
+    #[serde(default, rename = "Hub", deserialize_with = "list")]
+    pub(crate) hubs: Vec<Hub<R>>,
+}
+
+/// A search result: one row beside its score.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(crate) struct Found<R> {
+    #[serde(rename = "Metadata")]
+    metadata: Option<R>,
+    #[serde(rename = "Directory")]
+    directory: Option<R>,
+}
+
+impl<R> Found<R> {
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = R> {
+        self.metadata.into_iter().chain(self.directory)
+    }
+}
+
+/// A group of rows.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(crate) struct Hub<R> {
+    #[serde(default, rename = "Metadata", deserialize_with = "list")]
+    metadata: Vec<R>,
+    #[serde(default, rename = "Directory", deserialize_with = "list")]
+    directories: Vec<R>,
+}
+
+impl<R> Hub<R> {
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = R> {
+        self.metadata.into_iter().chain(self.directories)
+    }
 }
 
 impl<R> Rows<R> {

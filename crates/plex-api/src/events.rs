@@ -1,0 +1,213 @@
+//! What a server tells of its own accord: the event stream.
+//!
+//! Events are hints. The server sends none for some edits, repeats others, and keeps nothing
+//! for a listener who was away; stamps and sweeps are the truth. So the stream says when it is
+//! listening and when it was not, and its reader looks for itself after each gap.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use reqwest::Response;
+
+use crate::calls::Endpoint;
+use crate::client::{Client, explain};
+use crate::decode;
+use crate::error::{Class, Error, ErrorKind};
+use crate::id::{RatingKey, SectionKey};
+use crate::kind::ItemKind;
+use crate::query::Query;
+use crate::retry::{self, RetryPolicy};
+use crate::sse::Frames;
+use crate::transport::Call;
+
+/// Servers send a ping every 10 to 15 seconds: three missed ones, and the line is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(45);
+/// Bounds of the wait before a new attempt to listen.
+const RECONNECT: RetryPolicy = RetryPolicy {
+    attempts: u32::MAX,
+    base: Duration::from_secs(1),
+    cap: Duration::from_mins(1),
+    retry_after_cap: Duration::MAX,
+    deadline: Duration::MAX,
+};
+
+/// Something a server told, or the state of listening to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// From now on nothing is missed. What happened before is not known: look.
+    Live,
+    /// The line broke. What happens until the next [`Event::Live`] is lost.
+    Gap {
+        /// Why it broke.
+        kind: ErrorKind,
+    },
+    /// Something happened to an item.
+    Item(ItemEvent),
+    /// Something happened to a scan.
+    Scan {
+        /// What.
+        phase: ScanPhase,
+        /// The section; a scan that has just started often does not name it.
+        section: Option<SectionKey>,
+    },
+    /// The server says that it is about to stop.
+    ServerStopping,
+    /// Anything else, by the server's name for it.
+    Other {
+        /// The name.
+        name: String,
+    },
+}
+
+/// Something that happened to an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemEvent {
+    /// What happened.
+    pub change: ItemChange,
+    /// The section it is in.
+    pub section: Option<SectionKey>,
+    /// The item.
+    pub rating_key: RatingKey,
+    /// Its kind, where the server knows it already.
+    pub kind: Option<ItemKind>,
+    /// The item above it: season or album.
+    pub parent: Option<RatingKey>,
+    /// The item at the top: show or artist.
+    pub root: Option<RatingKey>,
+    /// Its title.
+    pub title: Option<String>,
+}
+
+/// What happened to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ItemChange {
+    /// It is new; metadata follow.
+    Created,
+    /// The server is working on it.
+    Updated,
+    /// The server is done with it. Repeated while other work goes on.
+    Processed,
+    /// It is gone.
+    Deleted,
+}
+
+/// What happened to a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScanPhase {
+    /// It started.
+    Started,
+    /// It goes on; sent for every file looked at.
+    Running,
+    /// It ended. Metadata and analysis of what it found follow.
+    Ended,
+}
+
+impl Client {
+    /// Listens to the server, for as long as the stream is read.
+    ///
+    /// An outage does not end the stream: it says [`Event::Gap`], tries again with growing
+    /// waits, and says [`Event::Live`] when it listens again. It ends after an error that asking
+    /// again cannot mend: a wrong token, a server without event stream.
+    pub fn events(&self) -> impl Stream<Item = Result<Event, Error>> + Send + use<> {
+        let listener = Listener {
+            client: self.clone(),
+            line: None,
+            ready: VecDeque::new(),
+            attempts: 0,
+            gap_told: true,
+            ended: false,
+        };
+        stream::unfold(listener, |mut listener| async move {
+            let event = listener.next().await?;
+            Some((event, listener))
+        })
+    }
+}
+
+struct Listener {
+    client: Client,
+    line: Option<(Response, Frames)>,
+    /// Events that were received and not yet read.
+    ready: VecDeque<Event>,
+    /// Attempts to listen since the last frame.
+    attempts: u32,
+    /// The reader knows that nobody is listening. True at first: there is no `Live` yet.
+    gap_told: bool,
+    ended: bool,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Result<Event, Error>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(Ok(event));
+            }
+            if self.ended {
+                return None;
+            }
+            let outcome = match self.line.take() {
+                Some((response, frames)) => self.receive(response, frames).await,
+                None => self.connect().await,
+            };
+            let Err(error) = outcome else { continue };
+            if error.kind().class() == Class::Final && error.kind() != ErrorKind::TooLarge {
+                self.ended = true;
+                return Some(Err(error));
+            }
+            tracing::debug!(%error, "not listening to the server");
+            if !std::mem::replace(&mut self.gap_told, true) {
+                return Some(Ok(Event::Gap { kind: error.kind() }));
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error> {
+        let wait = RECONNECT.jitter(self.attempts, retry::random());
+        if self.attempts > 0 {
+            tokio::time::sleep(wait).await;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let call = self.call();
+        let response = self.client.shared.transport.open(&call).await?;
+        self.line = Some((response, Frames::default()));
+        self.gap_told = false;
+        self.ready.push_back(Event::Live);
+        Ok(())
+    }
+
+    async fn receive(&mut self, mut response: Response, mut frames: Frames) -> Result<(), Error> {
+        let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
+        let bytes = match tokio::time::timeout(SILENCE_LIMIT, response.chunk()).await {
+            Err(_) => return broken(ErrorKind::Timeout, "no ping from the server"),
+            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the line broke"),
+            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server hung up"),
+            Ok(Ok(Some(bytes))) => bytes,
+        };
+        let mut complete = Vec::new();
+        frames.push(&bytes, &mut complete)?;
+        for frame in complete {
+            self.attempts = 0;
+            let events = decode::events(&frame.name, &frame.data);
+            // One odd frame must not end a line that lives for days.
+            self.ready.extend(events.unwrap_or_else(|error| {
+                tracing::debug!(%error, name = frame.name, "unreadable event");
+                vec![Event::Other { name: frame.name }]
+            }));
+        }
+        self.line = Some((response, frames));
+        Ok(())
+    }
+
+    fn call(&self) -> Call {
+        let mut query = Query::default();
+        query.pair("filters", "timeline,activity,status");
+        self.client.get(
+            Endpoint::Events,
+            "/:/eventsource/notifications",
+            query,
+            "listening to the server's events",
+        )
+    }
+}
