@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::index::{Index, Indexing};
 use crate::item::CachedItem;
 use crate::record::{BucketRow, ItemFields, ItemRow};
-use crate::section::{SectionId, SectionState};
+use crate::section::{Lookups, SectionId, SectionState};
 use crate::spool::Spool;
 use crate::stamp::{Revision, SectionStamp};
 use crate::store::{Store, put_section, section_in};
@@ -29,12 +29,14 @@ pub(crate) struct Update {
     pub(crate) now: UnixSeconds,
     /// Rows the server lists that cannot be kept.
     pub(crate) unsupported: u64,
-    /// How many rows the server says there are.
-    pub(crate) total: u64,
+    /// How many rows the server says there are; `None` where only some were looked at.
+    pub(crate) total: Option<u64>,
     /// The change counter moved, so a delta that changes nothing explains nothing.
     pub(crate) must_change: bool,
     /// Whether the section is known completely afterwards.
     pub(crate) complete: bool,
+    /// What lookups have cost and shown so far.
+    pub(crate) lookups: Lookups,
 }
 
 /// How much of the section the rows are.
@@ -125,8 +127,18 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update { base, rows, scope, stamp, now, unsupported, total, must_change, complete } =
-        update;
+    let Update {
+        base,
+        rows,
+        scope,
+        stamp,
+        now,
+        unsupported,
+        total,
+        must_change,
+        complete,
+        lookups,
+    } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     if (current.revision, current.stamp) != (base.revision, base.stamp) {
         return Ok(Applied::Moved);
@@ -142,14 +154,18 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         Scope::Delta(gone) => writer.remove(gone)?,
     }
     let Some((changes, items)) = writer.finish()? else { return Ok(Applied::Damaged) };
-    if items + unsupported != total {
+    if total.is_some_and(|total| items + unsupported != total) {
         return Ok(Applied::NotExplained("the total does not agree"));
     }
     if must_change && !changes.any() {
         return Ok(Applied::NotExplained("the change counter moved, but nothing was different"));
     }
+    // An absence holds as long as the revision stands. When its proof is lost, the revision
+    // moves even though no item did.
+    let unproven = !complete && (current.complete || current.stamp != Some(stamp));
+    let moved = changes.any() || unproven;
     let mut state = current;
-    if changes.any() {
+    if moved {
         state.revision = state.revision.next();
     }
     state.stamp = Some(stamp);
@@ -157,6 +173,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.unsupported = unsupported;
     state.observed_at = Some(now);
     state.complete = complete;
+    state.lookups = lookups;
     match scope {
         Scope::Complete => {
             state.listed_at = Some(now);

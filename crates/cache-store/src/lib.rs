@@ -10,7 +10,7 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use cache_store::{IndexKeys, Indexing, Library, Policy, Selection, Store, StoreConfig};
+//! use cache_store::{Demand, IndexKeys, Indexing, Library, Policy, Selection, Store, StoreConfig};
 //! use plex_api::{Client, Clock, Config, Token};
 //!
 //! # async fn example() -> Result<(), cache_store::Error> {
@@ -21,7 +21,8 @@
 //! let config = StoreConfig::new(indexing, clock.now());
 //! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);
 //! let library = Library::new(client, Arc::clone(&store), Policy::default(), clock);
-//! let movies = library.refresh(&Selection::section("Movies"), false).await?;
+//! let demand = Demand { queries: 1_000, prove: false };
+//! let movies = library.refresh(&Selection::section("Movies"), demand).await?;
 //! println!("{} items", movies.sections[0].items);
 //! # Ok(())
 //! # }
@@ -35,6 +36,7 @@ mod error;
 mod index;
 mod item;
 mod library;
+mod lookup;
 mod matches;
 mod record;
 mod refresh;
@@ -52,9 +54,10 @@ pub use error::Error;
 pub use index::{Bucket, Index, IndexKeys, Indexing};
 pub use item::{CachedItem, CachedPart, ContentHash};
 pub use library::{Library, Refreshed, Selection, Step};
+pub use lookup::{Looked, Wanted};
 pub use matches::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
-pub use refresh::plan::{Plan, Planned, Policy, is_fresh, plan};
-pub use section::{SectionId, SectionState};
+pub use refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
+pub use section::{FileFilter, Lookups, SectionId, SectionState};
 pub use stamp::{Revision, SectionStamp};
 pub use store::{Opened, Store, StoreConfig};
 pub use view::{Kept, View};

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use plex_api::{Client, Clock, ErrorKind, Filter, UnixSeconds};
+use plex_api::{Client, Clock, Detail, ErrorKind, Filter, RatingKey, UnixSeconds};
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Instrument, debug, info_span};
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
+use crate::item::CachedItem;
 use crate::refresh::listing;
-use crate::refresh::plan::{Plan, Planned, Policy, is_fresh, plan};
+use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
 use crate::refresh::vanished::Vanished;
-use crate::section::SectionState;
+use crate::section::{FileFilter, Lookups, SectionState};
 use crate::spool::Spool;
 use crate::stamp::SectionStamp;
 use crate::store::Store;
@@ -87,22 +88,22 @@ impl Library {
         &self.clock
     }
 
+    /// Waits until nobody else asks the server.
+    pub(crate) async fn flight(&self) -> MutexGuard<'_, ()> {
+        self.flight.lock().await
+    }
+
     /// Brings the selected sections up to date with as few calls as explain every change.
     ///
-    /// `prove`: an answer "absent" hangs on it, so that the sections have to be known
-    /// completely. Dropping the future leaves the store as it was; so does any error.
-    pub async fn refresh(&self, want: &Selection, prove: bool) -> Result<Refreshed, Error> {
-        let _one_at_a_time = self.flight.lock().await;
+    /// Dropping the future leaves the store as it was; so does any error.
+    pub async fn refresh(&self, want: &Selection, demand: Demand) -> Result<Refreshed, Error> {
+        let _one_at_a_time = self.flight().await;
         let now = self.clock.now();
         let known = self.blocking(Store::sections).await?;
         if let Some(sections) = select_known(want, &known)
             && sections.iter().all(|state| is_fresh(state, now, &self.policy))
-            && (!prove || sections.iter().all(|state| state.complete))
         {
-            let fresh =
-                Planned { plan: Plan::Fresh, reason: "the stamp was observed a moment ago" };
-            let steps = sections.iter().map(|state| step(state, fresh, Changes::default()));
-            return Ok(Refreshed { steps: steps.collect(), sections });
+            return self.refresh_fresh(sections, now, demand).await;
         }
 
         let listed = self.client.sections().await?;
@@ -118,10 +119,36 @@ impl Library {
             let observed = SectionStamp::of(section);
             let span = info_span!("refresh", section = %state.title);
             let state = self
-                .refresh_section(state, observed, now, prove, &mut result.steps)
+                .refresh_section(state, observed, now, demand, &mut result.steps)
                 .instrument(span)
                 .await?;
             result.sections.push(state);
+        }
+        Ok(result)
+    }
+
+    /// The stamps were observed a moment ago: nothing is asked, unless an absence has to be
+    /// proven, and then without another probe.
+    async fn refresh_fresh(
+        &self,
+        sections: Vec<SectionState>,
+        now: UnixSeconds,
+        demand: Demand,
+    ) -> Result<Refreshed, Error> {
+        let fresh = Planned { plan: Plan::Fresh, reason: "the stamp was observed a moment ago" };
+        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
+        for state in sections {
+            match state.stamp {
+                Some(stamp) if demand.prove && !state.complete => {
+                    let steps = &mut result.steps;
+                    let state = self.refresh_section(state, stamp, now, demand, steps).await?;
+                    result.sections.push(state);
+                }
+                _ => {
+                    result.steps.push(step(&state, fresh, Changes::default()));
+                    result.sections.push(state);
+                }
+            }
         }
         Ok(result)
     }
@@ -148,16 +175,17 @@ impl Library {
         mut state: SectionState,
         observed: SectionStamp,
         now: UnixSeconds,
-        prove: bool,
+        demand: Demand,
         steps: &mut Vec<Step>,
     ) -> Result<SectionState, Error> {
-        let mut planned = plan(&state, &observed, now, &self.policy, prove);
+        let mut planned = plan(&state, &observed, now, &self.policy, demand);
         for _ in 0..MAX_STEPS {
             debug!(plan = ?planned.plan, reason = planned.reason, "planned");
             let carried_out = match planned.plan {
                 Plan::Fresh | Plan::Unchanged => Ok(self.observed(&state, observed, now).await?),
                 Plan::Totals => self.totals(&state, observed, now).await?,
                 Plan::Delta => self.delta(&state, observed, now).await?,
+                Plan::Lazy => self.lazy(&state, observed, now).await?,
                 Plan::Full => self.full(&state, observed, now).await?,
             };
             match carried_out {
@@ -215,9 +243,10 @@ impl Library {
             stamp,
             now,
             unsupported: state.unsupported,
-            total,
+            total: Some(total),
             must_change: true,
             complete: state.complete,
+            lookups: state.lookups,
         })
         .await
     }
@@ -253,10 +282,12 @@ impl Library {
             stamp,
             now,
             unsupported: state.unsupported,
-            total,
+            total: Some(total),
             must_change: before != stamp.content_changed_at,
             // A delta cannot see a file that was replaced in place.
             complete: false,
+            // Whether the filter is honoured is found out anew.
+            lookups: Lookups { filter: FileFilter::Unknown, ..state.lookups },
         })
         .await
     }
@@ -302,6 +333,42 @@ impl Library {
         Ok(Ok(search.gone()))
     }
 
+    /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
+    async fn lazy(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let id = state.id;
+        let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
+        let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
+        let mut rows = Spool::new();
+        let mut gone = Vec::new();
+        if !keys.is_empty() {
+            let batch = self.client.items_with(&keys, Detail::Lean).await?;
+            for item in &batch.items {
+                rows.push(CachedItem::from_plex(item), latest(now, &stamp))?;
+            }
+            gone.extend(batch.missing.iter().map(|key| key.0));
+        }
+        // Whether the filter is honoured is found out anew: the server may be another version.
+        let lookups = Lookups { filter: FileFilter::Unknown, ..state.lookups };
+        self.apply(Update {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta(gone),
+            stamp,
+            now,
+            unsupported: 0,
+            total: None,
+            must_change: false,
+            complete: false,
+            lookups,
+        })
+        .await
+    }
+
     async fn full(
         &self,
         state: &SectionState,
@@ -328,9 +395,10 @@ impl Library {
             stamp,
             now,
             unsupported: read.unsupported,
-            total: read.total,
+            total: Some(read.total),
             must_change: false,
             complete: true,
+            lookups: Lookups::default(),
         };
         self.apply(update).await
     }
@@ -349,7 +417,7 @@ impl Library {
     }
 
     /// Runs disk work off the async threads.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -373,7 +441,7 @@ const MAX_STEPS: usize = 3;
 const LARGE_DELTA: u64 = 500;
 
 /// Time stamps of items beyond this are not from the past, whichever clock is right.
-fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
+pub(crate) fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
     stamp.scanned_at.map_or(now, |scanned| scanned.max(now))
 }
 

@@ -9,7 +9,7 @@ use crate::codec::{Decode, Encode, Record};
 use crate::index::{Bucket, Index};
 use crate::item::{CachedItem, CachedPart, ContentHash};
 use crate::matches::{Depends, MatchRecord, Outcome, RecordedEvidence};
-use crate::section::{SectionId, SectionState};
+use crate::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::stamp::{Revision, SectionStamp};
 
 /// The store as a whole: one row in `meta`.
@@ -174,6 +174,10 @@ pub(crate) struct SectionRow {
     observed_at: Option<i64>,
     listed_at: Option<i64>,
     changed_until: Option<i64>,
+    lookups_spent: u64,
+    lookups_total: Option<u64>,
+    /// 0 unknown, 1 ignored, 2 honoured.
+    file_filter: u8,
 }
 
 impl Record for SectionRow {
@@ -208,6 +212,13 @@ impl SectionRow {
             observed_at: state.observed_at.map(|at| at.0),
             listed_at: state.listed_at.map(|at| at.0),
             changed_until: state.changed_until.map(|at| at.0),
+            lookups_spent: state.lookups.spent,
+            lookups_total: state.lookups.total,
+            file_filter: match state.lookups.filter {
+                FileFilter::Unknown => 0,
+                FileFilter::Ignored => 1,
+                FileFilter::Honoured => 2,
+            },
         }
     }
 
@@ -232,6 +243,15 @@ impl SectionRow {
             observed_at: self.observed_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
+            lookups: Lookups {
+                spent: self.lookups_spent,
+                total: self.lookups_total,
+                filter: match self.file_filter {
+                    1 => FileFilter::Ignored,
+                    2 => FileFilter::Honoured,
+                    _ => FileFilter::Unknown,
+                },
+            },
         }
     }
 }

@@ -44,6 +44,39 @@ pub struct SectionState {
     /// The newest `addedAt`/`updatedAt` among the items, by the server's clock. The next
     /// delta starts here, so that a difference between the two clocks cannot hide a change.
     pub changed_until: Option<UnixSeconds>,
+    /// What looking files up one by one has cost and shown.
+    pub lookups: Lookups,
+}
+
+/// What looking files up one by one has cost and shown, since the section was last listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// Calls spent on it. When they reach what a listing costs, the section is listed.
+    pub spent: u64,
+    /// How many rows the server has, where a lookup happened to show it.
+    pub total: Option<u64>,
+    /// What is known of the undocumented `file=` filter.
+    pub filter: FileFilter,
+}
+
+/// Whether this server honours the undocumented `file=` filter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileFilter {
+    /// Not tried yet.
+    #[default]
+    Unknown,
+    /// It was seen to return everything, to fail, or to miss a file that is there.
+    Ignored,
+    /// A file that is known to be there was found by it, in another case, and not everything
+    /// came back: an empty answer is a proof.
+    Honoured,
+}
+
+impl SectionState {
+    /// Nothing was ever listed: what is cached, if anything, is what lookups showed.
+    pub fn is_partial(&self) -> bool {
+        self.listed_at.is_none()
+    }
 }
 
 impl SectionState {
@@ -64,6 +97,7 @@ impl SectionState {
             observed_at: None,
             listed_at: None,
             changed_until: None,
+            lookups: Lookups::default(),
         }
     }
 
@@ -78,5 +112,6 @@ impl SectionState {
         self.observed_at = None;
         self.listed_at = None;
         self.changed_until = None;
+        self.lookups = Lookups::default();
     }
 }

@@ -10,6 +10,7 @@ use crate::codec;
 use crate::error::Error;
 use crate::index::{Bucket, Index};
 use crate::item::CachedItem;
+use crate::lookup::plain_name;
 use crate::matches::{MatchKey, MatchRecord, Outcome};
 use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
@@ -85,6 +86,28 @@ impl<'store> View<'store> {
         Ok(row.map(|row| Kept { changed_at: Revision(row.changed_at), item: row.item.into_item() }))
     }
 
+    /// An item of a section and the name of its file, if there is one near the beginning whose
+    /// name can be spelled in one way only.
+    pub(crate) fn any_plain_file(
+        &self,
+        section: SectionId,
+    ) -> Result<Option<(RatingKey, String)>, Error> {
+        let doing = "reading an item";
+        unwound(doing, || {
+            let rows = self.items.range(table::whole(section)).map_err(Error::storage(doing))?;
+            for row in rows.take(100) {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                let place = table::item_place(section, key);
+                let Ok(row) = codec::open::<ItemRow>(place, value.value()) else { continue };
+                if let Some(name) = plain_name(&row.item.into_item()) {
+                    return Ok(Some((RatingKey(key), name)));
+                }
+            }
+            Ok(None)
+        })
+    }
+
     /// The rating keys of a section, ascending.
     pub fn keys(&self, section: SectionId) -> Result<Vec<u64>, Error> {
         let doing = "reading the keys of a section";
@@ -134,9 +157,6 @@ impl<'store> View<'store> {
     }
 
     fn holds(&self, section: &SectionState, record: &MatchRecord) -> Result<bool, Error> {
-        if record.outcome == Outcome::Absent && !section.complete {
-            return Ok(false);
-        }
         if section.revision <= record.verified_at {
             return Ok(true);
         }

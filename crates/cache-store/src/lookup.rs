@@ -1,0 +1,267 @@
+//! Looking files up one by one, in a section that is not known completely.
+//!
+//! Two ways to ask: the undocumented `file=` filter, which some servers honour and some
+//! ignore, and a search for the title the file name suggests. Neither is believed: a file is
+//! found when an item's own parts say so. An empty answer proves absence only after the
+//! filter was seen to find a file that is known to be there, spelled in another case.
+
+use plex_api::{Client, ErrorKind, Filter, Item, Page};
+use tracing::debug;
+
+use crate::apply::{Applied, Scope, Update};
+use crate::error::Error;
+use crate::index::Indexing;
+use crate::item::CachedItem;
+use crate::library::{Library, latest};
+use crate::refresh::listing;
+use crate::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::spool::Spool;
+
+/// A file to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name, as the host spells it.
+    pub file_name: String,
+    /// The hash under which its name is indexed.
+    pub name_hash: u64,
+    /// Titles it may have on the server, likeliest first.
+    pub titles: Vec<String>,
+}
+
+/// What a lookup brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// Items with a file of this name were found; they are in the store now.
+    Found,
+    /// There is none, and the server was seen to be able to tell.
+    Absent,
+    /// None was found, which proves nothing; or looking would cost more than listing.
+    Unproven,
+}
+
+/// Rows asked for in a lookup by file name. Files of one name are few; more rows than this
+/// mean that the filter was ignored.
+const BY_NAME: u32 = 20;
+
+/// Rows asked for in a search by title, which finds every title that contains it.
+const BY_TITLE: u32 = 100;
+
+/// Titles tried for one file.
+const TITLES: usize = 2;
+
+/// Calls that may be spent on lookups before it is known how large the section is.
+const BLIND: u64 = 12;
+
+impl Library {
+    /// Looks files up, as long as that is cheaper than listing the section: the calls spent
+    /// since it was last listed may reach what a listing costs, and no more.
+    ///
+    /// Returns an outcome for each, in order. What was found is written in one transaction.
+    pub async fn look_up(
+        &self,
+        section: SectionId,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Looked>, Error> {
+        let _one_at_a_time = self.flight().await;
+        let none = vec![Looked::Unproven; wanted.len()];
+        let read = self.blocking(move |store| store.view()?.section(section)).await?;
+        let Some(state) = read.filter(|state| state.stamp.is_some()) else { return Ok(none) };
+        let mut search = Search {
+            client: self.client(),
+            indexing: self.store().indexing,
+            lookups: state.lookups,
+            state: &state,
+            found: Vec::new(),
+        };
+        if !search.pays(wanted.len() as u64) {
+            return Ok(none);
+        }
+        let mut looked = Vec::with_capacity(wanted.len());
+        for file in wanted {
+            looked.push(search.one(self, file).await?);
+        }
+        debug!(spent = search.lookups.spent, filter = ?search.lookups.filter, "looked up");
+        let Search { lookups, found, .. } = search;
+        Ok(if self.keep(state, lookups, found).await? { looked } else { none })
+    }
+
+    /// Writes what lookups showed; `false` if the section changed in the store meanwhile.
+    async fn keep(
+        &self,
+        state: SectionState,
+        lookups: Lookups,
+        found: Vec<Item>,
+    ) -> Result<bool, Error> {
+        let Some(stamp) = state.stamp else { return Ok(false) };
+        let now = self.clock().now();
+        let mut rows = Spool::new();
+        for item in &found {
+            rows.push(CachedItem::from_plex(item), latest(now, &stamp))?;
+        }
+        let update = Update {
+            rows,
+            scope: Scope::Delta(Vec::new()),
+            stamp,
+            now: state.observed_at.unwrap_or(now),
+            unsupported: state.unsupported,
+            total: None,
+            must_change: false,
+            complete: state.complete,
+            lookups,
+            base: state,
+        };
+        let applied = self.blocking(move |store| store.apply(update)).await?;
+        Ok(matches!(applied, Applied::Done(..)))
+    }
+}
+
+/// A series of lookups in one section.
+struct Search<'a> {
+    client: &'a Client,
+    indexing: Indexing,
+    state: &'a SectionState,
+    lookups: Lookups,
+    found: Vec<Item>,
+}
+
+impl Search<'_> {
+    /// Whether `files` more lookups still cost less than listing the section.
+    fn pays(&self, files: u64) -> bool {
+        let each = if self.lookups.filter == FileFilter::Ignored { TITLES as u64 } else { 1 };
+        let known = if self.state.is_partial() {
+            self.lookups.total
+        } else {
+            Some(self.state.items + self.state.unsupported)
+        };
+        let limit =
+            known.map_or(BLIND, |total| total.div_ceil(u64::from(self.client.page_size())).max(2));
+        self.lookups.spent + files.saturating_mul(each) <= limit
+    }
+
+    async fn one(&mut self, library: &Library, file: &Wanted) -> Result<Looked, Error> {
+        if self.lookups.filter != FileFilter::Ignored
+            && let Some(looked) = self.by_name(library, file).await?
+        {
+            return Ok(looked);
+        }
+        for title in file.titles.iter().take(TITLES) {
+            self.lookups.spent += 1;
+            let (section, kind) = (self.state.key, self.state.kind);
+            let page = self.client.search_title(section, kind, title, BY_TITLE).await?;
+            if self.take(page, file.name_hash) {
+                return Ok(Looked::Found);
+            }
+        }
+        Ok(Looked::Unproven)
+    }
+
+    /// Asks by file name. `None`: the server ignores the filter.
+    async fn by_name(&mut self, library: &Library, file: &Wanted) -> Result<Option<Looked>, Error> {
+        let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
+        let all = page.total.is_none_or(|total| total <= page.rows);
+        let total = page.total;
+        if self.take(page, file.name_hash) {
+            return Ok(Some(Looked::Found));
+        }
+        if !all {
+            // Many rows and none of them the file: everything came back.
+            self.lookups.filter = FileFilter::Ignored;
+            self.lookups.total = total;
+            return Ok(None);
+        }
+        if self.lookups.filter == FileFilter::Unknown {
+            self.try_filter(library).await?;
+        }
+        Ok(match self.lookups.filter {
+            FileFilter::Honoured if is_plain(&file.file_name) => Some(Looked::Absent),
+            FileFilter::Honoured => Some(Looked::Unproven),
+            _ => None,
+        })
+    }
+
+    /// Asks for a file that is known to be there, in another case. A server that finds it,
+    /// and does not list everything, can be believed when it finds nothing.
+    async fn try_filter(&mut self, library: &Library) -> Result<(), Error> {
+        self.lookups.filter = FileFilter::Ignored;
+        let id = self.state.id;
+        let mut known = library.blocking(move |store| store.view()?.any_plain_file(id)).await?;
+        if known.is_none() {
+            self.lookups.spent += 1;
+            let listing = listing::request(self.state, Filter::None);
+            let page = self.client.page(&listing, 0, 1).await?;
+            self.lookups.total = page.total;
+            known = page
+                .items
+                .first()
+                .map(CachedItem::from_plex)
+                .and_then(|item| Some((item.rating_key, plain_name(&item)?)));
+        }
+        let Some((key, name)) = known else { return Ok(()) };
+        let Some(page) = self.ask(&swap_case(&name)).await? else { return Ok(()) };
+        let found = page.items.iter().any(|item| item.rating_key == key);
+        // In a section of one, a filter that is ignored looks the same.
+        let everything = page.total.is_none_or(|total| {
+            total > page.rows || self.lookups.total.is_some_and(|all| all <= total)
+        });
+        if found && !everything {
+            self.lookups.filter = FileFilter::Honoured;
+        }
+        Ok(())
+    }
+
+    /// One request by file name. `None`: the server refuses the filter.
+    async fn ask(&mut self, file_name: &str) -> Result<Option<Page>, Error> {
+        self.lookups.spent += 1;
+        let asked = self.client.lookup_file(self.state.key, self.state.kind, file_name, BY_NAME);
+        match asked.await {
+            Ok(page) => Ok(Some(page)),
+            // Seen on a section of shows; not an outage, this server does not know the filter.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Server | ErrorKind::BadRequest | ErrorKind::NotFound
+                ) =>
+            {
+                self.lookups.filter = FileFilter::Ignored;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps the items of a page that have a file of the wanted name. They are complete
+    /// items, so they are worth keeping; the others are not, because nobody asked.
+    fn take(&mut self, page: Page, name_hash: u64) -> bool {
+        let before = self.found.len();
+        self.found.extend(page.items.into_iter().filter(|item| {
+            (self.indexing.keys)(&CachedItem::from_plex(item)).names.contains(&name_hash)
+        }));
+        self.found.len() > before
+    }
+}
+
+/// The name of a file that any server spells as we do: an ASCII name that no file system
+/// would trim.
+pub(crate) fn plain_name(item: &CachedItem) -> Option<String> {
+    let part = item.parts.first()?;
+    let name = part.file.rsplit(['/', '\\']).next()?;
+    (is_plain(name) && name.bytes().any(|byte| byte.is_ascii_alphabetic())).then(|| name.to_owned())
+}
+
+/// Whether a name can be asked for in one spelling only, apart from its case: a letter that
+/// Unicode spells in two ways may be stored in the other.
+fn is_plain(name: &str) -> bool {
+    name.is_ascii() && !name.ends_with(['.', ' ']) && !name.starts_with(' ')
+}
+
+fn swap_case(name: &str) -> String {
+    name.chars()
+        .map(|letter| {
+            if letter.is_ascii_lowercase() {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            }
+        })
+        .collect()
+}
