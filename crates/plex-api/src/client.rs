@@ -8,6 +8,7 @@ use reqwest::Method;
 use tracing::Instrument;
 
 use crate::calls::{Calls, Endpoint};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode;
 use crate::error::{Error, ErrorKind};
@@ -316,6 +317,11 @@ impl Client {
     /// How many rows a listing asks for at a time.
     pub fn page_size(&self) -> u32 {
         self.shared.page_size
+    }
+
+    /// The clock the client was configured with.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.transport.clock
     }
 
     /// The requests made so far.

@@ -253,6 +253,11 @@ impl Error {
         })
     }
 
+    /// Says what was being done, for errors that are not about one request.
+    pub(crate) fn doing(self, doing: String) -> Self {
+        self.change(|failure| failure.doing = Some(doing))
+    }
+
     pub(crate) fn with_status(self, status: u16, retry_after: Option<Duration>) -> Self {
         self.change(|failure| {
             failure.status = Some(status);

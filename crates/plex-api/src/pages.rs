@@ -63,7 +63,7 @@ impl Reading {
             // A full page and no total: nobody knows whether there is more.
             None if first.rows == u64::from(size) => {
                 let text = format!("a page of {size} rows that does not say how many there are");
-                return Err(Error::new(ErrorKind::Decode, text));
+                return Err(fault(&listing, ErrorKind::Decode, text));
             }
             // Fewer, or more: the server does not page, and what came is everything.
             None => first.rows,
@@ -76,7 +76,7 @@ impl Reading {
         let Self { client, listing, total, stride, first } = self;
         let received = first.rows;
         let short = received == 0 && total > 0;
-        let head = if short { Err(stopped(total, 0)) } else { Ok(first) };
+        let head = if short { Err(stopped(&listing, total, 0)) } else { Ok(first) };
         let in_flight = client.shared.max_in_flight;
         let rest = stream::iter(windows(received, total, stride))
             .map(move |window| read_window(client.clone(), listing.clone(), total, window))
@@ -108,18 +108,18 @@ async fn read_window(
         let page = client.page(&listing, start, u32::try_from(wanted).unwrap_or(u32::MAX)).await?;
         if let Some(now) = page.total.filter(|now| *now != total) {
             let text = format!("{total} rows at first, {now} rows at row {start}");
-            return Err(Error::new(ErrorKind::ListingChanged, text));
+            return Err(fault(&listing, ErrorKind::ListingChanged, text));
         }
         if page.offset != start {
             let text = format!("asked for row {start}, got rows from {}", page.offset);
-            return Err(Error::new(ErrorKind::Decode, text));
+            return Err(fault(&listing, ErrorKind::Decode, text));
         }
         if page.rows > wanted {
             let text = format!("asked for {wanted} rows from {start}, got {}", page.rows);
-            return Err(Error::new(ErrorKind::Decode, text));
+            return Err(fault(&listing, ErrorKind::Decode, text));
         }
         if page.rows == 0 {
-            return Err(stopped(total, start));
+            return Err(stopped(&listing, total, start));
         }
         start += page.rows;
         pages.push_back(page);
@@ -127,9 +127,14 @@ async fn read_window(
     Ok(pages)
 }
 
-fn stopped(total: u64, row: u64) -> Error {
+fn stopped(listing: &Listing, total: u64, row: u64) -> Error {
     let text = format!("the server counts {total} rows and sends none from row {row} on");
-    Error::new(ErrorKind::ListingChanged, text)
+    fault(listing, ErrorKind::ListingChanged, text)
+}
+
+fn fault(listing: &Listing, kind: ErrorKind, text: String) -> Error {
+    let doing = format!("listing {} items of section {}", listing.kind, listing.section);
+    Error::new(kind, text).doing(doing)
 }
 
 #[cfg(test)]

@@ -2,8 +2,15 @@
 
 use url::Url;
 
+/// Longest address that an error repeats, in characters: batches name up to 200 ids.
+const ADDRESS_LIMIT: usize = 300;
+
 /// An address without user, password and values of parameters that can hold a token.
 pub(crate) fn address(url: &Url) -> String {
+    cut(without_secrets(url), ADDRESS_LIMIT)
+}
+
+fn without_secrets(url: &Url) -> String {
     let mut clean = url.clone();
     // Setting these fails on addresses that cannot have them, which is just as good.
     let _ = clean.set_username("");
@@ -33,11 +40,15 @@ pub(crate) fn one_line(body: &[u8]) -> String {
         Some(status) if text.trim_start().starts_with('<') => status.to_owned(),
         _ => without_tags(&text),
     };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LINE_LIMIT) {
-        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
-        None => line,
+    cut(text.split_whitespace().collect::<Vec<_>>().join(" "), LINE_LIMIT)
+}
+
+fn cut(mut text: String, limit: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(limit) {
+        text.truncate(end);
+        text.push_str("...");
     }
+    text
 }
 
 /// Whether the body of a 503 says that the server itself is at work: it starts, or migrates its
@@ -90,6 +101,8 @@ mod tests {
         ] {
             assert_eq!(address(&Url::parse(url).unwrap()), expected);
         }
+        let long = Url::parse(&format!("http://pms/{}", "1,".repeat(500))).unwrap();
+        assert_eq!(address(&long).len(), ADDRESS_LIMIT + 3);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) struct Transport {
     request_timeout: Duration,
     body_limit: usize,
     retry: RetryPolicy,
-    clock: Clock,
+    pub(crate) clock: Clock,
     in_flight: Semaphore,
     pace: Pace,
     breaker: Arc<Breaker>,

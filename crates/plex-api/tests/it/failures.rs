@@ -1,0 +1,296 @@
+//! Failures: which error each gives, what is repeated, what is never said.
+
+use std::time::Duration;
+
+use plex_api::{
+    BreakerPolicy, Client, Config, Endpoint, Error, ErrorKind, ItemKind, Listing, RetryPolicy,
+    SectionKey, Token,
+};
+use serde_json::json;
+
+use crate::support::{Answer, Server, TOKEN, http, ok};
+
+const MIGRATION: &str = "<?xml version=\"1.0\"?>\n<Response code=\"503\" title=\"Maintenance\" \
+    status=\"Plex Media Server is currently running database migrations.\"/>";
+const HTML_401: &str = "<html><head><title>Unauthorized</title></head>\
+    <body><h1>401 Unauthorized</h1></body></html>";
+
+/// Asks for the sections; gives the error and the number of requests that took.
+async fn fail(server: &Server, config: Config) -> (Error, u64) {
+    let client = Client::new(config).unwrap();
+    let error = client.sections().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(TOKEN));
+    assert!(error.to_string().starts_with("listing the sections: "), "{error}");
+    assert!(error.to_string().contains("/library/sections"), "{error}");
+    assert_eq!(server.seen().len() as u64, client.calls().total().count);
+    assert_eq!(client.calls().total().retries, client.calls().total().count.saturating_sub(1));
+    (error, client.calls().total().count)
+}
+
+#[tokio::test]
+async fn every_answer_gives_its_kind_and_only_some_are_repeated() {
+    let cut = |answer: Answer| match answer {
+        Answer::Bytes(bytes) => Answer::Bytes(bytes[..bytes.len() - 5].to_vec()),
+        other => other,
+    };
+    let sections = || ok(json!({"Directory": []}));
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"Med".to_vec();
+    let not_gzip = [("content-encoding", "gzip")];
+    // (answer, kind, status, requests, part of the text)
+    let table = [
+        (
+            http(401, &[], HTML_401),
+            ErrorKind::Unauthorized,
+            Some(401),
+            1,
+            ": 401 Unauthorized; check the token",
+        ),
+        (http(403, &[], ""), ErrorKind::Forbidden, Some(403), 1, "(status 403)"),
+        (http(404, &[], ""), ErrorKind::NotFound, Some(404), 1, "(status 404)"),
+        (http(400, &[], "bad"), ErrorKind::BadRequest, Some(400), 1, ": bad"),
+        (http(409, &[], ""), ErrorKind::Conflict, Some(409), 1, ""),
+        (http(429, &[], ""), ErrorKind::TooManyRequests, Some(429), 4, ""),
+        (http(429, &[("Retry-After", "0")], ""), ErrorKind::TooManyRequests, Some(429), 4, ""),
+        (http(429, &[("Retry-After", "3600")], ""), ErrorKind::TooManyRequests, Some(429), 1, ""),
+        (
+            http(500, &[], "<h1>500 Internal</h1>"),
+            ErrorKind::Server,
+            Some(500),
+            4,
+            ": 500 Internal",
+        ),
+        (http(502, &[], ""), ErrorKind::Unavailable, Some(502), 4, ""),
+        (http(503, &[], "busy"), ErrorKind::Unavailable, Some(503), 4, ": busy;"),
+        (
+            http(503, &[], MIGRATION),
+            ErrorKind::Maintenance,
+            Some(503),
+            4,
+            "running database migrations.",
+        ),
+        (http(500, &[], vec![0xff; 100_000]), ErrorKind::Server, Some(500), 4, ""),
+        (
+            http(302, &[("Location", "http://elsewhere.invalid/?X-Plex-Token=s3cret-token")], ""),
+            ErrorKind::Redirect,
+            Some(302),
+            1,
+            "elsewhere.invalid/?X-Plex-Token=***",
+        ),
+        (Answer::Close, ErrorKind::Connect, None, 4, ""),
+        (Answer::Bytes(b"no http at all".to_vec()), ErrorKind::Connect, None, 4, ""),
+        (cut(sections()), ErrorKind::Truncated, None, 4, ""),
+        (Answer::Bytes(chunked), ErrorKind::Truncated, None, 4, ""),
+        (http(200, &not_gzip, "{}"), ErrorKind::Truncated, None, 4, ""),
+        (http(200, &[], ""), ErrorKind::Decode, None, 1, "the answer is empty"),
+        (
+            http(200, &[], "<MediaContainer/>"),
+            ErrorKind::Decode,
+            None,
+            1,
+            "XML or HTML in place of JSON",
+        ),
+        (
+            http(200, &[], "{\"MediaContainer\": {\"Directory\": [}"),
+            ErrorKind::Decode,
+            None,
+            1,
+            "at MediaContainer.Directory",
+        ),
+        (http(200, &[], "{}"), ErrorKind::Decode, None, 1, "no MediaContainer"),
+    ];
+    for (answer, kind, status, requests, text) in table {
+        let shown = format!("{answer:?}").chars().take(80).collect::<String>();
+        let server = Server::start(move |_, _| answer.clone()).await;
+        let (error, made) = fail(&server, server.config()).await;
+        assert_eq!((error.kind(), error.status()), (kind, status), "{shown}: {error}");
+        assert_eq!(made, requests, "{shown}: {error}");
+        assert!(error.to_string().contains(text), "{shown}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_recovers_in_time_is_not_an_error() {
+    for bad in [http(503, &[], MIGRATION), http(500, &[], ""), Answer::Close] {
+        let server = Server::start(move |number, _| match number {
+            0..=2 => bad.clone(),
+            _ => ok(json!({"Directory": []})),
+        })
+        .await;
+        let client = server.client();
+        client.sections().await.unwrap();
+        let tally = client.calls().total();
+        assert_eq!((tally.count, tally.retries, tally.failures), (4, 3, 3));
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_tls_and_silence() {
+    let server = Server::start(|_, _| Answer::Open(Vec::new())).await;
+    let mut config = server.config();
+    config.request_timeout = Duration::from_millis(30);
+    let (error, requests) = fail(&server, config).await;
+    assert_eq!((error.kind(), requests), (ErrorKind::Timeout, 4));
+
+    let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"Media".to_vec();
+    let server = Server::start(move |_, _| Answer::Open(half.clone())).await;
+    let mut config = server.config();
+    config.request_timeout = Duration::from_millis(30);
+    let (error, _) = fail(&server, config).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let quick = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
+    let config = Config { retry: quick, ..Config::new(url, Token::new(TOKEN)) };
+    let error = Client::new(config).unwrap().sections().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert_eq!(error.clone().kind(), error.kind());
+}
+
+/// A plain server asked for TLS answers something that is no handshake.
+#[tokio::test]
+async fn a_failed_handshake_is_told_from_a_refused_connection() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            use tokio::io::AsyncWriteExt;
+            let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let mut config = Config::new(format!("https://{address}"), Token::new(TOKEN));
+    config.danger_accept_any_certificate = true;
+    let client = Client::new(config).unwrap();
+    let error = client.sections().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+    assert_eq!(client.calls().total().count, 1, "not repeated");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_the_retries() {
+    let server = Server::start(|_, _| Answer::Open(Vec::new())).await;
+    let mut config = server.config();
+    config.retry.attempts = 1_000_000;
+    config.retry.deadline = Duration::from_millis(60);
+    config.request_timeout = Duration::from_secs(5);
+    let (error, requests) = fail(&server, config).await;
+    assert_eq!((error.kind(), requests), (ErrorKind::Timeout, 1), "cut to what is left");
+}
+
+#[tokio::test]
+async fn bodies_have_a_limit_whether_announced_or_not() {
+    let filler = format!("{{\"filler\": \"{}\"}}", "x".repeat(5000));
+    let mut chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for piece in filler.as_bytes().chunks(1000) {
+        chunked.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        chunked.extend_from_slice(piece);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    let lying = b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n{}".to_vec();
+    for answer in [http(200, &[], &filler), Answer::Bytes(chunked), Answer::Bytes(lying)] {
+        let server = Server::start(move |_, _| answer.clone()).await;
+        let mut config = server.config();
+        config.body_limit = 4000;
+        let (error, requests) = fail(&server, config).await;
+        assert_eq!((error.kind(), requests), (ErrorKind::TooLarge, 1), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_circuit_opens_on_outages_and_only_on_them() {
+    for (status, requests) in [(503, 2), (404, 6), (500, 6), (401, 6)] {
+        let server = Server::start(move |_, _| http(status, &[], "")).await;
+        let mut config = server.config();
+        config.retry = RetryPolicy::none();
+        config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::from_hours(1) };
+        let client = Client::new(config).unwrap();
+        let mut last = None;
+        for _ in 0..6 {
+            last = Some(client.sections().await.unwrap_err());
+        }
+        assert_eq!(server.seen().len(), requests, "{status}");
+        let last = last.unwrap();
+        assert_eq!(last.kind() == ErrorKind::CircuitOpen, status == 503, "{last}");
+        assert_eq!(last.kind().is_outage(), status == 503);
+    }
+}
+
+#[tokio::test]
+async fn the_circuit_closes_when_the_one_request_let_through_succeeds() {
+    let server = Server::start(|number, _| match number {
+        0..=1 => http(503, &[], ""),
+        _ => ok(json!({"Directory": []})),
+    })
+    .await;
+    let mut config = server.config();
+    config.retry = RetryPolicy::none();
+    config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::ZERO };
+    let client = Client::new(config).unwrap();
+    for expected in [false, false, true, true] {
+        assert_eq!(client.sections().await.is_ok(), expected);
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_followed_on_the_same_host_only() {
+    let server = Server::start(|_, seen| match seen.target.as_str() {
+        "/library/sections" => http(302, &[("Location", "/elsewhere")], ""),
+        _ => ok(json!({"Directory": []})),
+    })
+    .await;
+    let client = server.client();
+    client.sections().await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[1].target, "/elsewhere");
+    assert_eq!(seen[1].header("x-plex-token"), Some(TOKEN));
+
+    let thief = Server::start(|_, _| ok(json!({"Directory": []}))).await;
+    let target = thief.url().replace("127.0.0.1", "localhost");
+    let server = Server::start(move |_, _| http(302, &[("Location", target.as_str())], "")).await;
+    let (error, _) = fail(&server, server.config()).await;
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    assert_eq!(thief.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn unusable_configurations_are_refused() {
+    let config = Config::new("http://pms", Token::new("line\nbreak"));
+    let error = Client::new(config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(!format!("{error:?}").contains("break"));
+    let mut config = Config::new("http://pms", Token::new("x"));
+    config.extra_root_certificates = vec![b"-----BEGIN CERTIFICATE-----\nx".to_vec()];
+    assert_eq!(Client::new(config).unwrap_err().kind(), ErrorKind::Config);
+    // Names may be in any language.
+    let mut config = Config::new("http://pms", Token::new("x"));
+    config.device_name = "Küche".to_owned();
+    Client::new(config).unwrap();
+}
+
+#[tokio::test]
+async fn a_pause_between_requests_is_kept() {
+    let server = Server::start(|_, _| ok(json!({"Directory": []}))).await;
+    let mut config = server.config();
+    config.requests_per_second = std::num::NonZeroU32::new(200);
+    let client = Client::new(config).unwrap();
+    let begun = plex_api::Clock::system().monotonic();
+    for _ in 0..5 {
+        client.sections().await.unwrap();
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+}
+
+/// A listing that fails says which rows it was about.
+#[tokio::test]
+async fn errors_say_which_rows_they_are_about() {
+    let server = Server::start(|_, _| http(404, &[], "")).await;
+    let client = server.client();
+    let listing = Listing::new(SectionKey(3), ItemKind::Episode);
+    let error = client.page(&listing, 500, 10).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("listing episode items of section 3 from row 500: not found")
+    );
+    assert_eq!(client.calls().by_endpoint[&Endpoint::Page].failures, 1);
+}

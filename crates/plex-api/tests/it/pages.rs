@@ -1,0 +1,192 @@
+//! Whole listings: every row once, or an error.
+
+use futures::{StreamExt, TryStreamExt};
+use plex_api::{Client, Endpoint, ErrorKind, ItemKind, Listing, Page, SectionKey, SectionUuid};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Seen, Server, http, movies, ok};
+
+fn listing() -> Listing {
+    Listing::new(SectionKey(1), ItemKind::Movie)
+}
+
+/// What a server does with a page, given its first row.
+type Change = Box<dyn Fn(Value, u64) -> Answer + Send + Sync>;
+
+/// Reads a listing with pages of `page_size` rows from a scripted server.
+async fn read(
+    page_size: u32,
+    script: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
+) -> (Vec<Result<Page, ErrorKind>>, u64) {
+    let server = Server::start(script).await;
+    let mut config = server.config();
+    config.page_size = page_size;
+    let client = Client::new(config).unwrap();
+    let pages = client.pages(listing()).map(|page| page.map_err(|error| error.kind()));
+    (pages.collect().await, client.calls().count(Endpoint::Page))
+}
+
+fn keys(pages: &[Result<Page, ErrorKind>]) -> Vec<u64> {
+    let pages = pages.iter().map(|page| page.as_ref().unwrap());
+    pages.flat_map(|page| page.items.iter().map(|item| item.rating_key.0)).collect()
+}
+
+fn every(total: u64) -> Vec<u64> {
+    (1..=total).collect()
+}
+
+#[tokio::test]
+async fn every_row_comes_once_and_in_order() {
+    for (total, page_size, calls) in
+        [(0, 10, 1), (1, 10, 1), (10, 10, 1), (11, 10, 2), (95, 10, 10)]
+    {
+        let script = move |_: usize, seen: &Seen| ok(movies(seen.start(), seen.size(), total));
+        let (pages, made) = read(page_size, script).await;
+        assert_eq!(keys(&pages), every(total));
+        assert_eq!(made, calls, "{total} rows");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_gives_less_than_asked_is_read_in_its_own_steps() {
+    let (pages, made) = read(10, |_, seen| ok(movies(seen.start(), seen.size().min(4), 30))).await;
+    assert_eq!(keys(&pages), every(30));
+    assert_eq!(made, 8);
+}
+
+#[tokio::test]
+async fn a_short_page_is_completed_from_where_it_stopped() {
+    let script = |_: usize, seen: &Seen| {
+        let size = if seen.start() == 20 { 3 } else { seen.size() };
+        ok(movies(seen.start(), size, 40))
+    };
+    let (pages, made) = read(10, script).await;
+    assert_eq!(keys(&pages), every(40));
+    assert_eq!(made, 5);
+}
+
+#[tokio::test]
+async fn a_server_without_paging_sends_everything_at_once() {
+    let everything = |total: u64| {
+        let mut container = movies(0, total, total);
+        container.as_object_mut().unwrap().retain(|key, _| key != "totalSize" && key != "offset");
+        container
+    };
+    for total in [3, 25] {
+        let (pages, made) = read(10, move |_, _| ok(everything(total))).await;
+        assert_eq!((keys(&pages), made), (every(total), 1));
+    }
+    let (pages, _) = read(10, move |_, _| ok(everything(10))).await;
+    assert_eq!(pages, [Err(ErrorKind::Decode)], "a full page may not be all there is");
+}
+
+#[tokio::test]
+async fn what_breaks_a_listing_is_an_error_and_its_end() {
+    let with = |mut container: Value, key: &str, value: Value| {
+        container[key] = value;
+        container
+    };
+    let table: [(&str, Change, ErrorKind); 7] = [
+        (
+            "the total moves",
+            Box::new(move |page, start| {
+                ok(with(page, "totalSize", json!(40 - u64::from(start == 20))))
+            }),
+            ErrorKind::ListingChanged,
+        ),
+        (
+            "rows stop",
+            Box::new(move |page, start| {
+                ok(if start == 20 {
+                    json!({"size": 0, "totalSize": 40, "offset": 20})
+                } else {
+                    page
+                })
+            }),
+            ErrorKind::ListingChanged,
+        ),
+        (
+            "another section",
+            Box::new(move |page, start| {
+                let uuid = if start == 20 { "uuid-2" } else { "uuid-1" };
+                ok(with(page, "librarySectionUUID", json!(uuid)))
+            }),
+            ErrorKind::WrongSection,
+        ),
+        (
+            "paging ignored",
+            Box::new(move |page, start| {
+                ok(with(page, "offset", json!(if start == 20 { 0 } else { start })))
+            }),
+            ErrorKind::Decode,
+        ),
+        (
+            "too many rows",
+            Box::new(|page, start| ok(if start == 20 { movies(20, 15, 40) } else { page })),
+            ErrorKind::Decode,
+        ),
+        (
+            "a truncated body",
+            Box::new(|page, start| {
+                let body = json!({"MediaContainer": page}).to_string();
+                let end = if start == 20 { body.len() / 2 } else { body.len() };
+                http(200, &[], &body[..end])
+            }),
+            ErrorKind::Decode,
+        ),
+        (
+            "not found",
+            Box::new(|page, start| if start == 20 { http(404, &[], "") } else { ok(page) }),
+            ErrorKind::NotFound,
+        ),
+    ];
+    for (what, change, kind) in table {
+        let script = move |_: usize, seen: &Seen| {
+            change(movies(seen.start(), seen.size(), 40), seen.start())
+        };
+        let (pages, _) = read(10, script).await;
+        assert_eq!(pages.len(), 3, "{what}");
+        assert_eq!(keys(&pages[..2]), every(20), "{what}");
+        assert_eq!(pages[2].as_ref().unwrap_err(), &kind, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_fails_once_is_asked_for_again() {
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    let (pages, made) = read(10, move |_, seen| {
+        if seen.start() == 20 && !failed.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            return http(503, &[], "busy");
+        }
+        ok(movies(seen.start(), seen.size(), 40))
+    })
+    .await;
+    assert_eq!((keys(&pages), made), (every(40), 5));
+}
+
+#[tokio::test]
+async fn no_more_requests_are_in_flight_than_allowed() {
+    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 400))).await;
+    let mut config = server.config();
+    (config.page_size, config.max_in_flight) = (10, 3);
+    let client = Client::new(config).unwrap();
+    let listings = futures::future::join_all((0..4).map(|_| {
+        client.pages(listing()).try_fold(0, |rows, page| async move { Ok(rows + page.rows) })
+    }));
+    for rows in listings.await {
+        assert_eq!(rows.unwrap(), 400);
+    }
+    assert!((2..=3).contains(&server.peak()), "{} at once", server.peak());
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_stops_the_reading() {
+    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 10_000))).await;
+    let mut config = server.config();
+    config.page_size = 10;
+    let client = Client::new(config).unwrap();
+    let expected = Listing { expect_uuid: Some(SectionUuid("uuid-1".to_owned())), ..listing() };
+    let first: Vec<Page> = client.pages(expected).take(2).try_collect().await.unwrap();
+    assert_eq!(first.len(), 2);
+    assert!(client.calls().count(Endpoint::Page) <= 6, "{}", client.calls());
+}

@@ -1,0 +1,218 @@
+//! What is sent for each request, and what comes back.
+
+use plex_api::{
+    Detail, Endpoint, ErrorKind, Filter, ItemKind, Listing, RatingKey, SectionKey, SectionUuid,
+    Sort, UnixSeconds, UnsupportedReason,
+};
+use serde_json::json;
+
+use crate::support::{Server, TOKEN, http, movie, movies, ok};
+
+const SECTION: SectionKey = SectionKey(1);
+
+#[tokio::test]
+async fn headers_say_who_asks_and_the_token_is_nowhere_else() {
+    let server = Server::start(|_, seen| match seen.target.as_str() {
+        "/identity" => ok(json!({"machineIdentifier": "abc", "version": "1.43.3", "claimed": "1"})),
+        "/" => ok(json!({"machineIdentifier": "abc", "friendlyName": "box", "version": "1"})),
+        _ => ok(json!({"Directory": []})),
+    })
+    .await;
+    let client = server.client();
+    let identity = client.identity().await.unwrap();
+    assert_eq!((identity.machine_identifier.as_str(), identity.claimed), ("abc", true));
+    let root = client.server().await.unwrap();
+    assert!(!root.allow_media_deletion, "left out when it is off");
+    assert_eq!(client.sections().await.unwrap(), []);
+    for seen in server.seen() {
+        let token = seen.header("x-plex-token");
+        assert_eq!(token, (seen.target != "/identity").then_some(TOKEN), "{}", seen.target);
+        assert_eq!(seen.header("accept"), Some("application/json"));
+        assert_eq!(seen.header("x-plex-client-identifier"), Some("matchbox-plex-api"));
+        assert_eq!(seen.header("x-plex-product"), Some("Matchbox"));
+        assert!(!seen.target.contains(TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn another_server_is_refused() {
+    let server = Server::start(|_, _| ok(json!({"machineIdentifier": "other"}))).await;
+    let mut config = server.config();
+    config.expect_server = Some("mine".to_owned());
+    let client = plex_api::Client::new(config).unwrap();
+    for error in [client.identity().await.unwrap_err(), client.server().await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::WrongServer);
+        assert!(error.to_string().contains("expected server mine, found other"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_says_what_it_wants_and_always_pages() {
+    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 1200))).await;
+    let client = server.client();
+    let listing = Listing {
+        filter: Filter::AddedSince(UnixSeconds(1_700_000_000)),
+        ..Listing::new(SECTION, ItemKind::Movie)
+    };
+    assert_eq!(client.total(&listing).await.unwrap(), 1200);
+    let page = client.page(&listing, 500, 100).await.unwrap();
+    assert_eq!((page.rows, page.items.len(), page.offset), (100, 100, 500));
+    assert_eq!(page.total, Some(1200));
+    let seen = server.seen();
+    assert_eq!((seen[0].start(), seen[0].size()), (0, 0));
+    assert_eq!((seen[1].start(), seen[1].size()), (500, 100));
+    assert!(seen[1].target.starts_with(
+        "/library/sections/1/all?type=1&addedAt%3E%3E=1700000000&sort=id&includeGuids=1&exclude"
+    ));
+    let calls = client.calls();
+    assert_eq!((calls.count(Endpoint::Total), calls.count(Endpoint::Page)), (1, 1));
+    assert!(calls.total().bytes > 10_000);
+}
+
+#[tokio::test]
+async fn totals_come_from_the_body_or_a_header_and_are_never_made_up() {
+    for (answer, expected) in [
+        (ok(json!({"size": 0, "totalSize": "7"})), Ok(7)),
+        (
+            http(200, &[("X-Plex-Container-Total-Size", "8")], r#"{"MediaContainer":{"size":0}}"#),
+            Ok(8),
+        ),
+        (ok(json!({"size": 2, "Metadata": [movie(1), movie(2)]})), Ok(2)),
+        (ok(json!({"size": 0})), Err(ErrorKind::Decode)),
+    ] {
+        let server = Server::start(move |_, _| answer.clone()).await;
+        let total = server.client().total(&Listing::new(SECTION, ItemKind::Movie)).await;
+        assert_eq!(total.map_err(|error| error.kind()), expected);
+    }
+}
+
+#[tokio::test]
+async fn rows_of_another_section_are_refused() {
+    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 3))).await;
+    let listing = Listing {
+        expect_uuid: Some(SectionUuid("uuid-2".to_owned())),
+        ..Listing::new(SECTION, ItemKind::Movie)
+    };
+    let client = server.client();
+    assert_eq!(client.page(&listing, 0, 10).await.unwrap_err().kind(), ErrorKind::WrongSection);
+    assert_eq!(client.total(&listing).await.unwrap_err().kind(), ErrorKind::WrongSection);
+}
+
+/// The ids in the path of a batch request.
+fn ids(target: &str) -> Vec<u64> {
+    let path = target.split('?').next().unwrap();
+    let list = path.strip_prefix("/library/metadata/").unwrap();
+    list.split(',').map(|id| id.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn items_come_in_batches_with_the_missing_ones_named() {
+    let server = Server::start(|_, seen| {
+        let rows: Vec<_> =
+            ids(&seen.target).into_iter().filter(|id| id % 3 != 0).map(movie).collect();
+        if rows.is_empty() {
+            http(404, &[], "<h1>404 Not Found</h1>")
+        } else {
+            ok(json!({"Metadata": rows}))
+        }
+    })
+    .await;
+    let client = server.client();
+    // In falling order and some of them twice.
+    let keys: Vec<RatingKey> = (1..=450).rev().chain(1..=5).map(RatingKey).collect();
+    let batch = client.items(&keys).await.unwrap();
+    let expected = |missing: bool| (1..=450).rev().filter(move |id| (id % 3 == 0) == missing);
+    assert!(batch.items.iter().map(|item| item.rating_key.0).eq(expected(false)));
+    assert!(batch.missing.iter().map(|key| key.0).eq(expected(true)));
+    assert_eq!(client.calls().count(Endpoint::Items), 3);
+    assert!(server.seen().iter().all(|seen| seen.target.contains("?skipRefresh=1&includeGuids=1")));
+
+    let none = client.items(&[RatingKey(3), RatingKey(6)]).await.unwrap();
+    assert_eq!((none.items.len(), none.missing), (0, vec![RatingKey(3), RatingKey(6)]));
+    client.reset_calls();
+    assert_eq!(client.items(&[]).await.unwrap().items, []);
+    assert_eq!(client.calls().total().count, 0);
+}
+
+#[tokio::test]
+async fn request_lines_stay_short_whatever_the_keys() {
+    let server = Server::start(|_, seen| {
+        ok(json!({"Metadata": ids(&seen.target).into_iter().map(movie).collect::<Vec<_>>()}))
+    })
+    .await;
+    let keys: Vec<RatingKey> = (0..400).map(|n| RatingKey(1_000_000_000_000_000_000 + n)).collect();
+    for detail in [Detail::Full, Detail::Lean, Detail::Keys] {
+        let batch = server.client().items_with(&keys, detail).await.unwrap();
+        assert_eq!(batch.items.len(), 400);
+    }
+    for seen in server.seen() {
+        assert!(seen.head.lines().next().unwrap().len() < 4000);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_an_answer() {
+    let server = Server::start(|_, _| {
+        let odd = json!({"ratingKey": "2", "title": ["no", "text"]});
+        ok(json!({"Metadata": [movie(1), movie(99), odd]}))
+    })
+    .await;
+    let keys = [RatingKey(1), RatingKey(2), RatingKey(3)];
+    let batch = server.client().items(&keys).await.unwrap();
+    assert_eq!(batch.items.len(), 1);
+    assert_eq!(batch.missing, [RatingKey(3)], "2 is there, only not readable");
+    assert_eq!(batch.unsupported.len(), 2);
+    assert!(batch.unsupported.iter().any(|row| row.reason == UnsupportedReason::NotAskedFor));
+}
+
+#[tokio::test]
+async fn lookups_always_send_their_type_and_encode_the_value() {
+    let server = Server::start(|_, seen| ok(movies(0, seen.size(), 1))).await;
+    let client = server.client();
+    client.search_title(SECTION, ItemKind::Movie, "Amélie & co", 20).await.unwrap();
+    client.lookup_file(SECTION, ItemKind::Episode, "a b+c.mkv", 20).await.unwrap();
+    client.lookup_guid(SECTION, ItemKind::Movie, "plex://movie/5d", 20).await.unwrap();
+    let seen = server.seen();
+    for (seen, expected) in seen.iter().zip([
+        "/library/sections/1/all?type=1&title=Am%C3%A9lie%20%26%20co&",
+        "/library/sections/1/all?type=4&file=a%20b%2Bc.mkv&",
+        "/library/sections/1/all?type=1&guid=plex%3A%2F%2Fmovie%2F5d&",
+    ]) {
+        assert!(seen.target.starts_with(expected), "{}", seen.target);
+        assert_eq!(seen.size(), 20);
+    }
+}
+
+#[tokio::test]
+async fn children_and_leaves_are_read_to_the_end() {
+    let server = Server::start(|_, seen| {
+        let mut container = movies(seen.start(), seen.size().min(2), 5);
+        container["parentTitle"] = json!("A Show");
+        ok(container)
+    })
+    .await;
+    let client = server.client();
+    let children = client.children(RatingKey(7), Detail::Lean).await.unwrap();
+    assert_eq!((children.rows, children.items.len()), (5, 5));
+    assert_eq!(children.items[4].parent_title.as_deref(), Some("A Show"), "from the container");
+    client.leaves(RatingKey(7), Detail::Full).await.unwrap();
+    let seen = server.seen();
+    assert!(seen[0].target.starts_with("/library/metadata/7/children?excludeAllLeaves=1&"));
+    assert_eq!(seen[3].target, "/library/metadata/7/allLeaves?includeGuids=1");
+    assert_eq!(client.calls().count(Endpoint::Children), 6);
+}
+
+#[tokio::test]
+async fn a_path_of_a_proxy_stays_in_front() {
+    let server = Server::start(|_, _| ok(movies(0, 1, 1))).await;
+    let mut config = server.config();
+    config.base_url = format!("{}/plex/", server.url());
+    let client = plex_api::Client::new(config).unwrap();
+    let listing = Listing {
+        sort: Sort::ServerDefault,
+        detail: Detail::Full,
+        ..Listing::new(SECTION, ItemKind::Movie)
+    };
+    client.page(&listing, 0, 1).await.unwrap();
+    assert_eq!(server.seen()[0].target, "/plex/library/sections/1/all?type=1&includeGuids=1");
+}
