@@ -25,7 +25,7 @@ use crate::transport::{Call, Reply, Transport};
 const REQUEST_LINE_LIMIT: usize = 4000;
 /// Most ids in one request. 240 were seen to work.
 const IDS_LIMIT: usize = 200;
-/// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/4 ms.
+/// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/8 ms.
 const DECODE_ASIDE: usize = 128 * 1024;
 
 /// A Plex Media Server. Clones share connections, limits and counters.
