@@ -1,0 +1,280 @@
+//! `cargo xtask conformance --payloads DIR`: captured answers of real servers, decoded with the
+//! client's own types and held against what is plainly in them.
+//!
+//! The second look is generic JSON and knows nothing of the client's types, so a row, a file or
+//! a guid that the client lost shows. A payload that is no JSON has to give an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use plex_api::decode::{Payload, payload, refusal};
+use plex_api::{ErrorKind, Item, UnsupportedRow};
+use serde_json::Value;
+
+/// What to check.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Folder of captured payloads: JSON or XML bodies, one a file.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) payloads: PathBuf,
+}
+
+/// Checks every payload in a folder and prints a table of what was found.
+///
+/// # Errors
+/// When there is no payload, when a well-formed one does not decode, and when something in one
+/// is not in the result.
+pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
+    let files = payloads(dir)?;
+    if files.is_empty() {
+        bail!("no payloads (*.json, *.xml) in {}", dir.display());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["file", "shape", "items", "parts", "guids", "unsupported, notes", ""]);
+    for column in 2..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut failed = Vec::new();
+    for file in &files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let body = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        let finding = examine(&body);
+        let verdict = if finding.faults.is_empty() { "ok" } else { "FAILED" };
+        let notes = [finding.notes, finding.faults.clone()].concat().join("; ");
+        let Counts { rows: _, items, parts, guids } = finding.found;
+        table.add_row([
+            name.clone(),
+            finding.shape,
+            items.to_string(),
+            parts.to_string(),
+            guids.to_string(),
+            notes,
+            verdict.to_owned(),
+        ]);
+        failed.extend(finding.faults.into_iter().map(|fault| format!("{name}: {fault}")));
+    }
+    println!("{table}");
+    println!("{} payloads, {} failed", files.len(), failed.len());
+    if !failed.is_empty() {
+        bail!("payloads that do not conform:\n  {}", failed.join("\n  "));
+    }
+    Ok(())
+}
+
+fn payloads(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("opening {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if matches!(extension.as_str(), "json" | "xml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// How many of each there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    /// Rows, whether they are items or not.
+    rows: usize,
+    items: usize,
+    parts: usize,
+    guids: usize,
+}
+
+#[derive(Debug, Default)]
+struct Finding {
+    shape: String,
+    found: Counts,
+    notes: Vec<String>,
+    /// What is wrong with the client, not with the payload.
+    faults: Vec<String>,
+}
+
+fn examine(body: &[u8]) -> Finding {
+    let recorded = Recorded::of(body);
+    if let Some(status) = recorded.status.filter(|status| !(200..300).contains(status)) {
+        let error = refusal(status, &recorded.body);
+        let fault =
+            (error.kind() == ErrorKind::Decode).then(|| "the status has no kind".to_owned());
+        return Finding {
+            shape: "refusal".to_owned(),
+            notes: vec![error.to_string()],
+            faults: fault.into_iter().collect(),
+            ..Finding::default()
+        };
+    }
+    let plain = generic(&recorded.body);
+    match (payload(&recorded.body), plain) {
+        (Err(error), plain) => {
+            // JSON of servers before 1.0 is well-formed, and refused on purpose.
+            let old = plain.as_ref().is_some_and(|plain| plain.get("_elementType").is_some());
+            let deserved = plain.is_none() || old;
+            let shape = if deserved { "broken" } else { "error" };
+            let text = error.to_string();
+            let (notes, faults) =
+                if deserved { (vec![text], vec![]) } else { (vec![], vec![text]) };
+            Finding { shape: shape.to_owned(), notes, faults, ..Finding::default() }
+        }
+        (Ok(_), None) => Finding {
+            shape: "broken".to_owned(),
+            faults: vec!["decodes although it is no JSON".to_owned()],
+            ..Finding::default()
+        },
+        (Ok(decoded), Some(plain)) => compare(decoded, &plain),
+    }
+}
+
+/// Holds what was decoded against what is there.
+fn compare(decoded: Payload, plain: &Value) -> Finding {
+    let there = count(plain);
+    let mut finding = Finding { notes: unread(plain), ..Finding::default() };
+    match decoded {
+        Payload::Page(page) => {
+            finding.shape = shape(&page.items);
+            finding.found = counts(&page.items);
+            finding.found.rows = page.items.len() + page.unsupported.len();
+            finding.notes.extend(reasons(&page.unsupported));
+            finding.notes.extend(page.total.map(|total| format!("{total} in all")));
+            finding.notes.extend(page.lossy.then(|| "not UTF-8, repaired".to_owned()));
+            if page.rows != finding.found.rows as u64 {
+                finding.faults.push(format!("{} rows counted", page.rows));
+            }
+            // Rows that are no items may have files and guids of their own; then less is right.
+            let exact = page.unsupported.is_empty();
+            let lost = |what: &str, found: usize, there: usize, exact: bool| {
+                let wrong = if exact { found != there } else { found > there };
+                wrong.then(|| format!("{found} of {there} {what}"))
+            };
+            finding.faults.extend(lost("rows", finding.found.rows, there.rows, true));
+            finding.faults.extend(lost("parts", finding.found.parts, there.parts, exact));
+            finding.faults.extend(lost("guids", finding.found.guids, there.guids, exact));
+        }
+        Payload::Sections { sections, unsupported } => {
+            "sections".clone_into(&mut finding.shape);
+            finding.found.items = sections.len();
+            finding.found.rows = sections.len() + unsupported.len();
+            finding.notes.extend(reasons(&unsupported));
+            if finding.found.rows != there.rows {
+                finding.faults.push(format!("{} of {} rows", finding.found.rows, there.rows));
+            }
+            for section in &sections {
+                let spelled = plain.pointer("/MediaContainer/Directory").and_then(Value::as_array);
+                let spelled = spelled.into_iter().flatten().find(|row| {
+                    row.get("uuid").and_then(Value::as_str) == Some(section.uuid.0.as_str())
+                });
+                let stamp = spelled.and_then(|row| row.get("contentChangedAt")?.as_i64());
+                if stamp != section.content_changed_at {
+                    finding.faults.push(format!("contentChangedAt of section {}", section.key));
+                }
+            }
+        }
+        Payload::Server(server) => {
+            "server".clone_into(&mut finding.shape);
+            finding.notes.push(format!("version {}", server.version));
+        }
+        Payload::Events(events) => {
+            "events".clone_into(&mut finding.shape);
+            finding.notes.push(format!("{} events", events.len()));
+        }
+        other => finding.faults.push(format!("a shape this command does not know: {other:?}")),
+    }
+    finding
+}
+
+/// "items: movie, show"
+fn shape(items: &[Item]) -> String {
+    let kinds: BTreeSet<String> = items.iter().map(|item| item.kind.to_string()).collect();
+    match kinds.len() {
+        0 => "rows".to_owned(),
+        _ => format!("items: {}", kinds.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The lists of the container that the client has no use for: "not read: 8 Type".
+fn unread(plain: &Value) -> Vec<String> {
+    const READ: [&str; 4] = ["Metadata", "Directory", "SearchResult", "Hub"];
+    let container = plain.get("MediaContainer").and_then(Value::as_object);
+    let lists = container.into_iter().flatten().filter_map(|(name, value)| {
+        let list = value.as_array().filter(|_| !READ.contains(&name.as_str()))?;
+        Some(format!("not read: {} {name}", list.len()))
+    });
+    lists.collect()
+}
+
+fn counts(items: &[Item]) -> Counts {
+    Counts {
+        rows: items.len(),
+        items: items.len(),
+        parts: items.iter().map(|item| item.parts().count()).sum(),
+        guids: items.iter().map(|item| item.guids.len()).sum(),
+    }
+}
+
+/// "20 x no rating key"
+fn reasons(rows: &[UnsupportedRow]) -> Vec<String> {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows {
+        *reasons.entry(row.reason.to_string()).or_default() += 1;
+    }
+    reasons.into_iter().map(|(reason, count)| format!("{count} x {reason}")).collect()
+}
+
+/// A capture that was kept with its request and status; or a bare body.
+struct Recorded {
+    status: Option<u16>,
+    body: Vec<u8>,
+}
+
+impl Recorded {
+    fn of(bytes: &[u8]) -> Self {
+        let unwrap = || {
+            let exchange: Value = serde_json::from_slice(bytes).ok()?;
+            let response = exchange.get("response")?;
+            let status = u16::try_from(response.get("http_code")?.as_u64()?).ok()?;
+            let body = match response.get("body")? {
+                Value::String(text) => text.clone().into_bytes(),
+                json => json.to_string().into_bytes(),
+            };
+            Some(Self { status: Some(status), body })
+        };
+        unwrap().unwrap_or_else(|| Self { status: None, body: bytes.to_vec() })
+    }
+}
+
+/// The body as generic JSON; bytes that are not UTF-8 do not matter for counting.
+fn generic(body: &[u8]) -> Option<Value> {
+    serde_json::from_str(String::from_utf8_lossy(body).trim_start_matches('\u{feff}')).ok()
+}
+
+/// What is plainly there.
+fn count(plain: &Value) -> Counts {
+    let Some(container) = plain.get("MediaContainer") else { return Counts::default() };
+    let list = |value: &Value, key: &str| match value.get(key) {
+        Some(Value::Array(list)) => list.clone(),
+        Some(single @ Value::Object(_)) => vec![single.clone()],
+        _ => Vec::new(),
+    };
+    let mut rows = [list(container, "Metadata"), list(container, "Directory")].concat();
+    for wrapper in [list(container, "SearchResult"), list(container, "Hub")].concat() {
+        rows.extend(list(&wrapper, "Metadata"));
+        rows.extend(list(&wrapper, "Directory"));
+    }
+    let mut counts = Counts { rows: rows.len(), ..Counts::default() };
+    for row in &rows {
+        counts.guids += list(row, "Guid").iter().filter(|guid| guid.get("id").is_some()).count();
+        counts.parts +=
+            list(row, "Media").iter().map(|media| list(media, "Part").len()).sum::<usize>();
+    }
+    counts
+}
