@@ -5,22 +5,23 @@
 //! remembers what is new. If the server cannot be asked, every answer is
 //! [`Answer::Unknown`] and nothing on disk changes.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_store::{
-    Error, Library, MatchKey, MatchRecord, Opened, Policy, Refreshed, SectionId, SectionState,
-    Selection, Store, StoreConfig,
+    Demand, Error, Library, Looked, MatchKey, MatchRecord, Opened, Policy, Refreshed, SectionId,
+    SectionState, Selection, Store, StoreConfig, Wanted,
 };
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::{info, info_span};
 
-use crate::answer::{Answer, Reason};
+use crate::answer::{Answer, Confidence, Decision, Reason, Rule};
 use crate::index::INDEXING;
 use crate::key::match_key;
 use crate::parallel::match_all;
-use crate::query::Query;
+use crate::query::{Query, wanted};
 use crate::recorded::{from_record, to_record};
 use crate::report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
 use crate::sections::merge;
@@ -126,7 +127,7 @@ impl Engine {
         report.answers = AnswerCounts::of(&answers);
         info!(
             queries = queries.len(),
-            calls = report.calls.total(),
+            calls = report.calls.total().count,
             remembered = report.lookups.remembered,
             computed = report.lookups.computed,
             found = report.answers.found_high + report.answers.found_low,
@@ -156,7 +157,8 @@ impl Engine {
         queries: &Arc<Vec<Query>>,
         report: &mut Report,
     ) -> Result<Vec<Answer>, Error> {
-        let refreshed = self.refresh(want, false, report).await?;
+        let demand = Demand { queries: queries.len() as u64, prove: false };
+        let refreshed = self.refresh(want, demand, report).await?;
         let settings = Arc::clone(&self.settings);
         let keyed = Arc::clone(queries);
         let keys: Arc<Vec<MatchKey>> = blocking(move || {
@@ -181,34 +183,36 @@ impl Engine {
         keys: &Arc<Vec<MatchKey>>,
         report: &mut Report,
     ) -> Result<Vec<Answer>, Error> {
-        let only = Selection::section(state.uuid.0.clone());
         let mut section = state.id;
-        let mut open: Vec<usize> = (0..queries.len()).collect();
         let mut answers = vec![Answer::Absent; queries.len()];
-        for attempt in 0..ATTEMPTS {
-            let asked = self.batch(section, queries, keys, &open, report).await?;
-            if asked.damaged {
+        let mut open = Open { queries: (0..queries.len()).collect(), absent: HashSet::new() };
+        for _ in 0..ATTEMPTS {
+            let batch = self.batch(section, queries, keys, &open, report).await?;
+            if batch.damaged {
                 // Nothing that was read may be believed: start the section anew, look again.
                 let store = Arc::clone(self.store());
                 blocking(move || store.drop_items(section)).await?;
             } else {
-                for (at, answer) in asked.answers {
+                for (at, answer) in batch.answers {
                     if let Some(slot) = answers.get_mut(at) {
                         *slot = answer;
                     }
                 }
-                open = asked.unproven;
+                open.queries = batch.unproven;
+                if open.queries.is_empty() {
+                    return Ok(answers);
+                }
+                if self.look_up(section, queries, &mut open, report).await? {
+                    continue;
+                }
             }
-            if open.is_empty() {
-                return Ok(answers);
-            }
-            if attempt + 1 < ATTEMPTS {
-                let refreshed = self.refresh(&only, true, report).await?;
-                section = refreshed.sections.first().map_or(section, |state| state.id);
-            }
+            let only = Selection::section(state.uuid.0.clone());
+            let demand = Demand { queries: open.queries.len() as u64, prove: true };
+            let refreshed = self.refresh(&only, demand, report).await?;
+            section = refreshed.sections.first().map_or(section, |state| state.id);
         }
         // The section kept changing, or the file kept failing: what is not proven is unknown.
-        for at in open {
+        for at in open.queries {
             if let Some(slot) = answers.get_mut(at) {
                 *slot = Answer::Unknown(Reason::NotProven);
             }
@@ -216,14 +220,40 @@ impl Engine {
         Ok(answers)
     }
 
+    /// Looks the open queries up one by one, if that is cheaper than listing the section.
+    /// `true`: it settled all of them, and they can be matched again.
+    async fn look_up(
+        &self,
+        section: SectionId,
+        queries: &Arc<Vec<Query>>,
+        open: &mut Open,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let wanted: Vec<Wanted> =
+            open.queries.iter().filter_map(|&at| queries.get(at)).filter_map(wanted).collect();
+        if wanted.len() != open.queries.len() {
+            return Ok(false); // a path without a file name cannot be looked up
+        }
+        let started = self.library.clock().monotonic();
+        let looked = self.library.look_up(section, &wanted).await;
+        report.phases.refresh += started.elapsed();
+        let looked = looked?;
+        let absent =
+            open.queries.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
+        open.absent.extend(absent.map(|(&at, _)| at));
+        report.lookups.looked_up +=
+            looked.iter().filter(|looked| **looked != Looked::Unproven).count() as u64;
+        Ok(!looked.contains(&Looked::Unproven))
+    }
+
     async fn refresh(
         &self,
         want: &Selection,
-        prove: bool,
+        demand: Demand,
         report: &mut Report,
     ) -> Result<Refreshed, Error> {
         let started = self.library.clock().monotonic();
-        let refreshed = self.library.refresh(want, prove).await;
+        let refreshed = self.library.refresh(want, demand).await;
         report.phases.refresh += started.elapsed();
         let refreshed = refreshed?;
         report.steps.extend(refreshed.steps.iter().cloned().map(StepReport));
@@ -236,7 +266,7 @@ impl Engine {
         section: SectionId,
         queries: &Arc<Vec<Query>>,
         keys: &Arc<Vec<MatchKey>>,
-        open: &[usize],
+        open: &Open,
         report: &mut Report,
     ) -> Result<Batch, Error> {
         let work = Work {
@@ -245,7 +275,7 @@ impl Engine {
             clock: self.library.clock().clone(),
             queries: Arc::clone(queries),
             keys: Arc::clone(keys),
-            open: open.to_vec(),
+            open: open.clone(),
             section,
         };
         let batch = blocking(move || info_span!("match").in_scope(|| work.run())).await?;
@@ -258,8 +288,17 @@ impl Engine {
     }
 }
 
-/// How often a section is listed again to prove an absence or to heal damage.
-const ATTEMPTS: usize = 3;
+/// How often a section is looked at again after lookups, a listing or healed damage.
+const ATTEMPTS: usize = 4;
+
+/// What is still to be answered.
+#[derive(Debug, Clone)]
+struct Open {
+    /// Positions of the queries.
+    queries: Vec<usize>,
+    /// Those of them whose absence a lookup has proven.
+    absent: HashSet<usize>,
+}
 
 /// What one pass over a section brought.
 #[derive(Default)]
@@ -280,7 +319,7 @@ struct Work {
     clock: Clock,
     queries: Arc<Vec<Query>>,
     keys: Arc<Vec<MatchKey>>,
-    open: Vec<usize>,
+    open: Open,
     section: SectionId,
 }
 
@@ -290,18 +329,18 @@ impl Work {
         let view = self.store.view()?;
         let Some(section) = view.section(self.section)? else {
             batch.damaged = self.damaged();
-            batch.unproven = self.open;
+            batch.unproven = self.open.queries;
             return Ok(batch);
         };
 
         let started = self.clock.monotonic();
-        let mut by_key = self.open.clone();
+        let mut by_key = self.open.queries.clone();
         by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
         let mut computed = Vec::new();
         for at in by_key {
             let Some(key) = self.keys.get(at) else { continue };
-            match view.valid_match(&section, key)? {
-                Some(record) => batch.answers.push((at, from_record(&record))),
+            match view.valid_match(&section, key)?.as_ref().and_then(from_record) {
+                Some(answer) => batch.answers.push((at, answer)),
                 None => computed.push(at),
             }
         }
@@ -324,10 +363,12 @@ impl Work {
         let now = self.clock.now();
         let mut records: Vec<(MatchKey, MatchRecord)> = Vec::new();
         for (at, decision) in computed.into_iter().zip(decisions) {
-            if decision.answer == Answer::Absent && !section.complete {
+            let proven = section.complete || self.open.absent.contains(&at);
+            if decision.answer == Answer::Absent && !proven {
                 batch.unproven.push(at);
                 continue;
             }
+            let decision = if section.complete { decision } else { doubt(decision, &section) };
             let record = to_record(&decision, section.revision, now);
             records.extend(self.keys.get(at).copied().zip(record));
             batch.answers.push((at, decision.answer));
@@ -341,6 +382,17 @@ impl Work {
         let sections = self.store.take_damaged();
         sections.contains(&self.section)
     }
+}
+
+/// Of a section that is known only in part, nobody can say that a file name is unique in it.
+fn doubt(mut decision: Decision, section: &SectionState) -> Decision {
+    if let Answer::Found(found) = &mut decision.answer
+        && found.evidence.rule == Rule::FileName
+        && section.is_partial()
+    {
+        found.confidence = Confidence::Low;
+    }
+    decision
 }
 
 /// Runs disk and CPU work off the async threads.

@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Which Plex item is this local file? Queries in, answers out.
+//!
+//! [`Engine`] is what a host embeds: it keeps a cache of a server's sections up to date with
+//! as few calls as explain every change, and answers from it. Below it are the parts that need
+//! no server: [`match_key`] and the folding behind it, the rules, and [`match_all`], which
+//! runs them in parallel.
+//!
+//! An [`Answer`] is one of four: found, ambiguous, absent (proven), unknown (the server could
+//! not be asked). An outage is never read as absence.
+//!
+//! ```no_run
+//! use match_core::{Answer, Engine, EngineConfig, Query, Selection};
+//! use plex_api::{Client, Config, Token};
+//!
+//! # async fn example() -> Result<(), match_core::Error> {
+//! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
+//! let engine = Engine::open(client, EngineConfig::new("nas.matchbox")).await?;
+//! let queries = vec![Query::new("/mnt/films/Alien (1979)/Alien.mkv")];
+//! let run = engine.match_files(&Selection::section("Movies"), queries).await?;
+//! if let Answer::Found(found) = &run.answers[0] {
+//!     println!("item {}, because of rule {}", found.rating_key, found.evidence.rule);
+//! }
+//! println!("{}", run.report);
+//! engine.close().await
+//! # }
+//! ```
+
+mod answer;
+mod candidates;
+mod engine;
+mod fold;
+mod generic;
+mod index;
+mod key;
+mod matcher;
+mod parallel;
+mod path;
+mod query;
+mod recorded;
+mod report;
+mod rules;
+mod sections;
+mod settings;
+mod year;
+
+pub use answer::{Answer, Confidence, Decision, Evidence, Match, Reason, Rule};
+pub use cache_store::{Error, Policy, Selection};
+pub use candidates::SectionContext;
+pub use engine::{Engine, EngineConfig, Run};
+pub use fold::{fold, fold_title};
+pub use index::INDEXING;
+pub use key::match_key;
+pub use matcher::match_one;
+pub use parallel::match_all;
+pub use path::FoldedPath;
+pub use query::Query;
+pub use recorded::{from_record, to_record};
+pub use report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+pub use sections::merge;
+pub use settings::{ALGORITHM, AlgorithmVersion, PathMapping, Settings};

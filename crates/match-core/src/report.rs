@@ -77,6 +77,8 @@ pub struct LookupCounts {
     pub remembered: u64,
     /// Computed from the local indexes.
     pub computed: u64,
+    /// Settled by asking the server for that one file.
+    pub looked_up: u64,
 }
 
 /// Time by phase.
@@ -121,12 +123,12 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "lookups    {} remembered, {} computed",
-            self.lookups.remembered, self.lookups.computed
+            "lookups    {} remembered, {} computed, {} asked for one by one",
+            self.lookups.remembered, self.lookups.computed, self.lookups.looked_up
         )?;
-        writeln!(f, "calls      {}", self.calls.total())?;
-        for (endpoint, count) in self.calls.by_endpoint() {
-            writeln!(f, "  {count:>7}  {endpoint}")?;
+        writeln!(f, "calls      {}", self.calls.total().count)?;
+        for (endpoint, tally) in &self.calls.by_endpoint {
+            writeln!(f, "  {:>7}  {endpoint}", tally.count)?;
         }
         for step in &self.steps {
             writeln!(f, "refresh    {step}")?;

@@ -1,0 +1,85 @@
+//! What a host knows of a local file.
+
+use cache_store::Wanted;
+use plex_api::ItemKind;
+use serde::{Deserialize, Serialize};
+
+use crate::fold::fold_title;
+use crate::index::name_hash;
+use crate::path::{FoldedPath, raw_file_name};
+
+/// What the host knows of a local file. Only the path is needed; everything else is evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// The file's path, as the host sees it.
+    pub path: String,
+    /// Size in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Duration in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    /// Title, from the host's own metadata.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Year of release.
+    #[serde(default)]
+    pub year: Option<u16>,
+    /// Guids (`imdb://tt0078748`), in any order.
+    #[serde(default)]
+    pub guids: Vec<String>,
+    /// Season of an episode.
+    #[serde(default)]
+    pub season: Option<u32>,
+    /// Episode number.
+    #[serde(default)]
+    pub episode: Option<u32>,
+    /// What kind of item it is.
+    #[serde(default, skip)]
+    pub kind: Option<ItemKind>,
+}
+
+impl Query {
+    /// A query for a path alone.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            size: None,
+            duration_ms: None,
+            title: None,
+            year: None,
+            guids: Vec::new(),
+            season: None,
+            episode: None,
+            kind: None,
+        }
+    }
+}
+
+/// What to ask the server for, if this one file is looked up. `None`: the path has no file
+/// name.
+pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
+    let folded = FoldedPath::new(&query.path);
+    let name_hash = name_hash(folded.file_name()?);
+    let file_name = raw_file_name(&query.path)?.to_owned();
+    let stem = crate::generic::stem(&file_name);
+    let mut titles: Vec<String> = query.title.iter().cloned().collect();
+    titles.extend(likely_title(stem));
+    titles.dedup_by_key(|title| fold_title(title));
+    Some(Wanted { file_name, name_hash, titles })
+}
+
+/// What stands before the year or the first bracket of a file name: for a search only, which
+/// finds every title that contains it.
+fn likely_title(stem: &str) -> Option<String> {
+    let words: Vec<&str> = stem
+        .split(['.', '_', ' '])
+        .take_while(|word| {
+            let digits = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+            let year = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            !word.starts_with(['(', '[', '{']) && !(year && !digits.is_empty())
+        })
+        .collect();
+    let title = words.join(" ").trim_matches([' ', '-']).to_owned();
+    if title.is_empty() { None } else { Some(title) }
+}

@@ -1,0 +1,73 @@
+//! Answers as they are remembered.
+
+use cache_store::{MatchRecord, Outcome, RecordedEvidence, Revision};
+use plex_api::UnixSeconds;
+
+use crate::answer::{Answer, Confidence, Decision, Evidence, Match, Rule};
+
+/// The record of a decision; `None` for what is not remembered.
+pub fn to_record(
+    decision: &Decision,
+    verified_at: Revision,
+    now: UnixSeconds,
+) -> Option<MatchRecord> {
+    let mut evidence = RecordedEvidence::default();
+    let outcome = match &decision.answer {
+        Answer::Found(found) => {
+            evidence = RecordedEvidence {
+                rule: number(found.evidence.rule),
+                components: found.evidence.components,
+                score: found.evidence.score,
+                runner_up: found.evidence.runner_up,
+            };
+            Outcome::Found {
+                rating_key: found.rating_key,
+                others: found.others.clone(),
+                version: found.version,
+                high: found.confidence == Confidence::High,
+            }
+        }
+        Answer::Ambiguous(keys) => Outcome::Ambiguous(keys.clone()),
+        Answer::Absent => Outcome::Absent,
+        Answer::Unknown(_) => return None,
+    };
+    let depends = decision.depends.clone();
+    Some(MatchRecord { outcome, evidence, depends, verified_at, last_used: now })
+}
+
+/// The answer of a record; `None` if it names a rule that this version does not know.
+pub fn from_record(record: &MatchRecord) -> Option<Answer> {
+    Some(match &record.outcome {
+        Outcome::Found { rating_key, others, version, high } => Answer::Found(Match {
+            rating_key: *rating_key,
+            others: others.clone(),
+            version: *version,
+            confidence: if *high { Confidence::High } else { Confidence::Low },
+            evidence: Evidence {
+                rule: rule(record.evidence.rule)?,
+                components: record.evidence.components,
+                score: record.evidence.score,
+                runner_up: record.evidence.runner_up,
+            },
+        }),
+        Outcome::Ambiguous(keys) => Answer::Ambiguous(keys.clone()),
+        Outcome::Absent => Answer::Absent,
+    })
+}
+
+/// The number of a rule on disk.
+fn number(rule: Rule) -> u8 {
+    match rule {
+        Rule::WholePath => 1,
+        Rule::Folders => 2,
+        Rule::SizeDuration => 3,
+        Rule::FileName => 4,
+        Rule::Guid => 5,
+        Rule::TitleYear => 6,
+        Rule::FuzzyTitle => 7,
+    }
+}
+
+fn rule(number: u8) -> Option<Rule> {
+    Rule::ALL.into_iter().find(|&rule| self::number(rule) == number)
+}
