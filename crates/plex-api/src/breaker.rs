@@ -71,6 +71,14 @@ impl Breaker {
     }
 }
 
+impl Breaker {
+    /// Whether requests that are under way had better not be repeated.
+    pub(crate) fn is_open(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(*state, State::Closed { .. })
+    }
+}
+
 impl Admission {
     /// Whether this is the one request let through: it is not to be repeated.
     pub(crate) fn is_probe(&self) -> bool {

@@ -1,9 +1,7 @@
 //! The client: one method for each thing a server is asked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use tracing::Instrument;
 
@@ -13,18 +11,13 @@ use crate::config::Config;
 use crate::decode;
 use crate::error::{Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
-use crate::item::Item;
 use crate::kind::ItemKind;
 use crate::listing::{Detail, Listing};
-use crate::page::{Batch, Page, UnsupportedReason, UnsupportedRow};
+use crate::page::{Page, UnsupportedRow};
 use crate::query::Query;
 use crate::section::{Identity, Section, Server};
 use crate::transport::{Call, Reply, Transport};
 
-/// Longest request line, in characters. Proxies stop near 8 KiB; this leaves room for theirs.
-const REQUEST_LINE_LIMIT: usize = 4000;
-/// Most ids in one request. 240 were seen to work.
-const IDS_LIMIT: usize = 200;
 /// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/8 ms.
 const DECODE_ASIDE: usize = 128 * 1024;
 
@@ -61,7 +54,8 @@ impl Client {
         let mut call =
             self.get(Endpoint::Identity, "/identity", Query::default(), "asking who the server is");
         call.with_token = false;
-        let (identity, call) = self.fetch(call, |reply| decode::identity(&reply.body)).await?;
+        let (identity, call) =
+            self.fetch(call, |_| 1, |reply| decode::identity(&reply.body)).await?;
         self.check_server(&identity.machine_identifier, &call)?;
         Ok(identity)
     }
@@ -69,7 +63,7 @@ impl Client {
     /// What the server says about itself. The cheapest way to check a token.
     pub async fn server(&self) -> Result<Server, Error> {
         let call = self.get(Endpoint::Server, "/", Query::default(), "asking about the server");
-        let (server, call) = self.fetch(call, |reply| decode::server(&reply.body)).await?;
+        let (server, call) = self.fetch(call, |_| 1, |reply| decode::server(&reply.body)).await?;
         self.check_server(&server.machine_identifier, &call)?;
         Ok(server)
     }
@@ -95,8 +89,13 @@ impl Client {
             Query::default(),
             "listing the sections",
         );
-        let ((sections, unsupported), _) =
-            self.fetch(call, |reply| decode::sections(&reply.body)).await?;
+        let ((sections, unsupported), _) = self
+            .fetch(
+                call,
+                |found: &(Vec<Section>, Vec<UnsupportedRow>)| found.0.len() as u64,
+                |reply| decode::sections(&reply.body),
+            )
+            .await?;
         for row in unsupported {
             tracing::warn!(key = row.rating_key, title = row.title, reason = %row.reason, "section left out");
         }
@@ -144,62 +143,6 @@ impl Client {
                 Err(explain(Error::new(ErrorKind::WrongSection, text), &call))
             }
             _ => Ok(page),
-        }
-    }
-
-    /// Items by key, with everything the server says about them. See [`Client::items_with`].
-    pub async fn items(&self, keys: &[RatingKey]) -> Result<Batch, Error> {
-        self.items_with(keys, Detail::Full).await
-    }
-
-    /// Items by key, about 200 in a request, several requests at once.
-    ///
-    /// Keys the server does not know are an answer and not an error. Reading has no side
-    /// effects on the server. Keys given twice are asked for once.
-    pub async fn items_with(&self, keys: &[RatingKey], detail: Detail) -> Result<Batch, Error> {
-        let mut seen = std::collections::HashSet::with_capacity(keys.len());
-        let keys: Vec<RatingKey> = keys.iter().copied().filter(|key| seen.insert(*key)).collect();
-        let mut query = Query::default();
-        query.pair("skipRefresh", "1");
-        detail.write(&mut query);
-        if detail == Detail::Full {
-            // Chapters, markers and related items are neither read nor asked for.
-            query.pair("excludeElements", "Related,Extras,Chapter,Marker,Similar,Image");
-        }
-        let room = REQUEST_LINE_LIMIT
-            .saturating_sub(self.shared.transport.url("/library/metadata/", "").as_str().len())
-            .saturating_sub(query.len())
-            .saturating_sub("GET  HTTP/1.1".len() + 1);
-        let chunks: Vec<Vec<RatingKey>> = chunks(&keys, room);
-        let batches = stream::iter(chunks)
-            .map(|chunk| self.items_chunk(chunk, query.clone(), detail))
-            .buffered(self.shared.max_in_flight);
-        batches
-            .try_fold(Batch::default(), |mut all, batch| async move {
-                all.items.extend(batch.items);
-                all.missing.extend(batch.missing);
-                all.unsupported.extend(batch.unsupported);
-                Ok(all)
-            })
-            .await
-    }
-
-    async fn items_chunk(
-        &self,
-        keys: Vec<RatingKey>,
-        query: Query,
-        detail: Detail,
-    ) -> Result<Batch, Error> {
-        let list = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let doing = format!("reading {} items by key", keys.len());
-        let call = self.get(Endpoint::Items, &format!("/library/metadata/{list}"), query, &doing);
-        match self.fetch_page(call, detail).await {
-            Ok((page, _)) => Ok(sort_out(&keys, page)),
-            // The server leaves unknown keys out, and answers 404 when that leaves nothing.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(Batch { missing: keys, ..Batch::default() })
-            }
-            Err(error) => Err(error),
         }
     }
 
@@ -352,31 +295,38 @@ impl Client {
         detail: Detail,
     ) -> Result<(Page, Call), Error> {
         let asked = call.window.map_or(0, |(start, _)| start);
-        self.fetch(call, move |reply| {
-            let (mut page, offset) = decode::page_and_offset(&reply.body, detail)?;
-            page.total = page.total.or(reply.total);
-            page.offset = offset.or(reply.offset).unwrap_or(asked);
-            tracing::Span::current().record("rows", page.rows);
-            Ok(page)
-        })
+        self.fetch(
+            call,
+            |page: &Page| page.rows,
+            move |reply| {
+                let (mut page, offset) = decode::page_and_offset(&reply.body, detail)?;
+                page.total = page.total.or(reply.total);
+                page.offset = offset.or(reply.offset).unwrap_or(asked);
+                Ok(page)
+            },
+        )
         .await
     }
 
     /// Sends a request whose answer has no content: servers send an empty page of HTML.
     pub(crate) async fn act(&self, call: Call) -> Result<(), Error> {
-        self.fetch(call, |_| Ok(())).await.map(|_| ())
+        self.fetch(call, |()| 0, |_| Ok(())).await.map(|_| ())
     }
 
-    /// Sends a request and decodes its answer, in one span.
+    /// Sends a request and decodes its answer, in one span. `rows` counts what came of it.
     async fn fetch<T: Send + 'static>(
         &self,
         call: Call,
+        rows: fn(&T) -> u64,
         decode: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
     ) -> Result<(T, Call), Error> {
         let span = span(&call);
         let work = async {
             let reply = self.shared.transport.send(&call).await?;
-            decode_aside(reply, decode).await.map_err(|error| explain(error, &call))
+            let decoded = decode_aside(reply, decode).await;
+            let decoded = decoded.map_err(|error| explain(error, &call))?;
+            tracing::Span::current().record("rows", rows(&decoded));
+            Ok(decoded)
         };
         let decoded = work.instrument(span).await?;
         Ok((decoded, call))
@@ -391,8 +341,7 @@ async fn decode_aside<T: Send + 'static>(
     if reply.body.len() < DECODE_ASIDE {
         return decode(reply);
     }
-    let span = tracing::Span::current();
-    let work = tokio::task::spawn_blocking(move || span.in_scope(|| decode(reply)));
+    let work = tokio::task::spawn_blocking(move || decode(reply));
     work.await.unwrap_or_else(|error| {
         Err(Error::new(ErrorKind::Decode, "decoding did not end").with_source(error))
     })
@@ -412,68 +361,4 @@ pub(crate) fn span(call: &Call) -> tracing::Span {
         bytes = tracing::field::Empty,
         elapsed_ms = tracing::field::Empty,
     )
-}
-
-/// Cuts keys into lists that fit a request line with `room` characters left for them.
-fn chunks(keys: &[RatingKey], room: usize) -> Vec<Vec<RatingKey>> {
-    let mut chunks: Vec<Vec<RatingKey>> = Vec::new();
-    let mut used = usize::MAX;
-    for key in keys {
-        let length = key.to_string().len() + 1;
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < IDS_LIMIT && used + length <= room => {
-                chunk.push(*key);
-                used += length;
-            }
-            _ => {
-                chunks.push(vec![*key]);
-                used = length;
-            }
-        }
-    }
-    chunks
-}
-
-/// Holds an answer against what was asked: in that order, with what is missing.
-fn sort_out(keys: &[RatingKey], page: Page) -> Batch {
-    let mut found: HashMap<RatingKey, Item> = HashMap::with_capacity(page.items.len());
-    let mut batch = Batch { unsupported: page.unsupported, ..Batch::default() };
-    let asked: std::collections::HashSet<RatingKey> = keys.iter().copied().collect();
-    for item in page.items {
-        if asked.contains(&item.rating_key) {
-            found.insert(item.rating_key, item);
-        } else {
-            batch.unsupported.push(UnsupportedRow {
-                rating_key: Some(item.rating_key.to_string()),
-                title: Some(item.title),
-                reason: UnsupportedReason::NotAskedFor,
-            });
-        }
-    }
-    for key in keys {
-        let name = key.to_string();
-        let unusable = |row: &UnsupportedRow| row.rating_key.as_deref() == Some(name.as_str());
-        match found.remove(key) {
-            Some(item) => batch.items.push(item),
-            None if batch.unsupported.iter().any(unusable) => {}
-            None => batch.missing.push(*key),
-        }
-    }
-    batch
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_cut_by_number_and_length() {
-        let keys: Vec<RatingKey> = (1..=450).map(RatingKey).collect();
-        let sizes = |room| chunks(&keys, room).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(4000), [200, 200, 50]);
-        assert!(sizes(40).iter().all(|size| *size <= 20));
-        assert_eq!(sizes(0).len(), 450, "one at a time when nothing fits");
-        assert_eq!(sizes(40).iter().sum::<usize>(), 450);
-        assert!(chunks(&[], 4000).is_empty());
-    }
 }

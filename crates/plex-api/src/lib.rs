@@ -27,6 +27,7 @@
 //! - A list is complete or an error; a row that cannot be used is in the page, with the reason.
 //! - Nothing that a server sends makes it panic.
 
+mod batch;
 mod breaker;
 mod calls;
 mod client;

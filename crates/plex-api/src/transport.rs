@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Response, redirect};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use url::Url;
 
 use crate::breaker::Breaker;
 use crate::calls::{Counters, Endpoint, Sent};
-use crate::clock::{Clock, timer_now};
+use crate::clock::{Clock, Monotonic, timer_now};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::pace::Pace;
@@ -55,6 +55,28 @@ pub(crate) struct Reply {
     pub(crate) offset: Option<u64>,
 }
 
+/// Counts one request when it is over, and also when nobody waits for it any more: the server
+/// has seen it all the same.
+struct Meter<'a> {
+    counters: &'a Counters,
+    endpoint: Endpoint,
+    retry: bool,
+    failed: bool,
+    bytes: u64,
+    begun: Monotonic,
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        let latency = self.begun.elapsed();
+        let Self { retry, failed, bytes, .. } = *self;
+        self.counters.add(self.endpoint, Sent { retry, failed, bytes, latency });
+        let span = tracing::Span::current();
+        span.record("bytes", bytes);
+        span.record("elapsed_ms", latency.as_millis());
+    }
+}
+
 /// The shared part of all clones of a client.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -77,7 +99,7 @@ impl Transport {
         let mut token = header_value(config.token.expose(), "the token")?;
         token.set_sensitive(true);
         Ok(Self {
-            http: http_client(config, &base)?,
+            http: http_client(config)?,
             token,
             base,
             request_timeout: config.request_timeout,
@@ -101,8 +123,11 @@ impl Transport {
 
     /// Sends a request, again if need be, and returns its whole answer.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
-        let begun = timer_now();
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        // Time and circuit count from the moment it is this request's turn, not from when it
+        // began to queue: a thousand callers waiting behind an outage are told so at once.
+        let mut turn = self.turn().await;
+        let begun = timer_now();
         let admission = self.breaker.admit(begun).map_err(explain)?;
         let mut failed = 0;
         loop {
@@ -114,8 +139,10 @@ impl Transport {
                 }
                 Err(error) => explain(error),
             };
+            // Others may go ahead while this one waits.
+            drop(turn);
             failed += 1;
-            let again = call.repeatable && !admission.is_probe();
+            let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
             let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
             let Some(wait) = wait.filter(|_| again) else {
                 admission.failed(error.kind(), timer_now());
@@ -123,25 +150,34 @@ impl Transport {
             };
             tracing::debug!(%error, wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
+            turn = self.turn().await;
         }
     }
 
-    async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
-        let _permit = self.in_flight.acquire().await;
+    /// Waits until another request may begin. It may go on while the result is held.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        // The semaphore is never closed, so this is always a permit.
+        let permit = self.in_flight.acquire().await;
         self.pace.wait().await;
-        let latency = self.clock.monotonic();
-        let mut bytes = 0;
+        permit
+    }
+
+    async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
+        let mut meter = Meter {
+            counters: &self.counters,
+            endpoint: call.endpoint,
+            retry,
+            failed: true,
+            bytes: 0,
+            begun: self.clock.monotonic(),
+        };
         let allowed = self.request_timeout.min(left);
-        let outcome = tokio::time::timeout(allowed, self.exchange(call, &mut bytes)).await;
-        let outcome = outcome.unwrap_or_else(|_| {
+        let exchange = self.exchange(call, &mut meter.bytes);
+        let outcome = tokio::time::timeout(allowed, exchange).await.unwrap_or_else(|_| {
             let text = format!("no complete answer within {} ms", allowed.as_millis());
             Err(Error::new(ErrorKind::Timeout, text))
         });
-        let latency = latency.elapsed();
-        self.counters.add(call.endpoint, Sent { retry, failed: outcome.is_err(), bytes, latency });
-        let span = tracing::Span::current();
-        span.record("bytes", bytes);
-        span.record("elapsed_ms", latency.as_millis());
+        meter.failed = outcome.is_err();
         outcome
     }
 
@@ -162,17 +198,22 @@ impl Transport {
     /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
     pub(crate) async fn open(&self, call: &Call) -> Result<Response, Error> {
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
-        let latency = self.clock.monotonic();
+        let mut meter = Meter {
+            counters: &self.counters,
+            endpoint: call.endpoint,
+            retry: false,
+            failed: true,
+            bytes: 0,
+            begun: self.clock.monotonic(),
+        };
         let response = tokio::time::timeout(self.request_timeout, self.request(call).send()).await;
         let outcome = match response {
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer")),
             Ok(Err(error)) => Err(network_error(error, false)),
             Ok(Ok(response)) if response.status().is_success() => Ok(response),
-            Ok(Ok(response)) => Err(self.refusal(response, &mut 0).await),
+            Ok(Ok(response)) => Err(self.refusal(response, &mut meter.bytes).await),
         };
-        let sent =
-            Sent { retry: false, failed: outcome.is_err(), bytes: 0, latency: latency.elapsed() };
-        self.counters.add(call.endpoint, sent);
+        meter.failed = outcome.is_err();
         outcome.map_err(explain)
     }
 
@@ -240,7 +281,7 @@ async fn read_body(
     Ok(body)
 }
 
-fn http_client(config: &Config, base: &Url) -> Result<reqwest::Client, Error> {
+fn http_client(config: &Config) -> Result<reqwest::Client, Error> {
     let roots = config
         .extra_root_certificates
         .iter()
@@ -254,12 +295,8 @@ fn http_client(config: &Config, base: &Url) -> Result<reqwest::Client, Error> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .redirect(redirect::Policy::custom(same_host))
         .referer(false)
+        .tls_certs_merge(roots)
         .no_proxy();
-    // Plain HTTP needs no certificates, and a minimal container has none to load.
-    let builder = match base.scheme() {
-        "http" => builder.tls_certs_only(roots),
-        _ => builder.tls_certs_merge(roots),
-    };
     let builder = if config.danger_accept_any_certificate {
         tracing::warn!("certificates are not verified: anybody in between can read the token");
         builder.tls_danger_accept_invalid_certs(true)

@@ -22,5 +22,9 @@ mod pages;
 mod properties;
 /// What is sent for each request, and what comes back.
 mod requests;
+/// Spans, and what is in no log.
+mod spans;
 /// The scripted server.
 mod support;
+/// Certificates.
+mod tls;
