@@ -95,7 +95,7 @@ async fn a_cold_run_costs_identity_sections_and_the_pages() {
     let world = World::new().await;
     let (run, seen) = world.run(&world.queries).await;
     assert_eq!(seen, 2 + PAGES);
-    assert_eq!(run.report.calls.total(), seen);
+    assert_eq!(run.report.calls.total().count, seen);
     assert_eq!(run.report.lookups.remembered, 0);
     check(&world.queries, &run);
 }

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The integration tests, one binary. Each module is one kind of behaviour:
+//!
+//! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; clippy's own exception covers #[test] functions only"
+)]
+
+mod end_to_end;

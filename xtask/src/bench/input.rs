@@ -29,10 +29,7 @@ pub(crate) enum Server {
     /// The simulated one; changes and outages can be arranged.
     Simulated(Pms),
     /// A real one, read-only.
-    Real {
-        url: String,
-        token: String,
-    },
+    Real { url: String, token: String },
 }
 
 /// Everything a run needs.

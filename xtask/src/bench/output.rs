@@ -109,7 +109,9 @@ impl Scenario {
                 Answer::Found(found) => {
                     answers.found += 1;
                     let keys = std::iter::once(&found.rating_key).chain(&found.others);
-                    let right = query.expect.is_some_and(|truth| keys.into_iter().any(|key| key.0 == truth));
+                    let right = query
+                        .expect
+                        .is_some_and(|truth| keys.into_iter().any(|key| key.0 == truth));
                     wrong += usize::from(!right);
                 }
                 Answer::Ambiguous(_) => {
@@ -127,13 +129,19 @@ impl Scenario {
             .iter()
             .zip(&run.answers)
             .map(|(query, answer)| super::scenarios::answered(query, answer));
+        let by_endpoint = run.report.calls.by_endpoint.iter();
         Self {
             name,
             queries: queries.len(),
             answers,
             wrong,
             missed,
-            calls: Calls { total: run.report.calls.total(), by_endpoint: run.report.calls.by_endpoint() },
+            calls: Calls {
+                total: run.report.calls.total().count,
+                by_endpoint: by_endpoint
+                    .map(|(name, tally)| (name.to_string(), tally.count))
+                    .collect(),
+            },
             naive: None,
             wall_ms: wall.as_secs_f64() * 1e3,
             report: run.report.clone(),
@@ -147,10 +155,22 @@ impl Scenario {
 impl Outcome {
     pub(crate) fn print(&self) {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_style(UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header([
-            "scenario", "queries", "found", "ambig.", "absent", "unknown", "wrong", "missed",
-            "Plex calls", "naive calls", "ratio", "wall ms",
+            "scenario",
+            "queries",
+            "found",
+            "ambig.",
+            "absent",
+            "unknown",
+            "wrong",
+            "missed",
+            "Plex calls",
+            "naive calls",
+            "ratio",
+            "wall ms",
         ]);
         let mut sampled = None;
         for scenario in &self.scenarios {

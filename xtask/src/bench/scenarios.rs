@@ -169,7 +169,7 @@ async fn naive(
 ) -> Result<super::output::NaiveCalls> {
     let client = Naive::new(input.server.url(), input.server.token());
     let section = client.first_section(input.section.as_deref()).await?;
-    let outcome = client.run(section.key, section.kind, sample).await?;
+    let outcome = client.run(section, sample).await?;
     Ok(super::output::NaiveCalls::scaled(outcome.calls, sample.len(), queries))
 }
 

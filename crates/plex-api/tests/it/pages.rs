@@ -179,14 +179,23 @@ async fn no_more_requests_are_in_flight_than_allowed() {
     assert!((2..=3).contains(&server.peak()), "{} at once", server.peak());
 }
 
+/// What bounds the memory: pages are fetched only so far ahead of the reader, whatever the
+/// total.
 #[tokio::test]
-async fn a_reader_that_stops_stops_the_reading() {
-    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 10_000))).await;
+async fn the_reading_stays_close_to_the_reader() {
+    let total = 5000;
+    let server = Server::start(move |_, seen| ok(movies(seen.start(), seen.size(), total))).await;
     let mut config = server.config();
-    config.page_size = 10;
+    (config.page_size, config.max_in_flight) = (10, 3);
     let client = Client::new(config).unwrap();
     let expected = Listing { expect_uuid: Some(SectionUuid("uuid-1".to_owned())), ..listing() };
-    let first: Vec<Page> = client.pages(expected).take(2).try_collect().await.unwrap();
-    assert_eq!(first.len(), 2);
-    assert!(client.calls().count(Endpoint::Page) <= 6, "{}", client.calls());
+    let mut pages = std::pin::pin!(client.pages(expected));
+    let mut read = 0;
+    while let Some(page) = pages.next().await {
+        page.unwrap();
+        read += 1;
+        let ahead = client.calls().count(Endpoint::Page) - read;
+        assert!(ahead <= 3, "{ahead} pages ahead after {read}");
+    }
+    assert_eq!(read, 500);
 }

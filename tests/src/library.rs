@@ -1,0 +1,400 @@
+//! What the simulated server holds, and how its stamps move.
+//!
+//! The stamps move as they were seen to move on real servers: the change counter on added
+//! items, replaced files and new collections, and not on edits of metadata; `scannedAt` at
+//! the end of every scan; an item's `updatedAt` on edits, and not when a file is replaced.
+
+use serde_json::Value;
+
+/// A server's content. Time is its own: it passes when [`Library::advance`] says so.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// The server's lasting identity.
+    pub machine_identifier: String,
+    /// The server's version.
+    pub version: String,
+    /// The sections, in the order they are listed.
+    pub sections: Vec<Section>,
+    /// Where nothing is known of real servers, or they differ.
+    pub quirks: Quirks,
+    now: i64,
+    counter: i64,
+    next_key: u64,
+    next_media: u64,
+    next_section: u32,
+}
+
+/// Behaviour that differs between servers, or of which nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// The change counter moves when an item is removed.
+    pub counter_moves_on_delete: bool,
+    /// What the undocumented `file=` filter does.
+    pub file_filter: FileFilter,
+    /// `sort=id` is obeyed.
+    pub sorts_by_id: bool,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { counter_moves_on_delete: true, file_filter: FileFilter::Ignored, sorts_by_id: true }
+    }
+}
+
+/// What the undocumented `file=` filter does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFilter {
+    /// It is ignored: everything comes back.
+    Ignored,
+    /// Items with a file of this name, whatever its case.
+    Exact,
+    /// Items with a file whose path contains the text, whatever its case.
+    Substring,
+    /// As `Exact`, but a request without `type=4` on a section of shows answers 500.
+    Error500WithoutType4,
+}
+
+/// A section.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// The numeric key.
+    pub key: u32,
+    /// The lasting identity.
+    pub uuid: String,
+    /// The title.
+    pub title: String,
+    /// What it holds.
+    pub kind: SectionKind,
+    /// The metadata agent.
+    pub agent: String,
+    /// Folders, with their ids.
+    pub locations: Vec<(u32, String)>,
+    /// When it was created.
+    pub created_at: i64,
+    /// When its settings were last edited.
+    pub updated_at: i64,
+    /// End of the last scan.
+    pub scanned_at: i64,
+    /// The change counter.
+    pub content_changed_at: i64,
+    /// A scan is running.
+    pub refreshing: bool,
+    /// The items, by rating key.
+    items: Vec<Item>,
+}
+
+/// What a section holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SectionKind {
+    /// Movies, and videos without any agent.
+    Movie,
+    /// Shows.
+    Show,
+    /// Music.
+    Artist,
+    /// Photos.
+    Photo,
+}
+
+impl SectionKind {
+    /// The name in `type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Movie => "movie",
+            Self::Show => "show",
+            Self::Artist => "artist",
+            Self::Photo => "photo",
+        }
+    }
+
+    /// The type number of the items that hold files.
+    pub fn leaf(self) -> u32 {
+        match self {
+            Self::Movie => 1,
+            Self::Show => 4,
+            Self::Artist => 10,
+            Self::Photo => 13,
+        }
+    }
+}
+
+/// An item that holds files.
+#[derive(Debug, Clone, Default)]
+pub struct Item {
+    /// The rating key; 0 until the item is added.
+    pub rating_key: u64,
+    /// The type number.
+    pub kind: u32,
+    /// The title.
+    pub title: String,
+    /// Title of the show or artist.
+    pub grandparent_title: Option<String>,
+    /// Season or disc.
+    pub parent_index: Option<u32>,
+    /// Episode or track.
+    pub index: Option<u32>,
+    /// Year of release.
+    pub year: Option<u16>,
+    /// The agent's guid.
+    pub guid: String,
+    /// External ids.
+    pub guids: Vec<String>,
+    /// A summary, so that rows are as large as real ones.
+    pub summary: String,
+    /// When it was added.
+    pub added_at: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+    /// In the trash since.
+    pub deleted_at: Option<i64>,
+    /// Duration in milliseconds.
+    pub duration_ms: u64,
+    /// Versions.
+    pub media: Vec<Media>,
+    /// A captured row, served as it is instead of all of the above.
+    pub captured: Option<Value>,
+}
+
+/// A version of an item.
+#[derive(Debug, Clone, Default)]
+pub struct Media {
+    /// The server-wide id; 0 until the item is added.
+    pub id: u64,
+    /// 42: made by the server itself.
+    pub proxy_type: Option<u32>,
+    /// The files.
+    pub parts: Vec<Part>,
+}
+
+/// A file.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// The server-wide id; 0 until the item is added.
+    pub id: u64,
+    /// The path, as the server sees it.
+    pub file: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Duration in milliseconds.
+    pub duration_ms: u64,
+    /// The file's modification time: the change stamp in the part's key.
+    pub mtime: i64,
+}
+
+impl Item {
+    /// Every file of every version.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.media.iter().flat_map(|media| &media.parts)
+    }
+}
+
+impl Section {
+    /// How many items it has.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The items, by rating key.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// One item.
+    pub fn item(&self, key: u64) -> Option<&Item> {
+        let at = self.items.binary_search_by_key(&key, |item| item.rating_key).ok()?;
+        self.items.get(at)
+    }
+}
+
+impl Library {
+    /// A server without sections.
+    pub fn new(machine_identifier: impl Into<String>, now: i64) -> Self {
+        Self {
+            machine_identifier: machine_identifier.into(),
+            version: "1.43.3.10793-testbed".to_owned(),
+            sections: Vec::new(),
+            quirks: Quirks::default(),
+            now,
+            counter: 116_260_421,
+            next_key: 1,
+            next_media: 1,
+            next_section: 1,
+        }
+    }
+
+    /// The server's clock, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, seconds: i64) {
+        self.now += seconds;
+    }
+
+    /// Adds an empty section and returns its position.
+    pub fn add_section(
+        &mut self,
+        title: &str,
+        kind: SectionKind,
+        agent: &str,
+        folders: &[&str],
+    ) -> usize {
+        let key = self.next_section;
+        self.next_section += 1;
+        let locations = (1..).zip(folders).map(|(id, folder)| (id, (*folder).to_owned()));
+        self.sections.push(Section {
+            key,
+            uuid: format!("{}-{key:04}-4000-8000-000000000000", &self.machine_identifier[..8]),
+            title: title.to_owned(),
+            kind,
+            agent: agent.to_owned(),
+            locations: locations.collect(),
+            created_at: self.now,
+            updated_at: self.now,
+            scanned_at: self.now,
+            content_changed_at: self.counter,
+            refreshing: false,
+            items: Vec::new(),
+        });
+        self.sections.len() - 1
+    }
+
+    /// Adds an item as it is now, at this moment. Returns its rating key, never used before.
+    pub fn add_item(&mut self, section: usize, mut item: Item) -> u64 {
+        item.added_at = self.now;
+        item.updated_at = self.now;
+        let key = self.put_item(section, item);
+        self.changed(section);
+        key
+    }
+
+    /// Puts an item with its own times and moves no stamp: for building a library.
+    pub fn put_item(&mut self, section: usize, mut item: Item) -> u64 {
+        if item.rating_key == 0 {
+            item.rating_key = self.next_key;
+        }
+        self.next_key = self.next_key.max(item.rating_key) + 1;
+        if item.kind == 0 {
+            item.kind = self.sections[section].kind.leaf();
+        }
+        for media in &mut item.media {
+            self.number(media);
+        }
+        let items = &mut self.sections[section].items;
+        let key = item.rating_key;
+        match items.binary_search_by_key(&key, |item| item.rating_key) {
+            Ok(at) => items[at] = item,
+            Err(at) => items.insert(at, item),
+        }
+        key
+    }
+
+    fn number(&mut self, media: &mut Media) {
+        if media.id == 0 {
+            media.id = self.next_media;
+            self.next_media += 1;
+        }
+        for part in &mut media.parts {
+            if part.id == 0 {
+                part.id = self.next_media;
+                self.next_media += 1;
+            }
+        }
+    }
+
+    /// A scan ended. `scannedAt` moves even when it found nothing.
+    pub fn scan(&mut self, section: usize) {
+        self.sections[section].scanned_at = self.now;
+    }
+
+    /// Removes an item for good.
+    pub fn remove_item(&mut self, section: usize, key: u64) {
+        let items = &mut self.sections[section].items;
+        let before = items.len();
+        items.retain(|item| item.rating_key != key);
+        if items.len() < before && self.quirks.counter_moves_on_delete {
+            self.changed(section);
+        }
+    }
+
+    /// Its files went missing: the item stays listed, in the trash.
+    pub fn trash_item(&mut self, section: usize, key: u64) {
+        let now = self.now;
+        self.item_mut(section, key).deleted_at = Some(now);
+    }
+
+    /// Its files came back.
+    pub fn restore_item(&mut self, section: usize, key: u64) {
+        self.item_mut(section, key).deleted_at = None;
+    }
+
+    /// The item's first file is replaced by another. The item keeps its rating key and its
+    /// `updatedAt`; the part is a new one.
+    pub fn replace_file(&mut self, section: usize, key: u64, file: &str, size: u64) {
+        let now = self.now;
+        let mut media = self.item_mut(section, key).media[0].clone();
+        media.parts[0].id = 0;
+        media.parts[0].file = file.to_owned();
+        media.parts[0].size = size;
+        media.parts[0].mtime = now;
+        self.number(&mut media);
+        self.item_mut(section, key).media[0] = media;
+        self.changed(section);
+    }
+
+    /// Somebody edits a title. `updatedAt` moves, the counter does not.
+    pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
+        let now = self.now;
+        let item = self.item_mut(section, key);
+        title.clone_into(&mut item.title);
+        item.updated_at = now;
+    }
+
+    /// A collection is created: the counter moves, its members' `updatedAt` does not.
+    pub fn create_collection(&mut self, section: usize) {
+        self.changed(section);
+    }
+
+    /// The section gets another agent: every guid and `updatedAt` is rewritten, and the
+    /// section's own `updatedAt` moves; the counter does not.
+    pub fn migrate_agent(&mut self, section: usize) {
+        let now = self.now;
+        let section = &mut self.sections[section];
+        section.updated_at = now;
+        for item in &mut section.items {
+            item.guid = format!("plex://movie/{:024x}", item.rating_key ^ 0x5eed);
+            item.updated_at = now;
+        }
+    }
+
+    /// The section is removed and created again under the same title: another key, another
+    /// uuid, and the same files as new items.
+    pub fn recreate_section(&mut self, section: usize) {
+        let old = self.sections.remove(section);
+        let folders: Vec<&str> = old.locations.iter().map(|(_, path)| path.as_str()).collect();
+        let new = self.add_section(&old.title, old.kind, &old.agent, &folders);
+        for item in old.items {
+            self.add_item(new, Item { rating_key: 0, ..item });
+        }
+        let moved = self.sections.pop().unwrap();
+        self.sections.insert(section, moved);
+    }
+
+    fn item_mut(&mut self, section: usize, key: u64) -> &mut Item {
+        let items = &mut self.sections[section].items;
+        let at = items.binary_search_by_key(&key, |item| item.rating_key).unwrap();
+        &mut items[at]
+    }
+
+    /// The counter is one sequence for the whole server.
+    fn changed(&mut self, section: usize) {
+        self.counter += 1;
+        self.sections[section].content_changed_at = self.counter;
+    }
+}

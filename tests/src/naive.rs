@@ -1,0 +1,231 @@
+//! The naive client: what tools without a good cache do for every file.
+//!
+//! A title search for each variant of the file name's title, filtered by file name; and if
+//! none finds it, the whole section in pages of 100, compared by file name. Nothing is kept
+//! between two files. It shares no code with Matchbox.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::queries::TruthQuery;
+
+/// The page size of the client library that such tools use.
+const PAGE: usize = 100;
+
+/// Words at which the title in a file name is cut off, wherever they stand: "Adventure Park"
+/// becomes "A". This is how it is done, not how it should be.
+const TAGS: [&str; 13] = [
+    "webdl", "web-dl", "webrip", "hdtv", "bluray", "bdrip", "dvdrip", "720p", "1080p", "2160p",
+    "4k", "hdr", "dv",
+];
+
+/// A naive client of one server.
+pub struct Naive {
+    client: reqwest::Client,
+    url: String,
+    token: String,
+    calls: std::sync::atomic::AtomicU64,
+}
+
+/// A section, as far as this client cares.
+#[derive(Debug, Clone, Copy)]
+pub struct NaiveSection {
+    /// The numeric key.
+    pub key: u32,
+    /// The type number of its items.
+    pub kind: u32,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NaiveOutcome {
+    /// Requests sent.
+    pub calls: u64,
+    /// One item of that file name.
+    pub found: usize,
+    /// Several.
+    pub ambiguous: usize,
+    /// None.
+    pub absent: usize,
+    /// Found, and not the true item.
+    pub wrong: usize,
+    /// Not found, though it is there.
+    pub missed: usize,
+    /// Wall time.
+    pub elapsed: Duration,
+}
+
+impl Naive {
+    /// A client; nothing is sent.
+    pub fn new(url: &str, token: &str) -> Self {
+        Self {
+            client: reqwest::Client::new(),
+            url: url.trim_end_matches('/').to_owned(),
+            token: token.to_owned(),
+            calls: std::sync::atomic::AtomicU64::new(0),
+        }
+    }
+
+    /// Finds a section by title, or takes the first.
+    pub async fn first_section(&self, title: Option<&str>) -> Result<NaiveSection> {
+        let answer = self.get("/library/sections", &[]).await?;
+        let rows = answer["MediaContainer"]["Directory"].as_array().context("no sections")?;
+        let wanted = rows.iter().find(|row| title.is_none() || row["title"].as_str() == title);
+        let section = wanted.context("no such section")?;
+        let kind = match section["type"].as_str() {
+            Some("movie") => 1,
+            Some("show") => 4,
+            Some("artist") => 10,
+            _ => bail!("the section holds no files"),
+        };
+        let key = section["key"].as_str().and_then(|key| key.parse().ok()).context("no key")?;
+        Ok(NaiveSection { key, kind })
+    }
+
+    /// Looks every file up, one after the other.
+    #[expect(clippy::disallowed_methods, reason = "measures wall time")]
+    pub async fn run(&self, section: NaiveSection, queries: &[TruthQuery]) -> Result<NaiveOutcome> {
+        let started = Instant::now();
+        let before = self.calls.load(std::sync::atomic::Ordering::Relaxed);
+        let mut outcome = NaiveOutcome::default();
+        for query in queries {
+            let found = self.look_up(section, &query.path).await?;
+            match found.as_slice() {
+                [] => {
+                    outcome.absent += 1;
+                    outcome.missed += usize::from(query.expect.is_some());
+                }
+                [key] => {
+                    outcome.found += 1;
+                    outcome.wrong += usize::from(query.expect != Some(*key));
+                }
+                _ => {
+                    outcome.ambiguous += 1;
+                    outcome.missed += usize::from(query.expect.is_some());
+                }
+            }
+        }
+        outcome.calls = self.calls.load(std::sync::atomic::Ordering::Relaxed) - before;
+        outcome.elapsed = started.elapsed();
+        Ok(outcome)
+    }
+
+    async fn look_up(&self, section: NaiveSection, path: &str) -> Result<Vec<u64>> {
+        let name = base_name(path);
+        let list = format!("/library/sections/{}/all", section.key);
+        let kind = section.kind.to_string();
+        for title in title_variants(path) {
+            let arguments = [
+                ("type", kind.as_str()),
+                ("title", &title),
+                ("X-Plex-Container-Start", "0"),
+                ("X-Plex-Container-Size", "100"),
+            ];
+            let page = self.get(&list, &arguments).await?;
+            let found = with_name(&page, &name);
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let mut found = Vec::new();
+        let mut start = 0;
+        loop {
+            let (from, size) = (start.to_string(), PAGE.to_string());
+            let arguments = [
+                ("type", kind.as_str()),
+                ("X-Plex-Container-Start", &from),
+                ("X-Plex-Container-Size", &size),
+            ];
+            let page = self.get(&list, &arguments).await?;
+            let rows = page["MediaContainer"]["Metadata"].as_array().map_or(0, Vec::len);
+            found.extend(with_name(&page, &name));
+            start += rows;
+            let total = page["MediaContainer"]["totalSize"].as_u64().unwrap_or(0);
+            if rows == 0 || start as u64 >= total {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn get(&self, path: &str, arguments: &[(&str, &str)]) -> Result<Value> {
+        self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut url = url::Url::parse(&format!("{}{path}", self.url))?;
+        url.query_pairs_mut().extend_pairs(arguments);
+        let request = self
+            .client
+            .get(url)
+            .header("Accept", "application/json")
+            .header("X-Plex-Token", &self.token);
+        let bytes = request.send().await?.error_for_status()?.bytes().await?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+}
+
+/// The items of a page that have a file of this name.
+fn with_name(page: &Value, name: &str) -> Vec<u64> {
+    let rows = page["MediaContainer"]["Metadata"].as_array();
+    let has = |row: &&Value| {
+        let media = row["Media"].as_array().into_iter().flatten();
+        let mut parts = media.flat_map(|media| media["Part"].as_array().into_iter().flatten());
+        parts.any(|part| part["file"].as_str().is_some_and(|file| base_name(file) == name))
+    };
+    let keys = rows.into_iter().flatten().filter(has);
+    keys.filter_map(|row| row["ratingKey"].as_str()?.parse().ok()).collect()
+}
+
+fn base_name(path: &str) -> String {
+    path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
+}
+
+/// The titles it searches for: the file name up to the first tag, the same without a date at
+/// its end, the folder's name.
+fn title_variants(path: &str) -> Vec<String> {
+    let mut components = path.rsplit(['/', '\\']);
+    let file = components.next().unwrap_or_default();
+    let folder = components.next().unwrap_or_default();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let lower = stem.to_ascii_lowercase();
+    let cut = TAGS.iter().filter_map(|tag| lower.find(tag)).min().unwrap_or(stem.len());
+    let first = stem[..cut].trim_end_matches([' ', '.', '-', '_', '[', '(']).to_owned();
+    let mut variants = vec![first.clone(), without_date(&first), without_date(folder)];
+    variants.retain(|title| !title.is_empty());
+    let mut seen = Vec::new();
+    variants.retain(|title| {
+        !seen.contains(title) && {
+            seen.push(title.clone());
+            true
+        }
+    });
+    variants
+}
+
+/// Without `-2020-12-31` at the end.
+fn without_date(title: &str) -> String {
+    let bytes = title.as_bytes();
+    let is_date = |tail: &[u8]| {
+        matches!(tail, [b'-' | b'_' | b' ', y @ .., b'-', m1, m2, b'-', d1, d2]
+            if y.len() == 4 && y.iter().chain([m1, m2, d1, d2]).all(u8::is_ascii_digit))
+    };
+    match bytes.len().checked_sub(11) {
+        Some(at) if title.is_char_boundary(at) && is_date(&bytes[at..]) => title[..at].to_owned(),
+        _ => title.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_those_of_the_tools_it_stands_for() {
+        for (path, expect) in [
+            ("/x/Alien (1979)/Alien (1979).mkv", &["Alien (1979)"][..]),
+            ("/x/Heat-1995-12-15/Heat-1995-12-15.mkv", &["Heat-1995-12-15", "Heat"]),
+            ("/x/Parks/Adventure Park.mkv", &["A", "Parks"]),
+        ] {
+            assert_eq!(title_variants(path), expect, "{path}");
+        }
+    }
+}

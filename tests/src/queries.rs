@@ -1,0 +1,100 @@
+//! Queries whose truth is known.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::generate::{Random, file_safe};
+use crate::library::Library;
+
+/// A query, and the item that is its true answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TruthQuery {
+    /// The local path.
+    pub path: String,
+    /// The rating key of the item that holds the file; `None`: no item does.
+    #[serde(deserialize_with = "rating_key")]
+    pub expect: Option<u64>,
+    /// Size in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Duration in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    /// Title.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Year of release.
+    #[serde(default)]
+    pub year: Option<u16>,
+    /// Guids.
+    #[serde(default)]
+    pub guids: Vec<String>,
+}
+
+impl TruthQuery {
+    /// A query for a path alone.
+    pub fn new(path: impl Into<String>, expect: Option<u64>) -> Self {
+        Self {
+            path: path.into(),
+            expect,
+            size: None,
+            duration_ms: None,
+            title: None,
+            year: None,
+            guids: Vec::new(),
+        }
+    }
+}
+
+/// `"123"`, `123` or null.
+fn rating_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Spelling {
+        Number(u64),
+        Text(String),
+    }
+    match Option::<Spelling>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Spelling::Number(key)) => Ok(Some(key)),
+        Some(Spelling::Text(text)) => text.parse().map(Some).map_err(|_| {
+            serde::de::Error::custom(format!("expect is \"{text}\", not a rating key or null"))
+        }),
+    }
+}
+
+/// Queries for files that are there, as a client sees them that has the section's folder
+/// mounted at `mount`: `count` of them in an order that has nothing to do with the server's,
+/// or one for each file if there are fewer. Versions that the server made itself are left out.
+pub fn queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<TruthQuery> {
+    let mut all = Vec::new();
+    for section in &library.sections {
+        for item in section.items() {
+            let originals = item.media.iter().filter(|media| media.proxy_type.is_none());
+            for part in originals.flat_map(|media| &media.parts) {
+                let below = section
+                    .locations
+                    .iter()
+                    .find_map(|(_, root)| part.file.strip_prefix(root.as_str()));
+                let below = below.unwrap_or(&part.file).trim_start_matches(['/', '\\']);
+                let path = format!("{mount}/{}", below.replace('\\', "/"));
+                all.push(TruthQuery::new(path, Some(item.rating_key)));
+            }
+        }
+    }
+    Random::new(seed).shuffle(&mut all);
+    all.truncate(count);
+    all
+}
+
+/// Queries for files that are not there: other titles in the same layout.
+pub fn absent_queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<TruthQuery> {
+    let mut random = Random::new(seed.wrapping_add(1));
+    let taken: usize = library.sections.iter().map(crate::library::Section::len).sum();
+    (0..count)
+        .map(|at| {
+            let title = format!("Nobody Filmed This {} of {taken} no {at}", random.below(1_000));
+            let name = file_safe(&format!("{title} ({})", 1950 + random.below(70)));
+            TruthQuery::new(format!("{mount}/{name}/{name}.mkv"), None)
+        })
+        .collect()
+}
