@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::calls::Endpoint;
-use crate::client::Client;
+use crate::client::{Client, explain};
 use crate::error::{Error, ErrorKind};
 use crate::id::RatingKey;
 use crate::item::Item;
@@ -62,15 +62,34 @@ impl Client {
         detail: Detail,
     ) -> Result<Batch, Error> {
         let list = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let path = format!("/library/metadata/{list}");
         let doing = format!("reading {} items by key", keys.len());
-        let call = self.get(Endpoint::Items, &format!("/library/metadata/{list}"), query, &doing);
-        match self.fetch_page(call, detail).await {
-            Ok((page, _)) => Ok(sort_out(&keys, page)),
-            // The server leaves unknown keys out, and answers 404 when that leaves nothing.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(Batch { missing: keys, ..Batch::default() })
+        let mut all = Page::default();
+        loop {
+            let mut call = self.get(Endpoint::Items, &path, query.clone(), &doing);
+            // Said, so that no server cuts the answer at a default of its own.
+            call.window = Some((all.rows, u32::try_from(keys.len()).unwrap_or(u32::MAX)));
+            match self.fetch_page(call, detail).await {
+                Ok((page, call)) => {
+                    let total = page.total.unwrap_or(page.rows);
+                    if page.rows == 0 && all.rows < total {
+                        let text = format!("{} of {total} items sent", all.rows);
+                        let error = Error::new(ErrorKind::ListingChanged, text);
+                        return Err(explain(error, &call));
+                    }
+                    all.rows += page.rows;
+                    all.items.extend(page.items);
+                    all.unsupported.extend(page.unsupported);
+                    if all.rows >= total {
+                        return Ok(sort_out(&keys, all));
+                    }
+                }
+                // The server leaves unknown keys out, and answers 404 when that leaves nothing.
+                Err(error) if error.kind() == ErrorKind::NotFound && all.rows == 0 => {
+                    return Ok(Batch { missing: keys, ..Batch::default() });
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
     }
 }

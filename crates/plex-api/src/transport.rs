@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Response, redirect};
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::breaker::Breaker;
@@ -124,9 +124,10 @@ impl Transport {
     /// Sends a request, again if need be, and returns its whole answer.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
-        // Time and circuit count from the moment it is this request's turn, not from when it
-        // began to queue: a thousand callers waiting behind an outage are told so at once.
-        let mut turn = self.turn().await;
+        // The permit is kept while waiting to ask again. So in an outage the queue behind it
+        // stands still until the circuit opens, and then a thousand callers are told at once
+        // instead of each finding out. Time counts from here, not from joining the queue.
+        let _permit = self.in_flight.acquire().await;
         let begun = timer_now();
         let admission = self.breaker.admit(begun).map_err(explain)?;
         let mut failed = 0;
@@ -139,8 +140,6 @@ impl Transport {
                 }
                 Err(error) => explain(error),
             };
-            // Others may go ahead while this one waits.
-            drop(turn);
             failed += 1;
             let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
             let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
@@ -150,19 +149,11 @@ impl Transport {
             };
             tracing::debug!(%error, wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
-            turn = self.turn().await;
         }
     }
 
-    /// Waits until another request may begin. It may go on while the result is held.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-        // The semaphore is never closed, so this is always a permit.
-        let permit = self.in_flight.acquire().await;
-        self.pace.wait().await;
-        permit
-    }
-
     async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
+        self.pace.wait().await;
         let mut meter = Meter {
             counters: &self.counters,
             endpoint: call.endpoint,

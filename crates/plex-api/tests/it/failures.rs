@@ -233,6 +233,29 @@ async fn the_circuit_closes_when_the_one_request_let_through_succeeds() {
     }
 }
 
+/// A thousand callers waiting behind an outage are told so; they do not each find out.
+#[tokio::test]
+async fn who_waits_in_the_queue_sees_the_open_circuit() {
+    let server = Server::start(|_, _| http(503, &[], "")).await;
+    let mut config = server.config();
+    config.max_in_flight = 2;
+    config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::from_hours(1) };
+    let client = Client::new(config).unwrap();
+    let errors = futures::future::join_all((0..1000).map(|_| client.sections())).await;
+    assert!(errors.into_iter().all(|outcome| outcome.unwrap_err().kind().is_outage()));
+    assert!(server.seen().len() <= 16, "{} requests", server.seen().len());
+}
+
+#[tokio::test]
+async fn a_caller_who_went_away_is_still_counted() {
+    let server = Server::start(|_, _| Answer::Open(Vec::new())).await;
+    let client = server.client();
+    let waiting = tokio::time::timeout(Duration::from_millis(30), client.sections());
+    assert!(waiting.await.is_err());
+    let tally = client.calls().total();
+    assert_eq!((tally.count, tally.failures), (server.seen().len() as u64, 1));
+}
+
 #[tokio::test]
 async fn redirects_are_followed_on_the_same_host_only() {
     let server = Server::start(|_, seen| match seen.target.as_str() {

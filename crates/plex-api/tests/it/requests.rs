@@ -151,6 +151,22 @@ async fn request_lines_stay_short_whatever_the_keys() {
 }
 
 #[tokio::test]
+async fn a_batch_that_comes_in_pieces_is_read_to_its_end() {
+    let server = Server::start(|_, seen| {
+        let asked = ids(&seen.target);
+        let (start, total) = (seen.start(), asked.len());
+        let rows = asked.into_iter().map(movie).skip(usize::try_from(start).unwrap()).take(50);
+        ok(json!({"offset": start, "totalSize": total, "Metadata": rows.collect::<Vec<_>>()}))
+    })
+    .await;
+    let client = server.client();
+    let keys: Vec<RatingKey> = (1..=120).map(RatingKey).collect();
+    let batch = client.items(&keys).await.unwrap();
+    assert_eq!((batch.items.len(), batch.missing.len()), (120, 0));
+    assert_eq!(client.calls().count(Endpoint::Items), 3);
+}
+
+#[tokio::test]
 async fn what_was_not_asked_for_is_not_an_answer() {
     let server = Server::start(|_, _| {
         let odd = json!({"ratingKey": "2", "title": ["no", "text"]});
