@@ -55,7 +55,7 @@ pub enum ErrorKind {
     Connect,
     /// No secure connection: certificate or protocol.
     Tls,
-    /// The answer broke off in the middle.
+    /// The answer broke off in the middle: the server or the network went away.
     Truncated,
     /// The answer is not what it should be; the text has the JSON path.
     Decode,
@@ -121,12 +121,11 @@ impl ErrorKind {
             | Self::Unavailable
             | Self::Timeout
             | Self::Connect
+            | Self::Truncated
             | Self::CircuitOpen => Class::Outage,
             // A 500 is often about one request (heavy includes, `file=` without a type), so it
             // must not keep the others from being asked.
-            Self::Server | Self::TooManyRequests | Self::Truncated | Self::ListingChanged => {
-                Class::Transient
-            }
+            Self::Server | Self::TooManyRequests | Self::ListingChanged => Class::Transient,
             Self::Unauthorized
             | Self::Forbidden
             | Self::NotFound
@@ -334,7 +333,7 @@ mod tests {
             (ErrorKind::Timeout, Outage),
             (ErrorKind::Connect, Outage),
             (ErrorKind::Tls, Final),
-            (ErrorKind::Truncated, Transient),
+            (ErrorKind::Truncated, Outage),
             (ErrorKind::Decode, Final),
             (ErrorKind::TooLarge, Final),
             (ErrorKind::Redirect, Final),
