@@ -51,7 +51,7 @@ impl World {
 
     /// An hour passes, for the server and for us.
     fn later(&self) {
-        self.clock.advance(Duration::from_secs(3_600));
+        self.clock.advance(Duration::from_hours(1));
         self.pms.edit(|library| library.advance(3_600));
     }
 

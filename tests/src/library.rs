@@ -340,7 +340,7 @@ impl Library {
         let now = self.now;
         let mut media = self.item_mut(section, key).media[0].clone();
         media.parts[0].id = 0;
-        media.parts[0].file = file.to_owned();
+        file.clone_into(&mut media.parts[0].file);
         media.parts[0].size = size;
         media.parts[0].mtime = now;
         self.number(&mut media);

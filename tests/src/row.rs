@@ -74,7 +74,8 @@ struct File<'a> {
     id: u64,
     key: String,
     duration: u64,
-    file: &'a str,
+    #[serde(rename = "file")]
+    path: &'a str,
     size: u64,
     container: &'static str,
 }
@@ -98,7 +99,7 @@ impl<'a> Row<'a> {
                     id: part.id,
                     key: format!("/library/parts/{}/{}/file.mkv", part.id, part.mtime),
                     duration: part.duration_ms,
-                    file: &part.file,
+                    path: &part.file,
                     size: part.size,
                     container: "mkv",
                 })

@@ -93,6 +93,12 @@ const WORDS: &[&str] = &[
     "d",
 ];
 
+/// Words that number a thing, whatever year stands beside them.
+const NUMBERED: &[&str] = &[
+    "season", "staffel", "saison", "episode", "part", "cd", "dvd", "disc", "disk", "track",
+    "specials", "extras",
+];
+
 /// Fewest letters or digits that make a name say something.
 const TELLING: usize = 3;
 
@@ -100,23 +106,21 @@ const TELLING: usize = 3;
 /// nothing is left of it but numbers and the words above.
 pub(crate) fn is_generic(component: &str) -> bool {
     let (rest, dated) = without_year(component);
-    let mut letters = 0;
-    let mut only_numbers = true;
-    for word in rest.split(|letter: char| !letter.is_alphanumeric()) {
-        // "s01e02", "cd1", "img0001": letters and numbers are looked at apart.
-        for piece in word.split(|letter: char| letter.is_numeric()) {
-            only_numbers &= piece.is_empty();
-            if !WORDS.contains(&piece) {
-                // One ideograph says about as much as two letters.
-                letters +=
-                    piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
-            }
-        }
+    let words = || rest.split(|letter: char| !letter.is_alphanumeric());
+    // "s01e02", "cd1", "img0001": letters and numbers are looked at apart.
+    let pieces =
+        || words().flat_map(|word| word.split(char::is_numeric)).filter(|piece| !piece.is_empty());
+    if dated {
+        // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
+        let nothing = words().all(str::is_empty);
+        let numbered = pieces().next().is_some() && pieces().all(|p| NUMBERED.contains(&p));
+        return nothing || numbered;
     }
-    // "Up (2009)" and "9 (2009)" are titles, "Season 1 (2009)" is not.
-    let short_title =
-        dated && (letters > 0 || (only_numbers && rest.chars().any(|letter| letter.is_numeric())));
-    letters < TELLING && !short_title && !is_moment(component)
+    let telling = pieces().filter(|piece| !WORDS.contains(piece));
+    // One ideograph says about as much as two letters.
+    let letters: usize =
+        telling.flat_map(str::chars).map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum();
+    letters < TELLING && !is_moment(component)
 }
 
 /// The name without a year in brackets, and whether there was one.
@@ -137,7 +141,7 @@ fn without_year(name: &str) -> (Cow<'_, str>, bool) {
     }
 }
 
-/// A full date and time in a name ("20210704_153012") tells one clip from another.
+/// A full date and time in a name (`20210704_153012`) tells one clip from another.
 fn is_moment(component: &str) -> bool {
     component.chars().filter(char::is_ascii_digit).count() >= 12
 }
@@ -193,6 +197,10 @@ mod tests {
             "alien (1979)",
             "heat",
             "up (2009)",
+            "open season (2011)",
+            "x2 (2008)",
+            "10,000 b.c. (2013)",
+            "home movies (1985)",
             "9 (2009)",
             "300 [2007]",
             "v (2009)",

@@ -84,7 +84,7 @@ mod tests {
     use crate::settings::PathMapping;
 
     fn hex(query: &Query, settings: &Settings) -> String {
-        match_key(query, settings).0.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:032x}", u128::from_be_bytes(match_key(query, settings).0))
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn likely_title(stem: &str) -> Option<String> {
         .take_while(|word| {
             let digits = word.trim_matches(|letter: char| !letter.is_alphanumeric());
             let year = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
-            !word.starts_with(['(', '[', '{']) && !(year && !digits.is_empty())
+            !year && !word.starts_with(['(', '[', '{'])
         })
         .collect();
     let title = words.join(" ").trim_matches([' ', '-']).to_owned();

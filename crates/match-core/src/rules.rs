@@ -220,9 +220,8 @@ fn found(
     confidence: Confidence,
 ) -> Answer {
     let candidate = seen.candidate;
-    let (&rating_key, others) = match candidate.holders.split_first() {
-        Some(split) => split,
-        None => return Answer::Absent, // a candidate has a holder by construction
+    let Some((&rating_key, others)) = candidate.holders.split_first() else {
+        return Answer::Absent; // cannot be: a candidate has a holder by construction
     };
     Answer::Found(Match {
         rating_key,

@@ -35,7 +35,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Rows asked for at once. Default: 500; larger pages were seen to gain almost nothing.
     pub page_size: u32,
-    /// Requests in flight at once, over all clones of the client. Default: 4.
+    /// Requests in flight at once, over all clones of the client. A request that waits to be
+    /// repeated keeps its place, so that an outage holds the others back. Default: 4.
     pub max_in_flight: usize,
     /// Requests begun in a second, at most. Default: no limit.
     pub requests_per_second: Option<NonZeroU32>,

@@ -81,7 +81,7 @@ impl Item {
         self.media.iter().flat_map(|media| &media.parts)
     }
 
-    /// Whether a field is locked. `None` of the locked fields are known from a listing.
+    /// Whether a field (by its name, `title`) is locked. Listings do not say, so then it is not.
     pub fn is_locked(&self, field: &str) -> bool {
         self.locked.iter().any(|name| name == field)
     }

@@ -8,6 +8,9 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A Plex access token. Prints as `***` and is wiped from memory when dropped.
+///
+/// A client keeps one copy of its own, the header it sends, which is marked as sensitive but
+/// cannot be wiped.
 #[derive(Clone)]
 pub struct Token(SecretString);
 

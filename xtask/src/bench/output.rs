@@ -41,9 +41,15 @@ pub(crate) struct Scenario {
     pub(crate) unexpected_unknown: Option<String>,
     #[serde(skip)]
     pub(crate) problem: Option<String>,
+    /// The first few wrong or missed answers, for people.
+    #[serde(skip)]
+    mistakes: Vec<String>,
     #[serde(skip)]
     lines: Vec<Answered>,
 }
+
+/// How many mistakes are shown.
+const SHOWN: usize = 5;
 
 #[derive(Serialize, Default)]
 pub(crate) struct Answers {
@@ -73,6 +79,7 @@ impl NaiveCalls {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
 fn naive_fields<S: serde::Serializer>(
     naive: &Option<NaiveCalls>,
     serializer: S,
@@ -104,7 +111,9 @@ impl Scenario {
     ) -> Self {
         let mut answers = Answers::default();
         let (mut wrong, mut missed) = (0, 0);
+        let mut mistakes = Vec::new();
         for (query, answer) in queries.iter().zip(&run.answers) {
+            let before = wrong + missed;
             match answer {
                 Answer::Found(found) => {
                     answers.found += 1;
@@ -123,6 +132,10 @@ impl Scenario {
                     missed += usize::from(query.expect.is_some());
                 }
                 Answer::Unknown(_) => answers.unknown += 1,
+            }
+            if wrong + missed > before && mistakes.len() < SHOWN {
+                let truth = query.expect.map_or("nothing".to_owned(), |key| format!("item {key}"));
+                mistakes.push(format!("{} is {truth}, answered {answer:?}", query.path));
             }
         }
         let lines = queries
@@ -147,6 +160,7 @@ impl Scenario {
             report: run.report.clone(),
             unexpected_unknown: None,
             problem: None,
+            mistakes,
             lines: lines.collect(),
         }
     }
@@ -179,8 +193,8 @@ impl Outcome {
                 Some(naive) => {
                     sampled = sampled.or(naive.sampled.then_some(naive.sample));
                     let mark = if naive.sampled { "*" } else { "" };
-                    let ratio = naive.calls as f64 / scenario.calls.total.max(1) as f64;
-                    (format!("{}{mark}", naive.calls), format!("{ratio:.0} : 1"))
+                    let ratio = naive.calls / scenario.calls.total.max(1);
+                    (format!("{}{mark}", naive.calls), format!("{ratio} : 1"))
                 }
             };
             table.add_row([
@@ -207,6 +221,9 @@ impl Outcome {
             println!("* counted on an even sample of {sample} queries, and scaled to all of them");
         }
         for scenario in &self.scenarios {
+            for mistake in &scenario.mistakes {
+                println!("  {:<8} {mistake}", scenario.name);
+            }
             for step in &scenario.report.steps {
                 println!("  {:<8} {}", scenario.name, step);
             }

@@ -185,7 +185,7 @@ async fn what_was_not_asked_for_is_not_an_answer() {
 async fn lookups_always_send_their_type_and_encode_the_value() {
     let server = Server::start(|_, seen| ok(movies(0, seen.size(), 1))).await;
     let client = server.client();
-    client.search_title(SECTION, ItemKind::Movie, "Amélie & co", 20).await.unwrap();
+    client.search_title(SECTION, ItemKind::Movie, "Am\u{e9}lie & co", 20).await.unwrap();
     client.lookup_file(SECTION, ItemKind::Episode, "a b+c.mkv", 20).await.unwrap();
     client.lookup_guid(SECTION, ItemKind::Movie, "plex://movie/5d", 20).await.unwrap();
     let seen = server.seen();
