@@ -56,6 +56,10 @@ pub struct RecordedEvidence {
     pub score: u16,
     /// Score of the best other candidate, in thousandths; 0 when there was none.
     pub runner_up: u16,
+    /// The best other candidate.
+    pub rival: Option<RatingKey>,
+    /// Which path mapping of the settings made the paths agree.
+    pub mapping: Option<u16>,
 }
 
 /// The index buckets an answer was made from.

@@ -264,6 +264,8 @@ pub(crate) struct MatchRow {
     components: u16,
     score: u16,
     runner_up: u16,
+    rival: Option<u64>,
+    mapping: Option<u16>,
     /// Index number and hash.
     buckets: Vec<(u8, u64)>,
     whole_section: bool,
@@ -273,7 +275,7 @@ pub(crate) struct MatchRow {
 }
 
 impl Record for MatchRow {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -307,6 +309,8 @@ impl MatchRow {
             components: record.evidence.components,
             score: record.evidence.score,
             runner_up: record.evidence.runner_up,
+            rival: record.evidence.rival.map(|key| key.0),
+            mapping: record.evidence.mapping,
             buckets: buckets.collect(),
             whole_section: record.depends.whole_section,
             verified_at: record.verified_at.0,
@@ -336,6 +340,8 @@ impl MatchRow {
                 components: self.components,
                 score: self.score,
                 runner_up: self.runner_up,
+                rival: self.rival.map(RatingKey),
+                mapping: self.mapping,
             },
             depends: Depends {
                 buckets: buckets.collect::<Option<_>>()?,

@@ -1,10 +1,12 @@
-//! Answers and the reasons for them.
+//! Answers: which Plex item a file is.
 
 use std::fmt;
 
 use cache_store::Depends;
 use plex_api::{ErrorKind, RatingKey};
 use serde::Serialize;
+
+use crate::evidence::Evidence;
 
 /// Which Plex item a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,66 +45,6 @@ pub enum Confidence {
     Low,
     /// Safe to write to.
     High,
-}
-
-/// Why a match was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// The rule that decided.
-    pub rule: Rule,
-    /// How many path components agree, counted from the file name.
-    pub components: u16,
-    /// Score, in thousandths.
-    pub score: u16,
-    /// Score of the best other candidate, in thousandths; 0 when there was none.
-    pub runner_up: u16,
-}
-
-/// The rules, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// The whole path, after mapping or below a section's folder.
-    WholePath,
-    /// The file name and the longest run of equal folders above it.
-    Folders,
-    /// The file name, with size or duration agreeing.
-    SizeDuration,
-    /// The file name alone.
-    FileName,
-    /// A guid.
-    Guid,
-    /// Title and year.
-    TitleYear,
-    /// A similar title.
-    FuzzyTitle,
-}
-
-impl Rule {
-    /// All rules, strongest first.
-    pub const ALL: [Self; 7] = [
-        Self::WholePath,
-        Self::Folders,
-        Self::SizeDuration,
-        Self::FileName,
-        Self::Guid,
-        Self::TitleYear,
-        Self::FuzzyTitle,
-    ];
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WholePath => "whole_path",
-            Self::Folders => "folders",
-            Self::SizeDuration => "size_duration",
-            Self::FileName => "file_name",
-            Self::Guid => "guid",
-            Self::TitleYear => "title_year",
-            Self::FuzzyTitle => "fuzzy_title",
-        })
-    }
 }
 
 /// An answer and what it was made from.

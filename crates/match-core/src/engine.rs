@@ -17,13 +17,15 @@ use cache_store::{
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::{info, info_span};
 
-use crate::answer::{Answer, Confidence, Decision, Reason, Rule};
+use crate::answer::{Answer, Confidence, Decision, Reason};
+use crate::evidence::Rule;
 use crate::index::INDEXING;
 use crate::key::match_key;
 use crate::parallel::match_all;
 use crate::query::{Query, wanted};
 use crate::recorded::{from_record, to_record};
 use crate::report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+use crate::rules::Rules;
 use crate::sections::merge;
 use crate::settings::Settings;
 
@@ -351,7 +353,7 @@ impl Work {
 
         let started = self.clock.monotonic();
         let asked: Vec<&Query> = computed.iter().filter_map(|&at| self.queries.get(at)).collect();
-        let decisions = match_all(&view, &section, &asked, &self.settings)?;
+        let decisions = match_all(&view, &section, &asked, &self.settings, Rules::Paths)?;
         drop(view);
         batch.phases.matching = started.elapsed();
         if self.damaged() {

@@ -28,6 +28,7 @@
 mod answer;
 mod candidates;
 mod engine;
+mod evidence;
 mod fold;
 mod generic;
 mod index;
@@ -43,10 +44,11 @@ mod sections;
 mod settings;
 mod year;
 
-pub use answer::{Answer, Confidence, Decision, Evidence, Match, Reason, Rule};
+pub use answer::{Answer, Confidence, Decision, Match, Reason};
 pub use cache_store::{Error, Policy, Selection};
 pub use candidates::SectionContext;
 pub use engine::{Engine, EngineConfig, Run};
+pub use evidence::{Evidence, Rule, Source};
 pub use fold::{fold, fold_title};
 pub use index::INDEXING;
 pub use key::match_key;
@@ -56,5 +58,6 @@ pub use path::FoldedPath;
 pub use query::Query;
 pub use recorded::{from_record, to_record};
 pub use report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+pub use rules::Rules;
 pub use sections::merge;
 pub use settings::{ALGORITHM, AlgorithmVersion, PathMapping, Settings};

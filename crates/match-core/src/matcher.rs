@@ -7,7 +7,7 @@ use crate::candidates::{SectionContext, gather};
 use crate::index::name_hash;
 use crate::path::FoldedPath;
 use crate::query::Query;
-use crate::rules::{Prepared, decide};
+use crate::rules::{Prepared, Rules, decide};
 use crate::settings::Settings;
 
 /// Answers one query from the indexes of a section, as they are in a view.
@@ -17,6 +17,7 @@ pub fn match_one(
     context: &SectionContext,
     query: &Query,
     settings: &Settings,
+    _rules: Rules,
 ) -> Result<Decision, Error> {
     let path = FoldedPath::new(&query.path);
     let mut depends = Depends::default();

@@ -8,6 +8,7 @@ use crate::candidates::SectionContext;
 use crate::matcher::match_one;
 use crate::path::FoldedPath;
 use crate::query::Query;
+use crate::rules::Rules;
 use crate::settings::Settings;
 
 /// Answers queries from one section: the same answers in the same order as [`match_one`] for
@@ -20,6 +21,7 @@ pub fn match_all(
     section: &SectionState,
     queries: &[&Query],
     settings: &Settings,
+    rules: Rules,
 ) -> Result<Vec<Decision>, Error> {
     let context = SectionContext::new(section);
     let mut order: Vec<(u64, usize)> = queries
@@ -34,7 +36,7 @@ pub fn match_all(
     let mut decided: Vec<(usize, Decision)> = order
         .par_iter()
         .filter_map(|&(_, at)| Some((at, *queries.get(at)?)))
-        .map(|(at, query)| Ok((at, match_one(view, section.id, &context, query, settings)?)))
+        .map(|(at, query)| Ok((at, match_one(view, section.id, &context, query, settings, rules)?)))
         .collect::<Result<_, Error>>()?;
     decided.sort_unstable_by_key(|(at, _)| *at);
     Ok(decided.into_iter().map(|(_, decision)| decision).collect())

@@ -3,7 +3,8 @@
 use cache_store::{MatchRecord, Outcome, RecordedEvidence, Revision};
 use plex_api::UnixSeconds;
 
-use crate::answer::{Answer, Confidence, Decision, Evidence, Match, Rule};
+use crate::answer::{Answer, Confidence, Decision, Match};
+use crate::evidence::{Evidence, Rule, Source};
 
 /// The record of a decision; `None` for what is not remembered.
 pub fn to_record(
@@ -19,6 +20,8 @@ pub fn to_record(
                 components: found.evidence.components,
                 score: found.evidence.score,
                 runner_up: found.evidence.runner_up,
+                rival: found.evidence.rival,
+                mapping: found.evidence.mapping,
             };
             Outcome::Found {
                 rating_key: found.rating_key,
@@ -48,6 +51,9 @@ pub fn from_record(record: &MatchRecord) -> Option<Answer> {
                 components: record.evidence.components,
                 score: record.evidence.score,
                 runner_up: record.evidence.runner_up,
+                rival: record.evidence.rival,
+                mapping: record.evidence.mapping,
+                source: Source::Remembered,
             },
         }),
         Outcome::Ambiguous(keys) => Answer::Ambiguous(keys.clone()),

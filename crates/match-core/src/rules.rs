@@ -2,13 +2,26 @@
 
 use plex_api::RatingKey;
 
-use crate::answer::{Answer, Confidence, Evidence, Match, Rule};
+use crate::answer::{Answer, Confidence, Match};
 use crate::candidates::Candidate;
+use crate::evidence::{Evidence, Rule, Source};
 use crate::fold::fold_title;
 use crate::generic::{is_generic, stem};
 use crate::path::FoldedPath;
 use crate::query::Query;
 use crate::year::contradict;
+
+/// Which rules are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rules {
+    /// Rules 1 to 4: what the paths say, with size and duration. What is absent by these is
+    /// not there under this name.
+    Paths,
+    /// Those, and where they find nothing or leave a tie, rules 5 to 7: guids, title and
+    /// year, similar titles. They read metadata, which moves without the section's stamp:
+    /// ask for them only when the metadata is recent, and for absences that are proven.
+    All,
+}
 
 /// The whole path agrees: nothing is surer.
 const WHOLE_PATH: u16 = 1_000;
@@ -234,6 +247,9 @@ fn found(
             components: u16::try_from(seen.tail).unwrap_or(u16::MAX),
             score,
             runner_up,
+            rival: None,
+            mapping: None,
+            source: Source::Index,
         },
     })
 }

@@ -1,0 +1,151 @@
+//! Why an answer was given, as data and in one sentence.
+
+use std::fmt;
+
+use plex_api::RatingKey;
+use serde::Serialize;
+
+/// Why a match was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The rule that decided.
+    pub rule: Rule,
+    /// How many path components agree, counted from the file name; 0 when the file name
+    /// does not.
+    pub components: u16,
+    /// Score, in thousandths.
+    pub score: u16,
+    /// Score of the best other candidate, in thousandths; 0 when there was none.
+    pub runner_up: u16,
+    /// The best other candidate.
+    pub rival: Option<RatingKey>,
+    /// Which of [`crate::Settings::mappings`] made the paths agree, counted from 0.
+    pub mapping: Option<u16>,
+    /// Where the answer came from.
+    pub source: Source,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// It was computed from the local indexes.
+    #[default]
+    Index,
+    /// It was remembered, and still holds.
+    Remembered,
+    /// The server was asked for this one file.
+    LookedUp,
+}
+
+/// The rules, strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The whole path, after mapping or below a section's folder.
+    WholePath,
+    /// The file name and the longest run of equal folders above it.
+    Folders,
+    /// The file name, with size or duration agreeing.
+    SizeDuration,
+    /// The file name alone.
+    FileName,
+    /// A guid.
+    Guid,
+    /// Title and year.
+    TitleYear,
+    /// A similar title.
+    FuzzyTitle,
+}
+
+impl Rule {
+    /// All rules, strongest first.
+    pub const ALL: [Self; 7] = [
+        Self::WholePath,
+        Self::Folders,
+        Self::SizeDuration,
+        Self::FileName,
+        Self::Guid,
+        Self::TitleYear,
+        Self::FuzzyTitle,
+    ];
+
+    /// Whether the rule rests on where the file is and what it is called.
+    pub fn is_path(self) -> bool {
+        self <= Self::FileName
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WholePath => "whole_path",
+            Self::Folders => "folders",
+            Self::SizeDuration => "size_duration",
+            Self::FileName => "file_name",
+            Self::Guid => "guid",
+            Self::TitleYear => "title_year",
+            Self::FuzzyTitle => "fuzzy_title",
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Index => "computed from the local index",
+            Self::Remembered => "remembered from an earlier run",
+            Self::LookedUp => "the server was asked for this file",
+        })
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rule {
+            Rule::WholePath => f.write_str("the whole path agrees")?,
+            Rule::Folders => {
+                let folders = self.components.saturating_sub(1);
+                let s = if folders == 1 { "" } else { "s" };
+                write!(f, "the file name and {folders} folder{s} above it agree")?;
+            }
+            Rule::SizeDuration => f.write_str("the file name and its size or duration agree")?,
+            Rule::FileName => f.write_str("the file name is unique in the section")?,
+            Rule::Guid => f.write_str("a guid agrees")?,
+            Rule::TitleYear => f.write_str("title and year agree")?,
+            Rule::FuzzyTitle => f.write_str("the title is similar and the year fits")?,
+        }
+        if let Some(mapping) = self.mapping {
+            write!(f, " after path mapping {}", mapping.saturating_add(1))?;
+        }
+        write!(f, " (rule {}, score {}", self.rule, self.score)?;
+        match self.rival {
+            Some(rival) => write!(f, "; next best is item {rival} with {}", self.runner_up)?,
+            None => f.write_str("; no other candidate")?,
+        }
+        write!(f, "; {})", self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_one_sentence() {
+        let evidence = Evidence {
+            rule: Rule::Folders,
+            components: 3,
+            score: 825,
+            runner_up: 500,
+            rival: Some(RatingKey(17)),
+            mapping: Some(0),
+            source: Source::Index,
+        };
+        assert_eq!(
+            evidence.to_string(),
+            "the file name and 2 folders above it agree after path mapping 1 (rule folders, \
+             score 825; next best is item 17 with 500; computed from the local index)"
+        );
+    }
+}
