@@ -1,5 +1,6 @@
 //! The integration tests, one binary. Each module is one kind of behaviour:
 //!
+//! - `budget`: every row of the call budget.
 //! - `client`: the client against the simulated server.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 
@@ -10,5 +11,6 @@
     reason = "helpers of tests; clippy's own exception covers #[test] functions only"
 )]
 
+mod budget;
 mod client;
 mod end_to_end;

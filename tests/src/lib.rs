@@ -1,7 +1,8 @@
 //! What Matchbox is tested and measured on: a simulated Plex Media Server over real HTTP, a
 //! generator of realistic libraries, and a naive client to compare with.
 //!
-//! Nothing here is part of the product, and nothing here depends on it.
+//! Nothing here is part of the product. Only [`budget`] uses it; the server and the
+//! generator know nothing of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "test bed: its input is its own, and a panic is a failed test"
 )]
 
+pub mod budget;
 pub mod generate;
 pub mod library;
 mod listing;

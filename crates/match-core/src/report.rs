@@ -50,18 +50,23 @@ impl AnswerCounts {
     pub(crate) fn of(answers: &[Answer]) -> Self {
         let mut counts = Self::default();
         for answer in answers {
-            let count = match answer {
-                Answer::Found(found) => match found.confidence {
-                    Confidence::High => &mut counts.found_high,
-                    Confidence::Low => &mut counts.found_low,
-                },
-                Answer::Ambiguous(_) => &mut counts.ambiguous,
-                Answer::Absent => &mut counts.absent,
-                Answer::Unknown(_) => &mut counts.unknown,
-            };
-            *count += 1;
+            counts.count(answer);
         }
         counts
+    }
+
+    /// Counts one more answer.
+    pub fn count(&mut self, answer: &Answer) {
+        let count = match answer {
+            Answer::Found(found) => match found.confidence {
+                Confidence::High => &mut self.found_high,
+                Confidence::Low => &mut self.found_low,
+            },
+            Answer::Ambiguous(_) => &mut self.ambiguous,
+            Answer::Absent => &mut self.absent,
+            Answer::Unknown(_) => &mut self.unknown,
+        };
+        *count += 1;
     }
 
     /// All answers.

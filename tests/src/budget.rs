@@ -1,0 +1,75 @@
+//! The call budget: how many calls each situation may cost, and the situation itself, played
+//! against the simulated server.
+//!
+//! Every row of `docs/api-budget.md` is here once. The integration tests play each at a size
+//! that is fast, `cargo xtask bench` at the sizes the table names and beside the naive client.
+
+mod change;
+mod cold;
+mod measured;
+mod stage;
+mod warm;
+
+use anyhow::Result;
+use futures::future::BoxFuture;
+
+pub use measured::{Measured, Played};
+pub use stage::{MOUNT, Stage, to_queries};
+
+/// How large a situation is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scale {
+    /// Items on the server: the N of the table.
+    pub items: u64,
+    /// Rows in a page: the P of the table.
+    pub page: u32,
+}
+
+impl Scale {
+    /// A size, with the page size the table is stated for.
+    pub fn new(items: u64) -> Self {
+        Self { items, page: 500 }
+    }
+
+    /// Calls that reading every row takes: ceil(N / P).
+    pub fn pages(self) -> u64 {
+        self.items.div_ceil(u64::from(self.page))
+    }
+}
+
+/// One row of the table.
+pub struct Row {
+    /// A short name, to choose the row by.
+    pub name: &'static str,
+    /// The situation, in words.
+    pub situation: &'static str,
+    /// The budget in words, with N and P where it depends on them.
+    pub calls: &'static str,
+    /// The sizes the table states it for.
+    pub items: &'static [u64],
+    /// The size at which the tests play it.
+    pub test_items: u64,
+    /// The budget in calls, at a size.
+    pub budget: fn(Scale) -> u64,
+    /// The naive client can be run in the same situation, to compare.
+    pub naive: bool,
+    play: fn(Scale) -> BoxFuture<'static, Result<Played>>,
+}
+
+impl Row {
+    /// Plays the situation on a server of its own with an empty cache. What was done before
+    /// the situation is not measured.
+    pub async fn play(&self, scale: Scale) -> Result<Played> {
+        let mut played = (self.play)(scale).await?;
+        played.measured.budget = (self.budget)(scale);
+        Ok(played)
+    }
+}
+
+/// All rows, in the order of the table.
+pub fn rows() -> Vec<Row> {
+    let mut rows = cold::rows();
+    rows.extend(warm::rows());
+    rows.extend(change::rows());
+    rows
+}

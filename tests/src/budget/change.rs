@@ -1,0 +1,106 @@
+//! Something changed on the server since it was last looked at.
+
+use anyhow::Result;
+use futures::FutureExt;
+use match_core::Selection;
+
+use super::measured::{Meter, Played};
+use super::stage::Stage;
+use super::warm::LATER;
+use super::{Row, Scale};
+use crate::generate::add_movie;
+use crate::library::Library;
+use crate::queries::TruthQuery;
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            name: "added-1",
+            situation: "1 item added",
+            calls: "4",
+            items: &[10_000],
+            test_items: 1_200,
+            budget: |_| 4,
+            naive: true,
+            play: |scale| added(scale, 1).boxed(),
+        },
+        Row {
+            name: "added-400",
+            situation: "400 items added",
+            calls: "4",
+            items: &[10_000],
+            test_items: 1_200,
+            budget: |_| 4,
+            naive: true,
+            play: |scale| added(scale, 400).boxed(),
+        },
+        Row {
+            name: "deleted-1",
+            situation: "1 item deleted and a scan ran",
+            calls: "24",
+            items: &[100_000],
+            test_items: 10_000,
+            budget: |_| 24,
+            naive: true,
+            play: |scale| replaced(scale, 1, 0).boxed(),
+        },
+        Row {
+            name: "deleted-10-added-10",
+            situation: "10 items deleted and 10 added",
+            calls: "160",
+            items: &[100_000],
+            test_items: 10_000,
+            budget: |_| 160,
+            naive: true,
+            play: |scale| replaced(scale, 10, 10).boxed(),
+        },
+    ]
+}
+
+/// A warm stage and the queries it was warmed with: files that are there, so that no absence
+/// has to be proven anew.
+pub(super) async fn warmed(scale: Scale) -> Result<(Stage, Vec<TruthQuery>)> {
+    let stage = Stage::movies(scale).await?;
+    let asked = stage.present(scale.items);
+    stage.run(&Selection::All, &asked).await?;
+    stage.later(LATER);
+    Ok((stage, asked))
+}
+
+async fn added(scale: Scale, count: u64) -> Result<Played> {
+    let (stage, mut asked) = warmed(scale).await?;
+    asked.extend(stage.pms.edit(|library| add(library, count)));
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn replaced(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
+    let (stage, mut asked) = warmed(scale).await?;
+    stage.pms.edit(|library| {
+        let step = scale.items / (deleted + 1);
+        for at in 1..=deleted {
+            let at = usize::try_from(at * step).unwrap();
+            let key = library.sections[0].items()[at].rating_key;
+            library.remove_item(0, key);
+            // Whether it is gone, only a proof can say: that is another row's question.
+            asked.retain(|query| query.expect != Some(key));
+        }
+        asked.extend(add(library, added));
+        library.scan(0);
+    });
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+/// Adds movies to the first section, and a scan ends. Returns the queries for them.
+fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
+    let added = (0..count).map(|at| {
+        let (key, path) = add_movie(library, 0, &format!("Only Just Added No {at} (2026)"));
+        TruthQuery::new(path, Some(key))
+    });
+    let queries = added.collect();
+    library.scan(0);
+    queries
+}

@@ -1,0 +1,108 @@
+//! What playing a situation showed.
+
+use std::time::Duration;
+
+use match_core::{Answer, AnswerCounts, Report, Run};
+use plex_api::{Clock, Monotonic};
+
+use super::stage::Stage;
+use crate::queries::TruthQuery;
+
+/// A situation after it was played.
+pub struct Played {
+    /// What it cost and brought.
+    pub measured: Measured,
+    /// The server and the cache as the situation left them, to ask more of them.
+    pub stage: Stage,
+    /// What was asked, with what is true of it.
+    pub asked: Vec<TruthQuery>,
+    /// The runs, in the order in which they were started.
+    pub runs: Vec<Run>,
+}
+
+/// What a situation cost and brought.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// How many queries were asked, over all runs.
+    pub queries: u64,
+    /// Answers by kind.
+    pub answers: AnswerCounts,
+    /// Another item than the true one, an item where there is none, or an absence of a file
+    /// that is there.
+    pub wrong: u64,
+    /// Neither wrong nor an answer: ambiguous or unknown.
+    pub missed: u64,
+    /// Requests, by the server's own count.
+    pub calls: u64,
+    /// Requests that may have been made.
+    pub budget: u64,
+    /// The engine's own reports, one a run.
+    pub reports: Vec<Report>,
+    /// How long it took; on a shared machine this says little.
+    pub wall: Duration,
+    /// The first few mistakes, for people.
+    pub mistakes: Vec<String>,
+}
+
+/// How many mistakes are kept.
+const SHOWN: usize = 5;
+
+/// The measuring of a situation, begun.
+pub(super) struct Meter {
+    calls: u64,
+    started: Monotonic,
+}
+
+impl Meter {
+    /// Begins: what was asked of the server so far does not count.
+    pub(super) fn start(stage: &Stage) -> Self {
+        Self { calls: stage.calls(), started: Clock::system().monotonic() }
+    }
+
+    /// Ends: every run asked the same queries.
+    pub(super) fn stop(self, stage: Stage, asked: Vec<TruthQuery>, runs: Vec<Run>) -> Played {
+        let wall = self.started.elapsed();
+        let mut measured = Measured {
+            queries: 0,
+            answers: AnswerCounts::default(),
+            wrong: 0,
+            missed: 0,
+            calls: stage.calls() - self.calls,
+            budget: 0,
+            reports: runs.iter().map(|run| run.report.clone()).collect(),
+            wall,
+            mistakes: Vec::new(),
+        };
+        for run in &runs {
+            assert_eq!(asked.len(), run.answers.len(), "one answer for each query");
+            for (truth, answer) in asked.iter().zip(&run.answers) {
+                measured.judge(truth, answer);
+            }
+        }
+        Played { measured, stage, asked, runs }
+    }
+}
+
+impl Measured {
+    fn judge(&mut self, truth: &TruthQuery, answer: &Answer) {
+        self.queries += 1;
+        self.answers.count(answer);
+        let verdict = match (answer, truth.expect) {
+            (Answer::Found(found), Some(expect)) => {
+                let mut keys = std::iter::once(&found.rating_key).chain(&found.others);
+                if keys.any(|key| key.0 == expect) {
+                    return;
+                }
+                &mut self.wrong
+            }
+            (Answer::Absent, None) => return,
+            (Answer::Found(_), None) | (Answer::Absent, Some(_)) => &mut self.wrong,
+            (Answer::Ambiguous(_) | Answer::Unknown(_), _) => &mut self.missed,
+        };
+        *verdict += 1;
+        if self.mistakes.len() < SHOWN {
+            let text = format!("{}: truth {:?}, answer {answer:?}", truth.path, truth.expect);
+            self.mistakes.push(text);
+        }
+    }
+}

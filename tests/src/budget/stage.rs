@@ -1,0 +1,148 @@
+//! A server, a cache file, and the clock both go by.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use match_core::{Engine, EngineConfig, Query, Run, Selection};
+use plex_api::{Client, Clock, Config, Token, UnixSeconds};
+use tempfile::TempDir;
+
+use super::Scale;
+use crate::generate::{LibraryKind, Spec, generate};
+use crate::library::{Item, Library, SectionKind};
+use crate::queries::{TruthQuery, absent_queries, queries};
+use crate::server::{Options, Pms};
+
+/// Where the client has the files mounted: never where the server has them.
+pub const MOUNT: &str = "/mnt/elsewhere";
+
+/// Everything is made from this.
+const SEED: u64 = 7;
+
+/// One query in this many asks for a file that is not there.
+const ABSENT_EVERY: usize = 50;
+
+/// A server, a cache file, and the clock both go by.
+pub struct Stage {
+    /// The server.
+    pub pms: Pms,
+    /// The clock the engine goes by.
+    pub clock: Clock,
+    /// The size it was set up for.
+    pub scale: Scale,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A server with one section of movies, as large as the scale says.
+    pub async fn movies(scale: Scale) -> Result<Self> {
+        Self::start(movies(scale), scale).await
+    }
+
+    /// A server with a library.
+    pub async fn start(library: Library, scale: Scale) -> Result<Self> {
+        let clock = Clock::manual(UnixSeconds(library.now()));
+        let pms = Pms::start(library, Options::default()).await?;
+        Ok(Self { pms, clock, scale, folder: tempfile::tempdir()? })
+    }
+
+    /// The client, configured as a host does it, with the scale's page size.
+    pub fn client_config(&self) -> Config {
+        let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
+        config.page_size = self.scale.page;
+        config
+    }
+
+    /// The engine's configuration.
+    pub fn config(&self) -> EngineConfig {
+        let mut config = EngineConfig::new(self.folder.path().join("server.matchbox"));
+        config.clock = self.clock.clone();
+        config
+    }
+
+    /// An engine on the cache file.
+    pub async fn engine(&self) -> Result<Engine> {
+        Ok(Engine::open(Client::new(self.client_config())?, self.config()).await?)
+    }
+
+    /// One run as a host does it: open, match, close.
+    pub async fn run(&self, want: &Selection, asked: &[TruthQuery]) -> Result<Run> {
+        let engine = self.engine().await?;
+        let run = engine.match_files(want, to_queries(asked)).await?;
+        engine.close().await?;
+        Ok(run)
+    }
+
+    /// Time passes, for the server and for us.
+    pub fn later(&self, by: Duration) {
+        self.clock.advance(by);
+        self.pms.edit(|library| library.advance(i64::try_from(by.as_secs()).unwrap()));
+    }
+
+    /// Requests received so far, by the server's own count.
+    pub fn calls(&self) -> u64 {
+        self.pms.requests().total()
+    }
+
+    /// Queries for files of the server, some of them (one in 50) for files that are not there.
+    pub fn queries(&self, count: u64) -> Vec<TruthQuery> {
+        let count = usize::try_from(count).unwrap();
+        self.pms.edit(|library| {
+            let absent = count / ABSENT_EVERY;
+            let mut asked = queries(library, count - absent, SEED, MOUNT);
+            asked.extend(absent_queries(library, absent, SEED, MOUNT));
+            asked
+        })
+    }
+
+    /// Queries for files that are there.
+    pub fn present(&self, count: u64) -> Vec<TruthQuery> {
+        self.pms.edit(|library| queries(library, usize::try_from(count).unwrap(), SEED, MOUNT))
+    }
+
+    /// Queries for files that are not there.
+    pub fn absent(&self, count: u64) -> Vec<TruthQuery> {
+        let count = usize::try_from(count).unwrap();
+        self.pms.edit(|library| absent_queries(library, count, SEED, MOUNT))
+    }
+}
+
+/// A library with one section of movies.
+pub(super) fn movies(scale: Scale) -> Library {
+    let items = usize::try_from(scale.items).unwrap();
+    generate(&Spec { seed: SEED, items, kind: LibraryKind::Movies })
+}
+
+/// The same movies in several sections.
+pub(super) fn sections(scale: Scale, count: usize) -> Library {
+    let whole = movies(scale);
+    let mut library = Library::new(whole.machine_identifier.clone(), whole.now());
+    let root = whole.sections[0].locations[0].1.clone();
+    for at in 0..count {
+        let folder = format!("{root}-{at}");
+        let title = format!("Movies {at}");
+        library.add_section(&title, SectionKind::Movie, "tv.plex.agents.movie", &[&folder]);
+    }
+    for (at, item) in whole.sections[0].items().iter().enumerate() {
+        let section = at % count;
+        let mut item = Item { rating_key: 0, ..item.clone() };
+        for part in item.media.iter_mut().flat_map(|media| &mut media.parts) {
+            part.file = part.file.replacen(&root, &format!("{root}-{section}"), 1);
+        }
+        library.put_item(section, item);
+    }
+    library
+}
+
+/// The queries as a host asks them.
+pub fn to_queries(asked: &[TruthQuery]) -> Vec<Query> {
+    let query = |truth: &TruthQuery| Query {
+        size: truth.size,
+        duration_ms: truth.duration_ms,
+        title: truth.title.clone(),
+        year: truth.year,
+        guids: truth.guids.clone(),
+        ..Query::new(truth.path.as_str())
+    };
+    asked.iter().map(query).collect()
+}

@@ -1,0 +1,60 @@
+//! Everything is cached.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::FutureExt;
+use match_core::Selection;
+
+use super::measured::{Meter, Played};
+use super::stage::{Stage, sections};
+use super::{Row, Scale};
+
+/// Beyond the freshness window, and within the age at which a section is listed anew.
+pub(super) const LATER: Duration = Duration::from_hours(1);
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            name: "warm",
+            situation: "warm, unchanged, as many queries as items over 5 sections, after a restart",
+            calls: "1",
+            items: &[10_000],
+            test_items: 1_200,
+            budget: |_| 1,
+            naive: true,
+            play: |scale| warm(scale).boxed(),
+        },
+        Row {
+            name: "scanned",
+            situation: "a scan ran, nothing changed",
+            calls: "2",
+            items: &[10_000],
+            test_items: 1_200,
+            budget: |_| 2,
+            naive: true,
+            play: |scale| scanned(scale).boxed(),
+        },
+    ]
+}
+
+async fn warm(scale: Scale) -> Result<Played> {
+    let stage = Stage::start(sections(scale, 5), scale).await?;
+    let asked = stage.queries(scale.items);
+    stage.run(&Selection::All, &asked).await?;
+    stage.later(LATER);
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn scanned(scale: Scale) -> Result<Played> {
+    let stage = Stage::movies(scale).await?;
+    let asked = stage.queries(scale.items);
+    stage.run(&Selection::All, &asked).await?;
+    stage.later(LATER);
+    stage.pms.edit(|library| library.scan(0));
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
