@@ -144,6 +144,7 @@ fn movies(library: &mut Library, count: usize, random: &mut Random) {
     let mut titles = titles();
     random.shuffle(&mut titles);
     let mut names: HashSet<String> = HashSet::with_capacity(count);
+    let mut paths: HashSet<String> = HashSet::with_capacity(count);
     let mut at = 0;
     while library.sections[section].len() < count {
         let (title, year) = titles[at % titles.len()];
@@ -157,10 +158,15 @@ fn movies(library: &mut Library, count: usize, random: &mut Random) {
             continue;
         }
         let files = layout(root, &title, year, &name, random);
+        // Names that differ in their punctuation alone can be one release name.
+        if !paths.insert(files[0].to_lowercase()) {
+            continue;
+        }
         let mut item = movie(&title, year, files, random);
         if random.once_in(40) {
             let mut smaller = item.media[0].clone();
             smaller.proxy_type = Some(42);
+            smaller.parts.truncate(1);
             smaller.parts[0].file =
                 format!("{root}/{name}/Plex Versions/Optimized for TV/{name}.mp4");
             item.media.push(smaller);

@@ -114,8 +114,10 @@ fn common_folder(files: &[String]) -> String {
     let mut common = folder(first);
     for file in rest {
         let same = first.bytes().zip(file.bytes()).take_while(|(a, b)| a == b).count();
-        if same < common {
+        let ends = matches!(file.as_bytes().get(common), Some(b'/' | b'\\'));
+        if same < common || !ends {
             // Back to the last separator: a folder ends at one.
+            let same = same.min(common);
             common = first[..first.floor_char_boundary(same)].rfind(['/', '\\']).unwrap_or(0);
         }
     }

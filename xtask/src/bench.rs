@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["library", "server"])]
     items: Option<usize>,
     /// How many queries to make from the library's own files, or a file of queries, one JSON
-    /// object a line: {"path": "...", "expect": "<ratingKey>" | null}, optionally with size,
+    /// object a line: {"path": "...", "expect": "12345" | null}, optionally with size,
     /// `duration_ms`, title, year, guids [default: one query an item].
     #[arg(long, value_name = "N | QUERIES.jsonl")]
     queries: Option<String>,
