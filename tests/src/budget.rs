@@ -27,8 +27,13 @@ pub struct Scale {
 
 impl Scale {
     /// A size, with the page size the table is stated for.
-    pub fn new(items: u64) -> Self {
+    pub const fn new(items: u64) -> Self {
         Self { items, page: 500 }
+    }
+
+    /// A small size with small pages: as many pages as a large library has, in no time.
+    pub const fn small(items: u64, page: u32) -> Self {
+        Self { items, page }
     }
 
     /// Calls that reading every row takes: ceil(N / P).
@@ -47,8 +52,8 @@ pub struct Row {
     pub calls: &'static str,
     /// The sizes the table states it for.
     pub items: &'static [u64],
-    /// The size at which the tests play it.
-    pub test_items: u64,
+    /// The scale at which the tests play it: small, with as many pages as it takes.
+    pub test: Scale,
     /// The budget in calls, at a size.
     pub budget: fn(Scale) -> u64,
     /// The naive client can be run in the same situation, to compare.
