@@ -55,7 +55,7 @@ pub use index::{Bucket, Index, IndexKeys, Indexing};
 pub use item::{CachedItem, CachedPart, ContentHash};
 pub use library::{Library, Refreshed, Selection, Step};
 pub use lookup::{Looked, Wanted};
-pub use matches::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
+pub use matches::{Depends, Failure, MatchKey, MatchRecord, Outcome, RecordedEvidence};
 pub use refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
 pub use section::{FileFilter, Lookups, SectionId, SectionState};
 pub use stamp::{Revision, SectionStamp};

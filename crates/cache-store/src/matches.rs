@@ -23,6 +23,22 @@ pub struct MatchRecord {
     /// When the answer was last given, to the day: dearer precision would make every read
     /// a write.
     pub last_used: UnixSeconds,
+    /// When the host said that it applied its metadata to the item, by our clock. A match is
+    /// remembered when it is found, so a crash before this cannot count as synced.
+    pub applied_at: Option<UnixSeconds>,
+    /// The last answer of which the host said that it is wrong.
+    pub failed: Option<Failure>,
+}
+
+/// A match that failed: the host found that the item is not the file's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The item.
+    pub rating_key: RatingKey,
+    /// When the host said so, by our clock.
+    pub at: UnixSeconds,
+    /// Why, in the host's words.
+    pub why: String,
 }
 
 /// The answer itself.

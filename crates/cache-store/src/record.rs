@@ -8,7 +8,7 @@ use plex_api::{ItemKind, RatingKey, SectionKey, SectionUuid, UnixSeconds};
 use crate::codec::{Decode, Encode, Record};
 use crate::index::{Bucket, Index};
 use crate::item::{CachedItem, CachedPart, ContentHash};
-use crate::matches::{Depends, MatchRecord, Outcome, RecordedEvidence};
+use crate::matches::{Depends, Failure, MatchRecord, Outcome, RecordedEvidence};
 use crate::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::stamp::{Revision, SectionStamp};
 
@@ -21,6 +21,10 @@ pub(crate) struct StoreRow {
     pub(crate) next_section: u32,
     /// Version of the indexing function the indexes were built with.
     pub(crate) indexing: u32,
+    /// The sections the server last listed, in its order, by our numbers.
+    pub(crate) listed: Vec<u32>,
+    /// When it did, by our clock.
+    pub(crate) listed_at: Option<i64>,
 }
 
 impl Record for StoreRow {
@@ -167,11 +171,13 @@ pub(crate) struct SectionRow {
     kind: u32,
     locations: Vec<String>,
     stamp: Option<StampFields>,
+    observed: Option<StampFields>,
     revision: u64,
     items: u64,
     unsupported: u64,
     complete: bool,
     observed_at: Option<i64>,
+    metadata_at: Option<i64>,
     listed_at: Option<i64>,
     changed_until: Option<i64>,
     lookups_spent: u64,
@@ -191,25 +197,40 @@ struct StampFields {
     updated: Option<i64>,
 }
 
-impl SectionRow {
-    pub(crate) fn new(state: &SectionState) -> Self {
-        let stamp = state.stamp.map(|stamp| StampFields {
+impl StampFields {
+    fn new(stamp: SectionStamp) -> Self {
+        Self {
             counter: stamp.content_changed_at,
             scanned: stamp.scanned_at.map(|at| at.0),
             updated: stamp.updated_at.map(|at| at.0),
-        });
+        }
+    }
+
+    fn into_stamp(self) -> SectionStamp {
+        SectionStamp {
+            content_changed_at: self.counter,
+            scanned_at: self.scanned.map(UnixSeconds),
+            updated_at: self.updated.map(UnixSeconds),
+        }
+    }
+}
+
+impl SectionRow {
+    pub(crate) fn new(state: &SectionState) -> Self {
         Self {
             uuid: state.uuid.0.clone(),
             key: state.key.0,
             title: state.title.clone(),
             kind: state.kind.type_number(),
             locations: state.locations.clone(),
-            stamp,
+            stamp: state.stamp.map(StampFields::new),
+            observed: state.observed.map(StampFields::new),
             revision: state.revision.0,
             items: state.items,
             unsupported: state.unsupported,
             complete: state.complete,
             observed_at: state.observed_at.map(|at| at.0),
+            metadata_at: state.metadata_at.map(|at| at.0),
             listed_at: state.listed_at.map(|at| at.0),
             changed_until: state.changed_until.map(|at| at.0),
             lookups_spent: state.lookups.spent,
@@ -223,11 +244,6 @@ impl SectionRow {
     }
 
     pub(crate) fn into_state(self, id: SectionId) -> SectionState {
-        let stamp = self.stamp.map(|stamp| SectionStamp {
-            content_changed_at: stamp.counter,
-            scanned_at: stamp.scanned.map(UnixSeconds),
-            updated_at: stamp.updated.map(UnixSeconds),
-        });
         SectionState {
             id,
             uuid: SectionUuid(self.uuid),
@@ -235,12 +251,14 @@ impl SectionRow {
             title: self.title,
             kind: ItemKind::from_type_number(self.kind),
             locations: self.locations,
-            stamp,
+            stamp: self.stamp.map(StampFields::into_stamp),
+            observed: self.observed.map(StampFields::into_stamp),
             revision: Revision(self.revision),
             items: self.items,
             unsupported: self.unsupported,
             complete: self.complete,
             observed_at: self.observed_at.map(UnixSeconds),
+            metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
             lookups: Lookups {
@@ -272,6 +290,15 @@ pub(crate) struct MatchRow {
     verified_at: u64,
     /// Days since 1970.
     last_used_day: u32,
+    applied_at: Option<i64>,
+    failed: Option<FailureFields>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct FailureFields {
+    rating_key: u64,
+    at: i64,
+    why: String,
 }
 
 impl Record for MatchRow {
@@ -315,6 +342,12 @@ impl MatchRow {
             whole_section: record.depends.whole_section,
             verified_at: record.verified_at.0,
             last_used_day: u32::try_from(record.last_used.0.div_euclid(DAY)).unwrap_or(0),
+            applied_at: record.applied_at.map(|at| at.0),
+            failed: record.failed.as_ref().map(|failed| FailureFields {
+                rating_key: failed.rating_key.0,
+                at: failed.at.0,
+                why: failed.why.clone(),
+            }),
         }
     }
 
@@ -349,6 +382,12 @@ impl MatchRow {
             },
             verified_at: Revision(self.verified_at),
             last_used: UnixSeconds(i64::from(self.last_used_day) * DAY),
+            applied_at: self.applied_at.map(UnixSeconds),
+            failed: self.failed.map(|failed| Failure {
+                rating_key: RatingKey(failed.rating_key),
+                at: UnixSeconds(failed.at),
+                why: failed.why,
+            }),
         })
     }
 }

@@ -28,6 +28,9 @@ pub struct SectionState {
     pub locations: Vec<String>,
     /// The stamp that the cached items explain. `None`: nothing is cached.
     pub stamp: Option<SectionStamp>,
+    /// The stamp that was last observed. It differs from `stamp` while something changed that
+    /// no delta explains and that was not worth a sweep yet.
+    pub observed: Option<SectionStamp>,
     /// Our version counter: the last revision that changed an item.
     pub revision: Revision,
     /// How many items are cached.
@@ -37,9 +40,12 @@ pub struct SectionState {
     /// The cached items are every item there is at `stamp`, so "not here" means "not there".
     /// A full listing sets it; a delta, which cannot see replaced files, takes it away.
     pub complete: bool,
-    /// When the stamp was last observed, by our clock.
+    /// When a stamp was last observed, by our clock.
     pub observed_at: Option<UnixSeconds>,
-    /// When the whole section was last listed, by our clock.
+    /// When everything that was edited was last read, by our clock: titles, years and guids are
+    /// as they were then. The stamp does not move when they are edited.
+    pub metadata_at: Option<UnixSeconds>,
+    /// When the whole section was last looked at, by our clock.
     pub listed_at: Option<UnixSeconds>,
     /// The newest `addedAt`/`updatedAt` among the items, by the server's clock. The next
     /// delta starts here, so that a difference between the two clocks cannot hide a change.
@@ -77,6 +83,12 @@ impl SectionState {
     pub fn is_partial(&self) -> bool {
         self.listed_at.is_none()
     }
+
+    /// Something changed that the cached items do not explain: an item may be another than it
+    /// was, and what is asked for is read again by key before it is believed.
+    pub fn is_unexplained(&self) -> bool {
+        self.observed != self.stamp
+    }
 }
 
 impl SectionState {
@@ -90,11 +102,13 @@ impl SectionState {
             kind,
             locations: Vec::new(),
             stamp: None,
+            observed: None,
             revision: Revision::default(),
             items: 0,
             unsupported: 0,
             complete: false,
             observed_at: None,
+            metadata_at: None,
             listed_at: None,
             changed_until: None,
             lookups: Lookups::default(),
@@ -105,11 +119,13 @@ impl SectionState {
     /// because a match that was verified before says nothing about what is listed next.
     pub(crate) fn forget(&mut self) {
         self.stamp = None;
+        self.observed = None;
         self.revision = self.revision.next();
         self.items = 0;
         self.unsupported = 0;
         self.complete = false;
         self.observed_at = None;
+        self.metadata_at = None;
         self.listed_at = None;
         self.changed_until = None;
         self.lookups = Lookups::default();

@@ -256,7 +256,13 @@ impl Store {
     }
 
     fn fresh_row(&self) -> StoreRow {
-        StoreRow { server: None, next_section: 1, indexing: self.indexing.version }
+        StoreRow {
+            server: None,
+            next_section: 1,
+            indexing: self.indexing.version,
+            listed: Vec::new(),
+            listed_at: None,
+        }
     }
 
     /// Checks the format, creates what is missing, and drops what another indexing version

@@ -35,7 +35,15 @@ pub fn to_record(
         Answer::Unknown(_) => return None,
     };
     let depends = decision.depends.clone();
-    Some(MatchRecord { outcome, evidence, depends, verified_at, last_used: now })
+    Some(MatchRecord {
+        outcome,
+        evidence,
+        depends,
+        verified_at,
+        last_used: now,
+        applied_at: None,
+        failed: None,
+    })
 }
 
 /// The answer of a record; `None` if it names a rule that this version does not know.
