@@ -141,7 +141,7 @@ async fn an_added_item_is_found_with_a_delta() {
     let (run, seen) = world.run(&asked).await;
     assert_eq!(seen, 4);
     assert_eq!(run.report.steps.len(), 1);
-    assert_eq!(run.report.steps[0].0.changes.added, 1);
+    assert_eq!(run.report.steps[0].changes.added, 1);
     assert_eq!(run.report.lookups.computed, 1, "an unrelated addition invalidates nothing");
     check(&asked, &run);
 }

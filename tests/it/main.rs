@@ -3,6 +3,7 @@
 //! - `budget`: every row of the call budget.
 //! - `client`: the client against the simulated server.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
+//! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,3 +15,4 @@
 mod budget;
 mod client;
 mod end_to_end;
+mod report;

@@ -49,7 +49,7 @@ pub(crate) enum Scope {
 }
 
 /// What an update did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Changes {
     /// Items that were not cached before.
     pub added: u64,

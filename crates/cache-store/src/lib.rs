@@ -46,6 +46,7 @@ mod spool;
 mod stamp;
 mod store;
 mod table;
+mod totals;
 mod view;
 
 pub use apply::Changes;

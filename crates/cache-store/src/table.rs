@@ -13,7 +13,7 @@ use crate::section::SectionId;
 pub(crate) type BySection = TableDefinition<'static, (u32, u64), &'static [u8]>;
 
 /// `format` -> the file format as 4 bytes little endian, readable by any version;
-/// `store` -> the sealed store row.
+/// `store` -> the sealed store row; `totals` -> the host's totals, sealed.
 pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("meta");
 /// Section number -> sealed section row.
@@ -32,6 +32,8 @@ pub(crate) const MATCHES: TableDefinition<'static, (u32, [u8; 16]), &'static [u8
 pub(crate) const FORMAT_KEY: &str = "format";
 /// Key of the store row in [`META`].
 pub(crate) const STORE_KEY: &str = "store";
+/// Key of the host's totals in [`META`].
+pub(crate) const TOTALS_KEY: &str = "totals";
 
 /// (section, hash) -> sealed bucket, of one index.
 pub(crate) fn index(index: Index) -> BySection {
@@ -54,6 +56,10 @@ pub(crate) fn whole_matches(section: SectionId) -> std::ops::RangeInclusive<(u32
 
 pub(crate) fn store_place() -> Place {
     Place { table: 0x10, section: 0, key: 0 }
+}
+
+pub(crate) fn totals_place() -> Place {
+    Place { table: 0x10, section: 0, key: 1 }
 }
 
 pub(crate) fn section_place(section: SectionId) -> Place {

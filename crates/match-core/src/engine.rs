@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_store::{
@@ -24,7 +24,7 @@ use crate::key::match_key;
 use crate::parallel::match_all;
 use crate::query::{Query, wanted};
 use crate::recorded::{from_record, to_record};
-use crate::report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+use crate::report::{LookupCounts, Phases, Report, StepReport, calls_without_cache};
 use crate::rules::Rules;
 use crate::sections::merge;
 use crate::settings::Settings;
@@ -74,6 +74,8 @@ pub struct Run {
 pub struct Engine {
     library: Library,
     settings: Arc<Settings>,
+    /// The runs since it was opened, that the cache file does not have yet.
+    unwritten: Mutex<Report>,
 }
 
 impl Engine {
@@ -87,7 +89,7 @@ impl Engine {
         let path = config.cache;
         let store = blocking(move || Store::open(&path, &store_config)).await?;
         let library = Library::new(client, Arc::new(store), config.policy, config.clock);
-        Ok(Self { library, settings: Arc::new(config.settings) })
+        Ok(Self { library, settings: Arc::new(config.settings), unwritten: Mutex::default() })
     }
 
     /// What opening the cache found.
@@ -124,15 +126,19 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
+        report.runs = 1;
         report.calls = self.library.client().calls().minus(&calls_before);
         report.damaged = self.store().damaged_values() - damaged_before;
-        report.answers = AnswerCounts::of(&answers);
+        report.store_bytes = self.store().file_bytes();
+        report.count(&answers);
+        report.phases.run.record(started.elapsed());
+        *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) += &report;
         info!(
             queries = queries.len(),
             calls = report.calls.total().count,
             remembered = report.lookups.remembered,
             computed = report.lookups.computed,
-            found = report.answers.found_high + report.answers.found_low,
+            found = report.answers.found(),
             ambiguous = report.answers.ambiguous,
             absent = report.answers.absent,
             unknown = report.answers.unknown,
@@ -142,8 +148,38 @@ impl Engine {
         Ok(Run { answers, report })
     }
 
+    /// All runs on this cache file added up, those of earlier processes too. A process that
+    /// ends without [`Engine::close`] does not count, and neither does what was before the
+    /// file was cleared or replaced.
+    pub async fn lifetime(&self) -> Result<Report, Error> {
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let store = Arc::clone(self.store());
+        Ok(blocking(move || written_totals(&store)).await? + unwritten)
+    }
+
+    /// Adds the runs since the opening to the totals in the cache file. Runs that could not
+    /// ask the server are not worth a write: an outage leaves the file as it was.
+    async fn write_totals(&self) -> Result<(), Error> {
+        let unwritten =
+            std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner));
+        if unwritten.answers.unknown == unwritten.answers.total() {
+            return Ok(());
+        }
+        let store = Arc::clone(self.store());
+        blocking(move || {
+            let totals = written_totals(&store)? + unwritten;
+            let bytes = serde_json::to_vec(&totals).map_err(|error| Error::Storage {
+                doing: "writing the totals of all runs",
+                source: error.into(),
+            })?;
+            store.put_totals(&bytes)
+        })
+        .await
+    }
+
     /// Closes the cache file, so that the next opening finds it clean.
     pub async fn close(self) -> Result<(), Error> {
+        self.write_totals().await?;
         let store = Arc::clone(self.library.store());
         drop(self.library);
         match Arc::try_unwrap(store) {
@@ -161,12 +197,17 @@ impl Engine {
     ) -> Result<Vec<Answer>, Error> {
         let demand = Demand { queries: queries.len() as u64, prove: false };
         let refreshed = self.refresh(want, demand, report).await?;
+        let items = refreshed.sections.iter().map(|section| section.items);
+        report.estimated_calls =
+            calls_without_cache(demand.queries, items, self.library.client().page_size());
+        let started = self.library.clock().monotonic();
         let settings = Arc::clone(&self.settings);
         let keyed = Arc::clone(queries);
         let keys: Arc<Vec<MatchKey>> = blocking(move || {
             Ok(Arc::new(keyed.iter().map(|query| match_key(query, &settings)).collect()))
         })
         .await?;
+        report.phases.keys.record(started.elapsed());
         let mut by_section = Vec::with_capacity(refreshed.sections.len());
         for state in refreshed.sections {
             by_section.push(self.answer_section(&state, queries, &keys, report).await?);
@@ -238,7 +279,7 @@ impl Engine {
         }
         let started = self.library.clock().monotonic();
         let looked = self.library.look_up(section, &wanted).await;
-        report.phases.refresh += started.elapsed();
+        report.phases.refresh.record(started.elapsed());
         let looked = looked?;
         let absent =
             open.queries.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
@@ -256,9 +297,11 @@ impl Engine {
     ) -> Result<Refreshed, Error> {
         let started = self.library.clock().monotonic();
         let refreshed = self.library.refresh(want, demand).await;
-        report.phases.refresh += started.elapsed();
+        report.phases.refresh.record(started.elapsed());
         let refreshed = refreshed?;
-        report.steps.extend(refreshed.steps.iter().cloned().map(StepReport));
+        for step in refreshed.steps.iter().cloned() {
+            report.step(StepReport::from(step));
+        }
         Ok(refreshed)
     }
 
@@ -281,11 +324,8 @@ impl Engine {
             section,
         };
         let batch = blocking(move || info_span!("match").in_scope(|| work.run())).await?;
-        report.lookups.remembered += batch.lookups.remembered;
-        report.lookups.computed += batch.lookups.computed;
-        report.phases.recall += batch.phases.recall;
-        report.phases.matching += batch.phases.matching;
-        report.phases.remember += batch.phases.remember;
+        report.lookups += batch.lookups;
+        report.phases += &batch.phases;
         Ok(batch)
     }
 }
@@ -349,13 +389,13 @@ impl Work {
         computed.sort_unstable();
         batch.lookups.remembered = batch.answers.len() as u64;
         batch.lookups.computed = computed.len() as u64;
-        batch.phases.recall = started.elapsed();
+        batch.phases.recall.record(started.elapsed());
 
         let started = self.clock.monotonic();
         let asked: Vec<&Query> = computed.iter().filter_map(|&at| self.queries.get(at)).collect();
         let decisions = match_all(&view, &section, &asked, &self.settings, Rules::Paths)?;
         drop(view);
-        batch.phases.matching = started.elapsed();
+        batch.phases.matching.record(started.elapsed());
         if self.damaged() {
             batch.damaged = true;
             return Ok(batch);
@@ -376,7 +416,7 @@ impl Work {
             batch.answers.push((at, decision.answer));
         }
         self.store.remember(section.id, records)?;
-        batch.phases.remember = started.elapsed();
+        batch.phases.remember.record(started.elapsed());
         Ok(batch)
     }
 
@@ -395,6 +435,13 @@ fn doubt(mut decision: Decision, section: &SectionState) -> Decision {
         found.confidence = Confidence::Low;
     }
     decision
+}
+
+/// The totals of all runs as the cache file has them. Totals that cannot be read count from
+/// zero again: nothing depends on them.
+fn written_totals(store: &Store) -> Result<Report, Error> {
+    let bytes = store.totals()?.unwrap_or_default();
+    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
 /// Runs disk and CPU work off the async threads.

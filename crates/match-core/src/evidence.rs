@@ -3,7 +3,7 @@
 use std::fmt;
 
 use plex_api::RatingKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a match was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ pub enum Source {
 }
 
 /// The rules, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The whole path, after mapping or below a section's folder.

@@ -57,7 +57,10 @@ pub use parallel::match_all;
 pub use path::FoldedPath;
 pub use query::Query;
 pub use recorded::{from_record, to_record};
-pub use report::{AnswerCounts, LookupCounts, Phases, Report, StepReport};
+pub use report::{
+    AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing,
+    calls_without_cache,
+};
 pub use rules::Rules;
 pub use sections::merge;
 pub use settings::{ALGORITHM, AlgorithmVersion, PathMapping, Settings};

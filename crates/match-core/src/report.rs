@@ -1,38 +1,142 @@
-//! What a run did: plain data, readable as a table.
+//! What a run did and what it cost: plain data that adds up.
+//!
+//! A [`Report`] is one run, or several added together: counts and times add up, and of the
+//! refresh plans each kind is kept once, with how often it was carried out.
 
-use std::fmt;
-use std::time::Duration;
+mod estimate;
+mod table;
+mod timing;
 
-use cache_store::Step;
+use std::collections::BTreeMap;
+use std::ops::{Add, AddAssign};
+
+use cache_store::{Changes, Plan, Step};
 use plex_api::Calls;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Confidence};
+use crate::evidence::Rule;
 
-/// What a run did and what it cost.
-#[derive(Debug, Clone, Default, Serialize)]
+pub use estimate::{ESTIMATE_RULE, calls_without_cache};
+pub use timing::Timing;
+
+/// What one or more runs did and what they cost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
-    /// Calls to the server, by endpoint.
+    /// How many runs this is.
+    pub runs: u64,
+    /// Calls to the server, by endpoint: with retries, bytes and time.
     pub calls: Calls,
+    /// Calls a client without a cache would have made. An estimate: [`ESTIMATE_RULE`] is its
+    /// rule in words.
+    pub estimated_calls: u64,
     /// What was done to bring the sections up to date, and why.
     pub steps: Vec<StepReport>,
     /// Answers by kind.
     pub answers: AnswerCounts,
+    /// Found files by the rule that decided.
+    pub rules: BTreeMap<Rule, u64>,
     /// Where the answers came from.
     pub lookups: LookupCounts,
     /// Time by phase.
     pub phases: Phases,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
+    /// Size of the cache file after the last run, in bytes.
+    pub store_bytes: u64,
 }
 
-/// One step of a refresh, for people and for JSON.
-#[derive(Debug, Clone, Serialize)]
-#[serde(transparent)]
-pub struct StepReport(pub Step);
+impl Report {
+    /// Counts answers, by kind and by rule.
+    pub(crate) fn count(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            self.answers.count(answer);
+            if let Answer::Found(found) = answer {
+                *self.rules.entry(found.evidence.rule).or_default() += 1;
+            }
+        }
+    }
+
+    /// Adds a step; equal ones are counted.
+    pub(crate) fn step(&mut self, step: StepReport) {
+        let same = |other: &&mut StepReport| {
+            other.section == step.section && other.plan == step.plan && other.reason == step.reason
+        };
+        match self.steps.iter_mut().find(same) {
+            Some(known) => {
+                known.times += step.times;
+                known.changes.added += step.changes.added;
+                known.changes.changed += step.changes.changed;
+                known.changes.removed += step.changes.removed;
+                known.changes.unchanged += step.changes.unchanged;
+            }
+            None => self.steps.push(step),
+        }
+    }
+
+    /// Calls saved: the estimate less the calls made. Negative when the cache cost more than
+    /// it saved, as a first run may.
+    pub fn calls_saved(&self) -> i64 {
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        signed(self.estimated_calls) - signed(self.calls.total().count)
+    }
+}
+
+impl AddAssign<&Report> for Report {
+    fn add_assign(&mut self, other: &Report) {
+        self.runs += other.runs;
+        self.calls = std::mem::take(&mut self.calls).plus(&other.calls);
+        self.estimated_calls += other.estimated_calls;
+        for step in &other.steps {
+            self.step(step.clone());
+        }
+        self.answers += other.answers;
+        for (rule, count) in &other.rules {
+            *self.rules.entry(*rule).or_default() += count;
+        }
+        self.lookups += other.lookups;
+        self.phases += &other.phases;
+        self.damaged += other.damaged;
+        if other.runs > 0 {
+            self.store_bytes = other.store_bytes;
+        }
+    }
+}
+
+impl Add for Report {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += &other;
+        self
+    }
+}
+
+/// A step of a refresh, or several alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The section's title.
+    pub section: String,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// Why it was chosen.
+    pub reason: String,
+    /// What it changed in the cache.
+    pub changes: Changes,
+    /// How often this plan was carried out for this reason.
+    pub times: u64,
+}
+
+impl From<Step> for StepReport {
+    fn from(step: Step) -> Self {
+        let Step { section, plan, reason, changes } = step;
+        Self { section, plan, reason: reason.to_owned(), changes, times: 1 }
+    }
+}
 
 /// Answers by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerCounts {
     /// One item, with high confidence.
     pub found_high: u64,
@@ -47,14 +151,6 @@ pub struct AnswerCounts {
 }
 
 impl AnswerCounts {
-    pub(crate) fn of(answers: &[Answer]) -> Self {
-        let mut counts = Self::default();
-        for answer in answers {
-            counts.count(answer);
-        }
-        counts
-    }
-
     /// Counts one more answer.
     pub fn count(&mut self, answer: &Answer) {
         let count = match answer {
@@ -69,14 +165,29 @@ impl AnswerCounts {
         *count += 1;
     }
 
+    /// Found files, with either confidence.
+    pub fn found(&self) -> u64 {
+        self.found_high + self.found_low
+    }
+
     /// All answers.
     pub fn total(&self) -> u64 {
-        self.found_high + self.found_low + self.ambiguous + self.absent + self.unknown
+        self.found() + self.ambiguous + self.absent + self.unknown
+    }
+}
+
+impl AddAssign for AnswerCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.found_high += other.found_high;
+        self.found_low += other.found_low;
+        self.ambiguous += other.ambiguous;
+        self.absent += other.absent;
+        self.unknown += other.unknown;
     }
 }
 
 /// Lookups by the layer that answered them; one for each query and section.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupCounts {
     /// A remembered match that still holds.
     pub remembered: u64,
@@ -86,63 +197,96 @@ pub struct LookupCounts {
     pub looked_up: u64,
 }
 
-/// Time by phase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Phases {
-    /// Bringing the sections up to date, the server's time included.
-    pub refresh: Duration,
-    /// Looking up remembered matches.
-    pub recall: Duration,
-    /// Matching.
-    pub matching: Duration,
-    /// Writing new matches.
-    pub remember: Duration,
-}
-
-impl fmt::Display for StepReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(Step { section, plan, reason, changes }) = self;
-        write!(f, "{section}: {plan:?} ({reason})")?;
-        if changes.any() {
-            write!(
-                f,
-                ": {} added, {} changed, {} removed",
-                changes.added, changes.changed, changes.removed
-            )?;
-        }
-        Ok(())
+impl AddAssign for LookupCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.remembered += other.remembered;
+        self.computed += other.computed;
+        self.looked_up += other.looked_up;
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answers = &self.answers;
-        writeln!(
-            f,
-            "answers    {} found ({} with low confidence), {} ambiguous, {} absent, {} unknown",
-            answers.found_high + answers.found_low,
-            answers.found_low,
-            answers.ambiguous,
-            answers.absent,
-            answers.unknown
-        )?;
-        writeln!(
-            f,
-            "lookups    {} remembered, {} computed, {} asked for one by one",
-            self.lookups.remembered, self.lookups.computed, self.lookups.looked_up
-        )?;
-        writeln!(f, "calls      {}", self.calls.total().count)?;
-        for (endpoint, tally) in &self.calls.by_endpoint {
-            writeln!(f, "  {:>7}  {endpoint}", tally.count)?;
-        }
-        for step in &self.steps {
-            writeln!(f, "refresh    {step}")?;
-        }
-        let phases = &self.phases;
-        write!(
-            f,
-            "time       refresh {:.1?}, recall {:.1?}, matching {:.1?}, remember {:.1?}",
-            phases.refresh, phases.recall, phases.matching, phases.remember
-        )
+/// Time by phase.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Phases {
+    /// Bringing the sections up to date and looking files up, the server's time included; one
+    /// measurement each time.
+    pub refresh: Timing,
+    /// Making the keys under which answers are remembered; one measurement a run.
+    pub keys: Timing,
+    /// Looking up remembered matches; one measurement for each pass over a section.
+    pub recall: Timing,
+    /// Matching from the local indexes; one measurement for each pass over a section.
+    pub matching: Timing,
+    /// Writing new matches; one measurement for each pass over a section.
+    pub remember: Timing,
+    /// Whole runs.
+    pub run: Timing,
+}
+
+impl Phases {
+    /// The phases with their names, in the order in which they pass.
+    pub fn named(&self) -> [(&'static str, &Timing); 6] {
+        [
+            ("refresh", &self.refresh),
+            ("keys", &self.keys),
+            ("recall", &self.recall),
+            ("matching", &self.matching),
+            ("remember", &self.remember),
+            ("run", &self.run),
+        ]
+    }
+}
+
+impl AddAssign<&Phases> for Phases {
+    fn add_assign(&mut self, other: &Phases) {
+        self.refresh += &other.refresh;
+        self.keys += &other.keys;
+        self.recall += &other.recall;
+        self.matching += &other.matching;
+        self.remember += &other.remember;
+        self.run += &other.run;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(added: u64, millis: u64) -> Report {
+        let mut report =
+            Report { runs: 1, store_bytes: added, estimated_calls: 20, ..Report::default() };
+        let changes = Changes { added, ..Changes::default() };
+        let (section, reason) = ("Movies".to_owned(), "the change counter moved".to_owned());
+        report.step(StepReport { section, plan: Plan::Delta, reason, changes, times: 1 });
+        report.phases.refresh.record(Duration::from_millis(millis));
+        report.rules.insert(Rule::Folders, added);
+        report.answers.found_high = added;
+        report.lookups.computed = added;
+        report
+    }
+
+    #[test]
+    fn reports_add_up_and_come_back_from_json() {
+        let sum = run(3, 10) + run(4, 30);
+        assert_eq!((sum.runs, sum.estimated_calls, sum.store_bytes), (2, 40, 4));
+        assert_eq!(sum.calls_saved(), 40);
+        assert_eq!(sum.rules[&Rule::Folders], 7);
+        assert_eq!((sum.answers.total(), sum.lookups.computed), (7, 7));
+        assert_eq!(sum.steps.len(), 1, "equal plans for equal reasons are one line");
+        assert_eq!((sum.steps[0].times, sum.steps[0].changes.added), (2, 7));
+        assert_eq!(sum.phases.refresh.count(), 2);
+        assert_eq!(sum.phases.refresh.total(), Duration::from_millis(40));
+        let text = serde_json::to_string(&sum).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), sum);
+    }
+
+    #[test]
+    fn nothing_added_changes_nothing() {
+        assert_eq!(run(3, 10) + Report::default(), run(3, 10));
+        let before_this_field_was: Report = serde_json::from_str("{\"runs\": 2}").unwrap();
+        assert_eq!(before_this_field_was.runs, 2);
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -85,7 +85,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// What the requests to one endpoint cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Requests sent, repeated ones included: what the server has seen.
     pub count: u64,
@@ -96,12 +96,23 @@ pub struct Tally {
     /// Bytes of the bodies received, after decompression.
     pub bytes: u64,
     /// Time from sending to the last byte, summed over the requests.
-    #[serde(rename = "latency_us", serialize_with = "as_micros")]
+    #[serde(rename = "latency_us", with = "micros")]
     pub latency: Duration,
 }
 
-fn as_micros<S: serde::Serializer>(latency: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX))
+/// A duration as whole microseconds.
+mod micros {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_micros)
+    }
 }
 
 impl Tally {
@@ -127,7 +138,7 @@ impl Tally {
 }
 
 /// The requests made so far, by endpoint. Endpoints that were not asked are left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// The tally of each endpoint.
     pub by_endpoint: BTreeMap<Endpoint, Tally>,
@@ -142,6 +153,16 @@ impl Calls {
     /// Requests sent to one endpoint.
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.by_endpoint.get(&endpoint).map_or(0, |tally| tally.count)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        for (endpoint, tally) in &other.by_endpoint {
+            let sum = self.by_endpoint.entry(*endpoint).or_default();
+            *sum = sum.plus(*tally);
+        }
+        self
     }
 
     /// What was added since an earlier snapshot.
@@ -258,11 +279,14 @@ mod tests {
         counters.add(Endpoint::Page, sent(false));
         let since = counters.snapshot().minus(&before);
         assert_eq!(since.to_string(), "1 calls: 1 page");
+        assert_eq!(before.plus(&since), counters.snapshot());
         assert_eq!(
             serde_json::to_value(&since).unwrap(),
             serde_json::json!({"by_endpoint": {"page": {
                 "count": 1, "retries": 0, "failures": 1, "bytes": 10, "latency_us": 2000
             }}})
         );
+        let text = serde_json::to_string(&since).unwrap();
+        assert_eq!(serde_json::from_str::<Calls>(&text).unwrap(), since);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::section::SectionState;
 use crate::stamp::SectionStamp;
@@ -40,7 +40,7 @@ impl Default for Policy {
 }
 
 /// What to do about one section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
     /// Nothing: the stamp was observed a moment ago. No call.

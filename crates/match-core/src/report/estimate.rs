@@ -1,0 +1,33 @@
+//! What a client without a cache would have asked: an estimate, and its rule.
+
+/// The rule of the estimate, in words.
+pub const ESTIMATE_RULE: &str = "A client without a cache lists the sections once a run, and for \
+    each section pays the cheaper of one title search a file and the whole section in pages. \
+    Searches that miss and are repeated are not counted, so this is a floor.";
+
+/// The estimate for one run: `queries` files asked of sections with `items` items each, read in
+/// pages of `page` rows.
+pub fn calls_without_cache(queries: u64, items: impl IntoIterator<Item = u64>, page: u32) -> u64 {
+    let page = u64::from(page.max(1));
+    let sections = items.into_iter().map(|items| items.div_ceil(page).max(1).min(queries));
+    1 + sections.sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheaper_of_searching_and_listing_counts() {
+        for (queries, items, calls) in [
+            (10_000, &[10_000][..], 21),
+            (3, &[10_000], 4),
+            (100, &[10_000, 400], 1 + 20 + 1),
+            (5, &[], 1),
+            (1, &[0], 2),
+        ] {
+            let estimate = calls_without_cache(queries, items.iter().copied(), 500);
+            assert_eq!(estimate, calls, "{queries} {items:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A report as a table for people.
+
+use std::fmt;
+
+use super::{Report, StepReport};
+
+/// Width of the names of the rows.
+const NAME: usize = 10;
+
+impl fmt::Display for StepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { section, plan, reason, changes, times } = self;
+        write!(f, "{section}: {plan:?} ({reason})")?;
+        if *times > 1 {
+            write!(f, ", {times} times")?;
+        }
+        if changes.any() {
+            let (added, changed, removed) = (changes.added, changes.changed, changes.removed);
+            write!(f, ": {added} added, {changed} changed, {removed} removed")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.runs > 1 {
+            row(f, "runs", self.runs)?;
+        }
+        let answers = &self.answers;
+        let text = format!(
+            "{} found ({} with low confidence), {} ambiguous, {} absent, {} unknown",
+            answers.found(),
+            answers.found_low,
+            answers.ambiguous,
+            answers.absent,
+            answers.unknown
+        );
+        row(f, "answers", text)?;
+        for (rule, count) in &self.rules {
+            part(f, *count, rule)?;
+        }
+        let lookups = &self.lookups;
+        let text = format!(
+            "{} remembered, {} computed, {} asked for one by one",
+            lookups.remembered, lookups.computed, lookups.looked_up
+        );
+        row(f, "lookups", text)?;
+        self.calls(f)?;
+        for step in &self.steps {
+            row(f, "refresh", step)?;
+        }
+        for (name, timing) in self.phases.named() {
+            if timing.count() > 0 {
+                row(f, name, timing)?;
+            }
+        }
+        if self.damaged > 0 {
+            row(f, "damage", format!("{} values, healed", self.damaged))?;
+        }
+        write!(f, "{:<NAME$} {}", "store", Bytes(self.store_bytes))
+    }
+}
+
+impl Report {
+    fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.calls.total();
+        let text = format!(
+            "{} ({} retries, {} failed), {}; about {} without a cache",
+            total.count,
+            total.retries,
+            total.failures,
+            Bytes(total.bytes),
+            self.estimated_calls
+        );
+        row(f, "calls", text)?;
+        for (endpoint, tally) in &self.calls.by_endpoint {
+            part(f, tally.count, endpoint)?;
+        }
+        Ok(())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, text: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{name:<NAME$} {text}")
+}
+
+fn part(f: &mut fmt::Formatter<'_>, count: u64, of: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{:NAME$} {count:>7}  {of}", "")
+}
+
+/// A number of bytes, in the unit that suits it.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0 as f64;
+        match self.0 {
+            0..1_000 => write!(f, "{} B", self.0),
+            1_000..1_000_000 => write!(f, "{:.1} kB", bytes / 1e3),
+            1_000_000..1_000_000_000 => write!(f, "{:.1} MB", bytes / 1e6),
+            _ => write!(f, "{:.1} GB", bytes / 1e9),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cache_store::{Changes, Plan};
+
+    use super::*;
+    use crate::evidence::Rule;
+
+    #[test]
+    fn a_report_reads_as_a_table() {
+        let mut report = Report { runs: 1, estimated_calls: 21, ..Report::default() };
+        report.answers.found_high = 9;
+        report.answers.absent = 1;
+        report.rules.insert(Rule::WholePath, 9);
+        report.lookups.computed = 10;
+        report.store_bytes = 1_572_864;
+        report.phases.run.record(Duration::from_micros(1_500));
+        report.steps.push(StepReport {
+            section: "Movies".to_owned(),
+            plan: Plan::Delta,
+            reason: "the change counter moved".to_owned(),
+            changes: Changes { added: 1, ..Changes::default() },
+            times: 2,
+        });
+        let expected = "\
+answers    9 found (0 with low confidence), 0 ambiguous, 1 absent, 0 unknown
+                 9  whole_path
+lookups    0 remembered, 10 computed, 0 asked for one by one
+calls      0 (0 retries, 0 failed), 0 B; about 21 without a cache
+refresh    Movies: Delta (the change counter moved), 2 times: 1 added, 0 changed, 0 removed
+run        1.5ms
+store      1.6 MB";
+        assert_eq!(report.to_string(), expected);
+    }
+}

@@ -1,0 +1,72 @@
+//! What a run says of itself, and all runs together.
+
+use std::time::Duration;
+
+use match_core::{Report, Rule, Selection};
+use testbed::budget::{Scale, Stage};
+use testbed::server::Fault;
+
+const SCALE: Scale = Scale { items: 600, page: 500 };
+
+/// An empty cache and a first run.
+async fn first_run() -> (Stage, Vec<testbed::queries::TruthQuery>, Report) {
+    let stage = Stage::movies(SCALE).await.unwrap();
+    let asked = stage.queries(SCALE.items);
+    let run = stage.run(&Selection::All, &asked).await.unwrap();
+    (stage, asked, run.report)
+}
+
+#[tokio::test]
+async fn a_run_accounts_for_its_calls_answers_and_time() {
+    let (stage, asked, report) = first_run().await;
+    let queries = asked.len() as u64;
+    assert_eq!(report.runs, 1);
+    assert_eq!(report.calls.total().count, stage.calls());
+    assert!(report.calls.total().bytes > 100 * queries, "{}", report.calls.total().bytes);
+    assert_eq!(report.answers.total(), queries);
+    assert_eq!(report.rules.values().sum::<u64>(), report.answers.found());
+    assert!(report.rules[&Rule::WholePath] > 0);
+    assert_eq!(report.lookups.computed, queries);
+    assert_eq!(report.estimated_calls, 1 + SCALE.pages());
+    assert!(report.store_bytes > 0);
+    for (name, timing) in report.phases.named() {
+        assert_eq!(timing.count(), 1, "{name}");
+    }
+    let parts = report.phases.refresh.total() + report.phases.matching.total();
+    assert!(report.phases.run.total() >= parts, "{report}");
+}
+
+/// Equal but for the nanoseconds of latencies, which are written as microseconds.
+#[track_caller]
+fn check(totals: &Report, sum: &Report) {
+    assert_eq!(totals.calls.to_string(), sum.calls.to_string());
+    assert_eq!(totals, &Report { calls: totals.calls.clone(), ..sum.clone() });
+}
+
+#[tokio::test]
+async fn the_file_keeps_the_totals_of_all_runs() {
+    let (stage, asked, first) = first_run().await;
+    stage.later(Duration::from_hours(1));
+    let second = stage.run(&Selection::All, &asked).await.unwrap().report;
+    stage.later(Duration::from_hours(1));
+    let engine = stage.engine().await.unwrap();
+    let totals = engine.lifetime().await.unwrap();
+    let sum = first.clone() + second;
+    check(&totals, &sum);
+    assert_eq!(totals.lookups.remembered, asked.len() as u64);
+    assert!(totals.calls_saved() > first.calls_saved());
+
+    // A run that could not ask is counted, and costs no write of its own.
+    stage.pms.set_fault(Fault::Outage);
+    let queries = testbed::budget::to_queries(&asked);
+    engine.match_files(&Selection::All, queries.clone()).await.unwrap();
+    assert_eq!(engine.lifetime().await.unwrap().runs, 3);
+    engine.close().await.unwrap();
+    let engine = stage.engine().await.unwrap();
+    check(&engine.lifetime().await.unwrap(), &sum);
+    stage.pms.clear_faults();
+    engine.match_files(&Selection::All, queries).await.unwrap();
+    engine.close().await.unwrap();
+    let engine = stage.engine().await.unwrap();
+    assert_eq!(engine.lifetime().await.unwrap().runs, 3);
+}
