@@ -2,6 +2,7 @@
 //!
 //! - `budget`: every row of the call budget.
 //! - `client`: the client against the simulated server.
+//! - `edits`: edits, uploads and scans, and what they move.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `report`: what a run says of itself, and all runs together.
 
@@ -14,5 +15,6 @@
 
 mod budget;
 mod client;
+mod edits;
 mod end_to_end;
 mod report;

@@ -12,11 +12,18 @@
 )]
 
 pub mod budget;
+pub mod details;
+mod edits;
+pub mod events;
+mod faults;
 pub mod generate;
 pub mod library;
 mod listing;
 pub mod naive;
+mod parents;
 pub mod payload;
 pub mod queries;
+mod routes;
 mod row;
 pub mod server;
+mod xml;

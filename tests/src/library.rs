@@ -6,6 +6,10 @@
 
 use serde_json::Value;
 
+use crate::details::Details;
+use crate::events::Notice;
+use crate::parents::Parents;
+
 /// A server's content. Time is its own: it passes when [`Library::advance`] says so.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -22,6 +26,8 @@ pub struct Library {
     next_key: u64,
     next_media: u64,
     next_section: u32,
+    /// What listeners have not been told yet.
+    notices: Vec<Notice>,
 }
 
 /// Behaviour that differs between servers, or of which nothing is known.
@@ -79,8 +85,20 @@ pub struct Section {
     pub content_changed_at: i64,
     /// A scan is running.
     pub refreshing: bool,
+    /// The collections, in the order they were made.
+    pub collections: Vec<Collection>,
     /// The items, by rating key.
     items: Vec<Item>,
+    pub(crate) parents: Parents,
+}
+
+/// A collection of a section. Its members have its title among their tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// The rating key, of the same sequence as those of items.
+    pub rating_key: u64,
+    /// The title, which no other collection of the section has.
+    pub title: String,
 }
 
 /// What a section holds.
@@ -127,6 +145,10 @@ pub struct Item {
     pub kind: u32,
     /// The title.
     pub title: String,
+    /// The season, which exists as soon as an episode names it.
+    pub parent: Option<u64>,
+    /// The show.
+    pub grandparent: Option<u64>,
     /// Title of the show or artist.
     pub grandparent_title: Option<String>,
     /// Season or disc.
@@ -153,6 +175,8 @@ pub struct Item {
     pub media: Vec<Media>,
     /// A captured row, served as it is instead of all of the above.
     pub captured: Option<Value>,
+    /// What matching does not read.
+    pub details: Details,
 }
 
 /// A version of an item.
@@ -224,6 +248,7 @@ impl Library {
             next_key: 1,
             next_media: 1,
             next_section: 1,
+            notices: Vec::new(),
         }
     }
 
@@ -260,7 +285,9 @@ impl Library {
             scanned_at: self.now,
             content_changed_at: self.counter,
             refreshing: false,
+            collections: Vec::new(),
             items: Vec::new(),
+            parents: Parents::default(),
         });
         self.sections.len() - 1
     }
@@ -271,6 +298,8 @@ impl Library {
         item.updated_at = self.now;
         let key = self.put_item(section, item);
         self.changed(section);
+        self.tell(Notice::created(&self.sections[section], key));
+        self.tell(Notice::processed(&self.sections[section], key));
         key
     }
 
@@ -286,6 +315,7 @@ impl Library {
         for media in &mut item.media {
             self.number(media);
         }
+        self.sections[section].parents.adopt(&mut item, &mut self.next_key);
         let items = &mut self.sections[section].items;
         let key = item.rating_key;
         match items.binary_search_by_key(&key, |item| item.rating_key) {
@@ -310,7 +340,9 @@ impl Library {
 
     /// A scan ended. `scannedAt` moves even when it found nothing.
     pub fn scan(&mut self, section: usize) {
+        self.tell(Notice::scan(&self.sections[section], "started"));
         self.sections[section].scanned_at = self.now;
+        self.tell(Notice::scan(&self.sections[section], "ended"));
     }
 
     /// Removes an item for good.
@@ -318,47 +350,60 @@ impl Library {
         let items = &mut self.sections[section].items;
         let before = items.len();
         items.retain(|item| item.rating_key != key);
-        if items.len() < before && self.quirks.counter_moves_on_delete {
+        if items.len() == before {
+            return;
+        }
+        if self.quirks.counter_moves_on_delete {
             self.changed(section);
         }
+        self.tell(Notice::deleted(&self.sections[section], key));
     }
 
     /// Its files went missing: the item stays listed, in the trash.
     pub fn trash_item(&mut self, section: usize, key: u64) {
         let now = self.now;
-        self.item_mut(section, key).deleted_at = Some(now);
+        self.item_at(section, key).deleted_at = Some(now);
+        self.tell(Notice::processed(&self.sections[section], key));
     }
 
     /// Its files came back.
     pub fn restore_item(&mut self, section: usize, key: u64) {
-        self.item_mut(section, key).deleted_at = None;
+        self.item_at(section, key).deleted_at = None;
+        self.tell(Notice::processed(&self.sections[section], key));
     }
 
     /// The item's first file is replaced by another. The item keeps its rating key and its
     /// `updatedAt`; the part is a new one.
     pub fn replace_file(&mut self, section: usize, key: u64, file: &str, size: u64) {
         let now = self.now;
-        let mut media = self.item_mut(section, key).media[0].clone();
+        let mut media = self.item_at(section, key).media[0].clone();
         media.parts[0].id = 0;
         file.clone_into(&mut media.parts[0].file);
         media.parts[0].size = size;
         media.parts[0].mtime = now;
         self.number(&mut media);
-        self.item_mut(section, key).media[0] = media;
+        self.item_at(section, key).media[0] = media;
         self.changed(section);
+        self.tell(Notice::processed(&self.sections[section], key));
     }
 
     /// Somebody edits a title. `updatedAt` moves, the counter does not.
     pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
-        let now = self.now;
-        let item = self.item_mut(section, key);
-        title.clone_into(&mut item.title);
-        item.updated_at = now;
+        self.edit_item(section, key, &[("title.value", title)]);
     }
 
-    /// A collection is created: the counter moves, its members' `updatedAt` does not.
-    pub fn create_collection(&mut self, section: usize) {
+    /// A collection is created if there is none of this title: the counter moves, its members'
+    /// `updatedAt` does not. Returns its rating key.
+    pub fn add_collection(&mut self, section: usize, title: &str) -> u64 {
+        let collections = &mut self.sections[section].collections;
+        if let Some(there) = collections.iter().find(|collection| collection.title == title) {
+            return there.rating_key;
+        }
+        let rating_key = self.next_key;
+        self.next_key += 1;
+        collections.push(Collection { rating_key, title: title.to_owned() });
         self.changed(section);
+        rating_key
     }
 
     /// The section gets another agent: every guid and `updatedAt` is rewritten, and the
@@ -386,10 +431,26 @@ impl Library {
         self.sections.insert(section, moved);
     }
 
-    fn item_mut(&mut self, section: usize, key: u64) -> &mut Item {
-        let items = &mut self.sections[section].items;
-        let at = items.binary_search_by_key(&key, |item| item.rating_key).unwrap();
-        &mut items[at]
+    /// Listeners will be told.
+    pub(crate) fn tell(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// What listeners have not been told yet.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// One item, to change it without moving any stamp.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn item_at(&mut self, section: usize, key: u64) -> &mut Item {
+        let Section { items, parents, .. } = &mut self.sections[section];
+        match items.binary_search_by_key(&key, |item| item.rating_key) {
+            Ok(at) => &mut items[at],
+            Err(_) => parents.item_mut(key).unwrap(),
+        }
     }
 
     /// The counter is one sequence for the whole server.

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 
-use crate::library::{FileFilter, Item, Library, Section, SectionKind};
+use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind};
 use crate::row::{Container, Listing, Row, Shape};
 
 /// A request's arguments in order, decoded. Operators are part of the name (`addedAt>`).
@@ -18,22 +18,38 @@ impl Arguments {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The keys in `id`.
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.get("id").into_iter().flat_map(numbers).collect()
+    }
+
     /// A paging argument, from a header or the query.
     pub(crate) fn window(&self, headers: &HeaderMap, name: &str) -> Option<usize> {
         let header = headers.get(name).and_then(|value| value.to_str().ok());
         header.or_else(|| self.get(name))?.parse().ok()
     }
 
+    /// What of a row is sent to who asks with these arguments.
     pub(crate) fn shape(&self) -> Shape {
-        let lists = |argument: &str, name: &str| {
-            self.get(argument).is_some_and(|list| list.split(',').any(|entry| entry == name))
+        let list = |name: &str| {
+            let names = self.pairs().filter(|(key, _)| *key == name);
+            names.flat_map(|(_, list)| list.split(',').map(str::to_owned)).collect()
         };
         Shape {
             guids: self.get("includeGuids") == Some("1"),
-            without_media: lists("excludeElements", "Media"),
-            without_summary: lists("excludeFields", "summary"),
+            full: false,
+            without_elements: list("excludeElements"),
+            without_fields: list("excludeFields"),
         }
     }
+}
+
+fn numbers(list: &str) -> impl Iterator<Item = u64> {
+    list.split(',').filter_map(|number| number.parse().ok())
 }
 
 /// What a listing request is answered with.
@@ -47,7 +63,7 @@ pub(crate) enum Answer<'a> {
 pub(crate) fn answer<'a>(
     library: &Library,
     section: &'a Section,
-    arguments: &Arguments,
+    arguments: &'a Arguments,
     headers: &HeaderMap,
 ) -> Answer<'a> {
     let typed = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
@@ -60,83 +76,148 @@ pub(crate) fn answer<'a>(
         return Answer::Broken;
     }
     let kind = typed.unwrap_or(section.kind.leaf());
-    let filters = filters(arguments, quirk);
-    let start = arguments.window(headers, "X-Plex-Container-Start");
-    let size = arguments.window(headers, "X-Plex-Container-Size");
-    let paged = start.is_some() || size.is_some();
-    let (start, size) = (start.unwrap_or(0), size.unwrap_or(usize::MAX));
+    let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirk).is_some());
+    let window = Window::of(arguments, headers);
 
     // Without a filter, a page is cut out of the section without looking at all of it.
     let ordered = order(arguments, library.quirks.sorts_by_id);
     let all = section.items();
-    let plain = filters.is_empty() && ordered.is_none() && kind == section.kind.leaf();
+    let plain = !filtered && ordered.is_none() && kind == section.kind.leaf();
     let (rows, total): (Vec<&Item>, usize) = if plain {
-        (all.iter().skip(start).take(size).collect(), all.len())
+        (window.cut(all.iter()), all.len())
     } else {
-        let mut rows: Vec<&Item> = all
-            .iter()
-            .filter(|item| item.kind == kind && filters.iter().all(|filter| filter(item)))
-            .collect();
+        let mut rows: Vec<&Item> = chosen(section, arguments, library.quirks).collect();
         if let Some(order) = ordered {
             order(&mut rows);
         }
         let total = rows.len();
-        (rows.into_iter().skip(start).take(size).collect(), total)
+        (window.cut(rows), total)
     };
-    let shape = arguments.shape();
-    Answer::Page(Box::new(Listing {
+    Answer::Page(Box::new(page(Some(section), &rows, total, window, &arguments.shape())))
+}
+
+/// The part of a list that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    paged: bool,
+    start: usize,
+    size: usize,
+}
+
+impl Window {
+    pub(crate) fn of(arguments: &Arguments, headers: &HeaderMap) -> Self {
+        let start = arguments.window(headers, "X-Plex-Container-Start");
+        let size = arguments.window(headers, "X-Plex-Container-Size");
+        Self {
+            paged: start.is_some() || size.is_some(),
+            start: start.unwrap_or(0),
+            size: size.unwrap_or(usize::MAX),
+        }
+    }
+
+    pub(crate) fn cut<T>(self, rows: impl IntoIterator<Item = T>) -> Vec<T> {
+        rows.into_iter().skip(self.start).take(self.size).collect()
+    }
+}
+
+/// A page of rows. Without paging there is no total and no offset in it.
+pub(crate) fn page<'a>(
+    section: Option<&'a Section>,
+    rows: &[&'a Item],
+    total: usize,
+    window: Window,
+    shape: &Shape,
+) -> Listing<'a> {
+    Listing {
         container: Container {
             size: rows.len(),
-            total_size: paged.then_some(total),
-            offset: paged.then_some(start),
-            section_id: Some(section.key),
-            section_title: Some(&section.title),
-            section_uuid: Some(&section.uuid),
-            metadata: rows.into_iter().map(|item| Row::new(item, shape)).collect(),
+            total_size: window.paged.then_some(total),
+            offset: window.paged.then_some(window.start),
+            section_id: section.map(|section| section.key),
+            section_title: section.map(|section| section.title.as_str()),
+            section_uuid: section.map(|section| section.uuid.as_str()),
+            directories: Vec::new(),
+            metadata: rows.iter().map(|item| Row::new(item, shape)).collect(),
         },
-    }))
+    }
+}
+
+/// The items of a section that the arguments choose, by rating key.
+pub(crate) fn chosen<'a>(
+    section: &'a Section,
+    arguments: &'a Arguments,
+    quirks: Quirks,
+) -> impl Iterator<Item = &'a Item> {
+    let kind = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
+    let kind = kind.unwrap_or(section.kind.leaf());
+    let filter = group(&mut arguments.pairs(), quirks.file_filter);
+    let mut ids = arguments.ids();
+    ids.sort_unstable();
+    ids.dedup();
+    let candidates: Vec<&Item> = if ids.is_empty() {
+        section.of_kind(kind).collect()
+    } else {
+        let found = ids.iter().filter_map(|id| section.find(*id));
+        found.filter(|item| item.kind == kind).collect()
+    };
+    candidates.into_iter().filter(move |item| filter.as_ref().is_none_or(|filter| filter(item)))
 }
 
 type Filter<'a> = Box<dyn Fn(&Item) -> bool + 'a>;
 
-fn filters(arguments: &Arguments, quirk: FileFilter) -> Vec<Filter<'_>> {
-    let mut filters: Vec<Filter<'_>> = Vec::new();
-    for (name, value) in &arguments.0 {
-        let number = value.parse::<i64>().unwrap_or(0);
-        match name.as_str() {
-            // `title=x` contains, `title==x` is; the second `=` is at the head of the value
-            // when it was not encoded, and at the end of the name when it was.
-            "title" if value.starts_with('=') => {
-                let wanted = value[1..].to_lowercase();
-                filters.push(Box::new(move |item| item.title.to_lowercase() == wanted));
-            }
-            "title=" => {
-                let wanted = value.to_lowercase();
-                filters.push(Box::new(move |item| item.title.to_lowercase() == wanted));
-            }
-            "title" => {
-                let wanted = value.to_lowercase();
-                filters.push(Box::new(move |item| item.title.to_lowercase().contains(&wanted)));
-            }
-            "guid" => filters.push(Box::new(move |item| item.guid == *value)),
-            "id" => {
-                let wanted: Vec<u64> = value.split(',').filter_map(|id| id.parse().ok()).collect();
-                filters.push(Box::new(move |item| wanted.contains(&item.rating_key)));
-            }
-            "addedAt>>" | "addedAt>" => filters.push(Box::new(move |item| item.added_at >= number)),
-            "updatedAt>>" | "updatedAt>" => {
-                filters.push(Box::new(move |item| item.updated_at >= number));
-            }
-            "addedAt<<" | "addedAt<" => filters.push(Box::new(move |item| item.added_at <= number)),
-            "updatedAt<<" | "updatedAt<" => {
-                filters.push(Box::new(move |item| item.updated_at <= number));
-            }
-            "trash" => filters.push(Box::new(|item| item.deleted_at.is_some())),
-            "file" => filters.extend(by_file(value, quirk)),
-            _ => {}
+/// Reads filters up to the end of a group: one after the other they all have to hold, and one
+/// side of an `or=1`. `None` for a group that filters nothing.
+fn group<'a>(
+    arguments: &mut dyn Iterator<Item = (&'a str, &'a str)>,
+    quirk: FileFilter,
+) -> Option<Filter<'a>> {
+    let mut sides: Vec<Vec<Filter<'a>>> = vec![Vec::new()];
+    while let Some((name, value)) = arguments.next() {
+        match (name, value) {
+            ("pop", _) => break,
+            ("or", _) => sides.push(Vec::new()),
+            ("push", _) => sides.last_mut()?.extend(group(arguments, quirk)),
+            _ => sides.last_mut()?.extend(filter(name, value, quirk)),
         }
     }
-    filters
+    if sides.iter().all(Vec::is_empty) {
+        return None;
+    }
+    Some(Box::new(move |item| sides.iter().any(|side| side.iter().all(|filter| filter(item)))))
+}
+
+/// One filter; `None` for an argument that is none.
+fn filter<'a>(name: &str, value: &'a str, quirk: FileFilter) -> Option<Filter<'a>> {
+    let number = value.parse::<i64>().unwrap_or(0);
+    Some(match name {
+        // `title=x` contains, `title==x` is; the second `=` is at the head of the value
+        // when it was not encoded, and at the end of the name when it was.
+        "title" if value.starts_with('=') => {
+            let wanted = value[1..].to_lowercase();
+            Box::new(move |item| item.title.to_lowercase() == wanted)
+        }
+        "title=" => {
+            let wanted = value.to_lowercase();
+            Box::new(move |item| item.title.to_lowercase() == wanted)
+        }
+        "title" => {
+            let wanted = value.to_lowercase();
+            Box::new(move |item| item.title.to_lowercase().contains(&wanted))
+        }
+        "guid" => Box::new(move |item| item.guid == *value),
+        // None at all is no filter.
+        "id" if !value.is_empty() => {
+            let wanted: Vec<u64> = numbers(value).collect();
+            Box::new(move |item| wanted.contains(&item.rating_key))
+        }
+        "addedAt>>" | "addedAt>" => Box::new(move |item| item.added_at >= number),
+        "updatedAt>>" | "updatedAt>" => Box::new(move |item| item.updated_at >= number),
+        "addedAt<<" | "addedAt<" => Box::new(move |item| item.added_at <= number),
+        "updatedAt<<" | "updatedAt<" => Box::new(move |item| item.updated_at <= number),
+        "trash" => Box::new(|item| item.deleted_at.is_some()),
+        "file" => return by_file(value, quirk),
+        _ => return None,
+    })
 }
 
 fn by_file(value: &str, quirk: FileFilter) -> Option<Filter<'_>> {

@@ -1,24 +1,40 @@
 //! Items and sections in the server's JSON spelling.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use crate::details::Details;
 use crate::library::{Item, Section};
 
 /// What of a row is sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     /// `includeGuids=1`.
     pub(crate) guids: bool,
-    /// `excludeElements` names `Media`.
-    pub(crate) without_media: bool,
-    /// `excludeFields` names `summary`.
-    pub(crate) without_summary: bool,
+    /// A read by key, which says more than a listing.
+    pub(crate) full: bool,
+    /// `excludeElements`.
+    pub(crate) without_elements: Vec<String>,
+    /// `excludeFields`.
+    pub(crate) without_fields: Vec<String>,
+}
+
+impl Shape {
+    pub(crate) fn leaves_out_element(&self, name: &str) -> bool {
+        self.without_elements.iter().any(|other| other == name)
+    }
+
+    pub(crate) fn leaves_out_field(&self, name: &str) -> bool {
+        self.without_fields.iter().any(|other| other == name)
+    }
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Row<'a> {
-    Captured(&'a serde_json::Value),
+    Captured(&'a Value),
+    /// A captured row that was edited since.
+    Edited(Value),
     Made(Box<Metadata<'a>>),
 }
 
@@ -40,7 +56,12 @@ pub(crate) struct Metadata<'a> {
     summary: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     year: Option<u16>,
-    duration: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_rating_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grandparent_rating_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
     added_at: i64,
     updated_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +70,8 @@ pub(crate) struct Metadata<'a> {
     media: Vec<Version<'a>>,
     #[serde(rename = "Guid", skip_serializing_if = "Vec::is_empty")]
     guids: Vec<Guid<'a>>,
+    #[serde(flatten)]
+    details: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -74,18 +97,23 @@ struct File<'a> {
     id: u64,
     key: String,
     duration: u64,
-    #[serde(rename = "file")]
-    path: &'a str,
+    #[serde(rename = "file", skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     size: u64,
     container: &'static str,
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(item: &'a Item, shape: Shape) -> Self {
+    pub(crate) fn new(item: &'a Item, shape: &Shape) -> Self {
+        let details = item.details.row(shape);
         if let Some(row) = &item.captured {
-            return Self::Captured(row);
+            return if item.details == Details::default() {
+                Self::Captured(row)
+            } else {
+                Self::Edited(edited(row, item, details))
+            };
         }
-        let media = if shape.without_media { &[][..] } else { &item.media };
+        let media = if shape.leaves_out_element("Media") { &[][..] } else { &item.media };
         let media = media.iter().map(|media| Version {
             id: media.id,
             duration: media.parts.iter().map(|part| part.duration_ms).sum(),
@@ -99,37 +127,56 @@ impl<'a> Row<'a> {
                     id: part.id,
                     key: format!("/library/parts/{}/{}/file.mkv", part.id, part.mtime),
                     duration: part.duration_ms,
-                    path: &part.file,
+                    path: (!shape.leaves_out_field("file")).then_some(&part.file),
                     size: part.size,
                     container: "mkv",
                 })
                 .collect(),
         });
+        let below =
+            if item.media.is_empty() && matches!(item.kind, 2 | 3) { "/children" } else { "" };
         let guids = if shape.guids { &item.guids[..] } else { &[] };
         Self::Made(Box::new(Metadata {
             rating_key: item.rating_key.to_string(),
-            key: format!("/library/metadata/{}", item.rating_key),
+            key: format!("/library/metadata/{}{below}", item.rating_key),
             guid: &item.guid,
             r#type: type_name(item.kind),
             title: &item.title,
             grandparent_title: item.grandparent_title.as_deref(),
             parent_index: item.parent_index,
             index: item.index,
-            summary: (!shape.without_summary).then_some(&item.summary),
+            summary: Some(item.summary.as_str())
+                .filter(|text| !text.is_empty() && !shape.leaves_out_field("summary")),
             year: item.year,
-            duration: item.duration_ms,
+            parent_rating_key: item.parent.map(|key| key.to_string()),
+            grandparent_rating_key: item.grandparent.map(|key| key.to_string()),
+            duration: Some(item.duration_ms).filter(|_| !item.media.is_empty()),
             added_at: item.added_at,
             updated_at: item.updated_at,
             deleted_at: item.deleted_at,
             media: media.collect(),
             guids: guids.iter().map(|id| Guid { id }).collect(),
+            details,
         }))
     }
+}
+
+/// A captured row with what was edited laid over it.
+fn edited(row: &Value, item: &Item, details: Map<String, Value>) -> Value {
+    let mut row = row.clone();
+    row["title"] = Value::from(item.title.as_str());
+    row["updatedAt"] = Value::from(item.updated_at);
+    for (name, value) in details {
+        row[name] = value;
+    }
+    row
 }
 
 fn type_name(kind: u32) -> &'static str {
     match kind {
         1 => "movie",
+        2 => "show",
+        3 => "season",
         4 => "episode",
         10 => "track",
         12 => "clip",
@@ -159,12 +206,14 @@ pub(crate) struct Container<'a> {
     pub(crate) section_title: Option<&'a str>,
     #[serde(rename = "librarySectionUUID", skip_serializing_if = "Option::is_none")]
     pub(crate) section_uuid: Option<&'a str>,
+    #[serde(rename = "Directory", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) directories: Vec<Value>,
     #[serde(rename = "Metadata", skip_serializing_if = "Vec::is_empty")]
     pub(crate) metadata: Vec<Row<'a>>,
 }
 
 /// A section in `/library/sections`.
-pub(crate) fn section(section: &Section) -> serde_json::Value {
+pub(crate) fn section(section: &Section) -> Value {
     let locations: Vec<_> = section
         .locations
         .iter()

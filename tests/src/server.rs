@@ -1,24 +1,33 @@
 //! The simulated Plex Media Server: real HTTP on loopback.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use futures::stream;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::events::Notice;
+use crate::faults::{self, Script};
 use crate::library::Library;
-use crate::listing::{Answer, Arguments, answer};
-use crate::row::{self, Container, Listing, Row};
+use crate::listing::Arguments;
+use crate::{routes, xml};
+
+pub use crate::faults::{Fault, Rule};
+
+/// Real servers send a ping this often.
+const PING: Duration = Duration::from_secs(10);
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -35,15 +44,6 @@ impl Default for Options {
     }
 }
 
-/// What goes wrong with every request, until [`Pms::clear_faults`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The server is down: connections are closed without an answer.
-    Outage,
-    /// 503 with the XML that a server sends while it migrates its database.
-    Maintenance,
-}
-
 /// A running server. It stops when it is dropped.
 pub struct Pms {
     url: String,
@@ -53,19 +53,72 @@ pub struct Pms {
     running: JoinHandle<()>,
 }
 
-struct Shared {
+/// What the handlers of all requests share.
+pub(crate) struct Shared {
     library: Mutex<Library>,
     requests: Mutex<Requests>,
-    fault: Mutex<Option<Fault>>,
+    script: Script,
     down: Arc<AtomicBool>,
     token: String,
+    listeners: Mutex<Vec<mpsc::UnboundedSender<String>>>,
+    silent: AtomicBool,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// `/`
+    Server,
+    /// `/identity`
+    Identity,
+    /// `/library/sections`
+    Sections,
+    /// `/library/sections/{id}/all`
+    Listing,
+    /// `/library/metadata/{ids}`
+    Metadata,
+    /// Children or leaves of an item.
+    Children,
+    /// Any edit of items.
+    Edit,
+    /// An upload of an image.
+    Upload,
+    /// A request to scan.
+    Scan,
+    /// The event stream.
+    Events,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    fn of(method: &Method, path: &str) -> Self {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        match parts.as_slice() {
+            [""] => Self::Server,
+            ["identity"] => Self::Identity,
+            ["library", "sections"] | ["library", "sections", "all"] => Self::Sections,
+            ["library", "sections", _, "all"] | ["library", "metadata", _]
+                if method == Method::PUT =>
+            {
+                Self::Edit
+            }
+            ["library", "sections", _, "all"] => Self::Listing,
+            ["library", "sections", _, "refresh"] => Self::Scan,
+            ["library", "metadata", _] => Self::Metadata,
+            ["library", "metadata", _, "children" | "allLeaves"] => Self::Children,
+            ["library", "metadata", _, "posters" | "arts"] => Self::Upload,
+            [":", "eventsource", "notifications"] => Self::Events,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Requests received, by endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// The counts.
-    pub by_endpoint: BTreeMap<&'static str, u64>,
+    pub by_endpoint: BTreeMap<Endpoint, u64>,
 }
 
 impl Requests {
@@ -73,24 +126,32 @@ impl Requests {
     pub fn total(&self) -> u64 {
         self.by_endpoint.values().sum()
     }
+
+    /// Those to one endpoint.
+    pub fn count(&self, endpoint: Endpoint) -> u64 {
+        self.by_endpoint.get(&endpoint).copied().unwrap_or(0)
+    }
 }
 
 impl Pms {
     /// Starts serving a library.
-    pub async fn start(library: Library, options: Options) -> anyhow::Result<Self> {
+    pub async fn start(mut library: Library, options: Options) -> anyhow::Result<Self> {
+        drop(library.take_notices()); // of the time before anybody could listen
         let down = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             library: Mutex::new(library),
             requests: Mutex::default(),
-            fault: Mutex::default(),
+            script: Script::default(),
             down: Arc::clone(&down),
             token: options.token.clone(),
+            listeners: Mutex::default(),
+            silent: AtomicBool::new(false),
         });
         let inner = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let url = format!("http://{}", inner.local_addr()?);
         let listener = Gate { inner, down };
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = axum::serve(listener, router(&shared));
+        let served = axum::serve(listener, routes::router(&shared));
         let running = tokio::spawn(async move {
             let stopping = async {
                 let _ = stopped.await;
@@ -110,9 +171,9 @@ impl Pms {
         &self.token
     }
 
-    /// Looks at the library or changes it, between two requests.
+    /// Looks at the library or changes it, between two requests. Listeners are told of changes.
     pub fn edit<R>(&self, change: impl FnOnce(&mut Library) -> R) -> R {
-        change(&mut lock(&self.shared.library))
+        self.shared.edit(change)
     }
 
     /// The requests received so far.
@@ -125,24 +186,109 @@ impl Pms {
         *lock(&self.shared.requests) = Requests::default();
     }
 
-    /// From now on something goes wrong.
+    /// From now on something goes wrong, as the rule says, beside what goes wrong already.
+    pub fn script(&self, rule: Rule) {
+        self.shared.script.add(rule);
+    }
+
+    /// From now on every request goes wrong.
     pub fn set_fault(&self, fault: Fault) {
+        self.clear_faults();
         self.shared.down.store(fault == Fault::Outage, Ordering::SeqCst);
-        *lock(&self.shared.fault) = Some(fault);
+        self.script(Rule::always(fault));
     }
 
     /// All is well again.
     pub fn clear_faults(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
-        *lock(&self.shared.fault) = None;
+        self.shared.script.clear();
+    }
+
+    /// How many are listening to the event stream.
+    pub fn listeners(&self) -> usize {
+        let mut listeners = lock(&self.shared.listeners);
+        listeners.retain(|listener| !listener.is_closed());
+        listeners.len()
+    }
+
+    /// Hangs up on everybody who listens to the event stream.
+    pub fn drop_listeners(&self) {
+        lock(&self.shared.listeners).clear();
+    }
+
+    /// Sends everybody who listens a ping now, beside those that come every 10 s.
+    pub fn ping(&self) {
+        self.shared.tell(&ping());
+    }
+
+    /// Whether listeners are told anything. While they are not, no pings come either, and what
+    /// happens is lost to them.
+    pub fn set_silent(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
     /// Stops serving.
     pub async fn stop(mut self) {
         drop(self.stop.take());
+        self.drop_listeners();
         self.running.abort();
         let _ = (&mut self.running).await;
     }
+}
+
+impl Drop for Pms {
+    fn drop(&mut self) {
+        self.drop_listeners(); // else their connections would stay open
+    }
+}
+
+impl Shared {
+    pub(crate) fn library(&self) -> MutexGuard<'_, Library> {
+        lock(&self.library)
+    }
+
+    /// Changes the library and tells listeners what happened.
+    pub(crate) fn edit<R>(&self, change: impl FnOnce(&mut Library) -> R) -> R {
+        let mut library = self.library();
+        let done = change(&mut library);
+        for notice in library.take_notices() {
+            self.tell(&notice);
+        }
+        done
+    }
+
+    fn tell(&self, notice: &Notice) {
+        if self.silent.load(Ordering::SeqCst) {
+            return;
+        }
+        let frame = notice.frame();
+        lock(&self.listeners).retain(|listener| listener.send(frame.clone()).is_ok());
+    }
+
+    /// An event stream. It ends when the server hangs up.
+    pub(crate) fn listen(self: &Arc<Self>) -> Response {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        lock(&self.listeners).push(sender);
+        let shared = Arc::clone(self);
+        let frames = stream::unfold(receiver, move |mut receiver| {
+            let shared = Arc::clone(&shared);
+            async move {
+                loop {
+                    let frame = match tokio::time::timeout(PING, receiver.recv()).await {
+                        Ok(frame) => frame?,
+                        Err(_) if shared.silent.load(Ordering::SeqCst) => continue,
+                        Err(_) => ping().frame(),
+                    };
+                    return Some((Ok::<_, Infallible>(frame), receiver));
+                }
+            }
+        });
+        ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(frames)).into_response()
+    }
+}
+
+fn ping() -> Notice {
+    Notice { name: "ping", data: Value::Object(serde_json::Map::new()) }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -176,151 +322,51 @@ impl axum::serve::Listener for Gate {
     }
 }
 
-fn router(shared: &Arc<Shared>) -> Router {
-    Router::new()
-        .route("/", get(root))
-        .route("/identity", get(identity))
-        .route("/library/sections", get(sections))
-        .route("/library/sections/all", get(sections))
-        .route("/library/sections/{key}/all", get(listing))
-        .route("/library/metadata/{keys}", get(metadata))
-        .fallback(async || html(StatusCode::NOT_FOUND, "404 Not Found"))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), gate))
-        .with_state(Arc::clone(shared))
-}
-
-/// Counts the request, lets faults happen, and checks the token.
-async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    *lock(&shared.requests).by_endpoint.entry(endpoint(path)).or_default() += 1;
-    let fault = *lock(&shared.fault);
-    match fault {
-        Some(Fault::Outage) => {
-            // An answer that breaks off: on a connection that was open before the outage.
-            let broken = futures_error();
-            return Response::new(Body::from_stream(broken));
-        }
-        Some(Fault::Maintenance) => {
-            let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response code=\"503\" \
-                title=\"Maintenance\" status=\"Plex Media Server is currently running database \
-                migrations.\"/>";
-            return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/xml")], xml)
-                .into_response();
-        }
-        None => {}
-    }
+/// Counts the request, lets faults happen, checks the token, and answers in XML whoever did not
+/// ask for JSON.
+pub(crate) async fn gate(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let endpoint = Endpoint::of(request.method(), request.uri().path());
+    *lock(&shared.requests).by_endpoint.entry(endpoint).or_default() += 1;
+    let fault = shared.script.next(endpoint);
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_json = accept.is_some_and(|accept| accept.contains("application/json"));
     let header = request.headers().get("X-Plex-Token").and_then(|value| value.to_str().ok());
     let arguments = Arguments::parse(request.uri().query().unwrap_or_default());
     let token = header.or_else(|| arguments.get("X-Plex-Token"));
-    if path != "/identity" && token != Some(shared.token.as_str()) {
-        return html(StatusCode::UNAUTHORIZED, "401 Unauthorized");
-    }
-    next.run(request).await
+    let allowed = endpoint == Endpoint::Identity || token == Some(shared.token.as_str());
+    let response = match fault {
+        Some(fault) => faults::answer(fault, request, next).await,
+        None if allowed => next.run(request).await,
+        None => html(StatusCode::UNAUTHORIZED),
+    };
+    if wants_json { response } else { in_xml(response).await }
 }
 
-fn futures_error() -> impl futures::Stream<Item = Result<Vec<u8>, std::io::Error>> {
-    futures::stream::once(async { Err(std::io::Error::other("the server is down")) })
-}
-
-fn endpoint(path: &str) -> &'static str {
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    match parts.as_slice() {
-        [""] => "server",
-        ["identity"] => "identity",
-        ["library", "sections"] | ["library", "sections", "all"] => "sections",
-        ["library", "sections", _, "all"] => "listing",
-        ["library", "metadata", _] => "metadata",
-        _ => "other",
+/// The same answer in XML, if it is one in JSON.
+async fn in_xml(response: Response) -> Response {
+    let json = response.headers().get(header::CONTENT_TYPE);
+    if json.is_none_or(|kind| kind != "application/json") {
+        return response;
     }
+    let (mut head, body) = response.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else { return html(StatusCode::BAD_GATEWAY) };
+    // One that a fault has spoiled stays as it is.
+    let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
+        return Response::from_parts(head, Body::from(body));
+    };
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml"));
+    Response::from_parts(head, Body::from(xml::document(&answer)))
 }
 
 /// Error bodies are HTML whatever the client accepts.
-fn html(status: StatusCode, title: &str) -> Response {
+pub(crate) fn html(status: StatusCode) -> Response {
+    let title = status.to_string();
     let body =
         format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
     (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Response {
-    let body = serde_json::to_vec(value).unwrap();
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
-    (headers, [("x-plex-protocol", "1.0")], body).into_response()
-}
-
-async fn root(State(shared): State<Arc<Shared>>) -> Response {
-    let library = lock(&shared.library);
-    json(&serde_json::json!({ "MediaContainer": {
-        "size": 0,
-        "friendlyName": "testbed",
-        "machineIdentifier": library.machine_identifier,
-        "version": library.version,
-    }}))
-}
-
-async fn identity(State(shared): State<Arc<Shared>>) -> Response {
-    let library = lock(&shared.library);
-    json(&serde_json::json!({ "MediaContainer": {
-        "size": 0,
-        "claimed": true,
-        "machineIdentifier": library.machine_identifier,
-        "version": library.version,
-    }}))
-}
-
-async fn sections(State(shared): State<Arc<Shared>>) -> Response {
-    let library = lock(&shared.library);
-    let rows: Vec<_> = library.sections.iter().map(row::section).collect();
-    json(&serde_json::json!({ "MediaContainer": {
-        "size": rows.len(),
-        "allowSync": false,
-        "title1": "Plex Library",
-        "Directory": rows,
-    }}))
-}
-
-async fn listing(
-    State(shared): State<Arc<Shared>>,
-    Path(key): Path<String>,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    let arguments = Arguments::parse(request.uri().query().unwrap_or_default());
-    let library = lock(&shared.library);
-    let section = library.sections.iter().find(|section| section.key.to_string() == key);
-    let Some(section) = section else { return html(StatusCode::NOT_FOUND, "404 Not Found") };
-    match answer(&library, section, &arguments, &headers) {
-        Answer::Page(page) => json(&page),
-        Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
-    }
-}
-
-/// Several keys at once: unknown ones are left out, and only if all are unknown it is 404.
-async fn metadata(
-    State(shared): State<Arc<Shared>>,
-    Path(keys): Path<String>,
-    request: Request,
-) -> Response {
-    let arguments = Arguments::parse(request.uri().query().unwrap_or_default());
-    let mut shape = arguments.shape();
-    shape.guids = true; // a single item has them, asked for or not
-    let library = lock(&shared.library);
-    let keys = keys.split(',').filter_map(|key| key.parse().ok());
-    let rows: Vec<Row<'_>> = keys
-        .filter_map(|key| library.sections.iter().find_map(|section| section.item(key)))
-        .map(|item| Row::new(item, shape))
-        .collect();
-    if rows.is_empty() {
-        return html(StatusCode::NOT_FOUND, "404 Not Found");
-    }
-    json(&Listing {
-        container: Container {
-            size: rows.len(),
-            total_size: None,
-            offset: None,
-            section_id: None,
-            section_title: None,
-            section_uuid: None,
-            metadata: rows,
-        },
-    })
 }

@@ -34,6 +34,8 @@ pub enum Endpoint {
     LookupGuid,
     /// An edit of items.
     Edit,
+    /// An upload of an image.
+    Upload,
     /// A request to scan a section.
     Scan,
     /// A connection to the event stream.
@@ -42,7 +44,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, in the order of the counters.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Identity,
         Self::Server,
         Self::Sections,
@@ -54,6 +56,7 @@ impl Endpoint {
         Self::LookupFile,
         Self::LookupGuid,
         Self::Edit,
+        Self::Upload,
         Self::Scan,
         Self::Events,
     ];
@@ -72,6 +75,7 @@ impl Endpoint {
             Self::LookupFile => "lookup_file",
             Self::LookupGuid => "lookup_guid",
             Self::Edit => "edit",
+            Self::Upload => "upload",
             Self::Scan => "scan",
             Self::Events => "events",
         }
@@ -266,7 +270,7 @@ mod tests {
         assert_eq!(calls.by_endpoint.len(), Endpoint::ALL.len());
         assert_eq!(calls.count(Endpoint::Page), 2);
         assert_eq!(calls.total().retries, 1);
-        assert_eq!(calls.total().bytes, 140);
+        assert_eq!(calls.total().bytes, 150);
         counters.reset();
         assert_eq!(counters.snapshot(), Calls::default());
     }

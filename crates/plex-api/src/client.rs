@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use reqwest::Method;
 use tracing::Instrument;
 
@@ -282,6 +283,7 @@ impl Client {
             endpoint,
             method: Method::GET,
             url: self.shared.transport.url(path, &query.into_string()),
+            body: Bytes::new(),
             window: None,
             doing: doing.to_owned(),
             repeatable: true,

@@ -3,6 +3,7 @@
 //! The dangerous part of the API: without ids the server edits every item of the section. An
 //! edit without ids is therefore refused here, before anything is sent.
 
+use bytes::Bytes;
 use reqwest::Method;
 
 use crate::calls::Endpoint;
@@ -54,6 +55,15 @@ impl Field {
             Self::UserRating => "userRating",
         }
     }
+}
+
+/// What an uploaded image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Artwork {
+    /// The poster of a movie, the cover of an album.
+    Poster,
+    /// The picture behind everything.
+    Background,
 }
 
 /// What to change in one or several items, in one request. Equal edits can be sent together.
@@ -178,6 +188,32 @@ impl Client {
     async fn put(&self, path: &str, query: Query, doing: &str) -> Result<(), Error> {
         let mut call = self.get(Endpoint::Edit, path, query, doing);
         call.method = Method::PUT;
+        self.act(call).await
+    }
+
+    /// Uploads an image of an item; the server chooses it at once. The address of the item's
+    /// image and its `updatedAt` move with it.
+    ///
+    /// Sent once: a repetition could leave the image there twice.
+    pub async fn upload(
+        &self,
+        key: RatingKey,
+        artwork: Artwork,
+        image: Vec<u8>,
+    ) -> Result<(), Error> {
+        if image.is_empty() {
+            return Err(refused("an image without content"));
+        }
+        let what = match artwork {
+            Artwork::Poster => "posters",
+            Artwork::Background => "arts",
+        };
+        let doing = format!("uploading an image of item {key}");
+        let path = format!("/library/metadata/{key}/{what}");
+        let mut call = self.get(Endpoint::Upload, &path, Query::default(), &doing);
+        call.method = Method::POST;
+        call.repeatable = false;
+        call.body = Bytes::from(image);
         self.act(call).await
     }
 

@@ -58,7 +58,7 @@ pub use calls::{Calls, Endpoint, Tally};
 pub use client::Client;
 pub use clock::{Clock, Monotonic, UnixSeconds};
 pub use config::Config;
-pub use edit::{Edit, Field};
+pub use edit::{Artwork, Edit, Field};
 pub use error::{Class, Error, ErrorKind};
 pub use events::{Event, ItemChange, ItemEvent, ScanPhase};
 pub use id::{MediaId, PartId, RatingKey, SectionKey, SectionUuid};

@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Response, redirect};
 use tokio::sync::Semaphore;
@@ -35,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
     pub(crate) url: Url,
+    /// What is sent; empty for most.
+    pub(crate) body: Bytes,
     /// First row and number of rows asked for.
     pub(crate) window: Option<(u64, u32)>,
     /// For errors: "listing section 1".
@@ -210,6 +213,9 @@ impl Transport {
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
         let mut request = self.http.request(call.method.clone(), call.url.clone());
+        if !call.body.is_empty() {
+            request = request.body(call.body.clone());
+        }
         if call.with_token {
             request = request.header("x-plex-token", self.token.clone());
         }

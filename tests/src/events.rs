@@ -1,0 +1,71 @@
+//! What a server tells of its own accord: notices of what happened, and their frames.
+
+use serde_json::{Value, json};
+
+use crate::library::{Item, Section};
+
+/// Something that happened in the library and that listeners are told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// The name of the frame: `timeline`, `activity`, ...
+    pub name: &'static str,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Notice {
+    /// An item is new.
+    pub(crate) fn created(section: &Section, key: u64) -> Self {
+        Self::timeline(section, key, &json!({ "state": 0, "metadataState": "created" }))
+    }
+
+    /// The server is done with an item.
+    pub(crate) fn processed(section: &Section, key: u64) -> Self {
+        Self::timeline(section, key, &json!({ "state": 5 }))
+    }
+
+    /// An item is gone.
+    pub(crate) fn deleted(section: &Section, key: u64) -> Self {
+        Self::timeline(section, key, &json!({ "state": 9, "metadataState": "deleted" }))
+    }
+
+    /// A scan started (`started`), goes on (`updated`) or ended (`ended`).
+    pub(crate) fn scan(section: &Section, event: &str) -> Self {
+        let data = json!({ "ActivityNotification": {
+            "event": event,
+            "uuid": format!("scan-{}", section.uuid),
+            "Activity": {
+                "uuid": format!("scan-{}", section.uuid),
+                "type": "library.update.section",
+                "cancellable": true,
+                "userID": 1,
+                "title": "Scanning",
+                "subtitle": section.title,
+                "progress": if event == "ended" { 100 } else { 0 },
+                "Context": { "librarySectionID": section.key.to_string() },
+            },
+        }});
+        Self { name: "activity", data }
+    }
+
+    fn timeline(section: &Section, key: u64, what: &Value) -> Self {
+        let item = section.find(key);
+        let mut entry = json!({
+            "identifier": "com.plexapp.plugins.library",
+            "sectionID": section.key.to_string(),
+            "itemID": key.to_string(),
+            "type": item.map_or(-1, |item| i64::from(item.kind)),
+            "title": item.map_or("", |item: &Item| item.title.as_str()),
+            "updatedAt": item.map_or(0, |item| item.updated_at),
+        });
+        for (name, value) in what.as_object().into_iter().flatten() {
+            entry[name] = value.clone();
+        }
+        Self { name: "timeline", data: json!({ "TimelineEntry": entry }) }
+    }
+
+    /// As it travels.
+    pub(crate) fn frame(&self) -> String {
+        format!("event: {}\ndata: {}\n\n", self.name, self.data)
+    }
+}

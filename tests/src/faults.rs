@@ -1,0 +1,228 @@
+//! What goes wrong, and with which requests.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, stream};
+
+use crate::server::{Endpoint, html};
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks before or within the answer. As [`Pms::set_fault`] it also closes
+    /// new connections without a word: the server is down.
+    ///
+    /// [`Pms::set_fault`]: crate::server::Pms::set_fault
+    Outage,
+    /// 503 with the XML that a server sends while it migrates its database.
+    Maintenance,
+    /// This status, with the HTML that servers send with it.
+    Status(u16),
+    /// 429 with a `Retry-After` of so many seconds.
+    TooMany(u64),
+    /// This answer in place of the true one.
+    Answer {
+        /// The status.
+        status: u16,
+        /// The `Content-Type`.
+        content_type: &'static str,
+        /// The body.
+        body: &'static [u8],
+    },
+    /// The true answer, this much later.
+    Latency(Duration),
+    /// The true answer in pieces of 1 KiB with a pause before each.
+    Slow(Duration),
+    /// No answer; the connection stays open.
+    Hang,
+    /// Half of the true answer; then the connection stays open, silently.
+    HangInBody,
+    /// Half of the true answer; then the connection closes.
+    Truncated,
+    /// Half of the true answer's body, as if that was all of it.
+    Half,
+    /// The true answer with bytes in it that are no UTF-8: each title begins with 0xBF.
+    BadUtf8,
+    /// At most so many rows, however many are asked for.
+    FewRows(usize),
+}
+
+/// A fault, and the requests it befalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Requests to this endpoint only; `None` for all.
+    pub endpoint: Option<Endpoint>,
+    /// The first of them that goes wrong, from 1.
+    pub nth: u64,
+    /// How many go wrong from then on.
+    pub times: u64,
+    /// What goes wrong.
+    pub fault: Fault,
+}
+
+impl Rule {
+    /// Every request goes wrong.
+    pub fn always(fault: Fault) -> Self {
+        Self { endpoint: None, nth: 1, times: u64::MAX, fault }
+    }
+
+    /// The `nth` request (from 1) to an endpoint goes wrong, once.
+    pub fn once(endpoint: Endpoint, nth: u64, fault: Fault) -> Self {
+        Self { endpoint: Some(endpoint), nth, times: 1, fault }
+    }
+
+    /// The next `times` requests to an endpoint go wrong.
+    pub fn next(endpoint: Endpoint, times: u64, fault: Fault) -> Self {
+        Self { endpoint: Some(endpoint), nth: 1, times, fault }
+    }
+}
+
+/// The rules in force. Of several that befall a request the first one acts; each counts the
+/// requests to its endpoint by itself.
+#[derive(Default)]
+pub(crate) struct Script(Mutex<Vec<(Rule, u64)>>);
+
+impl Script {
+    fn rules(&self) -> MutexGuard<'_, Vec<(Rule, u64)>> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn add(&self, rule: Rule) {
+        self.rules().push((rule, 0));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.rules().clear();
+    }
+
+    /// What befalls the next request to an endpoint.
+    pub(crate) fn next(&self, endpoint: Endpoint) -> Option<Fault> {
+        let mut fault = None;
+        for (rule, seen) in self.rules().iter_mut() {
+            if rule.endpoint.is_some_and(|wanted| wanted != endpoint) {
+                continue;
+            }
+            *seen += 1;
+            if *seen >= rule.nth && *seen - rule.nth < rule.times {
+                fault = fault.or(Some(rule.fault));
+            }
+        }
+        fault
+    }
+}
+
+/// Answers a request that a fault befalls.
+pub(crate) async fn answer(fault: Fault, mut request: Request, next: Next) -> Response {
+    match fault {
+        Fault::Outage => body_of(stream::once(async { broken() })),
+        Fault::Maintenance => {
+            let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response code=\"503\" \
+                title=\"Maintenance\" status=\"Plex Media Server is currently running database \
+                migrations.\"/>";
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/xml")], xml)
+                .into_response()
+        }
+        Fault::Status(status) => html(StatusCode::from_u16(status).unwrap()),
+        Fault::TooMany(seconds) => {
+            let mut response = html(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+        Fault::Answer { status, content_type, body } => {
+            let status = StatusCode::from_u16(status).unwrap();
+            (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+        }
+        Fault::Latency(time) => {
+            tokio::time::sleep(time).await;
+            next.run(request).await
+        }
+        Fault::Hang => std::future::pending().await,
+        Fault::FewRows(rows) => {
+            let name = "X-Plex-Container-Size";
+            let asked =
+                request.headers().get(name).and_then(|size| size.to_str().ok()?.parse().ok());
+            let rows = asked.map_or(rows, |asked: usize| asked.min(rows));
+            request.headers_mut().insert(name, HeaderValue::from(rows));
+            next.run(request).await
+        }
+        Fault::Slow(_) | Fault::HangInBody | Fault::Truncated | Fault::Half | Fault::BadUtf8 => {
+            let (head, body) = next.run(request).await.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            let body = spoiled(fault, &body);
+            Response::from_parts(head, body)
+        }
+    }
+}
+
+/// A body that is not the one it should be.
+fn spoiled(fault: Fault, body: &Bytes) -> Body {
+    let half = body.slice(..body.len() / 2);
+    let first = stream::once(async move { Ok(half) });
+    match fault {
+        Fault::Slow(pause) => {
+            let pieces: Vec<Bytes> = body.chunks(1024).map(Bytes::copy_from_slice).collect();
+            Body::from_stream(stream::iter(pieces).then(move |piece| async move {
+                tokio::time::sleep(pause).await;
+                Ok::<_, std::io::Error>(piece)
+            }))
+        }
+        Fault::HangInBody => Body::from_stream(first.chain(stream::pending())),
+        Fault::Truncated => Body::from_stream(first.chain(stream::once(async { broken() }))),
+        Fault::Half => Body::from(body.slice(..body.len() / 2)),
+        _ => Body::from(with_bad_titles(body)),
+    }
+}
+
+fn with_bad_titles(body: &[u8]) -> Vec<u8> {
+    const TITLE: &[u8] = b"\"title\":\"";
+    let mut spoiled = Vec::with_capacity(body.len() + 64);
+    for (at, byte) in body.iter().enumerate() {
+        if body[..at].ends_with(TITLE) {
+            spoiled.push(0xbf);
+        }
+        spoiled.push(*byte);
+    }
+    spoiled
+}
+
+fn broken() -> Result<Bytes, std::io::Error> {
+    Err(std::io::Error::other("the connection breaks"))
+}
+
+fn body_of(pieces: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static) -> Response {
+    Response::new(Body::from_stream(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_counts_the_requests_to_its_endpoint() {
+        let script = Script::default();
+        script.add(Rule::once(Endpoint::Listing, 3, Fault::Truncated));
+        script.add(Rule::next(Endpoint::Sections, 2, Fault::Status(503)));
+        script.add(Rule { nth: 6, ..Rule::always(Fault::Hang) });
+        let listing = [(); 3].map(|()| script.next(Endpoint::Listing));
+        assert_eq!(listing, [None, None, Some(Fault::Truncated)]);
+        let sections = [(); 3].map(|()| script.next(Endpoint::Sections));
+        assert_eq!(
+            sections,
+            [Some(Fault::Status(503)), Some(Fault::Status(503)), Some(Fault::Hang)]
+        );
+        script.clear();
+        assert_eq!(script.next(Endpoint::Listing), None);
+    }
+
+    #[test]
+    fn bad_titles_are_no_utf8() {
+        let spoiled = with_bad_titles(b"{\"title\":\"a\",\"title\":\"\"}");
+        assert_eq!(spoiled, b"{\"title\":\"\xbfa\",\"title\":\"\xbf\"}");
+    }
+}

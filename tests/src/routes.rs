@@ -1,0 +1,265 @@
+//! What each address of the simulated server answers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use crate::details::Image;
+use crate::library::{Item, Section};
+use crate::listing::{self, Answer, Arguments, Window};
+use crate::row::{self, Listing};
+use crate::server::{Shared, gate, html};
+
+type Server = State<Arc<Shared>>;
+
+/// Largest image taken, in bytes.
+const IMAGE_LIMIT: usize = 32 * 1024 * 1024;
+
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    Router::new()
+        .without_v07_checks() // a path of the API begins with a colon
+        .route("/", get(root))
+        .route("/identity", get(identity))
+        .route("/library/sections", get(sections))
+        .route("/library/sections/all", get(sections))
+        .route("/library/sections/{key}/all", get(listing).put(edit_section))
+        .route("/library/sections/{key}/refresh", get(scan).post(scan).delete(empty))
+        .route("/library/metadata/{keys}", get(metadata).put(edit_item))
+        .route("/library/metadata/{key}/children", get(children))
+        .route("/library/metadata/{key}/allLeaves", get(leaves))
+        .route("/library/metadata/{key}/posters", post(poster))
+        .route("/library/metadata/{key}/arts", post(art))
+        .route("/:/eventsource/notifications", get(listen))
+        .fallback(async || html(StatusCode::NOT_FOUND))
+        .layer(DefaultBodyLimit::max(IMAGE_LIMIT))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), gate))
+        .with_state(Arc::clone(shared))
+}
+
+fn arguments(query: Option<&String>) -> Arguments {
+    Arguments::parse(query.map_or("", String::as_str))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Response {
+    let body = serde_json::to_vec(value).unwrap();
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, [("x-plex-protocol", "1.0")], body).into_response()
+}
+
+/// Says in headers, too, where a page stands.
+fn page(page: &Listing<'_>) -> Response {
+    let mut response = json(page);
+    let total = page.container.total_size.into_iter();
+    let total = total.map(|total| ("x-plex-container-total-size", total));
+    let offset = page.container.offset.into_iter();
+    let offset = offset.map(|offset| ("x-plex-container-start", offset));
+    for (name, value) in total.chain(offset) {
+        response.headers_mut().insert(name, value.into());
+    }
+    response
+}
+
+/// What actions are answered with: nothing, said to be HTML.
+async fn empty() -> Response {
+    done(StatusCode::OK)
+}
+
+fn done(status: StatusCode) -> Response {
+    match status {
+        StatusCode::OK => ([(header::CONTENT_TYPE, "text/html")], "").into_response(),
+        status => html(status),
+    }
+}
+
+async fn root(State(shared): Server) -> Response {
+    let library = shared.library();
+    json(&json!({ "MediaContainer": {
+        "size": 0,
+        "friendlyName": "testbed",
+        "machineIdentifier": library.machine_identifier,
+        "version": library.version,
+        "platform": "Linux",
+        "myPlex": false,
+    }}))
+}
+
+async fn identity(State(shared): Server) -> Response {
+    let library = shared.library();
+    json(&json!({ "MediaContainer": {
+        "size": 0,
+        "claimed": true,
+        "machineIdentifier": library.machine_identifier,
+        "version": library.version,
+    }}))
+}
+
+async fn sections(State(shared): Server) -> Response {
+    let library = shared.library();
+    let rows: Vec<_> = library.sections.iter().map(row::section).collect();
+    json(&json!({ "MediaContainer": {
+        "size": rows.len(),
+        "allowSync": false,
+        "title1": "Plex Library",
+        "Directory": rows,
+    }}))
+}
+
+fn section_at(sections: &[Section], key: &str) -> Option<usize> {
+    sections.iter().position(|section| section.key.to_string() == key)
+}
+
+async fn listing(
+    State(shared): Server,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    let library = shared.library();
+    let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
+    match listing::answer(&library, &library.sections[at], &arguments, &headers) {
+        Answer::Page(answer) => page(&answer),
+        Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// Several keys at once: unknown ones are left out, and only if all are unknown it is 404.
+async fn metadata(
+    State(shared): Server,
+    Path(keys): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    let mut shape = arguments.shape();
+    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
+    let library = shared.library();
+    let keys = keys.split(',').filter_map(|key| key.parse().ok());
+    let items: Vec<&Item> = keys
+        .filter_map(|key| library.sections.iter().find_map(|section| section.find(key)))
+        .collect();
+    if items.is_empty() {
+        return html(StatusCode::NOT_FOUND);
+    }
+    let window = Window::of(&arguments, &headers);
+    let total = items.len();
+    page(&listing::page(None, &window.cut(items), total, window, &shape))
+}
+
+async fn children(
+    State(shared): Server,
+    Path(key): Path<u64>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    below(&shared, key, &headers, &arguments, |section| section.children(key).collect())
+}
+
+async fn leaves(
+    State(shared): Server,
+    Path(key): Path<u64>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    below(&shared, key, &headers, &arguments, |section| section.leaves(key).collect())
+}
+
+fn below(
+    shared: &Shared,
+    key: u64,
+    headers: &HeaderMap,
+    arguments: &Arguments,
+    rows: impl Fn(&Section) -> Vec<&Item>,
+) -> Response {
+    let library = shared.library();
+    let Some(section) = library.sections.iter().find(|section| section.find(key).is_some()) else {
+        return html(StatusCode::NOT_FOUND);
+    };
+    let rows = rows(section);
+    let window = Window::of(arguments, headers);
+    let total = rows.len();
+    let seasons = rows.iter().any(|row| row.kind == 3);
+    let mut answer =
+        listing::page(Some(section), &window.cut(rows), total, window, &arguments.shape());
+    if seasons && arguments.get("excludeAllLeaves") != Some("1") {
+        answer.container.directories.push(json!({
+            "title": "All episodes",
+            "key": format!("/library/metadata/{key}/allLeaves"),
+        }));
+        answer.container.size += 1;
+    }
+    page(&answer)
+}
+
+async fn edit_section(
+    State(shared): Server,
+    Path(key): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    done(shared.edit(|library| match section_at(&library.sections, &key) {
+        Some(at) => library.answer_section_edit(at, &arguments),
+        None => StatusCode::NOT_FOUND,
+    }))
+}
+
+async fn edit_item(
+    State(shared): Server,
+    Path(key): Path<u64>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    done(shared.edit(|library| library.answer_edit(key, &arguments)))
+}
+
+async fn poster(state: Server, key: Path<u64>, bytes: Bytes) -> Response {
+    upload(&state, *key, "posters", "thumb", &bytes)
+}
+
+async fn art(state: Server, key: Path<u64>, bytes: Bytes) -> Response {
+    upload(&state, *key, "arts", "art", &bytes)
+}
+
+/// A new image is chosen at once. Servers tell listeners nothing of it.
+fn upload(shared: &Shared, key: u64, kind: &'static str, field: &str, bytes: &[u8]) -> Response {
+    if bytes.is_empty() {
+        return html(StatusCode::BAD_REQUEST);
+    }
+    done(shared.edit(|library| {
+        let now = library.now();
+        let holds = |section: &Section| section.find(key).is_some();
+        let Some(at) = library.sections.iter().position(holds) else {
+            return StatusCode::NOT_FOUND;
+        };
+        let item = library.item_at(at, key);
+        item.details.images.push(Image { kind, bytes: bytes.to_vec() });
+        let address = format!("/library/metadata/{key}/{field}/{now}");
+        item.details.fields.insert(field.to_owned(), Value::from(address));
+        item.updated_at = now;
+        StatusCode::OK
+    }))
+}
+
+/// A scan is over before its answer is sent.
+async fn scan(State(shared): Server, Path(key): Path<String>) -> Response {
+    done(shared.edit(|library| match section_at(&library.sections, &key) {
+        Some(at) => {
+            library.scan(at);
+            StatusCode::OK
+        }
+        None => StatusCode::NOT_FOUND,
+    }))
+}
+
+async fn listen(State(shared): Server) -> Response {
+    shared.listen()
+}
