@@ -3,6 +3,8 @@
 //! - `budget`: every row of the call budget.
 //! - `client`: the client against the simulated server.
 //! - `edits`: edits, uploads and scans, and what they move.
+//! - `events`: the event stream.
+//! - `faults`: what goes wrong, by script.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `report`: what a run says of itself, and all runs together.
 
@@ -17,4 +19,6 @@ mod budget;
 mod client;
 mod edits;
 mod end_to_end;
+mod events;
+mod faults;
 mod report;

@@ -1,0 +1,84 @@
+//! The event stream of the simulated server, heard by the client.
+
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt};
+use plex_api::{
+    Client, Config, Edit, ErrorKind, Event, Field, ItemChange, ItemKind, RatingKey, ScanPhase,
+    SectionKey, Token,
+};
+use testbed::generate::{LibraryKind, Spec, add_movie, generate};
+use testbed::server::{Options, Pms};
+
+type Events = Pin<Box<dyn Stream<Item = Result<Event, plex_api::Error>> + Send>>;
+
+async fn start() -> (Pms, Client, Events) {
+    let library = generate(&Spec { seed: 5, items: 50, kind: LibraryKind::Movies });
+    let pms = Pms::start(library, Options::default()).await.unwrap();
+    let client = Client::new(Config::new(pms.url(), Token::new(pms.token()))).unwrap();
+    let mut events: Events = Box::pin(client.events());
+    assert_eq!(next(&mut events).await, Event::Live);
+    assert_eq!(pms.listeners(), 1);
+    (pms, client, events)
+}
+
+async fn next(events: &mut Events) -> Event {
+    events.next().await.unwrap().unwrap()
+}
+
+/// The next event, which is about an item.
+async fn item(events: &mut Events) -> (ItemChange, RatingKey, Option<ItemKind>) {
+    match next(events).await {
+        Event::Item(item) => {
+            assert_eq!(item.section, Some(SectionKey(1)));
+            (item.change, item.rating_key, item.kind)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn changes_of_the_library_are_heard_in_order() {
+    let (pms, client, mut events) = start().await;
+    let movie = Some(ItemKind::Movie);
+    let key = RatingKey(pms.edit(|library| add_movie(library, 0, "A Film Just Added (2026)").0));
+    assert_eq!(item(&mut events).await, (ItemChange::Created, key, movie));
+    assert_eq!(item(&mut events).await, (ItemChange::Processed, key, movie));
+
+    client.edit_item(key, &Edit::new().set(Field::Title, "Renamed")).await.unwrap();
+    assert_eq!(item(&mut events).await, (ItemChange::Processed, key, movie));
+
+    pms.ping(); // is heard and tells nothing
+    client.scan(SectionKey(1), None).await.unwrap();
+    let section = Some(SectionKey(1));
+    assert_eq!(next(&mut events).await, Event::Scan { phase: ScanPhase::Started, section });
+    assert_eq!(next(&mut events).await, Event::Scan { phase: ScanPhase::Ended, section });
+
+    pms.edit(|library| library.remove_item(0, key.0));
+    assert_eq!(item(&mut events).await, (ItemChange::Deleted, key, None));
+}
+
+#[tokio::test]
+async fn what_happens_in_a_gap_is_lost_and_the_gap_is_told() {
+    let (pms, _, mut events) = start().await;
+    pms.drop_listeners();
+    pms.edit(|library| add_movie(library, 0, "Nobody Heard Of It (2026)"));
+    assert_eq!(next(&mut events).await, Event::Gap { kind: ErrorKind::Truncated });
+    assert_eq!(next(&mut events).await, Event::Live);
+    let key = pms.edit(|library| add_movie(library, 0, "Heard Of (2026)").0);
+    assert_eq!(item(&mut events).await.1, RatingKey(key));
+}
+
+/// Time is tokio's here and passes at once while everybody waits.
+#[tokio::test]
+async fn a_silent_line_is_taken_for_dead() {
+    let (pms, _, mut events) = start().await;
+    pms.set_silent(true);
+    pms.edit(|library| add_movie(library, 0, "Nobody Heard Of It (2026)"));
+    tokio::time::pause();
+    assert_eq!(next(&mut events).await, Event::Gap { kind: ErrorKind::Timeout });
+    tokio::time::resume();
+    pms.set_silent(false);
+    assert_eq!(next(&mut events).await, Event::Live);
+    assert_eq!(pms.listeners(), 1, "the dead line was hung up");
+}
