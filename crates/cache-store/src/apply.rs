@@ -25,7 +25,10 @@ pub(crate) struct Update {
     pub(crate) base: SectionState,
     pub(crate) rows: Spool,
     pub(crate) scope: Scope,
+    /// What the items explain afterwards.
     pub(crate) stamp: SectionStamp,
+    /// What was observed; differs from `stamp` while a change is not explained.
+    pub(crate) observed: SectionStamp,
     pub(crate) now: UnixSeconds,
     /// Rows the server lists that cannot be kept.
     pub(crate) unsupported: u64,
@@ -35,6 +38,8 @@ pub(crate) struct Update {
     pub(crate) must_change: bool,
     /// Whether the section is known completely afterwards.
     pub(crate) complete: bool,
+    /// Everything that was edited is among the rows.
+    pub(crate) metadata: bool,
     /// What lookups have cost and shown so far.
     pub(crate) lookups: Lookups,
 }
@@ -42,8 +47,8 @@ pub(crate) struct Update {
 /// How much of the section the rows are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// All of it: what is not among them is gone.
-    Complete,
+    /// These are all keys there are: others are gone, and those without a row are as they were.
+    Complete(Vec<u64>),
     /// What was added or updated, and these keys are gone; everything else stays as it is.
     Delta(Vec<u64>),
 }
@@ -72,8 +77,10 @@ impl Changes {
 pub(crate) enum Applied {
     /// It was written.
     Done(Box<SectionState>, Changes),
-    /// It does not explain what the server shows: nothing was written.
-    NotExplained(&'static str),
+    /// The total does not agree: nothing was written.
+    Disagrees,
+    /// The change counter moved, and nothing was different: nothing was written.
+    Unexplained,
     /// The section changed in the store meanwhile (another refresh, a clear): nothing was
     /// written.
     Moved,
@@ -127,59 +134,54 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update {
-        base,
-        rows,
-        scope,
-        stamp,
-        now,
-        unsupported,
-        total,
-        must_change,
-        complete,
-        lookups,
-    } = update;
+    let Update { base, rows, scope, stamp, observed, now, .. } = update;
+    let Update { unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
-    if (current.revision, current.stamp) != (base.revision, base.stamp) {
+    let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
+    if version(&current) != version(&base) {
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();
     let mut writer = Writer::new(txn, indexing, &current)?;
-    let listed = (scope == Scope::Complete).then(|| rows.keys().to_vec());
     for item in rows.read()? {
         writer.put(item?)?;
     }
-    match &scope {
-        Scope::Complete => writer.remove_others(listed.unwrap_or_default())?,
-        Scope::Delta(gone) => writer.remove(gone)?,
+    let whole = matches!(scope, Scope::Complete(_));
+    match scope {
+        Scope::Complete(listed) => writer.remove_others(listed)?,
+        Scope::Delta(gone) => writer.remove(&gone)?,
     }
     let Some((changes, items)) = writer.finish()? else { return Ok(Applied::Damaged) };
     if total.is_some_and(|total| items + unsupported != total) {
-        return Ok(Applied::NotExplained("the total does not agree"));
+        return Ok(Applied::Disagrees);
     }
     if must_change && !changes.any() {
-        return Ok(Applied::NotExplained("the change counter moved, but nothing was different"));
+        return Ok(Applied::Unexplained);
     }
     // An absence holds as long as the revision stands. When its proof is lost, the revision
     // moves even though no item did.
-    let unproven = !complete && (current.complete || current.stamp != Some(stamp));
+    let versions = (Some(stamp), Some(observed));
+    let unproven = !complete && (current.complete || (current.stamp, current.observed) != versions);
     let moved = changes.any() || unproven;
     let mut state = current;
     if moved {
         state.revision = state.revision.next();
     }
     state.stamp = Some(stamp);
+    state.observed = Some(observed);
     state.items = items;
     state.unsupported = unsupported;
     state.observed_at = Some(now);
     state.complete = complete;
     state.lookups = lookups;
-    match scope {
-        Scope::Complete => {
-            state.listed_at = Some(now);
-            state.changed_until = newest;
-        }
-        Scope::Delta(_) => state.changed_until = state.changed_until.max(newest),
+    if metadata {
+        state.metadata_at = Some(now);
+    }
+    if whole {
+        state.listed_at = Some(now);
+        state.changed_until = newest;
+    } else {
+        state.changed_until = state.changed_until.max(newest);
     }
     put_section(txn, &state)?;
     Ok(Applied::Done(Box::new(state), changes))

@@ -21,7 +21,7 @@
 //! let config = StoreConfig::new(indexing, clock.now());
 //! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);
 //! let library = Library::new(client, Arc::clone(&store), Policy::default(), clock);
-//! let demand = Demand { queries: 1_000, prove: false };
+//! let demand = Demand::files(1_000);
 //! let movies = library.refresh(&Selection::section("Movies"), demand).await?;
 //! println!("{} items", movies.sections[0].items);
 //! # Ok(())
@@ -33,6 +33,7 @@ mod check;
 mod clear;
 mod codec;
 mod error;
+mod flight;
 mod index;
 mod item;
 mod library;

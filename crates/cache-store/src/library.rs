@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use plex_api::{Client, Clock, Detail, ErrorKind, Filter, RatingKey, UnixSeconds};
+use plex_api::{Client, Clock, UnixSeconds};
 use serde::Serialize;
-use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Instrument, debug, info_span};
 
-use crate::apply::{Applied, Changes, Scope, Update};
+use crate::apply::Changes;
 use crate::error::Error;
-use crate::item::CachedItem;
-use crate::refresh::listing;
+use crate::flight::{Flights, Probe, Turn};
 use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
-use crate::refresh::vanished::Vanished;
-use crate::section::{FileFilter, Lookups, SectionState};
-use crate::spool::Spool;
+use crate::section::{SectionId, SectionState};
 use crate::stamp::SectionStamp;
 use crate::store::Store;
 
@@ -63,14 +59,13 @@ pub struct Library {
     store: Arc<Store>,
     policy: Policy,
     clock: Clock,
-    /// One refresh at a time: whoever asks meanwhile waits and then finds it done.
-    flight: Mutex<()>,
+    flights: Flights,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self { client, store, policy, clock, flight: Mutex::new(()) }
+        Self { client, store, policy, clock, flights: Flights::default() }
     }
 
     /// The client that is asked.
@@ -88,332 +83,162 @@ impl Library {
         &self.clock
     }
 
-    /// Waits until nobody else asks the server.
-    pub(crate) async fn flight(&self) -> MutexGuard<'_, ()> {
-        self.flight.lock().await
+    /// When the server is asked again.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn flights(&self) -> &Flights {
+        &self.flights
     }
 
     /// Brings the selected sections up to date with as few calls as explain every change.
     ///
-    /// Dropping the future leaves the store as it was; so does any error.
+    /// Those who ask at the same time share the calls. Dropping the future leaves the store as
+    /// it was; so does any error.
     pub async fn refresh(&self, want: &Selection, demand: Demand) -> Result<Refreshed, Error> {
-        let _one_at_a_time = self.flight().await;
-        let now = self.clock.now();
-        let known = self.blocking(Store::sections).await?;
-        if let Some(sections) = select_known(want, &known)
-            && sections.iter().all(|state| is_fresh(state, now, &self.policy))
-        {
-            return self.refresh_fresh(sections, now, demand).await;
-        }
-
-        let listed = self.client.sections().await?;
-        self.check_server(&known, &listed).await?;
-        let noted = listed.clone();
-        let states = self.blocking(move |store| store.note_sections(&noted)).await?;
-        let selected = select(want, &states, &listed)?;
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        for state in selected {
-            let Some(section) = listed.iter().find(|section| section.uuid == state.uuid) else {
+        if let Some(fresh) = self.fresh(want).await? {
+            for state in fresh {
+                let Some(observed) = state.observed else { continue };
+                let state = self.bring(state, observed, true, demand, &mut result.steps).await?;
+                result.sections.push(state);
+            }
+            return Ok(result);
+        }
+        let probe = self.probe().await?;
+        let mut unchanged = Vec::new();
+        for mut state in select(want, &probe.states, &probe.listed)? {
+            let listed = probe.listed.iter().find(|section| section.uuid == state.uuid);
+            let Some(observed) = listed.map(SectionStamp::of) else { continue };
+            let planned = self.plan(&state, &observed, demand);
+            if planned.plan == Plan::Unchanged {
+                result.steps.push(step(&state, planned, Changes::default()));
+                unchanged.push((state.id, observed));
+                state.observed = Some(observed);
+                result.sections.push(state);
                 continue;
-            };
-            let observed = SectionStamp::of(section);
+            }
             let span = info_span!("refresh", section = %state.title);
-            let state = self
-                .refresh_section(state, observed, now, demand, &mut result.steps)
-                .instrument(span)
-                .await?;
+            let bringing = self.bring(state, observed, false, demand, &mut result.steps);
+            let state = bringing.instrument(span).await?;
             result.sections.push(state);
         }
+        let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
+        let now = self.clock.now();
+        self.blocking(move |store| store.note_probe(&listed, &unchanged, now)).await?;
         Ok(result)
     }
 
-    /// The stamps were observed a moment ago: nothing is asked, unless an absence has to be
-    /// proven, and then without another probe.
-    async fn refresh_fresh(
-        &self,
-        sections: Vec<SectionState>,
-        now: UnixSeconds,
-        demand: Demand,
-    ) -> Result<Refreshed, Error> {
-        let fresh = Planned { plan: Plan::Fresh, reason: "the stamp was observed a moment ago" };
-        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        for state in sections {
-            match state.stamp {
-                Some(stamp) if demand.prove && !state.complete => {
-                    let steps = &mut result.steps;
-                    let state = self.refresh_section(state, stamp, now, demand, steps).await?;
-                    result.sections.push(state);
-                }
-                _ => {
-                    result.steps.push(step(&state, fresh, Changes::default()));
-                    result.sections.push(state);
-                }
+    /// The selected sections, if their stamps were observed a moment ago. Whether there are
+    /// more sections than those, only the server's list of a moment ago can tell.
+    async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
+        let now = self.clock.now();
+        let (known, listed) =
+            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        let selected = match want {
+            Selection::Named(names) => {
+                let find =
+                    |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
+                names.iter().map(find).collect::<Option<Vec<_>>>()
             }
-        }
-        Ok(result)
+            Selection::All => {
+                let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+                listed.iter().map(find).collect()
+            }
+        };
+        let fresh = |state: &SectionState| is_fresh(state, now, &self.policy);
+        Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 
-    /// Refuses another server before anything is read or written. The uuids of the sections
-    /// tell, so a server that is known costs no call.
+    /// Asks for all sections in one call, and refuses another server before anything is
+    /// written.
+    async fn probe(&self) -> Result<Probe, Error> {
+        let _mine = match self.flights.probe().await {
+            Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
+            Turn::Mine(guard) => guard,
+        };
+        let listed = match self.client.sections().await {
+            Ok(listed) => Arc::new(listed),
+            Err(error) => {
+                self.flights.end_probe(Err(error.clone()));
+                return Err(error.into());
+            }
+        };
+        let known = self.blocking(Store::sections).await?;
+        self.check_server(&known, &listed).await?;
+        let noted = Arc::clone(&listed);
+        let states = self.blocking(move |store| store.note_sections(&noted)).await?;
+        let probe = Probe { listed, states };
+        self.flights.end_probe(Ok(probe.clone()));
+        Ok(probe)
+    }
+
+    /// Refuses another server. The uuids of the sections tell, so a server that is known costs
+    /// no call; and a file in which nothing is cached yet belongs to nobody: it is bound when
+    /// the first section is listed.
     async fn check_server(
         &self,
         known: &[SectionState],
         listed: &[plex_api::Section],
     ) -> Result<(), Error> {
-        let bound = self.blocking(Store::server).await?;
+        let bound = self.blocking(Store::server).await?.is_some();
         let recognised =
             listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
-        if bound.is_some() && recognised {
+        if (bound && recognised) || (!bound && known.is_empty()) {
             return Ok(());
         }
+        self.bind().await
+    }
+
+    /// Binds the file to the server, or checks that it is this one.
+    pub(crate) async fn bind(&self) -> Result<(), Error> {
         let identity = self.client.identity().await?;
         self.blocking(move |store| store.bind(&identity.machine_identifier)).await
     }
 
-    async fn refresh_section(
+    fn plan(&self, state: &SectionState, observed: &SectionStamp, demand: Demand) -> Planned {
+        let page = self.client.page_size();
+        plan(state, observed, self.clock.now(), &self.policy, page, demand)
+    }
+
+    /// Brings one section up to date. `fresh`: its stamp was observed a moment ago, by an
+    /// earlier run.
+    async fn bring(
         &self,
         mut state: SectionState,
         observed: SectionStamp,
-        now: UnixSeconds,
+        fresh: bool,
         demand: Demand,
         steps: &mut Vec<Step>,
     ) -> Result<SectionState, Error> {
-        let mut planned = plan(&state, &observed, now, &self.policy, demand);
+        let id = state.id;
+        let _one_at_a_time = self.flights.section(id).await;
+        let mut forced = None;
         for _ in 0..MAX_STEPS {
+            // Whoever was here before may have done it.
+            let read = self.blocking(move |store| store.view()?.section(id)).await?;
+            state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
+            let planned = forced.unwrap_or_else(|| self.plan(&state, &observed, demand));
             debug!(plan = ?planned.plan, reason = planned.reason, "planned");
-            let carried_out = match planned.plan {
-                Plan::Fresh | Plan::Unchanged => Ok(self.observed(&state, observed, now).await?),
-                Plan::Totals => self.totals(&state, observed, now).await?,
-                Plan::Delta => self.delta(&state, observed, now).await?,
-                Plan::Lazy => self.lazy(&state, observed, now).await?,
-                Plan::Full => self.full(&state, observed, now).await?,
-            };
-            match carried_out {
+            if planned.plan == Plan::Unchanged && (fresh || state.observed == Some(observed)) {
+                let reason = "the stamp was observed a moment ago";
+                let planned = Planned { plan: Plan::Fresh, reason };
+                steps.push(step(&state, planned, Changes::default()));
+                return Ok(state);
+            }
+            match self.carry_out(&state, planned, observed, demand).await? {
                 Ok((state, changes)) => {
                     steps.push(step(&state, planned, changes));
                     return Ok(state);
                 }
-                Err(reason) => {
+                Err(next) => {
                     steps.push(step(&state, planned, Changes::default()));
-                    planned = Planned { plan: Plan::Full, reason };
-                    let id = state.id;
-                    let read = self.blocking(move |store| store.view()?.section(id)).await?;
-                    state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
+                    forced = Some(next);
                 }
             }
         }
         Err(Error::Moved { title: state.title })
-    }
-
-    /// Nothing changed: only the moment of observation is new.
-    async fn observed(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<(SectionState, Changes), Error> {
-        let mut state = state.clone();
-        state.stamp = Some(stamp);
-        state.observed_at = Some(now);
-        let written = state.clone();
-        self.blocking(move |store| store.put_state(&written)).await?;
-        Ok((state, Changes::default()))
-    }
-
-    async fn totals(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
-        let total = self.client.total(&listing::request(state, Filter::None)).await?;
-        if total == state.items + state.unsupported {
-            return Ok(Ok(self.observed(state, stamp, now).await?));
-        }
-        // The counter did not move, so nothing was added or replaced: some items vanished.
-        let rows = Spool::new();
-        let found = match self.vanished(state, &rows, total).await? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        self.apply(Update {
-            base: state.clone(),
-            rows,
-            scope: Scope::Delta(found),
-            stamp,
-            now,
-            unsupported: state.unsupported,
-            total: Some(total),
-            must_change: true,
-            complete: state.complete,
-            lookups: state.lookups,
-        })
-        .await
-    }
-
-    async fn delta(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
-        let overlap = i64::try_from(self.policy.overlap.as_secs()).unwrap_or(i64::MAX);
-        let since = UnixSeconds(state.changed_until.map_or(0, |at| at.0.saturating_sub(overlap)));
-        let limit = latest(now, &stamp);
-        let mut rows = Spool::new();
-        for filter in [Filter::AddedSince(since), Filter::UpdatedSince(since)] {
-            let wanted = listing::request(state, filter);
-            // Two deltas of half a section cost as much as the section listed once.
-            let at_most = (state.items / 2).max(LARGE_DELTA);
-            if listing::read(&self.client, wanted, at_most, limit, &mut rows).await?.is_none() {
-                return Ok(Err("a delta would read half of the section"));
-            }
-        }
-        let total = self.client.total(&listing::request(state, Filter::None)).await?;
-        let gone = match self.vanished(state, &rows, total).await? {
-            Ok(gone) => gone,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
-        self.apply(Update {
-            base: state.clone(),
-            rows,
-            scope: Scope::Delta(gone),
-            stamp,
-            now,
-            unsupported: state.unsupported,
-            total: Some(total),
-            must_change: before != stamp.content_changed_at,
-            // A delta cannot see a file that was replaced in place.
-            complete: false,
-            // Whether the filter is honoured is found out anew.
-            lookups: Lookups { filter: FileFilter::Unknown, ..state.lookups },
-        })
-        .await
-    }
-
-    /// The keys that vanished, if the total says that some did and they are cheaper to find
-    /// than the section is to list.
-    async fn vanished(
-        &self,
-        state: &SectionState,
-        rows: &Spool,
-        total: u64,
-    ) -> Result<Result<Vec<u64>, &'static str>, Error> {
-        let id = state.id;
-        let mut ours = self.blocking(move |store| store.view()?.keys(id)).await?;
-        ours.extend_from_slice(rows.keys());
-        ours.sort_unstable();
-        ours.dedup();
-        let expected = ours.len() as u64 + state.unsupported;
-        let Some(count) = expected.checked_sub(total) else {
-            return Ok(Err("the server lists more than a delta brought"));
-        };
-        if count == 0 {
-            return Ok(Ok(Vec::new()));
-        }
-        if state.unsupported > 0 {
-            return Ok(Err("items vanished among rows that cannot be told apart"));
-        }
-        let page = self.client.page_size();
-        let items = ours.len() as u64;
-        if Vanished::estimate(items, count, page) >= total.div_ceil(u64::from(page)) {
-            return Ok(Err("so many items vanished that a listing is cheaper"));
-        }
-        let mut search = Vanished::new(ours, total, page);
-        let wanted = listing::keys(state);
-        while let Some((offset, size)) = search.wanted() {
-            let size = u32::try_from(size).unwrap_or(page);
-            let read = self.client.page(&wanted, offset, size).await?;
-            let keys: Vec<u64> = read.items.iter().map(|item| item.rating_key.0).collect();
-            if search.read(&keys).is_err() {
-                return Ok(Err("this server does not sort by id"));
-            }
-        }
-        Ok(Ok(search.gone()))
-    }
-
-    /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
-    async fn lazy(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
-        let id = state.id;
-        let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
-        let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
-        let mut rows = Spool::new();
-        let mut gone = Vec::new();
-        if !keys.is_empty() {
-            let batch = self.client.items_with(&keys, Detail::Lean).await?;
-            for item in &batch.items {
-                rows.push(CachedItem::from_plex(item), latest(now, &stamp))?;
-            }
-            gone.extend(batch.missing.iter().map(|key| key.0));
-        }
-        // Whether the filter is honoured is found out anew: the server may be another version.
-        let lookups = Lookups { filter: FileFilter::Unknown, ..state.lookups };
-        self.apply(Update {
-            base: state.clone(),
-            rows,
-            scope: Scope::Delta(gone),
-            stamp,
-            now,
-            unsupported: 0,
-            total: None,
-            must_change: false,
-            complete: false,
-            lookups,
-        })
-        .await
-    }
-
-    async fn full(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
-        let mut rows = Spool::new();
-        let wanted = listing::request(state, Filter::None);
-        let read =
-            match listing::read(&self.client, wanted, u64::MAX, latest(now, &stamp), &mut rows)
-                .await
-            {
-                Ok(Some(read)) => read,
-                Ok(None) => return Ok(Err("the section is larger than can be")),
-                Err(Error::Plex(error)) if error.kind() == ErrorKind::ListingChanged => {
-                    return Ok(Err("the section changed while it was listed"));
-                }
-                Err(error) => return Err(error),
-            };
-        let update = Update {
-            base: state.clone(),
-            rows,
-            scope: Scope::Complete,
-            stamp,
-            now,
-            unsupported: read.unsupported,
-            total: Some(read.total),
-            must_change: false,
-            complete: true,
-            lookups: Lookups::default(),
-        };
-        self.apply(update).await
-    }
-
-    async fn apply(&self, update: Update) -> Result<Outcome, Error> {
-        let section = update.base.id;
-        match self.blocking(move |store| store.apply(update)).await? {
-            Applied::Done(state, changes) => Ok(Ok((*state, changes))),
-            Applied::NotExplained(reason) => Ok(Err(reason)),
-            Applied::Moved => Ok(Err("the section was changed in the store meanwhile")),
-            Applied::Damaged => {
-                self.blocking(move |store| store.drop_items(section)).await?;
-                Ok(Err("damaged records were dropped"))
-            }
-        }
     }
 
     /// Runs disk work off the async threads.
@@ -431,14 +256,9 @@ impl Library {
     }
 }
 
-/// What became of a plan: the new state, or why it was not enough.
-type Outcome = Result<(SectionState, Changes), &'static str>;
-
-/// A plan, the listing it may fall back to, and one more if the section moved meanwhile.
-const MAX_STEPS: usize = 3;
-
-/// A delta of this many rows is read whatever the section's size: it is one page.
-const LARGE_DELTA: u64 = 500;
+/// A plan, the sweep or listing it may fall back to, and one more if the section moved
+/// meanwhile.
+const MAX_STEPS: usize = 4;
 
 /// Time stamps of items beyond this are not from the past, whichever clock is right.
 pub(crate) fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
@@ -451,14 +271,6 @@ fn step(state: &SectionState, planned: Planned, changes: Changes) -> Step {
 
 fn is_named(name: &str, state: &SectionState) -> bool {
     state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
-}
-
-/// The selected sections among those already known; `None` if the server has to be asked.
-fn select_known(want: &Selection, known: &[SectionState]) -> Option<Vec<SectionState>> {
-    // Whether there are more sections than we know, only the server can tell.
-    let Selection::Named(names) = want else { return None };
-    let find = |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
-    names.iter().map(find).collect()
 }
 
 fn select(

@@ -8,7 +8,7 @@
 use plex_api::{Client, ErrorKind, Filter, Item, Page};
 use tracing::debug;
 
-use crate::apply::{Applied, Scope, Update};
+use crate::apply::{Applied, Update};
 use crate::error::Error;
 use crate::index::Indexing;
 use crate::item::CachedItem;
@@ -62,7 +62,7 @@ impl Library {
         section: SectionId,
         wanted: &[Wanted],
     ) -> Result<Vec<Looked>, Error> {
-        let _one_at_a_time = self.flight().await;
+        let _one_at_a_time = self.flights().section(section).await;
         let none = vec![Looked::Unproven; wanted.len()];
         let read = self.blocking(move |store| store.view()?.section(section)).await?;
         let Some(state) = read.filter(|state| state.stamp.is_some()) else { return Ok(none) };
@@ -99,16 +99,10 @@ impl Library {
             rows.push(CachedItem::from_plex(item), latest(now, &stamp))?;
         }
         let update = Update {
-            rows,
-            scope: Scope::Delta(Vec::new()),
-            stamp,
-            now: state.observed_at.unwrap_or(now),
-            unsupported: state.unsupported,
-            total: None,
-            must_change: false,
+            observed: state.observed.unwrap_or(stamp),
             complete: state.complete,
             lookups,
-            base: state,
+            ..Update::new(&state, rows, stamp, state.observed_at.unwrap_or(now))
         };
         let applied = self.blocking(move |store| store.apply(update)).await?;
         Ok(matches!(applied, Applied::Done(..)))

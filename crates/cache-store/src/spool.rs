@@ -44,10 +44,15 @@ impl Spool {
         self.newest
     }
 
-    pub(crate) fn push(&mut self, item: CachedItem, limit: UnixSeconds) -> Result<(), Error> {
+    /// Notes the times of an item, also of one that is not pushed because it is as it was.
+    pub(crate) fn saw(&mut self, item: &CachedItem, limit: UnixSeconds) {
         let stamps = [item.added_at, item.updated_at];
         let newest = stamps.into_iter().flatten().filter(|&at| at <= limit).max();
         self.newest = self.newest.max(newest);
+    }
+
+    pub(crate) fn push(&mut self, item: CachedItem, limit: UnixSeconds) -> Result<(), Error> {
+        self.saw(&item, limit);
         self.keys.push(item.rating_key.0);
         self.buffer.clear();
         self.buffer.extend_from_slice(&[0; 4]);

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::index::{Index, Indexing};
 use crate::record::{SectionRow, StoreRow};
 use crate::section::{SectionId, SectionState};
+use crate::stamp::SectionStamp;
 use crate::table;
 use crate::view::View;
 
@@ -219,6 +220,39 @@ impl Store {
             Ok(())
         })?;
         Ok(result)
+    }
+
+    /// The sections as the server last listed them, in its order.
+    pub(crate) fn listed(&self) -> Result<Vec<SectionId>, Error> {
+        let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
+        let meta = txn.open_table(table::META).map_err(Error::storage("reading its meta table"))?;
+        let row = store_row(&meta)?;
+        Ok(row.map(|row| row.listed.into_iter().map(SectionId).collect()).unwrap_or_default())
+    }
+
+    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
+    /// was. A section that changed in the store meanwhile is left alone.
+    pub(crate) fn note_probe(
+        &self,
+        listed: &[SectionId],
+        unchanged: &[(SectionId, SectionStamp)],
+        now: UnixSeconds,
+    ) -> Result<(), Error> {
+        self.write("noting a probe", |txn| {
+            let mut row = read_store_row(txn)?.unwrap_or_else(|| self.fresh_row());
+            row.listed = listed.iter().map(|id| id.0).collect();
+            row.listed_at = Some(now.0);
+            put_store_row(txn, &row)?;
+            for (id, stamp) in unchanged {
+                let Some(mut state) = section_in(txn, *id)? else { continue };
+                if state.stamp == Some(*stamp) {
+                    state.observed = state.stamp;
+                    state.observed_at = Some(now);
+                    put_section(txn, &state)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Writes a section's state as it is, without touching its items.

@@ -37,7 +37,7 @@ pub fn page(body: &[u8], detail: Detail) -> Result<Page, Error> {
 pub(crate) fn page_and_offset(body: &[u8], detail: Detail) -> Result<(Page, Option<u64>), Error> {
     match detail {
         Detail::Full => page_of::<Full>(body),
-        Detail::Keys | Detail::Lean => page_of::<Lean>(body),
+        Detail::Keys | Detail::Files | Detail::Lean => page_of::<Lean>(body),
     }
 }
 

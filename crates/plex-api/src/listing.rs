@@ -100,8 +100,11 @@ pub enum Sort {
 /// How much about each item. A request, not a guarantee: servers may send more, or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// What a sweep needs: keys, times, and id, stamp and size of the files. No paths, no guids.
+    /// Keys, times, and id, stamp and size of the files. No paths, no guids.
     Keys,
+    /// What a sweep needs: as `Keys`, with the paths, because a file that was moved can keep its
+    /// id, stamp and size.
+    Files,
     /// What matching needs: titles, years, guids, versions and files. Tags and texts are left
     /// out by the server when it can, and skipped when it cannot.
     #[default]
@@ -122,6 +125,10 @@ impl Detail {
             Self::Keys => {
                 query.pair("excludeElements", HEAVY_ELEMENTS);
                 query.pair("excludeFields", HEAVY_FIELDS_AND_PATHS);
+            }
+            Self::Files => {
+                query.pair("excludeElements", HEAVY_ELEMENTS);
+                query.pair("excludeFields", HEAVY_FIELDS);
             }
             Self::Lean => {
                 query.pair("includeGuids", "1");

@@ -34,6 +34,11 @@ pub(crate) fn keys(section: &SectionState) -> Listing {
     Listing { detail: Detail::Keys, ..request(section, Filter::None) }
 }
 
+/// The request for a section's keys, times and files.
+pub(crate) fn files(section: &SectionState) -> Listing {
+    Listing { detail: Detail::Files, ..request(section, Filter::None) }
+}
+
 /// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
 /// no more than its first page was read.
 pub(crate) async fn read(

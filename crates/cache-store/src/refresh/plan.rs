@@ -5,6 +5,7 @@ use std::time::Duration;
 use plex_api::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
+use crate::refresh::carry_out::UNEXPLAINED;
 use crate::section::SectionState;
 use crate::stamp::SectionStamp;
 
@@ -14,18 +15,25 @@ pub struct Policy {
     /// A stamp observed within this time is taken as the present one, without a call.
     /// Default 60 s: a run that matches in several batches probes once.
     pub freshness: Duration,
-    /// A section that was not listed whole for this long is listed again even if every
-    /// delta was explained, because a delta cannot see a file replaced in place.
-    /// Default 24 h.
+    /// A section that was not looked at whole for this long is swept even if every delta was
+    /// explained, because a delta cannot see a file replaced in place. Default 24 h.
     pub max_sweep_age: Duration,
+    /// Titles, years and guids older than this are brought up to date before an answer is made
+    /// from them, because the stamp does not move when they are edited. Default 15 min: one call
+    /// a section, and somebody who edits a title waits that long anyway.
+    pub metadata_max_age: Duration,
     /// A delta starts this much before the newest change known, because items can become
     /// visible after their time stamp. Default 5 min.
     pub overlap: Duration,
-    /// With no more files to match than this, a section of which nothing is cached is not
-    /// listed: each file is looked up. Default 8. A lookup costs 1 to 3 calls, and a listing
-    /// 20 for 10,000 items: from about here on the listing, which pays for every later
-    /// question, is not much dearer.
+    /// With no more files to match than this, files are looked up one by one where the section
+    /// would have to be listed. Default 8. A lookup costs 1 to 3 calls, and a listing 20 for
+    /// 10,000 items: from about here on the listing, which pays for every later question, is
+    /// not much dearer.
     pub lazy_queries: u64,
+    /// How long an item of which the server tells something has to be quiet before it is read.
+    /// Default 10 s: a server works on a new item for a while after it showed up, and tells of
+    /// every step.
+    pub settle: Duration,
 }
 
 impl Default for Policy {
@@ -33,8 +41,10 @@ impl Default for Policy {
         Self {
             freshness: Duration::from_mins(1),
             max_sweep_age: Duration::from_hours(24),
+            metadata_max_age: Duration::from_mins(15),
             overlap: Duration::from_mins(5),
             lazy_queries: 8,
+            settle: Duration::from_secs(10),
         }
     }
 }
@@ -49,11 +59,18 @@ pub enum Plan {
     Unchanged,
     /// Compare the total: a scan ran, and the change counter did not move.
     Totals,
-    /// Read what was added and updated, and compare the total.
+    /// Read what was edited: the stamp is what it was, and does not tell.
+    Metadata,
+    /// Compare the total, and read what was added and updated.
     Delta,
     /// Look files up one by one, and read again what earlier lookups showed if the stamp
     /// moved since.
     Lazy,
+    /// Something changed that no delta explains: read again by key what is answered with, look
+    /// up what is not found, and leave the rest for a sweep.
+    Targeted,
+    /// Read the keys and files of every item, and then those that changed.
+    Sweep,
     /// List the whole section.
     Full,
 }
@@ -65,6 +82,15 @@ pub struct Demand {
     pub queries: u64,
     /// An answer "absent" hangs on it: the section has to be known completely.
     pub prove: bool,
+    /// An answer is made from titles, years or guids: they have to be up to date.
+    pub metadata: bool,
+}
+
+impl Demand {
+    /// Files to be matched by their paths.
+    pub fn files(queries: u64) -> Self {
+        Self { queries, prove: false, metadata: false }
+    }
 }
 
 /// A plan and why it was chosen.
@@ -82,22 +108,25 @@ pub fn is_fresh(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> boo
         && cached.observed_at.is_some_and(|at| younger(at, now, policy.freshness))
 }
 
-/// Chooses the plan for a section whose stamp was just observed.
+/// Chooses the plan for a section whose stamp was just observed. `page` is how many rows a
+/// call brings.
 #[must_use]
 pub fn plan(
     cached: &SectionState,
     observed: &SectionStamp,
     now: UnixSeconds,
     policy: &Policy,
+    page: u32,
     demand: Demand,
 ) -> Planned {
     let planned = |plan, reason| Planned { plan, reason };
-    let Demand { queries, prove } = demand;
+    let Demand { queries, prove, metadata } = demand;
+    let few = queries <= policy.lazy_queries && !prove;
     let Some(stamp) = &cached.stamp else {
-        return if queries > policy.lazy_queries || prove {
-            planned(Plan::Full, "nothing is cached")
-        } else {
+        return if few {
             planned(Plan::Lazy, "nothing is cached, and few files are asked for")
+        } else {
+            planned(Plan::Full, "nothing is cached")
         };
     };
     if cached.is_partial() {
@@ -108,13 +137,22 @@ pub fn plan(
         };
     }
     if cached.listed_at.is_none_or(|at| !younger(at, now, policy.max_sweep_age)) {
-        return planned(Plan::Full, "the last full listing is too long ago");
+        return planned(Plan::Sweep, "the last sweep is too long ago");
     }
     if prove && !cached.complete {
-        return planned(Plan::Full, "an absence has to be proven");
+        return planned(Plan::Sweep, "an absence has to be proven");
     }
     if stamp == observed {
-        return planned(Plan::Unchanged, "the stamp is what it was");
+        let old = cached.metadata_at.is_none_or(|at| !younger(at, now, policy.metadata_max_age));
+        return if metadata && old {
+            planned(Plan::Metadata, "titles, years and guids may have been edited")
+        } else {
+            planned(Plan::Unchanged, "the stamp is what it was")
+        };
+    }
+    if cached.observed.as_ref() == Some(observed) {
+        // Deltas have been tried at this stamp.
+        return unexplained(cached, few, page);
     }
     let counters = stamp.content_changed_at.is_some() && observed.content_changed_at.is_some();
     let counter_moved = stamp.content_changed_at != observed.content_changed_at;
@@ -122,10 +160,10 @@ pub fn plan(
         return planned(Plan::Totals, "a scan ran, the change counter did not move");
     }
     if prove {
-        return planned(Plan::Full, "something changed, and an absence has to be proven");
+        return planned(Plan::Sweep, "something changed, and an absence has to be proven");
     }
     if cached.changed_until.is_none() {
-        return planned(Plan::Full, "something changed, and the items carry no times");
+        return planned(Plan::Sweep, "something changed, and the items carry no times");
     }
     if counters && counter_moved {
         planned(Plan::Delta, "the change counter moved")
@@ -133,6 +171,22 @@ pub fn plan(
         planned(Plan::Delta, "the section's settings changed")
     } else {
         planned(Plan::Delta, "a scan ran, and this server has no change counter")
+    }
+}
+
+/// The plan when something changed that no delta explains: a file was replaced in place, or
+/// only a collection was made. `few` files asked for are cheaper to read again by themselves.
+pub(crate) fn unexplained(cached: &SectionState, few: bool, page: u32) -> Planned {
+    // About as many calls as two files cost at most: below that, a sweep is as cheap.
+    const WORTH: u64 = 4;
+    let pages = (cached.items + cached.unsupported).div_ceil(u64::from(page.max(1)));
+    if few && pages > WORTH && cached.lookups.spent < pages {
+        Planned {
+            plan: Plan::Targeted,
+            reason: "a change is not explained, and few files are asked for",
+        }
+    } else {
+        Planned { plan: Plan::Sweep, reason: UNEXPLAINED }
     }
 }
 
@@ -168,17 +222,20 @@ mod tests {
         let uuid = SectionUuid("uuid".to_owned());
         let mut state = SectionState::empty(SectionId(1), uuid, SectionKey(1), ItemKind::Movie);
         state.stamp = Some(stamp(100, 7));
-        state.items = 10;
+        state.observed = state.stamp;
+        state.items = 10_000;
         state.complete = true;
         state.observed_at = Some(ago(600));
         state.listed_at = Some(ago(3600));
+        state.metadata_at = Some(ago(600));
         state.changed_until = Some(ago(9000));
         state
     }
 
-    const FILES: Demand = Demand { queries: 10_000, prove: false };
-    const PROOF: Demand = Demand { queries: 1, prove: true };
-    const ONE: Demand = Demand { queries: 1, prove: false };
+    const FILES: Demand = Demand { queries: 10_000, prove: false, metadata: false };
+    const PROOF: Demand = Demand { queries: 1, prove: true, metadata: false };
+    const TITLES: Demand = Demand { queries: 1, prove: false, metadata: true };
+    const ONE: Demand = Demand { queries: 1, prove: false, metadata: false };
 
     #[track_caller]
     fn check(
@@ -189,7 +246,7 @@ mod tests {
     ) {
         let mut state = cached();
         change(&mut state);
-        assert_eq!(plan(&state, &observed, NOW, &Policy::default(), demand).plan, expect);
+        assert_eq!(plan(&state, &observed, NOW, &Policy::default(), 500, demand).plan, expect);
     }
 
     #[test]
@@ -210,15 +267,50 @@ mod tests {
         check(|_| {}, stamp(101, 8), FILES, Plan::Delta);
         check(|_| {}, stamp(101, 7), FILES, Plan::Delta);
         check(|_| {}, stamp(99, 8), FILES, Plan::Delta); // a restored database: lower is different
-        check(|_| {}, stamp(101, 8), PROOF, Plan::Full);
+        check(|_| {}, stamp(101, 8), PROOF, Plan::Sweep);
         check(|_| {}, settings, FILES, Plan::Delta);
         check(|_| {}, no_counter, FILES, Plan::Delta);
-        check(|state| state.changed_until = None, stamp(101, 8), FILES, Plan::Full);
+        check(|state| state.changed_until = None, stamp(101, 8), FILES, Plan::Sweep);
         check(|state| state.complete = false, same, FILES, Plan::Unchanged);
-        check(|state| state.complete = false, same, PROOF, Plan::Full);
-        check(|state| state.listed_at = Some(ago(86_400)), same, FILES, Plan::Full);
+        check(|state| state.complete = false, same, PROOF, Plan::Sweep);
+        check(|state| state.listed_at = Some(ago(86_400)), same, FILES, Plan::Sweep);
         check(|state| state.listed_at = Some(ago(86_399)), same, FILES, Plan::Unchanged);
-        check(|state| state.listed_at = Some(ago(-50)), same, FILES, Plan::Full); // a clock set back
+        check(|state| state.listed_at = Some(ago(-50)), same, FILES, Plan::Sweep); // a clock set back
+    }
+
+    #[test]
+    fn metadata_is_read_when_it_is_old_and_needed() {
+        let same = stamp(100, 7);
+        check(|_| {}, same, TITLES, Plan::Unchanged);
+        check(|state| state.metadata_at = Some(ago(900)), same, TITLES, Plan::Metadata);
+        check(|state| state.metadata_at = Some(ago(900)), same, FILES, Plan::Unchanged);
+        check(|state| state.metadata_at = None, same, TITLES, Plan::Metadata);
+        // Any other plan brings it anyway, or is followed by a second look.
+        check(|state| state.metadata_at = None, stamp(101, 8), TITLES, Plan::Delta);
+    }
+
+    #[test]
+    fn a_change_that_no_delta_explains_is_swept_when_that_is_cheaper() {
+        let moved = stamp(101, 8);
+        let tried = |state: &mut SectionState| {
+            state.observed = Some(stamp(101, 8));
+            state.complete = false;
+        };
+        check(tried, moved, ONE, Plan::Targeted);
+        check(tried, moved, FILES, Plan::Sweep);
+        check(tried, moved, PROOF, Plan::Sweep);
+        check(tried, stamp(102, 9), ONE, Plan::Delta); // it moved again
+        check(tried, stamp(100, 7), ONE, Plan::Unchanged); // and back
+        let small = |state: &mut SectionState| {
+            tried(state);
+            state.items = 2_000;
+        };
+        check(small, moved, ONE, Plan::Sweep);
+        let spent = |state: &mut SectionState| {
+            tried(state);
+            state.lookups.spent = 20;
+        };
+        check(spent, moved, ONE, Plan::Sweep);
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! Single flight: those who ask at the same time share one probe and one refresh a section.
+//!
+//! A lock is held while its holder waits for the server, so there is one for each section and
+//! one for the probe: whoever waits for a section waits for what they asked for, and for
+//! nothing else.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+
+use crate::section::{SectionId, SectionState};
+
+/// What a probe showed: the sections as the server lists them, and our state of each that
+/// holds files.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    pub(crate) listed: Arc<Vec<plex_api::Section>>,
+    pub(crate) states: Vec<SectionState>,
+}
+
+/// Those who are asking now.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    probing: Arc<tokio::sync::Mutex<()>>,
+    /// How many probes have ended, and how the last one did.
+    probed: Mutex<(u64, Option<Result<Probe, plex_api::Error>>)>,
+    sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What somebody finds who wants to probe.
+pub(crate) enum Turn {
+    /// A probe that ended while they waited: it is theirs too, an outage as well.
+    Shared(Result<Probe, plex_api::Error>),
+    /// It is their turn; others wait until this is dropped.
+    Mine(OwnedMutexGuard<()>),
+}
+
+impl Flights {
+    /// Waits until nobody else probes.
+    pub(crate) async fn probe(&self) -> Turn {
+        let arrived = self.probed().0;
+        let guard = Arc::clone(&self.probing).lock_owned().await;
+        match &*self.probed() {
+            (ended, Some(outcome)) if *ended > arrived => Turn::Shared(outcome.clone()),
+            _ => Turn::Mine(guard),
+        }
+    }
+
+    /// Notes how a probe ended, for those who wait.
+    pub(crate) fn end_probe(&self, outcome: Result<Probe, plex_api::Error>) {
+        let mut probed = self.probed();
+        probed.0 += 1;
+        probed.1 = Some(outcome);
+    }
+
+    /// Waits until nobody else asks for a section.
+    pub(crate) async fn section(&self, id: SectionId) -> OwnedMutexGuard<()> {
+        let flight = {
+            let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(sections.entry(id).or_default())
+        };
+        flight.lock_owned().await
+    }
+
+    fn probed(&self) -> std::sync::MutexGuard<'_, (u64, Option<Result<Probe, plex_api::Error>>)> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

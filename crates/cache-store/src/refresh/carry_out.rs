@@ -1,0 +1,326 @@
+//! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
+
+use plex_api::{Detail, ErrorKind, Filter, RatingKey, UnixSeconds};
+
+use crate::apply::{Applied, Changes, Scope, Update};
+use crate::error::Error;
+use crate::item::CachedItem;
+use crate::library::{Library, latest};
+use crate::refresh::listing;
+use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
+use crate::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::spool::Spool;
+use crate::stamp::SectionStamp;
+
+/// What became of a plan: the new state, or what to do instead.
+pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
+
+/// A delta of this many rows is read whatever the section's size: it is one page.
+const LARGE_DELTA: u64 = 500;
+
+/// The next plan, and why.
+pub(crate) fn instead(plan: Plan, reason: &'static str) -> Outcome {
+    Err(Planned { plan, reason })
+}
+
+impl Library {
+    pub(crate) async fn carry_out(
+        &self,
+        state: &SectionState,
+        planned: Planned,
+        observed: SectionStamp,
+        demand: Demand,
+    ) -> Result<Outcome, Error> {
+        let now = self.clock().now();
+        match planned.plan {
+            Plan::Fresh | Plan::Unchanged => Ok(Ok(self.observed(state, observed, now).await?)),
+            Plan::Totals => self.totals(state, observed, now).await,
+            Plan::Metadata => self.metadata(state, observed, now).await,
+            Plan::Delta => self.delta(state, observed, now, demand).await,
+            Plan::Lazy => self.lazy(state, observed, now).await,
+            Plan::Targeted => self.targeted(state, observed, now).await,
+            Plan::Sweep => self.sweep(state, observed, now).await,
+            Plan::Full => self.full(state, observed, now).await,
+        }
+    }
+
+    /// Nothing changed: only the moment of observation is new.
+    async fn observed(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<(SectionState, Changes), Error> {
+        let mut state = state.clone();
+        state.stamp = Some(stamp);
+        state.observed = Some(stamp);
+        state.observed_at = Some(now);
+        let written = state.clone();
+        self.blocking(move |store| store.put_state(&written)).await?;
+        Ok((state, Changes::default()))
+    }
+
+    async fn totals(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let total = self.client().total(&listing::request(state, Filter::None)).await?;
+        if total == state.items + state.unsupported {
+            return Ok(Ok(self.observed(state, stamp, now).await?));
+        }
+        // The counter did not move, so nothing was added or replaced: some items vanished.
+        let rows = Spool::new();
+        let gone = match self.vanished(state, &rows, total).await? {
+            Ok(gone) => gone,
+            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+        };
+        let update = Update {
+            scope: Scope::Delta(gone),
+            total: Some(total),
+            must_change: true,
+            complete: state.complete,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    /// What was edited since the newest time known. The stamp stands: no file came or went.
+    async fn metadata(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let mut rows = Spool::new();
+        if !self.changed_since(state, Filter::UpdatedSince, &mut rows, latest(now, &stamp)).await? {
+            return Ok(instead(Plan::Full, "most of the section was edited"));
+        }
+        let update = Update {
+            complete: state.complete,
+            metadata: true,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    async fn delta(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+        demand: Demand,
+    ) -> Result<Outcome, Error> {
+        // The total first: if most is gone, nothing else has to be asked.
+        let total = self.client().total(&listing::request(state, Filter::None)).await?;
+        let known = state.items + state.unsupported;
+        if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
+            return Ok(instead(Plan::Sweep, MANY_VANISHED));
+        }
+        let mut rows = Spool::new();
+        for filter in [Filter::AddedSince as fn(_) -> _, Filter::UpdatedSince] {
+            if !self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
+                return Ok(instead(Plan::Full, "a delta would read half of the section"));
+            }
+        }
+        let gone = match self.vanished(state, &rows, total).await? {
+            Ok(gone) => gone,
+            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+        };
+        let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
+        let update = Update {
+            scope: Scope::Delta(gone),
+            total: Some(total),
+            must_change: before != stamp.content_changed_at,
+            // A delta cannot see a file that was replaced in place.
+            complete: false,
+            metadata: true,
+            ..Update::new(state, rows, stamp, now)
+        };
+        match self.apply(update).await? {
+            Err(Planned { reason: UNEXPLAINED, .. }) => {
+                let few = !demand.prove && demand.queries <= self.policy().lazy_queries;
+                Ok(Err(unexplained(state, few, self.client().page_size())))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Streams the items that were added or updated since the newest time known. `false`: they
+    /// are half of the section, which costs as much as listing it.
+    async fn changed_since(
+        &self,
+        state: &SectionState,
+        filter: fn(UnixSeconds) -> Filter,
+        rows: &mut Spool,
+        limit: UnixSeconds,
+    ) -> Result<bool, Error> {
+        let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy().overlap);
+        let wanted = listing::request(state, filter(since));
+        let at_most = (state.items / 2).max(LARGE_DELTA);
+        Ok(listing::read(self.client(), wanted, at_most, limit, rows).await?.is_some())
+    }
+
+    /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
+    async fn lazy(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let id = state.id;
+        let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
+        let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
+        let mut rows = Spool::new();
+        let gone = self.read_again(&keys, &mut rows, latest(now, &stamp)).await?;
+        let update = Update {
+            scope: Scope::Delta(gone),
+            unsupported: 0,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    /// Nothing is read yet: from now on everything is read again before it is believed.
+    async fn targeted(
+        &self,
+        state: &SectionState,
+        observed: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        if state.observed == Some(observed) {
+            return Ok(Ok((state.clone(), Changes::default())));
+        }
+        let Some(stamp) = state.stamp else {
+            return Ok(instead(Plan::Full, "nothing is cached"));
+        };
+        let update = Update { observed, ..Update::new(state, Spool::new(), stamp, now) };
+        self.apply(update).await
+    }
+
+    /// Reads items of a section by key, because something in it changed that is not explained,
+    /// and writes what was read.
+    pub async fn read_items(&self, section: SectionId, keys: &[RatingKey]) -> Result<(), Error> {
+        let _one_at_a_time = self.flights().section(section).await;
+        let read = self.blocking(move |store| store.view()?.section(section)).await?;
+        let Some(state) = read else { return Ok(()) };
+        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(()) };
+        let now = state.observed_at.unwrap_or(self.clock().now());
+        let mut rows = Spool::new();
+        let gone = self.read_again(keys, &mut rows, latest(now, &observed)).await?;
+        let spent = state.lookups.spent + (keys.len() as u64).div_ceil(BATCH);
+        let update = Update {
+            observed,
+            scope: Scope::Delta(gone),
+            complete: state.complete,
+            lookups: Lookups { spent, ..state.lookups },
+            ..Update::new(&state, rows, stamp, now)
+        };
+        // If the section changed in the store meanwhile, whoever reads it next finds that out.
+        self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
+    }
+
+    /// Reads items by key into `rows`; returns the keys of those that are gone.
+    pub(crate) async fn read_again(
+        &self,
+        keys: &[RatingKey],
+        rows: &mut Spool,
+        limit: UnixSeconds,
+    ) -> Result<Vec<u64>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = self.client().items_with(keys, Detail::Lean).await?;
+        for item in &batch.items {
+            rows.push(CachedItem::from_plex(item), limit)?;
+        }
+        Ok(batch.missing.iter().map(|key| key.0).collect())
+    }
+
+    pub(crate) async fn full(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        if self.blocking(crate::Store::server).await?.is_none() {
+            self.bind().await?;
+        }
+        let mut rows = Spool::new();
+        let wanted = listing::request(state, Filter::None);
+        let limit = latest(now, &stamp);
+        let read = match listing::read(self.client(), wanted, u64::MAX, limit, &mut rows).await {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(instead(Plan::Full, "the section is larger than can be")),
+            Err(error) if changed_meanwhile(&error) => {
+                return Ok(instead(Plan::Full, "the section changed while it was listed"));
+            }
+            Err(error) => return Err(error),
+        };
+        let update = Update {
+            scope: Scope::Complete(rows.keys().to_vec()),
+            unsupported: read.unsupported,
+            total: Some(read.total),
+            complete: true,
+            metadata: true,
+            lookups: Lookups::default(),
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    pub(crate) async fn apply(&self, update: Update) -> Result<Outcome, Error> {
+        let section = update.base.id;
+        Ok(match self.blocking(move |store| store.apply(update)).await? {
+            Applied::Done(state, changes) => Ok((*state, changes)),
+            Applied::Disagrees => instead(Plan::Sweep, "the total does not agree"),
+            Applied::Unexplained => instead(Plan::Sweep, UNEXPLAINED),
+            Applied::Moved => instead(Plan::Full, "the section was changed in the store meanwhile"),
+            Applied::Damaged => {
+                self.blocking(move |store| store.drop_items(section)).await?;
+                instead(Plan::Full, "damaged records were dropped")
+            }
+        })
+    }
+}
+
+pub(crate) fn changed_meanwhile(error: &Error) -> bool {
+    matches!(error, Error::Plex(error) if error.kind() == ErrorKind::ListingChanged)
+}
+
+/// Items read by key in one call.
+pub(crate) const BATCH: u64 = 200;
+
+pub(crate) const UNEXPLAINED: &str = "the change counter moved, but nothing was different";
+pub(crate) const MANY_VANISHED: &str = "so many items vanished that a sweep is cheaper";
+
+impl Update {
+    /// Rows of some items; everything else stays as it is, and the items explain the stamp
+    /// that was observed.
+    pub(crate) fn new(
+        state: &SectionState,
+        rows: Spool,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Self {
+        // Whether the filter is honoured is found out anew when the stamp moved: the server may
+        // be another version.
+        let same = state.observed == Some(stamp);
+        let filter = if same { state.lookups.filter } else { FileFilter::Unknown };
+        Self {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta(Vec::new()),
+            stamp,
+            observed: stamp,
+            now,
+            unsupported: state.unsupported,
+            total: None,
+            must_change: false,
+            complete: false,
+            metadata: false,
+            lookups: Lookups { filter, ..state.lookups },
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The sweep: keys, times and files of every item, and then the items that changed.
+//!
+//! It costs as many calls as a full listing and about half the bytes; what it is for is the
+//! proof that nothing is left out. It sees what a delta cannot: files replaced or moved in
+//! place, and items that are gone.
+
+use futures::StreamExt;
+use plex_api::{RatingKey, UnixSeconds};
+
+use crate::apply::{Scope, Update};
+use crate::error::Error;
+use crate::item::CachedItem;
+use crate::library::{Library, latest};
+use crate::refresh::carry_out::{BATCH, MANY_VANISHED, Outcome, changed_meanwhile, instead};
+use crate::refresh::listing;
+use crate::refresh::plan::Plan;
+use crate::refresh::vanished::Vanished;
+use crate::section::{Lookups, SectionState};
+use crate::spool::Spool;
+use crate::stamp::SectionStamp;
+
+/// What a sweep has seen.
+#[derive(Default)]
+struct Swept {
+    keys: Vec<u64>,
+    changed: Vec<RatingKey>,
+    unsupported: u64,
+    total: u64,
+}
+
+impl Library {
+    pub(crate) async fn sweep(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let limit = latest(now, &stamp);
+        let mut rows = Spool::new();
+        let swept = match self.look_at_all(state, &mut rows, limit).await {
+            Ok(Some(swept)) => swept,
+            Ok(None) => return Ok(instead(Plan::Full, "much of the section changed")),
+            Err(error) if changed_meanwhile(&error) => {
+                return Ok(instead(Plan::Sweep, "the section changed while it was swept"));
+            }
+            Err(error) => return Err(error),
+        };
+        let gone = self.read_again(&swept.changed, &mut rows, limit).await?;
+        if !gone.is_empty() {
+            return Ok(instead(Plan::Sweep, "items vanished while the section was swept"));
+        }
+        let update = Update {
+            scope: Scope::Complete(swept.keys),
+            unsupported: swept.unsupported,
+            total: Some(swept.total),
+            complete: true,
+            metadata: true,
+            lookups: Lookups::default(),
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    /// Streams the trimmed rows, and holds each against the item that is cached. `None`: so
+    /// many differ that reading them by key costs a quarter of a full listing.
+    async fn look_at_all(
+        &self,
+        state: &SectionState,
+        rows: &mut Spool,
+        limit: UnixSeconds,
+    ) -> Result<Option<Swept>, Error> {
+        let id = state.id;
+        let mut swept = Swept::default();
+        let mut pages = std::pin::pin!(self.client().pages(listing::files(state)));
+        while let Some(page) = pages.next().await {
+            let page = page?;
+            swept.unsupported += page.unsupported.len() as u64;
+            swept.total = page.total.unwrap_or(swept.total + page.rows);
+            let listed: Vec<CachedItem> = page.items.iter().map(CachedItem::from_plex).collect();
+            for row in &listed {
+                swept.keys.push(row.rating_key.0);
+                rows.saw(row, limit);
+            }
+            let changed = self.blocking(move |store| {
+                let view = store.view()?;
+                let mut changed = Vec::new();
+                for row in listed {
+                    let kept = view.item(id, row.rating_key)?;
+                    if kept.is_none_or(|kept| differs(&kept.item, &row)) {
+                        changed.push(row.rating_key);
+                    }
+                }
+                Ok(changed)
+            });
+            swept.changed.extend(changed.await?);
+            let pages = swept.total.div_ceil(u64::from(self.client().page_size()));
+            if (swept.changed.len() as u64).div_ceil(BATCH) > (pages / 4).max(1) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(swept))
+    }
+
+    /// Whether reading every row costs less than finding `count` of `known` items that
+    /// vanished, when `total` are left.
+    pub(crate) fn is_swept_cheaper(&self, known: u64, count: u64, total: u64) -> bool {
+        let page = self.client().page_size();
+        count > 0 && Vanished::estimate(known, count, page) >= total.div_ceil(u64::from(page))
+    }
+
+    /// The keys that vanished, if the total says that some did and they are cheaper to find
+    /// than the section is to sweep.
+    pub(crate) async fn vanished(
+        &self,
+        state: &SectionState,
+        rows: &Spool,
+        total: u64,
+    ) -> Result<Result<Vec<u64>, &'static str>, Error> {
+        let id = state.id;
+        let mut ours = self.blocking(move |store| store.view()?.keys(id)).await?;
+        ours.extend_from_slice(rows.keys());
+        ours.sort_unstable();
+        ours.dedup();
+        let expected = ours.len() as u64 + state.unsupported;
+        let Some(count) = expected.checked_sub(total) else {
+            return Ok(Err("the server lists more than a delta brought"));
+        };
+        if count == 0 {
+            return Ok(Ok(Vec::new()));
+        }
+        if state.unsupported > 0 {
+            return Ok(Err("items vanished among rows that cannot be told apart"));
+        }
+        if self.is_swept_cheaper(ours.len() as u64, count, total) {
+            return Ok(Err(MANY_VANISHED));
+        }
+        let page = self.client().page_size();
+        let mut search = Vanished::new(ours, total, page);
+        let wanted = listing::keys(state);
+        while let Some((offset, size)) = search.wanted() {
+            let size = u32::try_from(size).unwrap_or(page);
+            let read = self.client().page(&wanted, offset, size).await?;
+            let keys: Vec<u64> = read.items.iter().map(|item| item.rating_key.0).collect();
+            if search.read(&keys).is_err() {
+                return Ok(Err("this server does not sort by id"));
+            }
+        }
+        Ok(Ok(search.gone()))
+    }
+}
+
+/// Whether a trimmed row is another than the item that is cached. What a trimmed row leaves
+/// out (titles, years, guids) changes together with `updatedAt`.
+fn differs(cached: &CachedItem, row: &CachedItem) -> bool {
+    let facts = |item: &CachedItem| (item.kind, item.added_at, item.updated_at, item.trashed);
+    facts(cached) != facts(row) || cached.parts != row.parts
+}
