@@ -58,7 +58,7 @@ pub use item::{CachedItem, CachedPart, ContentHash};
 pub use library::{Library, Refreshed, Selection, Step};
 pub use lookup::{Looked, Wanted};
 pub use matches::{Depends, Failure, MatchKey, MatchRecord, Outcome, RecordedEvidence};
-pub use refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
+pub use refresh::plan::{Demand, Plan, Planned, Policy, has_recent_metadata, is_fresh, plan};
 pub use section::{FileFilter, Lookups, SectionId, SectionState};
 pub use stamp::{Revision, SectionStamp};
 pub use store::{Opened, Store, StoreConfig};

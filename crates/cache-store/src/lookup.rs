@@ -5,7 +5,7 @@
 //! found when an item's own parts say so. An empty answer proves absence only after the
 //! filter was seen to find a file that is known to be there, spelled in another case.
 
-use plex_api::{Client, ErrorKind, Filter, Item, Page};
+use plex_api::{Client, ErrorKind, Filter, Item, Page, RatingKey};
 use tracing::debug;
 
 use crate::apply::{Applied, Update};
@@ -29,10 +29,10 @@ pub struct Wanted {
 }
 
 /// What a lookup brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looked {
-    /// Items with a file of this name were found; they are in the store now.
-    Found,
+    /// These items have a file of this name; they are in the store now.
+    Found(Vec<RatingKey>),
     /// There is none, and the server was seen to be able to tell.
     Absent,
     /// None was found, which proves nothing; or looking would cost more than listing.
@@ -142,8 +142,9 @@ impl Search<'_> {
             self.lookups.spent += 1;
             let (section, kind) = (self.state.key, self.state.kind);
             let page = self.client.search_title(section, kind, title, BY_TITLE).await?;
-            if self.take(page, file.name_hash) {
-                return Ok(Looked::Found);
+            let found = self.take(page, file.name_hash);
+            if !found.is_empty() {
+                return Ok(Looked::Found(found));
             }
         }
         Ok(Looked::Unproven)
@@ -154,8 +155,9 @@ impl Search<'_> {
         let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
         let all = page.total.is_none_or(|total| total <= page.rows);
         let total = page.total;
-        if self.take(page, file.name_hash) {
-            return Ok(Some(Looked::Found));
+        let found = self.take(page, file.name_hash);
+        if !found.is_empty() {
+            return Ok(Some(Looked::Found(found)));
         }
         if !all {
             // Many rows and none of them the file: everything came back.
@@ -225,12 +227,12 @@ impl Search<'_> {
 
     /// Keeps the items of a page that have a file of the wanted name. They are complete
     /// items, so they are worth keeping; the others are not, because nobody asked.
-    fn take(&mut self, page: Page, name_hash: u64) -> bool {
+    fn take(&mut self, page: Page, name_hash: u64) -> Vec<RatingKey> {
         let before = self.found.len();
         self.found.extend(page.items.into_iter().filter(|item| {
             (self.indexing.keys)(&CachedItem::from_plex(item)).names.contains(&name_hash)
         }));
-        self.found.len() > before
+        self.found.iter().skip(before).map(|item| item.rating_key).collect()
     }
 }
 

@@ -18,6 +18,9 @@ pub struct MatchRecord {
     pub evidence: RecordedEvidence,
     /// Which index buckets were looked into.
     pub depends: Depends,
+    /// The rules that read titles and guids were tried too; if not, the answer is what the
+    /// paths say.
+    pub all_rules: bool,
     /// The section's revision when the answer was found or last found to hold.
     pub verified_at: Revision,
     /// When the answer was last given, to the day: dearer precision would make every read

@@ -287,6 +287,7 @@ pub(crate) struct MatchRow {
     /// Index number and hash.
     buckets: Vec<(u8, u64)>,
     whole_section: bool,
+    all_rules: bool,
     verified_at: u64,
     /// Days since 1970.
     last_used_day: u32,
@@ -340,6 +341,7 @@ impl MatchRow {
             mapping: record.evidence.mapping,
             buckets: buckets.collect(),
             whole_section: record.depends.whole_section,
+            all_rules: record.all_rules,
             verified_at: record.verified_at.0,
             last_used_day: u32::try_from(record.last_used.0.div_euclid(DAY)).unwrap_or(0),
             applied_at: record.applied_at.map(|at| at.0),
@@ -380,6 +382,7 @@ impl MatchRow {
                 buckets: buckets.collect::<Option<_>>()?,
                 whole_section: self.whole_section,
             },
+            all_rules: self.all_rules,
             verified_at: Revision(self.verified_at),
             last_used: UnixSeconds(i64::from(self.last_used_day) * DAY),
             applied_at: self.applied_at.map(UnixSeconds),

@@ -139,26 +139,40 @@ impl<'store> View<'store> {
         Ok(row.map(BucketRow::into_bucket))
     }
 
+    /// A remembered match, whether it still holds or not.
+    pub fn remembered(
+        &self,
+        section: SectionId,
+        key: &MatchKey,
+    ) -> Result<Option<MatchRecord>, Error> {
+        let doing = "reading a match";
+        let place = table::match_place(section, key);
+        let row =
+            self.get::<MatchRow, _>(&self.matches, (section.0, key.0), place, section, doing)?;
+        Ok(row.and_then(MatchRow::into_record))
+    }
+
     /// A remembered match, if there is one and it still holds.
-    ///
-    /// Cheapest test first: nothing in the section changed since it was verified; else, for
-    /// an answer that names items, neither the items nor the buckets it was made from did.
     pub fn valid_match(
         &self,
         section: &SectionState,
         key: &MatchKey,
     ) -> Result<Option<MatchRecord>, Error> {
-        let doing = "reading a match";
-        let place = table::match_place(section.id, key);
-        let at = (section.id.0, key.0);
-        let row = self.get::<MatchRow, _>(&self.matches, at, place, section.id, doing)?;
-        let Some(record) = row.and_then(MatchRow::into_record) else { return Ok(None) };
+        let Some(record) = self.remembered(section.id, key)? else { return Ok(None) };
         Ok(self.holds(section, &record)?.then_some(record))
     }
 
-    fn holds(&self, section: &SectionState, record: &MatchRecord) -> Result<bool, Error> {
+    /// Whether a remembered match still holds.
+    ///
+    /// Cheapest test first: nothing in the section changed since it was verified; else, for
+    /// an answer that names items, neither the items nor the buckets it was made from did. In
+    /// a section with a change that is not explained only the first test counts.
+    pub fn holds(&self, section: &SectionState, record: &MatchRecord) -> Result<bool, Error> {
         if section.revision <= record.verified_at {
             return Ok(true);
+        }
+        if section.is_unexplained() {
+            return Ok(false);
         }
         let (first, rest) = match &record.outcome {
             Outcome::Absent => return Ok(false),

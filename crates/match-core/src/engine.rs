@@ -5,28 +5,21 @@
 //! remembers what is new. If the server cannot be asked, every answer is
 //! [`Answer::Unknown`] and nothing on disk changes.
 
-use std::collections::HashSet;
+mod answering;
+mod pass;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_store::{
-    Demand, Error, Library, Looked, MatchKey, MatchRecord, Opened, Policy, Refreshed, SectionId,
-    SectionState, Selection, Store, StoreConfig, Wanted,
-};
+use cache_store::{Error, Library, Opened, Policy, Selection, Store, StoreConfig};
 use plex_api::{Client, Clock, UnixSeconds};
-use tracing::{info, info_span};
+use tracing::info;
 
-use crate::answer::{Answer, Confidence, Decision, Reason};
-use crate::evidence::Rule;
+use crate::answer::{Answer, Reason};
 use crate::index::INDEXING;
-use crate::key::match_key;
-use crate::parallel::match_all;
-use crate::query::{Query, wanted};
-use crate::recorded::{from_record, to_record};
-use crate::report::{LookupCounts, Phases, Report, StepReport, calls_without_cache};
-use crate::rules::Rules;
-use crate::sections::merge;
+use crate::query::Query;
+use crate::report::Report;
 use crate::settings::Settings;
 
 /// How an engine is set up.
@@ -72,7 +65,7 @@ pub struct Run {
 
 /// Answers which Plex item a local file is.
 pub struct Engine {
-    library: Library,
+    library: Arc<Library>,
     settings: Arc<Settings>,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
@@ -89,7 +82,11 @@ impl Engine {
         let path = config.cache;
         let store = blocking(move || Store::open(&path, &store_config)).await?;
         let library = Library::new(client, Arc::new(store), config.policy, config.clock);
-        Ok(Self { library, settings: Arc::new(config.settings), unwritten: Mutex::default() })
+        Ok(Self {
+            library: Arc::new(library),
+            settings: Arc::new(config.settings),
+            unwritten: Mutex::default(),
+        })
     }
 
     /// What opening the cache found.
@@ -188,253 +185,6 @@ impl Engine {
             Err(_) => Ok(()),
         }
     }
-
-    async fn answer(
-        &self,
-        want: &Selection,
-        queries: &Arc<Vec<Query>>,
-        report: &mut Report,
-    ) -> Result<Vec<Answer>, Error> {
-        let demand = Demand { queries: queries.len() as u64, prove: false };
-        let refreshed = self.refresh(want, demand, report).await?;
-        let items = refreshed.sections.iter().map(|section| section.items);
-        report.estimated_calls =
-            calls_without_cache(demand.queries, items, self.library.client().page_size());
-        let started = self.library.clock().monotonic();
-        let settings = Arc::clone(&self.settings);
-        let keyed = Arc::clone(queries);
-        let keys: Arc<Vec<MatchKey>> = blocking(move || {
-            Ok(Arc::new(keyed.iter().map(|query| match_key(query, &settings)).collect()))
-        })
-        .await?;
-        report.phases.keys.record(started.elapsed());
-        let mut by_section = Vec::with_capacity(refreshed.sections.len());
-        for state in refreshed.sections {
-            by_section.push(self.answer_section(&state, queries, &keys, report).await?);
-        }
-        let count = queries.len();
-        Ok((0..count)
-            .map(|at| merge(by_section.iter().filter_map(|answers| answers.get(at))))
-            .collect())
-    }
-
-    /// Answers all queries from one section, healing damage and proving absences on the way.
-    async fn answer_section(
-        &self,
-        state: &SectionState,
-        queries: &Arc<Vec<Query>>,
-        keys: &Arc<Vec<MatchKey>>,
-        report: &mut Report,
-    ) -> Result<Vec<Answer>, Error> {
-        let mut section = state.id;
-        let mut answers = vec![Answer::Absent; queries.len()];
-        let mut open = Open { queries: (0..queries.len()).collect(), absent: HashSet::new() };
-        for _ in 0..ATTEMPTS {
-            let batch = self.batch(section, queries, keys, &open, report).await?;
-            if batch.damaged {
-                // Nothing that was read may be believed: start the section anew, look again.
-                let store = Arc::clone(self.store());
-                blocking(move || store.drop_items(section)).await?;
-            } else {
-                for (at, answer) in batch.answers {
-                    if let Some(slot) = answers.get_mut(at) {
-                        *slot = answer;
-                    }
-                }
-                open.queries = batch.unproven;
-                if open.queries.is_empty() {
-                    return Ok(answers);
-                }
-                if self.look_up(section, queries, &mut open, report).await? {
-                    continue;
-                }
-            }
-            let only = Selection::section(state.uuid.0.clone());
-            let demand = Demand { queries: open.queries.len() as u64, prove: true };
-            let refreshed = self.refresh(&only, demand, report).await?;
-            section = refreshed.sections.first().map_or(section, |state| state.id);
-        }
-        // The section kept changing, or the file kept failing: what is not proven is unknown.
-        for at in open.queries {
-            if let Some(slot) = answers.get_mut(at) {
-                *slot = Answer::Unknown(Reason::NotProven);
-            }
-        }
-        Ok(answers)
-    }
-
-    /// Looks the open queries up one by one, if that is cheaper than listing the section.
-    /// `true`: it settled all of them, and they can be matched again.
-    async fn look_up(
-        &self,
-        section: SectionId,
-        queries: &Arc<Vec<Query>>,
-        open: &mut Open,
-        report: &mut Report,
-    ) -> Result<bool, Error> {
-        let wanted: Vec<Wanted> =
-            open.queries.iter().filter_map(|&at| queries.get(at)).filter_map(wanted).collect();
-        if wanted.len() != open.queries.len() {
-            return Ok(false); // a path without a file name cannot be looked up
-        }
-        let started = self.library.clock().monotonic();
-        let looked = self.library.look_up(section, &wanted).await;
-        report.phases.refresh.record(started.elapsed());
-        let looked = looked?;
-        let absent =
-            open.queries.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
-        open.absent.extend(absent.map(|(&at, _)| at));
-        report.lookups.looked_up +=
-            looked.iter().filter(|looked| **looked != Looked::Unproven).count() as u64;
-        Ok(!looked.contains(&Looked::Unproven))
-    }
-
-    async fn refresh(
-        &self,
-        want: &Selection,
-        demand: Demand,
-        report: &mut Report,
-    ) -> Result<Refreshed, Error> {
-        let started = self.library.clock().monotonic();
-        let refreshed = self.library.refresh(want, demand).await;
-        report.phases.refresh.record(started.elapsed());
-        let refreshed = refreshed?;
-        for step in refreshed.steps.iter().cloned() {
-            report.step(StepReport::from(step));
-        }
-        Ok(refreshed)
-    }
-
-    /// One pass over the open queries: recall, match, remember.
-    async fn batch(
-        &self,
-        section: SectionId,
-        queries: &Arc<Vec<Query>>,
-        keys: &Arc<Vec<MatchKey>>,
-        open: &Open,
-        report: &mut Report,
-    ) -> Result<Batch, Error> {
-        let work = Work {
-            store: Arc::clone(self.store()),
-            settings: Arc::clone(&self.settings),
-            clock: self.library.clock().clone(),
-            queries: Arc::clone(queries),
-            keys: Arc::clone(keys),
-            open: open.clone(),
-            section,
-        };
-        let batch = blocking(move || info_span!("match").in_scope(|| work.run())).await?;
-        report.lookups += batch.lookups;
-        report.phases += &batch.phases;
-        Ok(batch)
-    }
-}
-
-/// How often a section is looked at again after lookups, a listing or healed damage.
-const ATTEMPTS: usize = 4;
-
-/// What is still to be answered.
-#[derive(Debug, Clone)]
-struct Open {
-    /// Positions of the queries.
-    queries: Vec<usize>,
-    /// Those of them whose absence a lookup has proven.
-    absent: HashSet<usize>,
-}
-
-/// What one pass over a section brought.
-#[derive(Default)]
-struct Batch {
-    /// Position of the query, and its answer.
-    answers: Vec<(usize, Answer)>,
-    /// Queries that were not found in a state that cannot prove that they are not there.
-    unproven: Vec<usize>,
-    damaged: bool,
-    lookups: LookupCounts,
-    phases: Phases,
-}
-
-/// One pass over a section, off the async threads.
-struct Work {
-    store: Arc<Store>,
-    settings: Arc<Settings>,
-    clock: Clock,
-    queries: Arc<Vec<Query>>,
-    keys: Arc<Vec<MatchKey>>,
-    open: Open,
-    section: SectionId,
-}
-
-impl Work {
-    fn run(self) -> Result<Batch, Error> {
-        let mut batch = Batch::default();
-        let view = self.store.view()?;
-        let Some(section) = view.section(self.section)? else {
-            batch.damaged = self.damaged();
-            batch.unproven = self.open.queries;
-            return Ok(batch);
-        };
-
-        let started = self.clock.monotonic();
-        let mut by_key = self.open.queries.clone();
-        by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
-        let mut computed = Vec::new();
-        for at in by_key {
-            let Some(key) = self.keys.get(at) else { continue };
-            match view.valid_match(&section, key)?.as_ref().and_then(from_record) {
-                Some(answer) => batch.answers.push((at, answer)),
-                None => computed.push(at),
-            }
-        }
-        computed.sort_unstable();
-        batch.lookups.remembered = batch.answers.len() as u64;
-        batch.lookups.computed = computed.len() as u64;
-        batch.phases.recall.record(started.elapsed());
-
-        let started = self.clock.monotonic();
-        let asked: Vec<&Query> = computed.iter().filter_map(|&at| self.queries.get(at)).collect();
-        let decisions = match_all(&view, &section, &asked, &self.settings, Rules::Paths)?;
-        drop(view);
-        batch.phases.matching.record(started.elapsed());
-        if self.damaged() {
-            batch.damaged = true;
-            return Ok(batch);
-        }
-
-        let started = self.clock.monotonic();
-        let now = self.clock.now();
-        let mut records: Vec<(MatchKey, MatchRecord)> = Vec::new();
-        for (at, decision) in computed.into_iter().zip(decisions) {
-            let proven = section.complete || self.open.absent.contains(&at);
-            if decision.answer == Answer::Absent && !proven {
-                batch.unproven.push(at);
-                continue;
-            }
-            let decision = if section.complete { decision } else { doubt(decision, &section) };
-            let record = to_record(&decision, section.revision, now);
-            records.extend(self.keys.get(at).copied().zip(record));
-            batch.answers.push((at, decision.answer));
-        }
-        self.store.remember(section.id, records)?;
-        batch.phases.remember.record(started.elapsed());
-        Ok(batch)
-    }
-
-    fn damaged(&self) -> bool {
-        let sections = self.store.take_damaged();
-        sections.contains(&self.section)
-    }
-}
-
-/// Of a section that is known only in part, nobody can say that a file name is unique in it.
-fn doubt(mut decision: Decision, section: &SectionState) -> Decision {
-    if let Answer::Found(found) = &mut decision.answer
-        && found.evidence.rule == Rule::FileName
-        && section.is_partial()
-    {
-        found.confidence = Confidence::Low;
-    }
-    decision
 }
 
 /// The totals of all runs as the cache file has them. Totals that cannot be read count from

@@ -5,10 +5,12 @@ use plex_api::UnixSeconds;
 
 use crate::answer::{Answer, Confidence, Decision, Match};
 use crate::evidence::{Evidence, Rule, Source};
+use crate::rules::Rules;
 
 /// The record of a decision; `None` for what is not remembered.
 pub fn to_record(
     decision: &Decision,
+    rules: Rules,
     verified_at: Revision,
     now: UnixSeconds,
 ) -> Option<MatchRecord> {
@@ -39,6 +41,7 @@ pub fn to_record(
         outcome,
         evidence,
         depends,
+        all_rules: rules == Rules::All,
         verified_at,
         last_used: now,
         applied_at: None,

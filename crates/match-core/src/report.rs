@@ -188,6 +188,7 @@ impl AddAssign for AnswerCounts {
 
 /// Lookups by the layer that answered them; one for each query and section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LookupCounts {
     /// A remembered match that still holds.
     pub remembered: u64,
@@ -195,6 +196,10 @@ pub struct LookupCounts {
     pub computed: u64,
     /// Settled by asking the server for that one file.
     pub looked_up: u64,
+    /// Items read again by key, because a change of the section was not explained.
+    pub read_again: u64,
+    /// Files whose item is gone and that another item has now: its rating key changed.
+    pub rekeyed: u64,
 }
 
 impl AddAssign for LookupCounts {
@@ -202,6 +207,8 @@ impl AddAssign for LookupCounts {
         self.remembered += other.remembered;
         self.computed += other.computed;
         self.looked_up += other.looked_up;
+        self.read_again += other.read_again;
+        self.rekeyed += other.rekeyed;
     }
 }
 

@@ -108,6 +108,11 @@ pub fn is_fresh(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> boo
         && cached.observed_at.is_some_and(|at| younger(at, now, policy.freshness))
 }
 
+/// Whether titles, years and guids are recent enough to answer from them.
+pub fn has_recent_metadata(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
+    cached.metadata_at.is_some_and(|at| younger(at, now, policy.metadata_max_age))
+}
+
 /// Chooses the plan for a section whose stamp was just observed. `page` is how many rows a
 /// call brings.
 #[must_use]
@@ -143,8 +148,7 @@ pub fn plan(
         return planned(Plan::Sweep, "an absence has to be proven");
     }
     if stamp == observed {
-        let old = cached.metadata_at.is_none_or(|at| !younger(at, now, policy.metadata_max_age));
-        return if metadata && old {
+        return if metadata && !has_recent_metadata(cached, now, policy) {
             planned(Plan::Metadata, "titles, years and guids may have been edited")
         } else {
             planned(Plan::Unchanged, "the stamp is what it was")

@@ -1,0 +1,311 @@
+//! From queries to answers: sections are brought up to date, passed over, and asked for proof
+//! where a file was found in none of them.
+//!
+//! 1. Every section is asked what the paths say (rules 1 to 4).
+//! 2. A file that no section has is absent only if each of them can prove it: by being known
+//!    completely, by a lookup, or by a sweep.
+//! 3. What is then absent, or ambiguous, is asked of titles and guids (rules 5 to 7), with
+//!    metadata that are up to date.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cache_store::{
+    Demand, Error, Looked, MatchKey, Refreshed, SectionId, SectionState, Selection, Wanted,
+};
+use tracing::info_span;
+
+use super::pass::{Known, Pass, Passed};
+use super::{Engine, blocking};
+use crate::answer::{Answer, Reason};
+use crate::key::match_key;
+use crate::query::{Query, wanted};
+use crate::report::{Report, StepReport, calls_without_cache};
+use crate::rules::Rules;
+use crate::sections::merge;
+
+/// How often a section is passed over again after items were read, listed or healed.
+const ATTEMPTS: usize = 4;
+
+/// What is asked in this run.
+pub(super) struct Asked {
+    pub(super) queries: Arc<Vec<Query>>,
+    pub(super) keys: Arc<Vec<MatchKey>>,
+}
+
+/// A section in this run.
+struct Desk {
+    id: SectionId,
+    uuid: String,
+    /// Known only in part: titles of the rest are not known.
+    partial: bool,
+    /// One for each query; absent where nothing was found.
+    answers: Vec<Answer>,
+    /// Queries whose absence is not proven.
+    unproven: BTreeSet<usize>,
+    known: Known,
+}
+
+impl Engine {
+    pub(super) async fn answer(
+        &self,
+        want: &Selection,
+        queries: &Arc<Vec<Query>>,
+        report: &mut Report,
+    ) -> Result<Vec<Answer>, Error> {
+        let demand = Demand::files(queries.len() as u64);
+        let refreshed = self.refresh(want, demand, report).await?;
+        let items = refreshed.sections.iter().map(|section| section.items);
+        report.estimated_calls =
+            calls_without_cache(demand.queries, items, self.library.client().page_size());
+        let asked = self.ask(queries, report).await?;
+        let mut desks: Vec<Desk> =
+            refreshed.sections.iter().map(|state| Desk::new(state, queries.len())).collect();
+
+        let all: Vec<usize> = (0..queries.len()).collect();
+        for desk in &mut desks {
+            self.settle(desk, &asked, all.clone(), Rules::Paths, report).await?;
+        }
+        for at in 0..desks.len() {
+            let open = not_found(&desks, |desk, query| desk.unproven.contains(&query), at);
+            if let Some(desk) = desks.get_mut(at) {
+                self.prove(desk, &asked, open, report).await?;
+            }
+        }
+        let open = undecided(&desks, queries.len());
+        if !open.is_empty() {
+            for desk in desks.iter_mut().filter(|desk| !desk.partial) {
+                self.settle(desk, &asked, open.clone(), Rules::All, report).await?;
+            }
+        }
+        Ok(merged(&desks, queries.len()))
+    }
+
+    /// Makes the keys under which answers are remembered.
+    pub(super) async fn ask(
+        &self,
+        queries: &Arc<Vec<Query>>,
+        report: &mut Report,
+    ) -> Result<Asked, Error> {
+        let started = self.library.clock().monotonic();
+        let settings = Arc::clone(&self.settings);
+        let keyed = Arc::clone(queries);
+        let keys = blocking(move || {
+            Ok(keyed.iter().map(|query| match_key(query, &settings)).collect::<Vec<_>>())
+        });
+        let asked = Asked { queries: Arc::clone(queries), keys: Arc::new(keys.await?) };
+        report.phases.keys.record(started.elapsed());
+        Ok(asked)
+    }
+
+    /// Passes over a section until every answer may be believed, apart from absences that are
+    /// not proven.
+    async fn settle(
+        &self,
+        desk: &mut Desk,
+        asked: &Asked,
+        open: Vec<usize>,
+        rules: Rules,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut demand = Demand::files(open.len() as u64);
+        for _ in 0..ATTEMPTS {
+            let passed = self.pass(desk, asked, open.clone(), rules, report).await?;
+            if passed.damaged {
+                // Nothing that was read may be believed: start the section anew, look again.
+                let (store, section) = (Arc::clone(self.store()), desk.id);
+                blocking(move || store.drop_items(section)).await?;
+                self.refresh_one(desk, Demand { prove: true, ..demand }, report).await?;
+            } else if passed.needs_metadata {
+                demand.metadata = true;
+                self.refresh_one(desk, demand, report).await?;
+                desk.known.metadata = true;
+            } else if !passed.doubtful.is_empty() {
+                report.lookups.read_again += passed.doubtful.len() as u64;
+                self.library.read_items(desk.id, &passed.doubtful).await?;
+                desk.known.read.extend(passed.doubtful);
+            } else {
+                desk.take(passed);
+                return Ok(());
+            }
+        }
+        desk.give_up(open);
+        Ok(())
+    }
+
+    /// Proves that files are not in a section, or finds them: by lookups as long as they are
+    /// cheaper, then by knowing the section completely.
+    async fn prove(
+        &self,
+        desk: &mut Desk,
+        asked: &Asked,
+        mut open: Vec<usize>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        if self.look_up(desk, asked, &open, report).await? {
+            self.settle(desk, asked, open.clone(), Rules::Paths, report).await?;
+            open.retain(|at| desk.unproven.contains(at));
+        }
+        for _ in 0..ATTEMPTS {
+            if open.is_empty() {
+                return Ok(());
+            }
+            let demand = Demand { prove: true, ..Demand::files(open.len() as u64) };
+            self.refresh_one(desk, demand, report).await?;
+            self.settle(desk, asked, open.clone(), Rules::Paths, report).await?;
+            open.retain(|at| desk.unproven.contains(at));
+        }
+        desk.give_up(open);
+        Ok(())
+    }
+
+    /// Looks the open queries up one by one, if that is cheaper than listing the section.
+    /// `true`: something was found or proven, and they can be matched again.
+    async fn look_up(
+        &self,
+        desk: &mut Desk,
+        asked: &Asked,
+        open: &[usize],
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let wanted: Vec<Wanted> =
+            open.iter().filter_map(|&at| asked.queries.get(at)).filter_map(wanted).collect();
+        if wanted.len() != open.len() {
+            return Ok(false); // a path without a file name cannot be looked up
+        }
+        let started = self.library.clock().monotonic();
+        let looked = self.library.look_up(desk.id, &wanted).await;
+        report.phases.refresh.record(started.elapsed());
+        let looked = looked?;
+        let absent = open.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
+        desk.known.absent.extend(absent.map(|(&at, _)| at));
+        for looked in &looked {
+            if let Looked::Found(keys) = looked {
+                desk.known.read.extend(keys);
+            }
+        }
+        let settled = looked.iter().filter(|looked| **looked != Looked::Unproven).count() as u64;
+        report.lookups.looked_up += settled;
+        Ok(settled > 0)
+    }
+
+    async fn refresh_one(
+        &self,
+        desk: &mut Desk,
+        demand: Demand,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let only = Selection::section(desk.uuid.clone());
+        let refreshed = self.refresh(&only, demand, report).await?;
+        if let Some(state) = refreshed.sections.first() {
+            desk.id = state.id;
+            desk.partial = state.is_partial();
+        }
+        Ok(())
+    }
+
+    async fn refresh(
+        &self,
+        want: &Selection,
+        demand: Demand,
+        report: &mut Report,
+    ) -> Result<Refreshed, Error> {
+        let started = self.library.clock().monotonic();
+        let refreshed = self.library.refresh(want, demand).await;
+        report.phases.refresh.record(started.elapsed());
+        let refreshed = refreshed?;
+        for step in refreshed.steps.iter().cloned() {
+            report.step(StepReport::from(step));
+        }
+        Ok(refreshed)
+    }
+
+    /// One pass over a section: recall, match, remember.
+    async fn pass(
+        &self,
+        desk: &Desk,
+        asked: &Asked,
+        open: Vec<usize>,
+        rules: Rules,
+        report: &mut Report,
+    ) -> Result<Passed, Error> {
+        let pass = Pass {
+            store: Arc::clone(self.store()),
+            settings: Arc::clone(&self.settings),
+            policy: self.library.policy().clone(),
+            clock: self.library.clock().clone(),
+            queries: Arc::clone(&asked.queries),
+            keys: Arc::clone(&asked.keys),
+            section: desk.id,
+            asked: open,
+            rules,
+            known: desk.known.clone(),
+            stale: false,
+        };
+        let passed = blocking(move || info_span!("match").in_scope(|| pass.run())).await?;
+        report.lookups += passed.lookups;
+        report.phases += &passed.phases;
+        Ok(passed)
+    }
+}
+
+impl Desk {
+    fn new(state: &SectionState, queries: usize) -> Self {
+        Self {
+            id: state.id,
+            uuid: state.uuid.0.clone(),
+            partial: state.is_partial(),
+            answers: vec![Answer::Absent; queries],
+            unproven: BTreeSet::new(),
+            known: Known::default(),
+        }
+    }
+
+    fn take(&mut self, passed: Passed) {
+        self.unproven.extend(passed.unproven);
+        for (at, answer) in passed.answers {
+            self.unproven.remove(&at);
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = answer;
+            }
+        }
+    }
+
+    /// The section kept changing, or the file kept failing: what is not proven is unknown.
+    fn give_up(&mut self, open: Vec<usize>) {
+        for at in open {
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = Answer::Unknown(Reason::NotProven);
+            }
+        }
+    }
+}
+
+/// Queries that are open at a desk, and that no desk has found.
+fn not_found(desks: &[Desk], open: impl Fn(&Desk, usize) -> bool, at: usize) -> Vec<usize> {
+    let Some(desk) = desks.get(at) else { return Vec::new() };
+    let found = |query: usize| {
+        let mut answers = desks.iter().filter_map(|desk| desk.answers.get(query));
+        answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Ambiguous(_)))
+    };
+    (0..desk.answers.len()).filter(|&query| open(desk, query) && !found(query)).collect()
+}
+
+/// Queries of which the paths leave something to say: found in no section.
+fn undecided(desks: &[Desk], queries: usize) -> Vec<usize> {
+    let decided = |query: &usize| {
+        let mut answers = desks.iter().filter_map(|desk| desk.answers.get(*query));
+        answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Unknown(_)))
+    };
+    (0..queries).filter(|query| !decided(query)).collect()
+}
+
+fn merged(desks: &[Desk], queries: usize) -> Vec<Answer> {
+    (0..queries).map(|at| merge(desks.iter().filter_map(|desk| desk.answers.get(at)))).collect()
+}

@@ -1,0 +1,253 @@
+//! One pass over a section: recall, match, remember. Disk and CPU work, off the async threads.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use cache_store::{
+    Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
+    has_recent_metadata,
+};
+use plex_api::{Clock, RatingKey};
+
+use crate::answer::{Answer, Confidence, Decision};
+use crate::evidence::Rule;
+use crate::parallel::match_all;
+use crate::query::Query;
+use crate::recorded::{from_record, to_record};
+use crate::report::{LookupCounts, Phases};
+use crate::rules::Rules;
+use crate::settings::Settings;
+
+/// What a pass is asked.
+pub(super) struct Pass {
+    pub(super) store: Arc<Store>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) policy: Policy,
+    pub(super) clock: Clock,
+    pub(super) queries: Arc<Vec<Query>>,
+    pub(super) keys: Arc<Vec<MatchKey>>,
+    pub(super) section: SectionId,
+    /// Positions of the queries that are asked.
+    pub(super) asked: Vec<usize>,
+    pub(super) rules: Rules,
+    pub(super) known: Known,
+    /// The server cannot be asked: whatever is cached is taken, and nothing is written.
+    pub(super) stale: bool,
+}
+
+/// What this run has found out about a section, beside what is in the store.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// Queries whose absence a lookup has proven.
+    pub(super) absent: HashSet<usize>,
+    /// Items that were read again after a change that is not explained.
+    pub(super) read: HashSet<RatingKey>,
+    /// Titles, years and guids were brought up to date.
+    pub(super) metadata: bool,
+}
+
+/// What a pass brought.
+#[derive(Default)]
+pub(super) struct Passed {
+    /// Positions of queries, and their answers.
+    pub(super) answers: Vec<(usize, Answer)>,
+    /// Queries that were not found in a state that cannot prove that they are not there.
+    pub(super) unproven: Vec<usize>,
+    /// Items that have to be read again before an answer may name them: nothing was remembered,
+    /// and the pass has to be made again.
+    pub(super) doubtful: Vec<RatingKey>,
+    /// Titles, years and guids have to be brought up to date first, and the pass made again.
+    pub(super) needs_metadata: bool,
+    /// Damage was met: nothing that was read may be believed.
+    pub(super) damaged: bool,
+    pub(super) lookups: LookupCounts,
+    pub(super) phases: Phases,
+}
+
+/// A query that has to be computed, and what was remembered of it, if anything.
+struct Compute {
+    at: usize,
+    before: Option<MatchRecord>,
+}
+
+impl Pass {
+    pub(super) fn run(self) -> Result<Passed, Error> {
+        let mut passed = Passed::default();
+        let view = self.store.view()?;
+        let Some(section) = view.section(self.section)? else {
+            passed.damaged = self.damaged();
+            passed.unproven = self.asked;
+            return Ok(passed);
+        };
+        let started = self.clock.monotonic();
+        let compute = self.recall(&view, &section, &mut passed)?;
+        passed.phases.recall.record(started.elapsed());
+        if passed.needs_metadata {
+            passed.damaged = self.damaged();
+            return Ok(passed);
+        }
+
+        let started = self.clock.monotonic();
+        let asked: Vec<&Query> =
+            compute.iter().filter_map(|compute| self.queries.get(compute.at)).collect();
+        let decisions = match_all(&view, &section, &asked, &self.settings, self.rules)?;
+        passed.phases.matching.record(started.elapsed());
+        let records = self.judge(&view, &section, compute, decisions, &mut passed)?;
+        drop(view);
+        if self.damaged() {
+            passed.damaged = true;
+            return Ok(passed);
+        }
+        if passed.doubtful.is_empty() && !self.stale {
+            let started = self.clock.monotonic();
+            self.store.remember(section.id, records)?;
+            passed.phases.remember.record(started.elapsed());
+        }
+        Ok(passed)
+    }
+
+    /// Answers what is remembered and still holds; the rest has to be computed.
+    fn recall(
+        &self,
+        view: &View<'_>,
+        section: &SectionState,
+        passed: &mut Passed,
+    ) -> Result<Vec<Compute>, Error> {
+        let mut by_key = self.asked.clone();
+        by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
+        let mut compute = Vec::new();
+        let mut by_title = false;
+        for at in by_key {
+            let Some(key) = self.keys.get(at) else { continue };
+            let record = view.remembered(section.id, key)?;
+            let holds = match &record {
+                Some(record) => {
+                    let enough = self.rules == Rules::Paths || record.all_rules;
+                    enough && (self.stale || view.holds(section, record)?)
+                }
+                None => false,
+            };
+            let answer = record.as_ref().filter(|_| holds).and_then(from_record);
+            match answer {
+                Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
+                    // By its path it is absent; what its title says is asked later.
+                    let paths_only = self.rules == Rules::Paths;
+                    by_title |= !paths_only;
+                    let answer = if paths_only { Answer::Absent } else { Answer::Found(found) };
+                    passed.answers.push((at, answer));
+                }
+                Some(answer) => passed.answers.push((at, answer)),
+                None => compute.push(Compute { at, before: record }),
+            }
+        }
+        compute.sort_unstable_by_key(|compute| compute.at);
+        // A query counts once for each section, however many rules are tried.
+        if self.rules == Rules::Paths {
+            passed.lookups.remembered = passed.answers.len() as u64;
+            passed.lookups.computed = compute.len() as u64;
+        }
+        let recent = self.known.metadata
+            || self.stale
+            || has_recent_metadata(section, self.clock.now(), &self.policy);
+        passed.needs_metadata =
+            self.rules == Rules::All && !recent && (by_title || !compute.is_empty());
+        Ok(compute)
+    }
+
+    /// Takes the decisions that may be believed; returns what is worth remembering.
+    fn judge(
+        &self,
+        view: &View<'_>,
+        section: &SectionState,
+        compute: Vec<Compute>,
+        decisions: Vec<Decision>,
+        passed: &mut Passed,
+    ) -> Result<Vec<(MatchKey, MatchRecord)>, Error> {
+        let now = self.clock.now();
+        let mut records = Vec::new();
+        for (Compute { at, before }, mut decision) in compute.into_iter().zip(decisions) {
+            let proven = section.complete || self.known.absent.contains(&at) || self.stale;
+            if decision.answer == Answer::Absent && !proven {
+                passed.unproven.push(at);
+                continue;
+            }
+            if section.is_unexplained() && !self.stale {
+                let unread = named(&decision.answer).filter(|key| !self.known.read.contains(key));
+                passed.doubtful.extend(unread);
+            }
+            doubt(&mut decision, section, before.as_ref());
+            let mut record = to_record(&decision, self.rules, section.revision, now);
+            if let (Some(record), Some(before)) = (&mut record, before) {
+                if gone(view, section.id, &before.outcome, &record.outcome)? {
+                    passed.lookups.rekeyed += 1;
+                }
+                carry_over(record, before);
+            }
+            records.extend(self.keys.get(at).copied().zip(record));
+            passed.answers.push((at, decision.answer));
+        }
+        Ok(records)
+    }
+
+    fn damaged(&self) -> bool {
+        let sections = self.store.take_damaged();
+        sections.contains(&self.section)
+    }
+}
+
+/// The items an answer names.
+fn named(answer: &Answer) -> impl Iterator<Item = RatingKey> + '_ {
+    let (first, rest) = match answer {
+        Answer::Found(found) => (Some(found.rating_key), found.others.as_slice()),
+        Answer::Ambiguous(keys) => (None, keys.as_slice()),
+        _ => (None, &[][..]),
+    };
+    first.into_iter().chain(rest.iter().copied())
+}
+
+/// Lowers the confidence, or the reach, of an answer that rests on more than is known.
+fn doubt(decision: &mut Decision, section: &SectionState, before: Option<&MatchRecord>) {
+    let Answer::Found(found) = &mut decision.answer else { return };
+    // Of a section that is not known entirely, nobody can say that a file name is unique in it.
+    let known = !section.is_partial() && !section.is_unexplained();
+    if found.evidence.rule == Rule::FileName && !known {
+        found.confidence = Confidence::Low;
+    }
+    // It is absent by its path: any change of the section may end that.
+    if !found.evidence.rule.is_path() {
+        decision.depends.whole_section = true;
+    }
+    // The host has said that this is not the item.
+    let failed = before.and_then(|before| before.failed.as_ref());
+    if failed.is_some_and(|failed| failed.rating_key == found.rating_key) {
+        found.confidence = Confidence::Low;
+    }
+}
+
+/// Whether the item that was answered before is gone, and another is answered now: it has a
+/// new rating key.
+fn gone(
+    view: &View<'_>,
+    section: SectionId,
+    before: &Outcome,
+    now: &Outcome,
+) -> Result<bool, Error> {
+    let (Outcome::Found { rating_key: old, .. }, Outcome::Found { rating_key: new, .. }) =
+        (before, now)
+    else {
+        return Ok(false);
+    };
+    Ok(old != new && view.item(section, *old)?.is_none())
+}
+
+/// What the host has said of a match stays true of it.
+fn carry_over(record: &mut MatchRecord, before: MatchRecord) {
+    let same = match (&record.outcome, &before.outcome) {
+        (Outcome::Found { rating_key: now, .. }, Outcome::Found { rating_key: then, .. }) => {
+            now == then
+        }
+        _ => false,
+    };
+    record.applied_at = before.applied_at.filter(|_| same);
+    record.failed = before.failed;
+}
