@@ -29,8 +29,10 @@ async fn a_run_accounts_for_its_calls_answers_and_time() {
     assert_eq!(report.lookups.computed, queries);
     assert_eq!(report.estimated_calls, 1 + SCALE.pages());
     assert!(report.store_bytes > 0);
+    assert_eq!(report.phases.run.count(), 1);
     for (name, timing) in report.phases.named() {
-        assert_eq!(timing.count(), 1, "{name}");
+        // A pass with the path rules, and one with all rules for what they left.
+        assert!((1..=2).contains(&timing.count()), "{name}: {}", timing.count());
     }
     let parts = report.phases.refresh.total() + report.phases.matching.total();
     assert!(report.phases.run.total() >= parts, "{report}");
