@@ -8,6 +8,7 @@ mod change;
 mod cold;
 mod measured;
 mod stage;
+mod trouble;
 mod warm;
 
 use anyhow::Result;
@@ -58,6 +59,8 @@ pub struct Row {
     pub budget: fn(Scale) -> u64,
     /// The naive client can be run in the same situation, to compare.
     pub naive: bool,
+    /// How the queries have to be answered.
+    pub expect: Expect,
     play: fn(Scale) -> BoxFuture<'static, Result<Played>>,
 }
 
@@ -71,10 +74,20 @@ impl Row {
     }
 }
 
+/// How the queries of a situation have to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Each truly.
+    Truth,
+    /// Each with unknown: the server cannot be asked.
+    Unknown,
+}
+
 /// All rows, in the order of the table.
 pub fn rows() -> Vec<Row> {
     let mut rows = cold::rows();
     rows.extend(warm::rows());
     rows.extend(change::rows());
+    rows.extend(trouble::rows());
     rows
 }

@@ -122,14 +122,18 @@ impl Search<'_> {
     /// Whether `files` more lookups still cost less than listing the section.
     fn pays(&self, files: u64) -> bool {
         let each = if self.lookups.filter == FileFilter::Ignored { TITLES as u64 } else { 1 };
-        let known = if self.state.is_partial() {
-            self.lookups.total
-        } else {
-            Some(self.state.items + self.state.unsupported)
-        };
-        let limit =
-            known.map_or(BLIND, |total| total.div_ceil(u64::from(self.client.page_size())).max(2));
+        let limit = self
+            .total()
+            .map_or(BLIND, |total| total.div_ceil(u64::from(self.client.page_size())).max(2));
         self.lookups.spent + files.saturating_mul(each) <= limit
+    }
+
+    /// How many rows the section has, as far as that is known.
+    fn total(&self) -> Option<u64> {
+        if self.state.is_partial() {
+            return self.lookups.total;
+        }
+        Some(self.state.items + self.state.unsupported)
     }
 
     async fn one(&mut self, library: &Library, file: &Wanted) -> Result<Looked, Error> {
@@ -184,21 +188,17 @@ impl Search<'_> {
         if known.is_none() {
             self.lookups.spent += 1;
             let listing = listing::request(self.state, Filter::None);
-            let page = self.client.page(&listing, 0, 1).await?;
+            let page = self.client.page(&listing, 0, BY_NAME).await?;
             self.lookups.total = page.total;
-            known = page
-                .items
-                .first()
-                .map(CachedItem::from_plex)
-                .and_then(|item| Some((item.rating_key, plain_name(&item)?)));
+            let items = page.items.iter().map(CachedItem::from_plex);
+            known = longest_plain_name(items);
         }
         let Some((key, name)) = known else { return Ok(()) };
         let Some(page) = self.ask(&swap_case(&name)).await? else { return Ok(()) };
         let found = page.items.iter().any(|item| item.rating_key == key);
         // In a section of one, a filter that is ignored looks the same.
-        let everything = page.total.is_none_or(|total| {
-            total > page.rows || self.lookups.total.is_some_and(|all| all <= total)
-        });
+        let listed = page.total.unwrap_or(page.rows);
+        let everything = self.total().map_or(listed > page.rows, |all| all <= listed);
         if found && !everything {
             self.lookups.filter = FileFilter::Honoured;
         }
@@ -236,9 +236,17 @@ impl Search<'_> {
     }
 }
 
+/// Of some items the longest such name, and whose it is: a long one is hardly there twice.
+pub(crate) fn longest_plain_name(
+    items: impl Iterator<Item = CachedItem>,
+) -> Option<(RatingKey, String)> {
+    let named = items.filter_map(|item| Some((item.rating_key, plain_name(&item)?)));
+    named.max_by_key(|(_, name)| name.len())
+}
+
 /// The name of a file that any server spells as we do: an ASCII name that no file system
 /// would trim.
-pub(crate) fn plain_name(item: &CachedItem) -> Option<String> {
+fn plain_name(item: &CachedItem) -> Option<String> {
     let part = item.parts.first()?;
     let name = part.file.rsplit(['/', '\\']).next()?;
     (is_plain(name) && name.bytes().any(|byte| byte.is_ascii_alphabetic())).then(|| name.to_owned())

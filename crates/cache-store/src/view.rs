@@ -10,7 +10,7 @@ use crate::codec;
 use crate::error::Error;
 use crate::index::{Bucket, Index};
 use crate::item::CachedItem;
-use crate::lookup::plain_name;
+use crate::lookup::longest_plain_name;
 use crate::matches::{MatchKey, MatchRecord, Outcome};
 use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
@@ -95,16 +95,14 @@ impl<'store> View<'store> {
         let doing = "reading an item";
         unwound(doing, || {
             let rows = self.items.range(table::whole(section)).map_err(Error::storage(doing))?;
+            let mut items = Vec::new();
             for row in rows.take(100) {
                 let (key, value) = row.map_err(Error::storage(doing))?;
                 let (_, key) = key.value();
                 let place = table::item_place(section, key);
-                let Ok(row) = codec::open::<ItemRow>(place, value.value()) else { continue };
-                if let Some(name) = plain_name(&row.item.into_item()) {
-                    return Ok(Some((RatingKey(key), name)));
-                }
+                items.extend(codec::open::<ItemRow>(place, value.value()));
             }
-            Ok(None)
+            Ok(longest_plain_name(items.into_iter().map(|row| row.item.into_item())))
         })
     }
 

@@ -5,11 +5,11 @@ use futures::FutureExt;
 use match_core::Selection;
 
 use super::measured::{Meter, Played};
-use super::stage::Stage;
+use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
-use super::{Row, Scale};
+use super::{Expect, Row, Scale};
 use crate::generate::add_movie;
-use crate::library::Library;
+use crate::library::{FileFilter, Library};
 use crate::queries::TruthQuery;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -22,6 +22,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(600, 50),
             budget: |_| 4,
             naive: true,
+            expect: Expect::Truth,
             play: |scale| added(scale, 1).boxed(),
         },
         Row {
@@ -32,6 +33,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(600, 500),
             budget: |_| 4,
             naive: true,
+            expect: Expect::Truth,
             play: |scale| added(scale, 400).boxed(),
         },
         Row {
@@ -42,7 +44,8 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 10),
             budget: |_| 24,
             naive: true,
-            play: |scale| replaced(scale, 1, 0).boxed(),
+            expect: Expect::Truth,
+            play: |scale| exchanged(scale, 1, 0).boxed(),
         },
         Row {
             name: "deleted-10-added-10",
@@ -52,7 +55,52 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 10),
             budget: |_| 160,
             naive: true,
-            play: |scale| replaced(scale, 10, 10).boxed(),
+            expect: Expect::Truth,
+            play: |scale| exchanged(scale, 10, 10).boxed(),
+        },
+        Row {
+            name: "replaced",
+            situation: "1 file replaced in place, queried by its new path",
+            calls: "6",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| 6,
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| replaced(scale, FileFilter::Ignored).boxed(),
+        },
+        Row {
+            name: "replaced-file",
+            situation: "1 file replaced in place, queried by its new path, `file=` honoured",
+            calls: "6",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| 6,
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| replaced(scale, FileFilter::Exact).boxed(),
+        },
+        Row {
+            name: "half-deleted",
+            situation: "half the library deleted: 2 and a sweep of what is left",
+            calls: "2 + ceil(N/2P)",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |scale| 2 + (scale.items / 2).div_ceil(u64::from(scale.page)),
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| half_deleted(scale).boxed(),
+        },
+        Row {
+            name: "re-created",
+            situation: "section removed and re-created under the same name",
+            calls: "2 + 2 + ceil(N/P)",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |scale| 4 + scale.pages(),
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| recreated(scale).boxed(),
         },
     ]
 }
@@ -75,7 +123,7 @@ async fn added(scale: Scale, count: u64) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-async fn replaced(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
+async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
     let (stage, mut asked) = warmed(scale).await?;
     stage.pms.edit(|library| {
         let step = scale.items / (deleted + 1);
@@ -103,4 +151,53 @@ fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
     let queries = added.collect();
     library.scan(0);
     queries
+}
+
+async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
+    let (stage, _) = warmed(scale).await?;
+    let asked = stage.pms.edit(|library| {
+        library.quirks.file_filter = filter;
+        // One that lies in a folder of its own name, as most do.
+        let usual = library.sections[0].items().iter().find_map(|item| {
+            let file = &item.media[0].parts[0].file;
+            let (folder, name) = file.rsplit_once('/')?;
+            let stem = name.strip_suffix(".mkv")?;
+            folder.ends_with(stem).then(|| (item.rating_key, folder.to_owned(), stem.to_owned()))
+        });
+        let (key, folder, stem) = usual.unwrap();
+        let root = library.sections[0].locations[0].1.clone();
+        let file = format!("{folder}/{stem} - Remux.mkv");
+        library.replace_file(0, key, &file, 33_000_000_000);
+        library.scan(0);
+        TruthQuery::new(file.replacen(&root, MOUNT, 1), Some(key))
+    });
+    let asked = vec![asked];
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn half_deleted(scale: Scale) -> Result<Played> {
+    let (stage, _) = warmed(scale).await?;
+    stage.pms.edit(|library| {
+        let keys: Vec<u64> =
+            library.sections[0].items().iter().step_by(2).map(|item| item.rating_key).collect();
+        for key in keys {
+            library.remove_item(0, key);
+        }
+        library.scan(0);
+    });
+    let asked = stage.present(scale.items);
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn recreated(scale: Scale) -> Result<Played> {
+    let (stage, _) = warmed(scale).await?;
+    stage.pms.edit(|library| library.recreate_section(0));
+    let asked = stage.present(scale.items);
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
 }

@@ -50,6 +50,8 @@ impl Stage {
     pub fn client_config(&self) -> Config {
         let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
         config.page_size = self.scale.page;
+        // How often is asked again is measured, not how long is waited before.
+        config.retry.base = Duration::from_millis(1);
         config
     }
 
@@ -71,6 +73,13 @@ impl Stage {
         let run = engine.match_files(want, to_queries(asked)).await?;
         engine.close().await?;
         Ok(run)
+    }
+
+    /// What the cache file holds, in one number.
+    pub fn digest(&self) -> Result<u64> {
+        let config = self.config();
+        let opening = cache_store::StoreConfig::new(match_core::INDEXING, config.clock.now());
+        Ok(cache_store::Store::open(&config.cache, &opening)?.digest()?)
     }
 
     /// Time passes, for the server and for us.

@@ -8,7 +8,7 @@ use match_core::Selection;
 
 use super::measured::{Meter, Played};
 use super::stage::{Stage, sections};
-use super::{Row, Scale};
+use super::{Expect, Row, Scale};
 
 /// Beyond the freshness window, and within the age at which a section is listed anew.
 pub(super) const LATER: Duration = Duration::from_hours(1);
@@ -23,7 +23,19 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(600, 50),
             budget: |_| 1,
             naive: true,
-            play: |scale| warm(scale).boxed(),
+            expect: Expect::Truth,
+            play: |scale| warm(scale, LATER).boxed(),
+        },
+        Row {
+            name: "fresh",
+            situation: "the same within the freshness window, after a restart",
+            calls: "0",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| 0,
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| warm(scale, Duration::from_secs(59)).boxed(),
         },
         Row {
             name: "scanned",
@@ -33,16 +45,17 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(600, 50),
             budget: |_| 2,
             naive: true,
+            expect: Expect::Truth,
             play: |scale| scanned(scale).boxed(),
         },
     ]
 }
 
-async fn warm(scale: Scale) -> Result<Played> {
+async fn warm(scale: Scale, later: Duration) -> Result<Played> {
     let stage = Stage::start(sections(scale, 5), scale).await?;
     let asked = stage.queries(scale.items);
     stage.run(&Selection::All, &asked).await?;
-    stage.later(LATER);
+    stage.later(later);
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;
     Ok(meter.stop(stage, asked, vec![run]))

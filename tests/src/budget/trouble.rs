@@ -1,0 +1,85 @@
+//! Many ask at once, or the server is in trouble.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::FutureExt;
+use futures::future::try_join_all;
+use match_core::Selection;
+use plex_api::RetryPolicy;
+
+use super::change::warmed;
+use super::measured::{Meter, Played};
+use super::stage::{Stage, to_queries};
+use super::{Expect, Row, Scale};
+use crate::faults::{Fault, Rule};
+use crate::server::Endpoint;
+
+/// Those who ask at once.
+const TASKS: usize = 8;
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            name: "tasks-8",
+            situation: "8 tasks ask at once on a cold section",
+            calls: "2 + ceil(N/P)",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |scale| 2 + scale.pages(),
+            naive: false,
+            expect: Expect::Truth,
+            play: |scale| tasks(scale).boxed(),
+        },
+        Row {
+            name: "down",
+            situation: "server down, as many queries as items: one attempt with its retries",
+            calls: "4",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| u64::from(RetryPolicy::default().attempts),
+            naive: false,
+            expect: Expect::Unknown,
+            play: |scale| down(scale).boxed(),
+        },
+        Row {
+            name: "page-7",
+            situation: "503 on page 7 of a sweep, then fine: the sweep and the retries",
+            calls: "1 + ceil(N/P) + 1",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |scale| 1 + scale.pages() + 1,
+            naive: false,
+            expect: Expect::Truth,
+            play: |scale| page_7(scale).boxed(),
+        },
+    ]
+}
+
+async fn tasks(scale: Scale) -> Result<Played> {
+    let stage = Stage::movies(scale).await?;
+    let asked = stage.queries(scale.items);
+    let meter = Meter::start(&stage);
+    let engine = stage.engine().await?;
+    let ask = || engine.match_files(&Selection::All, to_queries(&asked));
+    let runs = try_join_all((0..TASKS).map(|_| ask())).await?;
+    engine.close().await?;
+    Ok(meter.stop(stage, asked, runs))
+}
+
+async fn down(scale: Scale) -> Result<Played> {
+    let (stage, asked) = warmed(scale).await?;
+    stage.pms.script(Rule::always(Fault::Outage));
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn page_7(scale: Scale) -> Result<Played> {
+    let (stage, asked) = warmed(scale).await?;
+    stage.later(Duration::from_hours(25));
+    stage.pms.script(Rule::once(Endpoint::Listing, 7, Fault::Status(503)));
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
