@@ -17,8 +17,9 @@ async fn check(row: &Row) -> Result<(), String> {
     if right {
         return Ok(());
     }
-    let mut text = format!(
-        "{}: {} calls of {}, {reported:?} reported; {} wrong, {} missed of {}\n  {:?}",
+    let report = measured.reports.first().map(ToString::to_string).unwrap_or_default();
+    Err(format!(
+        "{}: {} calls of {}, {reported:?} reported; {} wrong, {} missed of {}\n  {:?}\n{report}",
         row.name,
         measured.calls,
         measured.budget,
@@ -26,11 +27,7 @@ async fn check(row: &Row) -> Result<(), String> {
         measured.missed,
         measured.queries,
         measured.mistakes,
-    );
-    for report in measured.reports.iter().take(1) {
-        text.push_str(&format!("\n{report}"));
-    }
-    Err(text)
+    ))
 }
 
 #[tokio::test]
