@@ -173,3 +173,26 @@ async fn each_trouble_has_its_kind_and_ends_when_it_ends() {
     let other = Listing { expect_uuid: other, ..listing(&section) };
     assert_eq!(client.total(&other).await.unwrap_err().kind(), ErrorKind::WrongSection);
 }
+
+/// As a real server does. Whether an independent client can use it is checked by
+/// `cargo xtask conformance --python`.
+#[tokio::test]
+async fn who_does_not_ask_for_json_gets_xml() {
+    let (pms, _, section) = start(LibraryKind::Movies).await;
+    let get = async |path: &str| {
+        let request = reqwest::Client::new().get(format!("{}{path}", pms.url()));
+        let response = request.header("X-Plex-Token", pms.token()).send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, response.text().await.unwrap())
+    };
+    let xml = "text/xml;charset=utf-8";
+    let (kind, body) = get("/library/sections").await;
+    assert_eq!(kind, xml);
+    assert!(body.contains("<Directory ") && body.contains("<Location "), "{body}");
+    let page = format!("/library/sections/{}/all?X-Plex-Container-Size=2", section.key);
+    let (kind, body) = get(&page).await;
+    assert_eq!((kind.as_str(), body.matches("<Video ").count()), (xml, 2));
+    assert!(body.contains(&format!("totalSize=\"{ITEMS}\"")) && body.contains("<Part "), "{body}");
+    let (kind, _) = get("/library/sections/99/all").await;
+    assert_eq!(kind, "text/html", "errors are neither");
+}

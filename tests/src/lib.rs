@@ -19,6 +19,7 @@ mod faults;
 pub mod generate;
 pub mod library;
 mod listing;
+mod meta;
 pub mod naive;
 mod parents;
 pub mod payload;

@@ -125,6 +125,14 @@ impl SectionKind {
         }
     }
 
+    /// The type number of the items that a listing has when it is asked for no type.
+    pub fn top(self) -> u32 {
+        match self {
+            Self::Show => 2,
+            other => other.leaf(),
+        }
+    }
+
     /// The type number of the items that hold files.
     pub fn leaf(self) -> u32 {
         match self {

@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 
 use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind};
+use crate::meta;
 use crate::row::{Container, Listing, Row, Shape};
 
 /// A request's arguments in order, decoded. Operators are part of the name (`addedAt>`).
@@ -75,7 +76,7 @@ pub(crate) fn answer<'a>(
     {
         return Answer::Broken;
     }
-    let kind = typed.unwrap_or(section.kind.leaf());
+    let kind = typed.unwrap_or(section.kind.top());
     let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirk).is_some());
     let window = Window::of(arguments, headers);
 
@@ -93,7 +94,11 @@ pub(crate) fn answer<'a>(
         let total = rows.len();
         (window.cut(rows), total)
     };
-    Answer::Page(Box::new(page(Some(section), &rows, total, window, &arguments.shape())))
+    let mut page = page(section, &rows, total, window, &arguments.shape());
+    if arguments.get("includeMeta") == Some("1") {
+        page.container.meta = Some(meta::of(section));
+    }
+    Answer::Page(Box::new(page))
 }
 
 /// The part of a list that is asked for.
@@ -118,28 +123,34 @@ impl Window {
     pub(crate) fn cut<T>(self, rows: impl IntoIterator<Item = T>) -> Vec<T> {
         rows.into_iter().skip(self.start).take(self.size).collect()
     }
+
+    /// These rows as a page of no section.
+    pub(crate) fn page(self, rows: Vec<Row<'_>>, total: usize) -> Listing<'_> {
+        Listing {
+            container: Container {
+                size: rows.len(),
+                total_size: self.paged.then_some(total),
+                offset: self.paged.then_some(self.start),
+                metadata: rows,
+                ..Container::default()
+            },
+        }
+    }
 }
 
-/// A page of rows. Without paging there is no total and no offset in it.
+/// A page of a section's items. Without paging there is no total and no offset in it.
 pub(crate) fn page<'a>(
-    section: Option<&'a Section>,
+    section: &'a Section,
     rows: &[&'a Item],
     total: usize,
     window: Window,
     shape: &Shape,
 ) -> Listing<'a> {
-    Listing {
-        container: Container {
-            size: rows.len(),
-            total_size: window.paged.then_some(total),
-            offset: window.paged.then_some(window.start),
-            section_id: section.map(|section| section.key),
-            section_title: section.map(|section| section.title.as_str()),
-            section_uuid: section.map(|section| section.uuid.as_str()),
-            directories: Vec::new(),
-            metadata: rows.iter().map(|item| Row::new(item, shape)).collect(),
-        },
-    }
+    let mut page = window.page(rows.iter().map(|item| Row::new(item, shape)).collect(), total);
+    page.container.section_id = Some(section.key);
+    page.container.section_title = Some(&section.title);
+    page.container.section_uuid = Some(&section.uuid);
+    page
 }
 
 /// The items of a section that the arguments choose, by rating key.
@@ -149,7 +160,7 @@ pub(crate) fn chosen<'a>(
     quirks: Quirks,
 ) -> impl Iterator<Item = &'a Item> {
     let kind = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
-    let kind = kind.unwrap_or(section.kind.leaf());
+    let kind = kind.unwrap_or(section.kind.top());
     let filter = group(&mut arguments.pairs(), quirks.file_filter);
     let mut ids = arguments.ids();
     ids.sort_unstable();
@@ -188,6 +199,8 @@ fn group<'a>(
 
 /// One filter; `None` for an argument that is none.
 fn filter<'a>(name: &str, value: &'a str, quirk: FileFilter) -> Option<Filter<'a>> {
+    // A field may be named with its type: `episode.title`.
+    let name = name.rsplit_once('.').map_or(name, |(_, field)| field);
     let number = value.parse::<i64>().unwrap_or(0);
     Some(match name {
         // `title=x` contains, `title==x` is; the second `=` is at the head of the value
@@ -214,6 +227,7 @@ fn filter<'a>(name: &str, value: &'a str, quirk: FileFilter) -> Option<Filter<'a
         "updatedAt>>" | "updatedAt>" => Box::new(move |item| item.updated_at >= number),
         "addedAt<<" | "addedAt<" => Box::new(move |item| item.added_at <= number),
         "updatedAt<<" | "updatedAt<" => Box::new(move |item| item.updated_at <= number),
+        "year" => Box::new(move |item| item.year.map(i64::from) == Some(number)),
         "trash" => Box::new(|item| item.deleted_at.is_some()),
         "file" => return by_file(value, quirk),
         _ => return None,

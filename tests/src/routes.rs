@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::details::Image;
 use crate::library::{Item, Section};
 use crate::listing::{self, Answer, Arguments, Window};
-use crate::row::{self, Listing};
+use crate::row::{self, Listing, Row};
 use crate::server::{Shared, gate, html};
 
 type Server = State<Arc<Shared>>;
@@ -27,10 +27,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .without_v07_checks() // a path of the API begins with a colon
         .route("/", get(root))
         .route("/identity", get(identity))
+        .route("/library", get(library))
         .route("/library/sections", get(sections))
         .route("/library/sections/all", get(sections))
         .route("/library/sections/{key}/all", get(listing).put(edit_section))
         .route("/library/sections/{key}/refresh", get(scan).post(scan).delete(empty))
+        .route("/library/sections/{key}/collections", get(collections))
         .route("/library/metadata/{keys}", get(metadata).put(edit_item))
         .route("/library/metadata/{key}/children", get(children))
         .route("/library/metadata/{key}/allLeaves", get(leaves))
@@ -100,6 +102,14 @@ async fn identity(State(shared): Server) -> Response {
     }}))
 }
 
+async fn library() -> Response {
+    json(&json!({ "MediaContainer": {
+        "size": 0,
+        "identifier": "com.plexapp.plugins.library",
+        "title1": "Plex Library",
+    }}))
+}
+
 async fn sections(State(shared): Server) -> Response {
     let library = shared.library();
     let rows: Vec<_> = library.sections.iter().map(row::section).collect();
@@ -130,6 +140,22 @@ async fn listing(
     }
 }
 
+async fn collections(
+    State(shared): Server,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let arguments = arguments(query.as_ref());
+    let library = shared.library();
+    let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
+    let section = &library.sections[at];
+    let window = Window::of(&arguments, &headers);
+    let rows = window.cut(&section.collections);
+    let rows = rows.into_iter().map(|it| Row::Plain(row::collection(it, section)));
+    page(&window.page(rows.collect(), section.collections.len()))
+}
+
 /// Several keys at once: unknown ones are left out, and only if all are unknown it is 404.
 async fn metadata(
     State(shared): Server,
@@ -141,16 +167,25 @@ async fn metadata(
     let mut shape = arguments.shape();
     (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let library = shared.library();
+    let row = |key: u64| {
+        library.sections.iter().find_map(|section| {
+            let item = section.find(key).map(|item| Row::of_section(item, section, &shape));
+            let collection = || {
+                let mut all = section.collections.iter();
+                let found = all.find(|collection| collection.rating_key == key)?;
+                Some(Row::Plain(row::collection(found, section)))
+            };
+            item.or_else(collection)
+        })
+    };
     let keys = keys.split(',').filter_map(|key| key.parse().ok());
-    let items: Vec<&Item> = keys
-        .filter_map(|key| library.sections.iter().find_map(|section| section.find(key)))
-        .collect();
-    if items.is_empty() {
+    let rows: Vec<Row<'_>> = keys.filter_map(row).collect();
+    if rows.is_empty() {
         return html(StatusCode::NOT_FOUND);
     }
     let window = Window::of(&arguments, &headers);
-    let total = items.len();
-    page(&listing::page(None, &window.cut(items), total, window, &shape))
+    let total = rows.len();
+    page(&window.page(window.cut(rows), total))
 }
 
 async fn children(
@@ -188,8 +223,7 @@ fn below(
     let window = Window::of(arguments, headers);
     let total = rows.len();
     let seasons = rows.iter().any(|row| row.kind == 3);
-    let mut answer =
-        listing::page(Some(section), &window.cut(rows), total, window, &arguments.shape());
+    let mut answer = listing::page(section, &window.cut(rows), total, window, &arguments.shape());
     if seasons && arguments.get("excludeAllLeaves") != Some("1") {
         answer.container.directories.push(json!({
             "title": "All episodes",
@@ -254,6 +288,10 @@ async fn scan(State(shared): Server, Path(key): Path<String>) -> Response {
     done(shared.edit(|library| match section_at(&library.sections, &key) {
         Some(at) => {
             library.scan(at);
+            StatusCode::OK
+        }
+        None if key == "all" => {
+            (0..library.sections.len()).for_each(|at| library.scan(at));
             StatusCode::OK
         }
         None => StatusCode::NOT_FOUND,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::details::Details;
-use crate::library::{Item, Section};
+use crate::library::{Collection, Item, Section};
 
 /// What of a row is sent.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +33,8 @@ impl Shape {
 #[serde(untagged)]
 pub(crate) enum Row<'a> {
     Captured(&'a Value),
-    /// A captured row that was edited since.
-    Edited(Value),
+    /// Any other JSON: a captured row that was edited since, a collection.
+    Plain(Value),
     Made(Box<Metadata<'a>>),
 }
 
@@ -104,13 +104,25 @@ struct File<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A row that says which section it is from, which those of a listing leave to its head.
+    pub(crate) fn of_section(item: &'a Item, section: &Section, shape: &Shape) -> Self {
+        let mut row = Self::new(item, shape);
+        if let Self::Made(made) = &mut row {
+            made.details.insert("librarySectionID".to_owned(), section.key.into());
+            made.details.insert("librarySectionTitle".to_owned(), section.title.as_str().into());
+            let key = format!("/library/sections/{}", section.key);
+            made.details.insert("librarySectionKey".to_owned(), key.into());
+        }
+        row
+    }
+
     pub(crate) fn new(item: &'a Item, shape: &Shape) -> Self {
         let details = item.details.row(shape);
         if let Some(row) = &item.captured {
             return if item.details == Details::default() {
                 Self::Captured(row)
             } else {
-                Self::Edited(edited(row, item, details))
+                Self::Plain(edited(row, item, details))
             };
         }
         let media = if shape.leaves_out_element("Media") { &[][..] } else { &item.media };
@@ -172,7 +184,8 @@ fn edited(row: &Value, item: &Item, details: Map<String, Value>) -> Value {
     row
 }
 
-fn type_name(kind: u32) -> &'static str {
+/// What rows call a type of item.
+pub(crate) fn type_name(kind: u32) -> &'static str {
     match kind {
         1 => "movie",
         2 => "show",
@@ -192,7 +205,7 @@ pub(crate) struct Listing<'a> {
     pub(crate) container: Container<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Container<'a> {
     pub(crate) size: usize,
@@ -206,10 +219,29 @@ pub(crate) struct Container<'a> {
     pub(crate) section_title: Option<&'a str>,
     #[serde(rename = "librarySectionUUID", skip_serializing_if = "Option::is_none")]
     pub(crate) section_uuid: Option<&'a str>,
+    #[serde(rename = "Meta", skip_serializing_if = "Option::is_none")]
+    pub(crate) meta: Option<Value>,
     #[serde(rename = "Directory", skip_serializing_if = "Vec::is_empty")]
     pub(crate) directories: Vec<Value>,
     #[serde(rename = "Metadata", skip_serializing_if = "Vec::is_empty")]
     pub(crate) metadata: Vec<Row<'a>>,
+}
+
+/// A collection, as a row.
+pub(crate) fn collection(collection: &Collection, section: &Section) -> Value {
+    let members = section.items().iter();
+    let members =
+        members.filter(|item| item.details.tags_of("collection").contains(&collection.title));
+    serde_json::json!({
+        "ratingKey": collection.rating_key.to_string(),
+        "key": format!("/library/collections/{}/children", collection.rating_key),
+        "guid": format!("collection://{}", collection.rating_key),
+        "type": "collection",
+        "subtype": section.kind.name(),
+        "title": collection.title,
+        "smart": false,
+        "childCount": members.count().to_string(),
+    })
 }
 
 /// A section in `/library/sections`.

@@ -359,7 +359,8 @@ async fn in_xml(response: Response) -> Response {
         return Response::from_parts(head, Body::from(body));
     };
     head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml"));
+    head.headers
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml;charset=utf-8"));
     Response::from_parts(head, Body::from(xml::document(&answer)))
 }
 

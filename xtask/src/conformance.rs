@@ -1,8 +1,14 @@
-//! `cargo xtask conformance --payloads DIR`: captured answers of real servers, decoded with the
-//! client's own types and held against what is plainly in them.
+//! `cargo xtask conformance`: does the client read what servers send, and does the simulated
+//! server speak as servers do?
 //!
-//! The second look is generic JSON and knows nothing of the client's types, so a row, a file or
-//! a guid that the client lost shows. A payload that is no JSON has to give an error.
+//! `--payloads DIR`: captured answers of real servers, decoded with the client's own types and
+//! held against what is plainly in them. The second look is generic JSON and knows nothing of
+//! the client's types, so a row, a file or a guid that the client lost shows. A payload that is
+//! no JSON has to give an error.
+//!
+//! `--python`: an unmodified python-plexapi against the simulated server.
+
+mod python;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,18 +22,36 @@ use serde_json::Value;
 
 /// What to check.
 #[derive(clap::Args)]
+#[group(required = true, multiple = true)]
 pub(crate) struct Options {
     /// Folder of captured payloads: JSON or XML bodies, one a file.
     #[arg(long, value_name = "DIR")]
-    pub(crate) payloads: PathBuf,
+    payloads: Option<PathBuf>,
+    /// Let python-plexapi use the simulated server, where this Python has it.
+    #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
+    python: Option<PathBuf>,
+}
+
+/// Checks what the options say.
+///
+/// # Errors
+/// When a check fails. One that cannot be made because Python or its package is missing is
+/// skipped and says so.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(dir) = &options.payloads {
+        check_payloads(dir)?;
+    }
+    if let Some(interpreter) = &options.python {
+        python::run(interpreter)?;
+    }
+    Ok(())
 }
 
 /// Checks every payload in a folder and prints a table of what was found.
 ///
-/// # Errors
-/// When there is no payload, when a well-formed one does not decode, and when something in one
-/// is not in the result.
-pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
+/// Fails when there is no payload, when a well-formed one does not decode, and when something in
+/// one is not in the result.
+fn check_payloads(dir: &Path) -> anyhow::Result<()> {
     let files = payloads(dir)?;
     if files.is_empty() {
         bail!("no payloads (*.json, *.xml) in {}", dir.display());

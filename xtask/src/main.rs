@@ -27,7 +27,8 @@ struct Options {
 enum Command {
     /// Measure Matchbox against a naive client on a simulated server, and check every answer.
     Bench(bench::Options),
-    /// Decode captured payloads of real servers and check that nothing in them is lost.
+    /// Decode captured payloads of real servers and check that nothing in them is lost; let
+    /// another client use the simulated server.
     Conformance(conformance::Options),
     /// Run the simulated Plex Media Server on its own, until interrupted.
     Serve(serve::Options),
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         .init();
     let done = match options.command {
         Command::Bench(options) => bench::run(options),
-        Command::Conformance(options) => conformance::run(&options.payloads),
+        Command::Conformance(options) => conformance::run(&options),
         Command::Serve(options) => serve::run(options),
     };
     match done {

@@ -1,0 +1,59 @@
+//! What a section can be asked: its types, their fields, filters and orders, and the operators
+//! of each type of value. Clients with a search of their own read it first (`includeMeta=1`).
+
+use serde_json::{Value, json};
+
+use crate::library::{Section, SectionKind};
+use crate::row::type_name;
+
+/// Fields that can be filtered by: name, type of its value.
+const FIELDS: [(&str, &str); 6] = [
+    ("title", "string"),
+    ("studio", "string"),
+    ("year", "integer"),
+    ("addedAt", "date"),
+    ("updatedAt", "date"),
+    ("trash", "boolean"),
+];
+
+const SORTS: [&str; 3] = ["titleSort", "addedAt", "updatedAt"];
+
+/// Operators of a type of value: key, what it says.
+const OPERATORS: [(&str, &[(&str, &str)]); 4] = [
+    ("string", &[("=", "contains"), ("==", "is"), ("!=", "does not contain")]),
+    ("integer", &[("=", "is"), ("!=", "is not"), (">>=", "is greater"), ("<<=", "is less")]),
+    ("date", &[(">>=", "is after"), ("<<=", "is before")]),
+    ("boolean", &[("=", "is true"), ("!=", "is false")]),
+];
+
+/// The `Meta` of a section's listing.
+pub(crate) fn of(section: &Section) -> Value {
+    let kinds: &[u32] = match section.kind {
+        SectionKind::Movie => &[1],
+        SectionKind::Show => &[2, 3, 4],
+        SectionKind::Artist => &[10],
+        SectionKind::Photo => &[13],
+    };
+    let types = kinds.iter().map(|kind| {
+        let name = type_name(*kind);
+        // Where there are several types a field is named with the one it belongs to.
+        let scope = if kinds.len() > 1 { format!("{name}.") } else { String::new() };
+        let fields = FIELDS
+            .iter()
+            .map(|(field, kind)| json!({ "key": format!("{scope}{field}"), "title": field, "type": kind }));
+        let sorts = SORTS.iter().map(|sort| {
+            json!({ "key": sort, "title": sort, "descKey": format!("{sort}:desc"),
+                "defaultDirection": "asc" })
+        });
+        json!({
+            "key": format!("/library/sections/{}/all?type={kind}", section.key),
+            "type": name, "title": name, "active": *kind == section.kind.top(),
+            "Field": fields.collect::<Vec<_>>(), "Sort": sorts.collect::<Vec<_>>(),
+        })
+    });
+    let values = OPERATORS.iter().map(|(kind, operators)| {
+        let operators = operators.iter().map(|(key, title)| json!({ "key": key, "title": title }));
+        json!({ "type": kind, "Operator": operators.collect::<Vec<_>>() })
+    });
+    json!({ "Type": types.collect::<Vec<_>>(), "FieldType": values.collect::<Vec<_>>() })
+}
