@@ -1,23 +1,21 @@
 //! Applying a refresh: one write transaction in which items, indexes, stamp and revision move
 //! together or not at all.
 
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::UnixSeconds;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::codec;
 use crate::error::Error;
-use crate::index::{Index, Indexing};
+use crate::index::Indexing;
 use crate::item::CachedItem;
-use crate::record::{BucketRow, ItemFields, ItemRow};
+use crate::postings::Postings;
+use crate::record::{ItemFields, ItemRow};
 use crate::section::{Lookups, SectionId, SectionState};
+use crate::shelf::Division;
 use crate::spool::Spool;
 use crate::stamp::{Revision, SectionStamp};
 use crate::store::{Store, put_section, section_in};
-use crate::table;
-
-/// Index changes are gathered and applied in key order, this many at a time (24 bytes each):
-/// sorted writes are faster and leave the file smaller, and memory stays bounded.
-const INDEX_CHUNK: usize = 1 << 20;
+use crate::table::{self, Goes};
 
 /// What a refresh read, and what has to be true for it to count.
 pub(crate) struct Update {
@@ -109,15 +107,9 @@ impl Store {
     /// Drops everything that is cached of a section's items, after damage. Matches stay: the
     /// revision moved, so each is checked before it is believed again.
     pub fn drop_items(&self, section: SectionId) -> Result<(), Error> {
-        let doing = "dropping a damaged section";
-        self.write(doing, |txn| {
-            let mut tables = vec![table::ITEMS];
-            tables.extend(Index::ALL.map(table::index));
-            for definition in tables {
-                let mut table = txn.open_table(definition).map_err(Error::storage(doing))?;
-                table
-                    .retain_in(table::whole(section), |_, _| false)
-                    .map_err(Error::storage(doing))?;
+        self.write("dropping a damaged section", |txn| {
+            for table in table::ALL.iter().filter(|table| table.goes == Goes::WithItems) {
+                table.remove_section(txn, section)?;
             }
             if let Some(mut state) = section_in(txn, section)? {
                 state.forget();
@@ -142,7 +134,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();
-    let mut writer = Writer::new(txn, indexing, &current)?;
+    let mut writer = Writer::new(txn, indexing, &current, rows.keys().len() as u64)?;
     for item in rows.read()? {
         writer.put(item?)?;
     }
@@ -151,7 +143,9 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         Scope::Complete(listed) => writer.remove_others(listed)?,
         Scope::Delta(gone) => writer.remove(&gone)?,
     }
-    let Some((changes, items)) = writer.finish()? else { return Ok(Applied::Damaged) };
+    let Some(Written { changes, items, divisions }) = writer.finish()? else {
+        return Ok(Applied::Damaged);
+    };
     if total.is_some_and(|total| items + unsupported != total) {
         return Ok(Applied::Disagrees);
     }
@@ -174,6 +168,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.observed_at = Some(now);
     state.complete = complete;
     state.lookups = lookups;
+    state.divisions = divisions;
     if metadata {
         state.metadata_at = Some(now);
     }
@@ -187,20 +182,23 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     Ok(Applied::Done(Box::new(state), changes))
 }
 
-/// One index change: index, hash, rating key, and whether the key enters or leaves.
-type IndexChange = (Index, u64, u64, bool);
+/// What a writer wrote.
+struct Written {
+    changes: Changes,
+    /// How many items there are now.
+    items: u64,
+    divisions: [Division; 3],
+}
 
 struct Writer<'txn> {
-    txn: &'txn WriteTransaction,
-    indexing: Indexing,
     section: SectionId,
     revision: Revision,
     items: Table<'txn, (u32, u64), &'static [u8]>,
+    postings: Postings<'txn>,
     /// The section was empty, so there is nothing to compare with.
     first: bool,
     highest: Option<u64>,
     count: u64,
-    pending: Vec<IndexChange>,
     changes: Changes,
     damaged: bool,
     bytes: Vec<u8>,
@@ -211,17 +209,17 @@ impl<'txn> Writer<'txn> {
         txn: &'txn WriteTransaction,
         indexing: Indexing,
         section: &SectionState,
+        rows: u64,
     ) -> Result<Self, Error> {
+        let revision = section.revision.next();
         Ok(Self {
-            txn,
-            indexing,
             section: section.id,
-            revision: section.revision.next(),
+            revision,
             items: txn.open_table(table::ITEMS).map_err(Error::storage("writing items"))?,
+            postings: Postings::new(txn, indexing, section, revision, rows),
             first: section.items == 0,
             highest: None,
             count: section.items,
-            pending: Vec::new(),
             changes: Changes::default(),
             damaged: false,
             bytes: Vec::new(),
@@ -250,14 +248,14 @@ impl<'txn> Writer<'txn> {
                 self.changes.added += u64::from(!was);
                 self.count += u64::from(!was);
                 if let Some(before) = before {
-                    self.index(&before.item.into_item(), false);
+                    self.postings.leave(&before.item.into_item())?;
                 }
-                self.index(&item, true);
+                self.postings.enter(&item)?;
                 let row = ItemRow::new(self.revision, content, ItemFields::new(item));
                 self.write(key, &row)?;
             }
         }
-        self.flush_index(INDEX_CHUNK)
+        Ok(())
     }
 
     /// Removes every item that was not listed.
@@ -277,27 +275,34 @@ impl<'txn> Writer<'txn> {
                 gone.push(key);
             }
         }
-        self.remove(&gone)
+        self.remove(&gone)?;
+        // Every other key was removed: one more can only be an item that is counted and was
+        // not found.
+        self.damaged |= self.count > listed.len() as u64;
+        Ok(())
     }
 
     fn remove(&mut self, gone: &[u64]) -> Result<(), Error> {
         let doing = "removing items that are gone";
         for &key in gone {
-            if let Some(before) = self.read(key)? {
-                self.index(&before.item.into_item(), false);
-            }
+            // The key was seen a moment ago; that it is not found now is damage.
+            let Some(before) = self.read(key)? else {
+                self.damaged = true;
+                continue;
+            };
+            self.postings.leave(&before.item.into_item())?;
             self.items.remove((self.section.0, key)).map_err(Error::storage(doing))?;
             self.changes.removed += 1;
             self.count = self.count.saturating_sub(1);
-            self.flush_index(INDEX_CHUNK)?;
         }
         Ok(())
     }
 
-    /// `None` when damage was met; else the changes and how many items there are now.
-    fn finish(mut self) -> Result<Option<(Changes, u64)>, Error> {
-        self.flush_index(0)?;
-        Ok((!self.damaged).then_some((self.changes, self.count)))
+    /// `None` when damage was met.
+    fn finish(self) -> Result<Option<Written>, Error> {
+        let Some(divisions) = self.postings.finish()? else { return Ok(None) };
+        let written = Written { changes: self.changes, items: self.count, divisions };
+        Ok((!self.damaged).then_some(written))
     }
 
     fn read(&mut self, key: u64) -> Result<Option<ItemRow>, Error> {
@@ -315,67 +320,5 @@ impl<'txn> Writer<'txn> {
             .insert((self.section.0, key), self.bytes.as_slice())
             .map_err(Error::storage("writing items"))?;
         Ok(())
-    }
-
-    fn index(&mut self, item: &CachedItem, enters: bool) {
-        let keys = (self.indexing.keys)(item);
-        let RatingKey(key) = item.rating_key;
-        for index in Index::ALL {
-            let hashes = keys.of(index).iter();
-            self.pending.extend(hashes.map(|&hash| (index, hash, key, enters)));
-        }
-    }
-
-    /// Applies the gathered index changes when there are more than `at_most`.
-    fn flush_index(&mut self, at_most: usize) -> Result<(), Error> {
-        if self.pending.len() <= at_most {
-            return Ok(());
-        }
-        // `false < true`: an item that leaves and enters the same bucket ends up in it.
-        self.pending.sort_unstable();
-        for per_index in self.pending.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(index, ..)) = per_index.first() else { continue };
-            let doing = "writing an index";
-            let mut table =
-                self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
-            for per_hash in per_index.chunk_by(|a, b| a.1 == b.1) {
-                let Some(&(_, hash, ..)) = per_hash.first() else { continue };
-                let at = (self.section.0, hash);
-                let place = table::bucket_place(index, self.section, hash);
-                let mut keys = Vec::new();
-                if let Some(value) = table.get(at).map_err(Error::storage(doing))? {
-                    match codec::open::<BucketRow>(place, value.value()) {
-                        Ok(row) => keys = row.keys,
-                        Err(_) => self.damaged = true,
-                    }
-                }
-                change(&mut keys, per_hash);
-                if keys.is_empty() {
-                    table.remove(at).map_err(Error::storage(doing))?;
-                    continue;
-                }
-                // Also when the keys are the same: an item in the bucket is not, and an answer
-                // that rejected it may be another now.
-                let row = BucketRow { changed_at: self.revision.0, keys };
-                codec::seal(place, &row, &mut self.bytes);
-                table.insert(at, self.bytes.as_slice()).map_err(Error::storage(doing))?;
-            }
-        }
-        self.pending.clear();
-        Ok(())
-    }
-}
-
-/// Lets keys enter and leave a bucket, which stays sorted and without repetition.
-fn change(keys: &mut Vec<u64>, changes: &[IndexChange]) {
-    for per_key in changes.chunk_by(|a, b| a.2 == b.2) {
-        let Some(&(_, _, key, enters)) = per_key.last() else { continue };
-        match (keys.binary_search(&key), enters) {
-            (Err(at), true) => keys.insert(at, key),
-            (Ok(at), false) => {
-                keys.remove(at);
-            }
-            _ => {}
-        }
     }
 }

@@ -1,75 +1,155 @@
 //! Clearing by hand, with a count of what went.
 
+use plex_api::RatingKey;
+use redb::WriteTransaction;
 use serde::Serialize;
 
+use crate::codec;
 use crate::error::Error;
-use crate::index::Index;
+use crate::postings::Postings;
+use crate::record::ItemRow;
 use crate::section::SectionId;
-use crate::store::{Store, put_section, section_in};
-use crate::table;
+use crate::store::{Store, put_section, put_store_row, read_store_row, section_in};
+use crate::table::{self, ALL, Goes};
 
 /// What a clear removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clear {
     /// Remembered matches of every section; items stay.
     Matches,
-    /// Items, indexes and matches of one section.
+    /// One item of a section. Until the section is listed again, it is not known completely.
+    Item(SectionId, RatingKey),
+    /// Everything of one section but its number.
     Section(SectionId),
-    /// Items, indexes and matches of every section. The file stays bound to its server.
+    /// Everything of every section. The file stays bound to its server.
     All,
+    /// Everything, and what server the file is bound to.
+    Server,
 }
 
 /// How much a clear removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cleared {
+    /// Sections, with [`Clear::Server`].
+    pub sections: u64,
     /// Items.
     pub items: u64,
     /// Remembered matches.
     pub matches: u64,
+    /// Other rows that belonged to them: index shelves, leases.
+    pub other_rows: u64,
 }
 
 impl Store {
     /// Clears, in one transaction. A refresh that is under way then finds the section
     /// changed, writes nothing, and starts again.
     pub fn clear(&self, what: Clear) -> Result<Cleared, Error> {
+        if let Clear::Item(section, key) = what {
+            return self.clear_item(section, key);
+        }
         let sections = match what {
             Clear::Section(id) => vec![id],
-            Clear::Matches | Clear::All => self.sections()?.iter().map(|state| state.id).collect(),
+            _ => self.sections()?.iter().map(|state| state.id).collect(),
         };
-        let doing = "clearing it";
-        self.write(doing, |txn| {
+        self.write("clearing it", |txn| {
             let mut cleared = Cleared::default();
             for id in sections {
-                let mut matches = txn.open_table(table::MATCHES).map_err(Error::storage(doing))?;
-                matches
-                    .retain_in(table::whole_matches(id), |_, _| {
-                        cleared.matches += 1;
-                        false
-                    })
-                    .map_err(Error::storage(doing))?;
-                if what == Clear::Matches {
-                    continue;
-                }
-                let mut items = txn.open_table(table::ITEMS).map_err(Error::storage(doing))?;
-                items
-                    .retain_in(table::whole(id), |_, _| {
-                        cleared.items += 1;
-                        false
-                    })
-                    .map_err(Error::storage(doing))?;
-                for index in Index::ALL {
-                    let mut buckets =
-                        txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
-                    buckets
-                        .retain_in(table::whole(id), |_, _| false)
-                        .map_err(Error::storage(doing))?;
-                }
-                if let Some(mut state) = section_in(txn, id)? {
+                cleared.rows(txn, id, |goes| match what {
+                    Clear::Matches => goes == Goes::WithMatches,
+                    Clear::Server => true,
+                    _ => goes != Goes::Never,
+                })?;
+                if matches!(what, Clear::Section(_) | Clear::All)
+                    && let Some(mut state) = section_in(txn, id)?
+                {
                     state.forget();
                     put_section(txn, &state)?;
                 }
             }
+            if what == Clear::Server {
+                let mut row = read_store_row(txn)?;
+                row.server = None;
+                row.listed.clear();
+                row.listed_at = None;
+                put_store_row(txn, &row)?;
+            }
             Ok(cleared)
         })
+    }
+
+    /// Ends everything that was remembered of a section and has it listed again, without
+    /// removing a row: one small transaction, whatever the size of the section. The listing
+    /// then writes only what is different.
+    pub fn invalidate(&self, section: SectionId) -> Result<(), Error> {
+        self.write("invalidating a section", |txn| {
+            let Some(mut state) = section_in(txn, section)? else { return Ok(()) };
+            state.revision = state.revision.next();
+            state.matches_from = state.revision;
+            state.stamp = None;
+            state.observed = None;
+            state.complete = false;
+            state.observed_at = None;
+            put_section(txn, &state)
+        })
+    }
+
+    fn clear_item(&self, section: SectionId, key: RatingKey) -> Result<Cleared, Error> {
+        let doing = "clearing an item";
+        self.write(doing, |txn| {
+            let Some(mut state) = section_in(txn, section)? else {
+                return Ok(Cleared::default());
+            };
+            let place = table::item_place(section, key.0);
+            let row = {
+                let mut items = txn.open_table(table::ITEMS).map_err(Error::storage(doing))?;
+                let removed = items.remove((section.0, key.0)).map_err(Error::storage(doing))?;
+                let Some(removed) = removed else { return Ok(Cleared::default()) };
+                codec::open::<ItemRow>(place, removed.value())
+            };
+            let mut divisions = None;
+            if let Ok(row) = row {
+                let revision = state.revision.next();
+                let mut postings = Postings::new(txn, self.indexing, &state, revision, 0);
+                postings.leave(&row.item.into_item())?;
+                divisions = postings.finish()?;
+            }
+            let Some(divisions) = divisions else {
+                // Damaged, the item or its shelf: nobody can say what else names it.
+                let mut cleared = Cleared { items: 1, ..Cleared::default() };
+                cleared.rows(txn, section, |goes| goes == Goes::WithItems)?;
+                state.forget();
+                put_section(txn, &state)?;
+                return Ok(cleared);
+            };
+            state.divisions = divisions;
+            state.items = state.items.saturating_sub(1);
+            state.revision = state.revision.next();
+            // What was removed is still on the server: nothing proves an absence now.
+            state.complete = false;
+            state.stamp = None;
+            put_section(txn, &state)?;
+            Ok(Cleared { items: 1, ..Cleared::default() })
+        })
+    }
+}
+
+impl Cleared {
+    /// Removes the rows of a section from the tables that `goes` names, and counts them.
+    pub(crate) fn rows(
+        &mut self,
+        txn: &WriteTransaction,
+        section: SectionId,
+        goes: impl Fn(Goes) -> bool,
+    ) -> Result<(), Error> {
+        for table in ALL.iter().filter(|table| goes(table.goes)) {
+            let removed = table.remove_section(txn, section)?;
+            match table.name {
+                "items" => self.items += removed,
+                "matches" => self.matches += removed,
+                "sections" => self.sections += removed,
+                _ => self.other_rows += removed,
+            }
+        }
+        Ok(())
     }
 }

@@ -13,11 +13,17 @@
 //! (table, section, key) too, so that a value which turns up under another key is damage and
 //! not an answer. bincode itself would accept trailing bytes and allocate whatever a
 //! damaged length says, so decoding has a limit and must consume every byte.
+//!
+//! # Changing a record
+//!
+//! Raise [`Record::SCHEMA`], keep the earlier struct (private, named after its schema), and
+//! read it in [`Record::upgrade`]. Opening a file rewrites every record of an earlier schema;
+//! what cannot be upgraded is dropped and listed again, and [`crate::Opened`] says which.
 
 use bincode::config::{Configuration, LittleEndian, NoLimit, Varint};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-pub(crate) use bincode::{Decode, Encode};
+pub(crate) use bincode::{BorrowDecode, Decode, Encode};
 
 /// First byte of every envelope.
 const FORMAT: u8 = 0x4D;
@@ -25,18 +31,24 @@ const FORMAT: u8 = 0x4D;
 /// Bytes before the payload.
 const HEADER: usize = 11;
 
-/// Largest payload that is decoded, in bytes. An index bucket of half a million items is
+/// Largest payload that is decoded, in bytes. A shelf with a bucket of half a million items is
 /// below it; a damaged length is not allowed to allocate more.
 const LIMIT: usize = 4 << 20;
 
-/// A type of value, with the version of its fields.
+/// One type of value, with the version of its fields.
 pub(crate) trait Record: Encode + Decode<()> {
     /// Goes up with every change of the fields, their order or their meaning.
     const SCHEMA: u16;
+
+    /// Reads a payload of an earlier schema. `None`: it cannot be upgraded.
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        let _ = (schema, payload);
+        None
+    }
 }
 
 /// Where a value lives: what the checksum binds it to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Number of the table.
     pub(crate) table: u8,
@@ -59,6 +71,15 @@ pub(crate) enum Damage {
     Payload,
 }
 
+/// What [`reseal`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resealed {
+    /// The value is of the present schema; nothing was written.
+    AsItWas,
+    /// The value is of an earlier schema; `out` holds it in the present one.
+    Upgraded,
+}
+
 /// Writes `record` in its envelope into `out`, which is cleared first.
 pub(crate) fn seal<R: Record>(place: Place, record: &R, out: &mut Vec<u8>) {
     out.clear();
@@ -77,8 +98,50 @@ pub(crate) fn seal<R: Record>(place: Place, record: &R, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a record back.
+/// Reads a record back, of this or an earlier schema.
 pub(crate) fn open<R: Record>(place: Place, bytes: &[u8]) -> Result<R, Damage> {
+    let (schema, payload) = unseal(place, bytes)?;
+    match schema {
+        schema if schema == R::SCHEMA => decode(payload).ok_or(Damage::Payload),
+        schema if schema < R::SCHEMA => R::upgrade(schema, payload).ok_or(Damage::Schema),
+        _ => Err(Damage::Schema),
+    }
+}
+
+/// Reads a record of the present schema without copying what it borrows from `bytes`.
+pub(crate) fn borrow<'a, R: BorrowDecode<'a, ()>>(
+    place: Place,
+    schema: u16,
+    bytes: &'a [u8],
+) -> Result<R, Damage> {
+    match unseal(place, bytes)? {
+        (found, payload) if found == schema => {
+            match bincode::borrow_decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
+                Ok((record, consumed)) if consumed == payload.len() => Ok(record),
+                _ => Err(Damage::Payload),
+            }
+        }
+        _ => Err(Damage::Schema),
+    }
+}
+
+/// Opens a value of this or an earlier schema; one of an earlier is sealed in this into `out`.
+pub(crate) fn reseal<R: Record>(
+    place: Place,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Resealed, Damage> {
+    let record = open::<R>(place, bytes)?;
+    let (schema, _) = unseal(place, bytes)?;
+    if schema == R::SCHEMA {
+        return Ok(Resealed::AsItWas);
+    }
+    seal(place, &record, out);
+    Ok(Resealed::Upgraded)
+}
+
+/// Checks an envelope; returns the schema and the payload.
+fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
         return Err(Damage::Envelope);
     };
@@ -90,19 +153,17 @@ pub(crate) fn open<R: Record>(place: Place, bytes: &[u8]) -> Result<R, Damage> {
     if sum != checksum(place, schema, payload).to_le_bytes() {
         return Err(Damage::Checksum);
     }
-    if schema != R::SCHEMA {
-        return Err(Damage::Schema);
-    }
-    decode(payload).ok_or(Damage::Payload)
+    Ok((schema, payload))
 }
 
-/// Encodes a record without an envelope, for a spool that never outlives its process.
-pub(crate) fn encode<R: Record>(record: &R, out: &mut Vec<u8>) -> bool {
+/// Encodes a record without an envelope: for a spool that never outlives its process, and for
+/// records inside of a sealed one.
+pub(crate) fn encode<R: Encode>(record: &R, out: &mut Vec<u8>) -> bool {
     bincode::encode_into_std_write(record, out, CONFIG).is_ok()
 }
 
 /// Decodes what [`encode`] wrote; every byte must be consumed.
-pub(crate) fn decode<R: Record>(payload: &[u8]) -> Option<R> {
+pub(crate) fn decode<R: Decode<()>>(payload: &[u8]) -> Option<R> {
     match bincode::decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
         Ok((record, consumed)) if consumed == payload.len() => Some(record),
         _ => None,

@@ -27,6 +27,41 @@ pub enum Error {
         /// The newest format this version reads.
         supported: u32,
     },
+    /// The file holds records that a newer version of Matchbox wrote. It was left untouched:
+    /// use that version, or name another path.
+    NewerRecords {
+        /// The file.
+        path: PathBuf,
+        /// The table they are in.
+        table: String,
+        /// The schema they have.
+        found: u16,
+        /// The newest schema this version reads.
+        supported: u16,
+    },
+    /// The file or its folder may be read but not written. Give it the permission, or name
+    /// another path.
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file turned out to be damaged while it was used. It was moved aside and a fresh one
+    /// was started: ask again, and what is needed is listed again.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+        /// Where the damaged file is now.
+        moved_to: PathBuf,
+    },
+    /// The file is being read, and what was asked for needs it alone. Ask again later.
+    InUse {
+        /// What was to be done.
+        doing: &'static str,
+    },
     /// Another process has the file open. Stop it, wait, or give each process its own file.
     Busy {
         /// The file.
@@ -87,6 +122,42 @@ impl Error {
         matches!(self, Self::Plex(error) if error.kind().is_outage())
     }
 
+    /// What is damaged, if the error says that the file is.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let Self::Storage { source, .. } = self else { return None };
+        if let Some(Broken(what)) = source.downcast_ref() {
+            return Some(what.clone());
+        }
+        let error = source.downcast_ref::<redb::Error>()?;
+        let damaged = match error {
+            // A table that was there when the file was opened.
+            redb::Error::Corrupted(_)
+            | redb::Error::TableDoesNotExist(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableIsNotMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. } => true,
+            redb::Error::Io(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+            ),
+            _ => false,
+        };
+        damaged.then(|| error.to_string())
+    }
+
+    /// What has to be done about the open file.
+    pub(crate) fn remedy(&self) -> Remedy {
+        if self.damage().is_some() {
+            return Remedy::Replace;
+        }
+        let Self::Storage { source, .. } = self else { return Remedy::None };
+        match source.downcast_ref() {
+            Some(redb::Error::PreviousIo) => Remedy::Reopen,
+            _ => Remedy::None,
+        }
+    }
+
     pub(crate) fn storage<E>(doing: &'static str) -> impl FnOnce(E) -> Self
     where
         E: Into<redb::Error>,
@@ -94,6 +165,30 @@ impl Error {
         move |error| Self::Storage { doing, source: Box::new(error.into()) }
     }
 }
+
+/// What an error calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The file can be used on.
+    None,
+    /// redb gave up on the open file after an I/O error; the file itself may be well.
+    Reopen,
+    /// The file is damaged.
+    Replace,
+}
+
+/// What redb does not say with an error of its own: it panicked, or a record without which
+/// the file means nothing is damaged.
+#[derive(Debug)]
+pub(crate) struct Broken(pub(crate) String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +204,27 @@ impl fmt::Display for Error {
                  untouched: use the newer version, or name another path",
                 path.display()
             ),
+            Self::NewerRecords { path, table, found, supported } => write!(
+                f,
+                "{}: its table \"{table}\" has records of schema {found}, this version reads up \
+                 to {supported}; it was left untouched: use the newer version, or name another path",
+                path.display()
+            ),
+            Self::ReadOnly { path, .. } => write!(
+                f,
+                "{} cannot be written: give this user the permission, or name another path for \
+                 the cache",
+                path.display()
+            ),
+            Self::Damaged { path, what, moved_to } => write!(
+                f,
+                "{} was damaged ({what}); it was moved to {} and a fresh one was started: ask again",
+                path.display(),
+                moved_to.display()
+            ),
+            Self::InUse { doing } => {
+                write!(f, "the cache file is in use, which {doing} does not allow: ask again later")
+            }
             Self::Busy { path, waited } => write!(
                 f,
                 "{} is open in another process (waited {:.1} s): stop that process, or give \
@@ -144,7 +260,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::ReadOnly { source, .. } => Some(source),
             Self::Storage { source, .. } => Some(source.as_ref()),
             Self::Plex(error) => std::error::Error::source(error),
             _ => None,

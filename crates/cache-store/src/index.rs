@@ -23,6 +23,15 @@ pub enum Index {
 impl Index {
     /// All indexes, in the order they are written.
     pub const ALL: [Self; 3] = [Self::Names, Self::Guids, Self::Titles];
+
+    /// Its number on disk.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Names => 1,
+            Self::Guids => 2,
+            Self::Titles => 3,
+        }
+    }
 }
 
 /// The 64-bit hashes under which an item can be found, by index.
@@ -49,7 +58,8 @@ impl IndexKeys {
 
 /// How items are indexed: a pure function of the item, and its version.
 ///
-/// A store that was written under another version rebuilds its indexes when it is opened.
+/// A store that was written under another version rebuilds its indexes from its own items when
+/// it is opened; nothing is asked of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Indexing {
     /// Goes up whenever `keys` answers differently for any item.

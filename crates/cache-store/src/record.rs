@@ -1,16 +1,22 @@
 //! The records on disk, and their conversion to and from domain types.
 //!
 //! These structs are private and change only together with their schema number and
-//! `docs/format.md`. Fields are encoded in the order they stand here, without names.
+//! `docs/format.md`. Fields are encoded in the order they stand here, without names. How to
+//! change one is written over `codec.rs`; the earlier schemas are in `record/earlier.rs`.
+
+mod earlier;
 
 use plex_api::{ItemKind, RatingKey, SectionKey, SectionUuid, UnixSeconds};
 
-use crate::codec::{Decode, Encode, Record};
+use crate::codec::{self, Decode, Encode, Record};
 use crate::index::{Bucket, Index};
 use crate::item::{CachedItem, CachedPart, ContentHash};
 use crate::matches::{Depends, Failure, MatchRecord, Outcome, RecordedEvidence};
 use crate::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::shelf::Division;
 use crate::stamp::{Revision, SectionStamp};
+
+pub(crate) use crate::shelf::ShelfRow;
 
 /// The store as a whole: one row in `meta`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -25,9 +31,41 @@ pub(crate) struct StoreRow {
     pub(crate) listed: Vec<u32>,
     /// When it did, by our clock.
     pub(crate) listed_at: Option<i64>,
+    /// Drawn when the file was created: tells it from another file at the same path.
+    pub(crate) file_id: u64,
 }
 
 impl Record for StoreRow {
+    const SCHEMA: u16 = 2;
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        (schema == 1)
+            .then(|| codec::decode::<earlier::StoreRow1>(payload))
+            .flatten()
+            .map(Self::from)
+    }
+}
+
+/// What is counted across runs: one row in `meta`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct CountersRow {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) damaged: u64,
+}
+
+impl Record for CountersRow {
+    const SCHEMA: u16 = 1;
+}
+
+/// Who refreshes a section, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct LeaseRow {
+    pub(crate) holder: u64,
+    pub(crate) until: i64,
+}
+
+impl Record for LeaseRow {
     const SCHEMA: u16 = 1;
 }
 
@@ -60,10 +98,6 @@ pub(crate) struct ItemFields {
     updated_at: Option<i64>,
     trashed: bool,
     parts: Vec<PartFields>,
-}
-
-impl Record for ItemFields {
-    const SCHEMA: u16 = 1;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -141,16 +175,12 @@ impl ItemRow {
     }
 }
 
-/// An index bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+/// An index bucket, as it lies on a shelf.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct BucketRow {
     pub(crate) changed_at: u64,
     /// Ascending, each once.
     pub(crate) keys: Vec<u64>,
-}
-
-impl Record for BucketRow {
-    const SCHEMA: u16 = 1;
 }
 
 impl BucketRow {
@@ -184,10 +214,20 @@ pub(crate) struct SectionRow {
     lookups_total: Option<u64>,
     /// 0 unknown, 1 ignored, 2 honoured.
     file_filter: u8,
+    /// How the indexes are divided: names, guids, titles.
+    divisions: [Division; 3],
+    matches_from: u64,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        (schema == 1)
+            .then(|| codec::decode::<earlier::SectionRow1>(payload))
+            .flatten()
+            .map(Self::from)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -240,6 +280,8 @@ impl SectionRow {
                 FileFilter::Ignored => 1,
                 FileFilter::Honoured => 2,
             },
+            divisions: state.divisions,
+            matches_from: state.matches_from.0,
         }
     }
 
@@ -270,6 +312,8 @@ impl SectionRow {
                     _ => FileFilter::Unknown,
                 },
             },
+            divisions: self.divisions,
+            matches_from: Revision(self.matches_from),
         }
     }
 }
@@ -290,7 +334,7 @@ pub(crate) struct MatchRow {
     all_rules: bool,
     verified_at: u64,
     /// Days since 1970.
-    last_used_day: u32,
+    pub(crate) last_used_day: u32,
     applied_at: Option<i64>,
     failed: Option<FailureFields>,
 }
@@ -304,6 +348,13 @@ struct FailureFields {
 
 impl Record for MatchRow {
     const SCHEMA: u16 = 2;
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        (schema == 1)
+            .then(|| codec::decode::<earlier::MatchRow1>(payload))
+            .flatten()
+            .map(Self::from)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -330,7 +381,7 @@ impl MatchRow {
             }
             Outcome::Absent => OutcomeFields::Absent,
         };
-        let buckets = record.depends.buckets.iter().map(|&(index, hash)| (number(index), hash));
+        let buckets = record.depends.buckets.iter().map(|&(index, hash)| (index.number(), hash));
         Self {
             outcome,
             rule: record.evidence.rule,
@@ -395,15 +446,6 @@ impl MatchRow {
     }
 }
 
-/// The number of an index on disk.
-pub(crate) fn number(index: Index) -> u8 {
-    match index {
-        Index::Names => 1,
-        Index::Guids => 2,
-        Index::Titles => 3,
-    }
-}
-
 fn index_of(number: u8) -> Option<Index> {
-    Index::ALL.into_iter().find(|&index| self::number(index) == number)
+    Index::ALL.into_iter().find(|index| index.number() == number)
 }

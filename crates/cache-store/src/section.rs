@@ -2,6 +2,7 @@
 
 use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 
+use crate::shelf::Division;
 use crate::stamp::{Revision, SectionStamp};
 
 /// The store's own number for a section of this server, never used twice in one file.
@@ -52,6 +53,10 @@ pub struct SectionState {
     pub changed_until: Option<UnixSeconds>,
     /// What looking files up one by one has cost and shown.
     pub lookups: Lookups,
+    /// How the indexes are divided on disk, in the order of `Index::ALL`.
+    pub(crate) divisions: [Division; 3],
+    /// Matches verified before this revision do not hold, whatever they depend on.
+    pub(crate) matches_from: Revision,
 }
 
 /// What looking files up one by one has cost and shown, since the section was last listed.
@@ -112,6 +117,8 @@ impl SectionState {
             listed_at: None,
             changed_until: None,
             lookups: Lookups::default(),
+            divisions: [Division::default(); 3],
+            matches_from: Revision::default(),
         }
     }
 
@@ -129,5 +136,6 @@ impl SectionState {
         self.listed_at = None;
         self.changed_until = None;
         self.lookups = Lookups::default();
+        self.divisions = [Division::default(); 3];
     }
 }

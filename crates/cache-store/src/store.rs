@@ -1,35 +1,27 @@
-//! The cache file: opening it, what it is bound to, and its sections.
+//! The cache file in use: reading, writing, what it is bound to, and its sections.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
-use tracing::{info, warn};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+use tracing::warn;
 
+use crate::buffer::Buffer;
 use crate::codec;
-use crate::error::Error;
-use crate::index::{Index, Indexing};
+use crate::error::{Broken, Error, Remedy};
+use crate::index::Indexing;
+use crate::open::{self, OpenFile};
 use crate::record::{SectionRow, StoreRow};
 use crate::section::{SectionId, SectionState};
 use crate::stamp::SectionStamp;
 use crate::table;
+use crate::upgrade::{Upgrade, draw};
 use crate::view::View;
-
-/// The file format this version writes, and the newest it reads.
-const FORMAT: u32 = 1;
-
-/// First bytes of every redb file.
-const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
-
-/// How long between two attempts to open a file that another process holds.
-const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -41,14 +33,40 @@ pub struct StoreConfig {
     pub cache_size: usize,
     /// How long to wait for another process to let go of the file. Default 5 s.
     pub open_wait: Duration,
+    /// Who else may have the file open. Default: nobody.
+    pub sharing: Sharing,
+    /// Size in bytes that the file may reach before remembered matches are dropped, those that
+    /// were not used for longest first. Default 512 MiB. Items are never dropped for it: listing
+    /// them again would cost calls at every run.
+    pub max_bytes: u64,
     /// Names a damaged file when it is moved aside.
     pub now: UnixSeconds,
+}
+
+/// Who may have a cache file open at once. Every process must open it in the same way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// One process. Everybody else waits, then is told that the file is in use.
+    #[default]
+    Exclusive,
+    /// Any number of processes read and write; a write waits for the write of another. For
+    /// hosts that start one process a job. Reads and writes take a few system calls more
+    /// (`docs/format.md` has the numbers). Linux, macOS and Windows only, and not on network
+    /// file systems without byte-range locks.
+    Shared,
 }
 
 impl StoreConfig {
     /// The defaults, for an indexing function.
     pub fn new(indexing: Indexing, now: UnixSeconds) -> Self {
-        Self { indexing, cache_size: 64 << 20, open_wait: Duration::from_secs(5), now }
+        Self {
+            indexing,
+            cache_size: 64 << 20,
+            open_wait: Duration::from_secs(5),
+            sharing: Sharing::Exclusive,
+            max_bytes: 512 << 20,
+            now,
+        }
     }
 }
 
@@ -59,8 +77,9 @@ pub enum Opened {
     Created,
     /// The file was opened as it was.
     Existing,
-    /// The file was of another indexing version: its sections will be listed again.
-    Rebuilt,
+    /// An earlier version wrote the file, or indexed it in another way: it was brought up to
+    /// date. Nothing has to be asked of the server for it, unless something was dropped.
+    Upgraded(Upgrade),
     /// The file was damaged. It was moved aside and a fresh one was started.
     Recovered {
         /// Where the damaged file is now.
@@ -70,28 +89,43 @@ pub enum Opened {
 
 /// A section as we last knew it, on disk: one file a server.
 pub struct Store {
-    pub(crate) db: Database,
+    handle: RwLock<Handle>,
+    pub(crate) config: StoreConfig,
     pub(crate) indexing: Indexing,
     path: PathBuf,
     opened: Opened,
+    /// Tells this store from every other that has the file open.
+    pub(crate) holder: u64,
+    /// No section had this number or a higher one: a file that replaces a damaged one goes on
+    /// from here, so that a number never means two sections within one process.
+    first_free: AtomicU32,
     damage: Damage,
+    pub(crate) buffer: Buffer,
+    pub(crate) counters: Counters,
+}
+
+/// The open file. It is replaced, in place, when it turns out to be damaged.
+struct Handle {
+    /// `None` while it could not be opened again.
+    db: Option<Database>,
+    /// Goes up with every replacement.
+    generation: u64,
+    file_id: u64,
+}
+
+/// What is counted until it is added to the file.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) damaged: AtomicU64,
 }
 
 /// Values that were found damaged, and in which sections.
 #[derive(Debug, Default)]
-pub(crate) struct Damage {
+struct Damage {
     count: AtomicU64,
     sections: Mutex<BTreeSet<SectionId>>,
-}
-
-impl Damage {
-    pub(crate) fn found(&self, section: SectionId, what: &'static str) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        let mut sections = self.sections.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if sections.insert(section) {
-            warn!(section = section.0, what, "damaged record: the section will be listed again");
-        }
-    }
 }
 
 impl Store {
@@ -101,34 +135,23 @@ impl Store {
     /// left as it is. A damaged cache is moved aside and a fresh one is started:
     /// [`Store::opened`] tells.
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, Error> {
-        let created = match inspect(path)? {
-            Found::Nothing => {
-                create_file(path)?;
-                true
-            }
-            Found::Redb => false,
-            Found::Other => return Err(Error::NotACache { path: path.to_owned() }),
-        };
-        let (db, opened) = match open_database(path, config) {
-            Ok(db) if created => (db, Opened::Created),
-            Ok(db) => (db, Opened::Existing),
-            Err(OpenFailure::Damaged(what)) => {
-                let moved_to = move_aside(path, config.now)?;
-                warn!(path = %path.display(), moved_to = %moved_to.display(), what, "damaged cache file moved aside");
-                create_file(path)?;
-                let db = open_database(path, config).map_err(OpenFailure::into_error)?;
-                (db, Opened::Recovered { moved_to })
-            }
-            Err(failure) => return Err(failure.into_error()),
-        };
-        let store = Self {
-            db,
+        Ok(Self::over(open::open(path, config, 1)?, path, config))
+    }
+
+    pub(crate) fn over(file: OpenFile, path: &Path, config: &StoreConfig) -> Self {
+        let OpenFile { db, opened, file_id } = file;
+        Self {
+            handle: RwLock::new(Handle { db: Some(db), generation: 0, file_id }),
+            config: config.clone(),
             indexing: config.indexing,
             path: path.to_owned(),
             opened,
+            holder: draw(),
+            first_free: AtomicU32::new(1),
             damage: Damage::default(),
-        };
-        store.prepare()
+            buffer: Buffer::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// What opening found.
@@ -141,35 +164,53 @@ impl Store {
         &self.path
     }
 
-    /// Closes the file. Dropping the store does the same, without a word about errors.
+    /// Writes what is buffered and closes the file. Dropping the store does the same, without
+    /// a word about errors.
     pub fn close(self) -> Result<(), Error> {
-        self.db.close().map_err(Error::storage("closing it"))
+        let flushed = self.flush();
+        let db = self.handle.write().unwrap_or_else(PoisonError::into_inner).db.take();
+        let closed = match db {
+            Some(db) => guard("closing it", || db.close().map_err(Error::storage("closing it"))),
+            None => Ok(()),
+        };
+        flushed.and(closed)
     }
 
     /// Takes a read view: everything read through it is of one moment.
     pub fn view(&self) -> Result<View<'_>, Error> {
-        let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
-        View::new(&txn, &self.damage)
+        // Before the transaction begins: what leaves the buffer meanwhile is in the file.
+        let buffered = self.buffer.snapshot();
+        let mut generation = 0;
+        let view = self.with_db("starting to read", |db, at| {
+            generation = at;
+            let txn = db.begin_read().map_err(Error::storage("starting to read"))?;
+            View::new(self, &txn, at, buffered)
+        })?;
+        if let Some(last) = view.last_section() {
+            self.first_free.fetch_max(last.0.saturating_add(1), Ordering::Relaxed);
+        }
+        Ok(view)
     }
 
     /// The `machineIdentifier` of the server the file is bound to.
     pub fn server(&self) -> Result<Option<String>, Error> {
-        let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
-        let meta = txn.open_table(table::META).map_err(Error::storage("reading its meta table"))?;
-        Ok(store_row(&meta)?.and_then(|row| row.server))
+        Ok(self.store_row()?.server)
     }
 
     /// Binds the file to a server, or checks that it is this one.
     pub fn bind(&self, machine_identifier: &str) -> Result<(), Error> {
+        let found = || machine_identifier.to_owned();
         match self.server()? {
             Some(expected) if expected == machine_identifier => Ok(()),
-            Some(expected) => {
-                Err(Error::WrongServer { expected, found: machine_identifier.to_owned() })
-            }
+            Some(expected) => Err(Error::WrongServer { expected, found: found() }),
             None => self.write("binding it to its server", |txn| {
-                let mut row = read_store_row(txn)?.unwrap_or_else(|| self.fresh_row());
-                row.server = Some(machine_identifier.to_owned());
-                put_store_row(txn, &row)
+                let mut row = read_store_row(txn)?;
+                match row.server.replace(found()) {
+                    Some(expected) if expected != machine_identifier => {
+                        Err(Error::WrongServer { expected, found: found() })
+                    }
+                    _ => put_store_row(txn, &row),
+                }
             }),
         }
     }
@@ -183,51 +224,32 @@ impl Store {
     /// (by uuid) have their key, title and folders brought up to date. Sections that hold no
     /// files are left out. Returns one state for each, in the server's order.
     pub fn note_sections(&self, listed: &[plex_api::Section]) -> Result<Vec<SectionState>, Error> {
-        let known = self.sections()?;
-        let mut result = Vec::with_capacity(listed.len());
-        let mut write = Vec::new();
-        let mut fresh = 0;
-        for section in listed {
-            let Some(kind) = section.kind.leaf() else { continue };
-            let before = known.iter().find(|state| state.uuid == section.uuid);
-            let mut state = before.cloned().unwrap_or_else(|| {
-                fresh += 1;
-                SectionState::empty(SectionId(0), section.uuid.clone(), section.key, kind)
-            });
-            state.key = section.key;
-            state.title.clone_from(&section.title);
-            state.locations = section.locations.iter().map(|at| at.path.clone()).collect();
-            if before != Some(&state) {
-                write.push(result.len());
-            }
-            result.push(state);
+        let view = self.view()?;
+        let noted = note(&view.sections()?, listed);
+        if noted.iter().all(|noted| !noted.differs) && view.unreadable_sections().is_empty() {
+            return Ok(noted.into_iter().map(|noted| noted.state).collect());
         }
-        if write.is_empty() {
-            return Ok(result);
-        }
+        drop(view);
         self.write("noting its sections", |txn| {
-            if fresh > 0 {
-                let mut row = read_store_row(txn)?.unwrap_or_else(|| self.fresh_row());
-                for state in result.iter_mut().filter(|state| state.id == SectionId(0)) {
-                    state.id = SectionId(row.next_section);
+            // As they are now: another process may have written since.
+            let mut noted = note(&read_sections(txn)?, listed);
+            let mut row = read_store_row(txn)?;
+            for noted in noted.iter_mut().filter(|noted| noted.differs) {
+                if noted.state.id == SectionId(0) {
+                    noted.state.id = SectionId(row.next_section);
                     row.next_section = row.next_section.saturating_add(1);
                 }
-                put_store_row(txn, &row)?;
+                put_section(txn, &noted.state)?;
             }
-            for state in write.iter().filter_map(|&at| result.get(at)) {
-                put_section(txn, state)?;
-            }
-            Ok(())
-        })?;
-        Ok(result)
+            put_store_row(txn, &row)?;
+            remove_unreadable(txn)?;
+            Ok(noted.into_iter().map(|noted| noted.state).collect())
+        })
     }
 
     /// The sections as the server last listed them, in its order.
     pub(crate) fn listed(&self) -> Result<Vec<SectionId>, Error> {
-        let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
-        let meta = txn.open_table(table::META).map_err(Error::storage("reading its meta table"))?;
-        let row = store_row(&meta)?;
-        Ok(row.map(|row| row.listed.into_iter().map(SectionId).collect()).unwrap_or_default())
+        Ok(self.store_row()?.listed.into_iter().map(SectionId).collect())
     }
 
     /// Notes what a probe showed: which sections there are, and those whose stamp is what it
@@ -239,7 +261,7 @@ impl Store {
         now: UnixSeconds,
     ) -> Result<(), Error> {
         self.write("noting a probe", |txn| {
-            let mut row = read_store_row(txn)?.unwrap_or_else(|| self.fresh_row());
+            let mut row = read_store_row(txn)?;
             row.listed = listed.iter().map(|id| id.0).collect();
             row.listed_at = Some(now.0);
             put_store_row(txn, &row)?;
@@ -255,9 +277,46 @@ impl Store {
         })
     }
 
-    /// Writes a section's state as it is, without touching its items.
-    pub(crate) fn put_state(&self, state: &SectionState) -> Result<(), Error> {
-        self.write("noting a section", |txn| put_section(txn, state))
+    /// Writes a section's state without touching its items, if it is still as `base` has it;
+    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
+    pub(crate) fn put_state(
+        &self,
+        base: &SectionState,
+        state: &SectionState,
+    ) -> Result<bool, Error> {
+        let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
+        self.write("noting a section", |txn| {
+            let current = section_in(txn, base.id)?;
+            if current.is_none_or(|now| version(&now) != version(base)) {
+                return Ok(false);
+            }
+            put_section(txn, state)?;
+            Ok(true)
+        })
+    }
+
+    fn store_row(&self) -> Result<StoreRow, Error> {
+        let doing = "reading its meta table";
+        self.read(doing, |txn| {
+            store_row(&txn.open_table(table::META).map_err(Error::storage(doing))?)
+        })
+    }
+
+    /// Notes a damaged value: it is read as missing, and nothing that was read from the section
+    /// may be believed.
+    pub(crate) fn damaged(&self, section: SectionId, what: &'static str) {
+        self.damage.count.fetch_add(1, Ordering::Relaxed);
+        self.counters.damaged.fetch_add(1, Ordering::Relaxed);
+        let mut sections = self.damage.sections.lock().unwrap_or_else(PoisonError::into_inner);
+        if sections.insert(section) {
+            warn!(section = section.0, what, "damaged record: the section will be listed again");
+        }
+    }
+
+    /// Counts remembered matches that answered and those that did not, for [`Store::stats`].
+    pub fn count(&self, hits: u64, misses: u64) {
+        self.counters.hits.fetch_add(hits, Ordering::Relaxed);
+        self.counters.misses.fetch_add(misses, Ordering::Relaxed);
     }
 
     /// How many damaged values were met since the store was opened.
@@ -268,125 +327,138 @@ impl Store {
     /// The sections in which damage was met since this was last asked. Nothing that was read
     /// from them since then may be believed.
     pub fn take_damaged(&self) -> Vec<SectionId> {
-        let mut sections =
-            self.damage.sections.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut sections = self.damage.sections.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *sections).into_iter().collect()
     }
 
-    /// Runs one write transaction: all of it, or nothing.
+    /// Reads within one transaction.
+    pub(crate) fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with_db(doing, |db, _| work(&db.begin_read().map_err(Error::storage(doing))?))
+    }
+
+    /// Runs one write transaction: all of it, or nothing. Matches that wait in the buffer are
+    /// written with it, before `work`, which so finds every match in its table.
+    ///
+    /// `work` must not read through the store: a replacement of the file would wait for it,
+    /// and it for the replacement.
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        unwound(doing, || {
-            let mut txn = self.db.begin_write().map_err(Error::storage(doing))?;
-            // A crash then costs the next opening a millisecond and not a walk over the file.
-            txn.set_quick_repair(true);
-            let done = work(&txn)?;
-            txn.commit().map_err(Error::storage(doing))?;
-            Ok(done)
-        })
-    }
-
-    fn fresh_row(&self) -> StoreRow {
-        StoreRow {
-            server: None,
-            next_section: 1,
-            indexing: self.indexing.version,
-            listed: Vec::new(),
-            listed_at: None,
-        }
-    }
-
-    /// Checks the format, creates what is missing, and drops what another indexing version
-    /// wrote.
-    fn prepare(mut self) -> Result<Self, Error> {
-        let found = self.format()?;
-        match found {
-            Some(found) if found > FORMAT => {
-                return Err(Error::NewerFormat { path: self.path, found, supported: FORMAT });
-            }
-            None if self.opened == Opened::Existing => {
-                return Err(Error::NotACache { path: self.path });
-            }
-            _ => {}
-        }
-        let current = match found {
-            Some(_) => {
-                let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
-                let meta = txn
-                    .open_table(table::META)
-                    .map_err(Error::storage("reading its meta table"))?;
-                store_row(&meta)?
-            }
-            None => None,
-        };
-        if current.as_ref().is_some_and(|row| row.indexing == self.indexing.version) {
-            return Ok(self);
-        }
-        self.write("preparing it", |txn| {
-            let mut row = current.clone().unwrap_or_else(|| self.fresh_row());
-            row.indexing = self.indexing.version;
-            {
-                let mut meta =
-                    txn.open_table(table::META).map_err(Error::storage("preparing it"))?;
-                meta.insert(table::FORMAT_KEY, FORMAT.to_le_bytes().as_slice())
-                    .map_err(Error::storage("preparing it"))?;
-            }
-            put_store_row(txn, &row)?;
-            clear_data(txn, current.is_none())
+        let buffered = self.buffer.snapshot();
+        let done = self.with_db(doing, |db, _| {
+            commit(db, doing, |txn| {
+                buffered.write(txn)?;
+                work(txn)
+            })
         })?;
-        if found.is_some() {
-            info!(path = %self.path.display(), "indexing changed: sections will be listed again");
-            self.opened = Opened::Rebuilt;
-        }
-        Ok(self)
+        self.buffer.written(&buffered);
+        Ok(done)
     }
 
-    fn format(&self) -> Result<Option<u32>, Error> {
-        let txn = self.db.begin_read().map_err(Error::storage("starting to read"))?;
-        let meta = match txn.open_table(table::META) {
-            Ok(meta) => meta,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            // A table of this name with other types is somebody else's.
-            Err(redb::TableError::TableTypeMismatch { .. }) => {
-                return Err(Error::NotACache { path: self.path.clone() });
-            }
-            Err(error) => return Err(Error::storage("reading its format")(error)),
+    /// Uses the open file exclusively, for what redb wants it exclusively.
+    pub(crate) fn with_db_mut<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Database) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (done, generation) = {
+            let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+            let generation = handle.generation;
+            let Some(db) = handle.db.as_mut() else { return Err(closed(doing)) };
+            (guard(doing, || work(db)), generation)
         };
-        let value = meta.get(table::FORMAT_KEY).map_err(Error::storage("reading its format"))?;
-        Ok(value.and_then(|bytes| Some(u32::from_le_bytes(bytes.value().try_into().ok()?))))
+        done.map_err(|error| self.heal(error, generation))
+    }
+
+    fn with_db<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Database, u64) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (done, generation) = {
+            let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
+            let done = match &handle.db {
+                Some(db) => guard(doing, || work(db, handle.generation)),
+                None => Err(closed(doing)),
+            };
+            (done, handle.generation)
+        };
+        done.map_err(|error| self.heal(error, generation))
+    }
+
+    /// Does what an error calls for: a damaged file is moved aside and a fresh one is started;
+    /// one that redb gave up on after an I/O error is opened again. The error then says so.
+    ///
+    /// The caller must hold no lock on the handle.
+    pub(crate) fn heal(&self, error: Error, generation: u64) -> Error {
+        let remedy = error.remedy();
+        if remedy == Remedy::None {
+            return error;
+        }
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if handle.generation != generation {
+            return error; // another thread was here first
+        }
+        let db = handle.db.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        let what = error.damage().unwrap_or_default();
+        // A file that is shared may have been replaced by another process.
+        let ours = self.config.sharing == Sharing::Exclusive
+            || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id);
+        let first = self.first_free.load(Ordering::Relaxed);
+        let opened = if remedy == Remedy::Replace && ours && self.path.exists() {
+            open::replace(&self.path, &self.config, first, &what)
+        } else {
+            open::open(&self.path, &self.config, first)
+        };
+        handle.generation += 1;
+        match opened {
+            Ok(OpenFile { db, opened, file_id }) => {
+                handle.db = Some(db);
+                handle.file_id = file_id;
+                match opened {
+                    Opened::Recovered { moved_to } => {
+                        Error::Damaged { path: self.path.clone(), what, moved_to }
+                    }
+                    _ => error,
+                }
+            }
+            Err(error) => error,
+        }
     }
 }
 
-/// Creates all tables, empty. `with_sections`: the section rows go too; otherwise they are
-/// kept and marked as never listed.
-fn clear_data(txn: &WriteTransaction, with_sections: bool) -> Result<(), Error> {
-    let doing = "clearing its tables";
-    let mut states = Vec::new();
-    if !with_sections {
-        states = read_sections(txn)?;
+impl Drop for Store {
+    fn drop(&mut self) {
+        // After `close` there is nothing to write and no file to write it to.
+        if let Err(error) = self.flush() {
+            warn!(%error, "matches that were not yet written are lost; they will be computed again");
+        }
     }
-    for index in Index::ALL {
-        txn.delete_table(table::index(index)).map_err(Error::storage(doing))?;
-        txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
-    }
-    txn.delete_table(table::ITEMS).map_err(Error::storage(doing))?;
-    txn.open_table(table::ITEMS).map_err(Error::storage(doing))?;
-    txn.delete_table(table::MATCHES).map_err(Error::storage(doing))?;
-    txn.open_table(table::MATCHES).map_err(Error::storage(doing))?;
-    txn.delete_table(table::SECTIONS).map_err(Error::storage(doing))?;
-    txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
-    for mut state in states {
-        state.forget();
-        put_section(txn, &state)?;
-    }
-    Ok(())
+}
+
+/// Runs one write transaction on a file.
+pub(crate) fn commit<T>(
+    db: &Database,
+    doing: &'static str,
+    work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut txn = db.begin_write().map_err(Error::storage(doing))?;
+    // A crash then costs the next opening a millisecond and not a walk over the file.
+    txn.set_quick_repair(true);
+    let done = work(&txn)?;
+    txn.commit().map_err(Error::storage(doing))?;
+    Ok(done)
 }
 
 /// Turns a panic inside redb (it panics on some damaged pages) into an error.
-pub(crate) fn unwound<T>(
+pub(crate) fn guard<T>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -396,18 +468,67 @@ pub(crate) fn unwound<T>(
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        let source = format!("the storage engine met a damaged page: {text}").into();
-        Err(Error::Storage { doing, source })
+        let what = format!("the storage engine met a damaged page: {text}");
+        Err(Error::Storage { doing, source: Box::new(Broken(what)) })
     })
 }
 
-fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>, Error> {
-    let sections =
-        txn.open_table(table::SECTIONS).map_err(Error::storage("reading its sections"))?;
+fn closed(doing: &'static str) -> Error {
+    Error::Storage { doing, source: "the file could not be opened again after an error".into() }
+}
+
+/// A section as the server lists it now.
+struct Noted {
+    state: SectionState,
+    differs: bool,
+}
+
+fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
+    let mut result = Vec::with_capacity(listed.len());
+    for section in listed {
+        let Some(kind) = section.kind.leaf() else { continue };
+        let before = known.iter().find(|state| state.uuid == section.uuid);
+        let mut state = before.cloned().unwrap_or_else(|| {
+            SectionState::empty(SectionId(0), section.uuid.clone(), section.key, kind)
+        });
+        state.key = section.key;
+        state.title.clone_from(&section.title);
+        state.locations = section.locations.iter().map(|at| at.path.clone()).collect();
+        result.push(Noted { differs: before != Some(&state), state });
+    }
+    result
+}
+
+/// Removes section rows that do not open, with everything that belonged to them: the section
+/// was listed again under another number.
+fn remove_unreadable(txn: &WriteTransaction) -> Result<(), Error> {
+    let doing = "removing a damaged section";
+    let mut unreadable = Vec::new();
+    {
+        let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+        for row in sections.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let id = SectionId(key.value().0);
+            if codec::open::<SectionRow>(table::section_place(id), value.value()).is_err() {
+                unreadable.push(id);
+            }
+        }
+    }
+    for id in unreadable {
+        for table in &table::ALL {
+            table.remove_section(txn, id)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>, Error> {
+    let doing = "reading its sections";
+    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
     let mut states = Vec::new();
-    for row in sections.iter().map_err(Error::storage("reading its sections"))? {
-        let (key, value) = row.map_err(Error::storage("reading its sections"))?;
-        let id = SectionId(key.value());
+    for row in sections.iter().map_err(Error::storage(doing))? {
+        let (key, value) = row.map_err(Error::storage(doing))?;
+        let id = SectionId(key.value().0);
         if let Ok(row) = codec::open::<SectionRow>(table::section_place(id), value.value()) {
             states.push(row.into_state(id));
         }
@@ -420,9 +541,9 @@ pub(crate) fn section_in(
     txn: &WriteTransaction,
     id: SectionId,
 ) -> Result<Option<SectionState>, Error> {
-    let sections =
-        txn.open_table(table::SECTIONS).map_err(Error::storage("reading its sections"))?;
-    let row = sections.get(id.0).map_err(Error::storage("reading its sections"))?;
+    let doing = "reading its sections";
+    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+    let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
     Ok(row.and_then(|value| {
         codec::open::<SectionRow>(table::section_place(id), value.value())
             .ok()
@@ -432,153 +553,38 @@ pub(crate) fn section_in(
 
 /// Writes one section's state inside a write transaction.
 pub(crate) fn put_section(txn: &WriteTransaction, state: &SectionState) -> Result<(), Error> {
+    let doing = "writing its sections";
     let mut bytes = Vec::new();
     codec::seal(table::section_place(state.id), &SectionRow::new(state), &mut bytes);
-    let mut sections =
-        txn.open_table(table::SECTIONS).map_err(Error::storage("writing its sections"))?;
-    sections
-        .insert(state.id.0, bytes.as_slice())
-        .map_err(Error::storage("writing its sections"))?;
+    let mut sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+    sections.insert((state.id.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
     Ok(())
 }
 
-fn read_store_row(txn: &WriteTransaction) -> Result<Option<StoreRow>, Error> {
+/// Reads the store row inside a write transaction.
+pub(crate) fn read_store_row(txn: &WriteTransaction) -> Result<StoreRow, Error> {
     let meta = txn.open_table(table::META).map_err(Error::storage("reading its meta table"))?;
     store_row(&meta)
 }
 
-fn store_row(
+/// The store row. That there is none, or a damaged one, is damage to the whole file: nobody
+/// can say any more which server it belongs to and which section numbers were used.
+pub(crate) fn store_row(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<Option<StoreRow>, Error> {
-    let row = meta.get(table::STORE_KEY).map_err(Error::storage("reading its meta table"))?;
-    Ok(row.and_then(|bytes| codec::open(table::store_place(), bytes.value()).ok()))
+) -> Result<StoreRow, Error> {
+    let doing = "reading its meta table";
+    let row = meta.get(table::STORE_KEY).map_err(Error::storage(doing))?;
+    row.and_then(|bytes| codec::open(table::store_place(), bytes.value()).ok()).ok_or_else(|| {
+        Error::Storage { doing, source: Box::new(Broken("its store row is damaged".to_owned())) }
+    })
 }
 
-fn put_store_row(txn: &WriteTransaction, row: &StoreRow) -> Result<(), Error> {
+/// Writes the store row inside a write transaction.
+pub(crate) fn put_store_row(txn: &WriteTransaction, row: &StoreRow) -> Result<(), Error> {
+    let doing = "writing its meta table";
     let mut bytes = Vec::new();
     codec::seal(table::store_place(), row, &mut bytes);
-    let mut meta = txn.open_table(table::META).map_err(Error::storage("writing its meta table"))?;
-    meta.insert(table::STORE_KEY, bytes.as_slice())
-        .map_err(Error::storage("writing its meta table"))?;
+    let mut meta = txn.open_table(table::META).map_err(Error::storage(doing))?;
+    meta.insert(table::STORE_KEY, bytes.as_slice()).map_err(Error::storage(doing))?;
     Ok(())
-}
-
-/// What is at the path before redb looks at it.
-enum Found {
-    Nothing,
-    Redb,
-    Other,
-}
-
-fn inspect(path: &Path) -> Result<Found, Error> {
-    let mut file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(source) => {
-            return Err(Error::Io { doing: "read the cache file", path: path.to_owned(), source });
-        }
-    };
-    let mut head = Vec::new();
-    let length = REDB_MAGIC.len() as u64;
-    file.by_ref().take(length).read_to_end(&mut head).map_err(|source| Error::Io {
-        doing: "read the cache file",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(match head.as_slice() {
-        [] => Found::Nothing,
-        head if head == REDB_MAGIC => Found::Redb,
-        _ => Found::Other,
-    })
-}
-
-/// Creates the folder and an empty file that only its owner may read: the cache holds the
-/// names of a person's files.
-fn create_file(path: &Path) -> Result<(), Error> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|source| Error::Io {
-            doing: "create the cache folder",
-            path: folder.to_owned(),
-            source,
-        })?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|source| Error::Io {
-        doing: "create the cache file",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn move_aside(path: &Path, now: UnixSeconds) -> Result<PathBuf, Error> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".damaged-{}", now.0));
-    let aside = path.with_file_name(name);
-    fs::rename(path, &aside).map_err(|source| Error::Io {
-        doing: "move the damaged cache file aside",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(aside)
-}
-
-enum OpenFailure {
-    Damaged(String),
-    Refused(Error),
-}
-
-impl OpenFailure {
-    fn into_error(self) -> Error {
-        match self {
-            Self::Damaged(what) => Error::Storage { doing: "opening it", source: what.into() },
-            Self::Refused(error) => error,
-        }
-    }
-}
-
-fn open_database(path: &Path, config: &StoreConfig) -> Result<Database, OpenFailure> {
-    let attempts = 1 + config.open_wait.as_millis() / RETRY_EVERY.as_millis();
-    for attempt in 1..=attempts {
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            let mut builder = Database::builder();
-            builder.set_cache_size(config.cache_size);
-            builder.create(path)
-        }));
-        return match opened {
-            Ok(Ok(db)) => Ok(db),
-            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) if attempt < attempts => {
-                std::thread::sleep(RETRY_EVERY);
-                continue;
-            }
-            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Err(OpenFailure::Refused(Error::Busy {
-                path: path.to_owned(),
-                waited: config.open_wait,
-            })),
-            Ok(Err(error)) => Err(classify(path, error)),
-            Err(_) => Err(OpenFailure::Damaged("the storage engine panicked".to_owned())),
-        };
-    }
-    Err(OpenFailure::Refused(Error::Busy { path: path.to_owned(), waited: config.open_wait }))
-}
-
-/// Tells a damaged file from one that may not be touched.
-fn classify(path: &Path, error: DatabaseError) -> OpenFailure {
-    use std::io::ErrorKind;
-    match error {
-        DatabaseError::Storage(redb::StorageError::Corrupted(what)) => OpenFailure::Damaged(what),
-        DatabaseError::Storage(redb::StorageError::Io(error))
-            if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
-        {
-            OpenFailure::Damaged(error.to_string())
-        }
-        DatabaseError::Storage(redb::StorageError::Io(source)) => OpenFailure::Refused(Error::Io {
-            doing: "open the cache file",
-            path: path.to_owned(),
-            source,
-        }),
-        other => OpenFailure::Refused(Error::storage("opening it")(other)),
-    }
 }

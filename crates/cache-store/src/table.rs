@@ -1,42 +1,243 @@
 //! The tables and their keys. redb is handed integers, byte arrays and our own bytes, and
 //! nothing else, so that no change of its type encodings can be misread.
+//!
+//! [`ALL`] is the one list of tables. Clearing, statistics, verification, upgrades and the
+//! digest walk it, so a new table is one line there (and one in `docs/format.md`).
 
-use redb::TableDefinition;
+use std::collections::BTreeSet;
 
-use crate::codec::Place;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::codec::{self, Damage, Place, Record, Resealed};
+use crate::error::Error;
 use crate::index::Index;
 use crate::matches::MatchKey;
-use crate::record;
+use crate::record::{ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow};
 use crate::section::SectionId;
 
-/// Sealed values, by section and 64-bit key.
-pub(crate) type BySection = TableDefinition<'static, (u32, u64), &'static [u8]>;
+/// Sealed values by (section, number). Section 0 is nobody's: rows of the file as a whole.
+pub(crate) type Numbered = TableDefinition<'static, (u32, u64), &'static [u8]>;
+/// Sealed values by (section, 128-bit hash).
+pub(crate) type Hashed = TableDefinition<'static, (u32, [u8; 16]), &'static [u8]>;
 
-/// `format` -> the file format as 4 bytes little endian, readable by any version;
-/// `store` -> the sealed store row; `totals` -> the host's totals, sealed.
+/// What describes the file itself; the keys are below. Read before anything else is believed,
+/// so `format` and `schemas` are plain bytes that any version can read.
 pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("meta");
-/// Section number -> sealed section row.
-pub(crate) const SECTIONS: TableDefinition<'static, u32, &'static [u8]> =
-    TableDefinition::new("sections");
-/// (section, rating key) -> sealed item.
-pub(crate) const ITEMS: BySection = TableDefinition::new("items");
-const NAMES: BySection = TableDefinition::new("names");
-const GUIDS: BySection = TableDefinition::new("guids");
-const TITLES: BySection = TableDefinition::new("titles");
-/// (section, match key) -> sealed match.
-pub(crate) const MATCHES: TableDefinition<'static, (u32, [u8; 16]), &'static [u8]> =
-    TableDefinition::new("matches");
+/// (section, 0) -> section row.
+pub(crate) const SECTIONS: Numbered = TableDefinition::new("sections");
+/// (section, rating key) -> item.
+pub(crate) const ITEMS: Numbered = TableDefinition::new("items");
+const NAMES: Numbered = TableDefinition::new("names");
+const GUIDS: Numbered = TableDefinition::new("guids");
+const TITLES: Numbered = TableDefinition::new("titles");
+/// (section, match key) -> remembered match.
+pub(crate) const MATCHES: Hashed = TableDefinition::new("matches");
+/// (section, 0) -> who refreshes the section, and until when.
+pub(crate) const LEASES: Numbered = TableDefinition::new("leases");
 
-/// Key of the file format in [`META`].
+/// Key in [`META`]: the file format, 4 bytes little endian.
 pub(crate) const FORMAT_KEY: &str = "format";
-/// Key of the store row in [`META`].
+/// Key in [`META`]: for each table its number (1 byte) and schema (2 bytes little endian).
+pub(crate) const SCHEMAS_KEY: &str = "schemas";
+/// Key in [`META`]: the sealed store row.
 pub(crate) const STORE_KEY: &str = "store";
-/// Key of the host's totals in [`META`].
+/// Key in [`META`]: the host's totals, sealed.
 pub(crate) const TOTALS_KEY: &str = "totals";
+/// Key in [`META`]: the sealed counters.
+pub(crate) const COUNTERS_KEY: &str = "counters";
 
-/// (section, hash) -> sealed bucket, of one index.
-pub(crate) fn index(index: Index) -> BySection {
+/// A table, as everything that walks all of them sees it.
+pub(crate) struct Table {
+    /// Binds a value to its table through the checksum; never used twice.
+    pub(crate) number: u8,
+    pub(crate) name: &'static str,
+    /// Schema of the records this version writes.
+    pub(crate) schema: u16,
+    pub(crate) keys: Keys,
+    pub(crate) goes: Goes,
+    /// Opens a value of this or an earlier schema and seals it in this one.
+    pub(crate) reseal: Reseal,
+}
+
+type Reseal = fn(Place, &[u8], &mut Vec<u8>) -> Result<Resealed, Damage>;
+
+/// How a table is keyed.
+pub(crate) enum Keys {
+    Numbered(Numbered),
+    Hashed(Hashed),
+}
+
+/// What takes the rows of a section out of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goes {
+    /// Dropping the section's items: they are listed again.
+    WithItems,
+    /// Clearing matches.
+    WithMatches,
+    /// Nothing but the removal of the section itself.
+    Never,
+}
+
+/// Every table but [`META`], in the order of the digest.
+pub(crate) static ALL: [Table; 7] = [
+    numbered::<SectionRow>(0x11, "sections", Goes::Never),
+    numbered::<ItemRow>(0x12, "items", Goes::WithItems),
+    numbered::<ShelfRow>(1, "names", Goes::WithItems),
+    numbered::<ShelfRow>(2, "guids", Goes::WithItems),
+    numbered::<ShelfRow>(3, "titles", Goes::WithItems),
+    hashed::<MatchRow>(0x13, "matches", Goes::WithMatches),
+    numbered::<LeaseRow>(0x14, "leases", Goes::Never),
+];
+
+const fn numbered<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
+    let keys = Keys::Numbered(Numbered::new(name));
+    Table { number, name, schema: R::SCHEMA, keys, goes, reseal: codec::reseal::<R> }
+}
+
+const fn hashed<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
+    let keys = Keys::Hashed(Hashed::new(name));
+    Table { number, name, schema: R::SCHEMA, keys, goes, reseal: codec::reseal::<R> }
+}
+
+impl Table {
+    /// Creates the table, if it is not there.
+    pub(crate) fn create(&self, txn: &WriteTransaction) -> Result<(), Error> {
+        let doing = "creating its tables";
+        match self.keys {
+            Keys::Numbered(definition) => {
+                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
+            }
+            Keys::Hashed(definition) => {
+                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
+            }
+        }
+    }
+
+    /// Shows every row to `visit`, in key order.
+    pub(crate) fn scan(
+        &self,
+        txn: &ReadTransaction,
+        visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        match self.keys {
+            Keys::Numbered(definition) => self
+                .visit_numbered(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
+            Keys::Hashed(definition) => self
+                .visit_hashed(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
+        }
+    }
+
+    fn visit_numbered(
+        &self,
+        rows: &impl ReadableTable<(u32, u64), &'static [u8]>,
+        mut visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        for row in rows.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let (section, key) = key.value();
+            visit(self.place(section, u128::from(key)), value.value());
+        }
+        Ok(())
+    }
+
+    fn visit_hashed(
+        &self,
+        rows: &impl ReadableTable<(u32, [u8; 16]), &'static [u8]>,
+        mut visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        for row in rows.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let (section, key) = key.value();
+            visit(self.place(section, u128::from_le_bytes(key)), value.value());
+        }
+        Ok(())
+    }
+
+    /// Removes every row of a section; returns how many there were.
+    pub(crate) fn remove_section(
+        &self,
+        txn: &WriteTransaction,
+        section: SectionId,
+    ) -> Result<u64, Error> {
+        let doing = "removing rows of a section";
+        let mut removed = 0;
+        match self.keys {
+            Keys::Numbered(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                rows.retain_in(whole(section), |_, _| {
+                    removed += 1;
+                    false
+                })
+                .map_err(Error::storage(doing))?;
+            }
+            Keys::Hashed(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                rows.retain_in(whole_matches(section), |_, _| {
+                    removed += 1;
+                    false
+                })
+                .map_err(Error::storage(doing))?;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Rewrites every row of an earlier schema in this one, and removes those that cannot be.
+    /// Returns the sections that lost rows.
+    pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {
+        let doing = "upgrading its records";
+        let mut lost = BTreeSet::new();
+        let mut changes: Vec<(Place, Option<Vec<u8>>)> = Vec::new();
+        let mut bytes = Vec::new();
+        let mut visit = |place: Place, value: &[u8]| match (self.reseal)(place, value, &mut bytes) {
+            Ok(Resealed::AsItWas) => {}
+            Ok(Resealed::Upgraded) => changes.push((place, Some(bytes.clone()))),
+            Err(_) => {
+                lost.insert(place.section);
+                changes.push((place, None));
+            }
+        };
+        match self.keys {
+            Keys::Numbered(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                self.visit_numbered(&rows, &mut visit)?;
+                for (place, bytes) in changes {
+                    let Ok(key) = u64::try_from(place.key) else { continue };
+                    let key = (place.section, key);
+                    match bytes {
+                        Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
+                        None => rows.remove(key).map(drop),
+                    }
+                    .map_err(Error::storage(doing))?;
+                }
+            }
+            Keys::Hashed(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                self.visit_hashed(&rows, &mut visit)?;
+                for (place, bytes) in changes {
+                    let key = (place.section, place.key.to_le_bytes());
+                    match bytes {
+                        Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
+                        None => rows.remove(key).map(drop),
+                    }
+                    .map_err(Error::storage(doing))?;
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    fn place(&self, section: u32, key: u128) -> Place {
+        Place { table: self.number, section, key }
+    }
+}
+
+/// The table of an index.
+pub(crate) fn index(index: Index) -> Numbered {
     match index {
         Index::Names => NAMES,
         Index::Guids => GUIDS,
@@ -44,12 +245,12 @@ pub(crate) fn index(index: Index) -> BySection {
     }
 }
 
-/// All keys of a section in a table of [`BySection`].
+/// All keys of a section in a [`Numbered`] table.
 pub(crate) fn whole(section: SectionId) -> std::ops::RangeInclusive<(u32, u64)> {
     (section.0, 0)..=(section.0, u64::MAX)
 }
 
-/// All match keys of a section.
+/// All keys of a section in a [`Hashed`] table.
 pub(crate) fn whole_matches(section: SectionId) -> std::ops::RangeInclusive<(u32, [u8; 16])> {
     (section.0, [0; 16])..=(section.0, [0xFF; 16])
 }
@@ -62,6 +263,10 @@ pub(crate) fn totals_place() -> Place {
     Place { table: 0x10, section: 0, key: 1 }
 }
 
+pub(crate) fn counters_place() -> Place {
+    Place { table: 0x10, section: 0, key: 2 }
+}
+
 pub(crate) fn section_place(section: SectionId) -> Place {
     Place { table: 0x11, section: section.0, key: 0 }
 }
@@ -70,10 +275,27 @@ pub(crate) fn item_place(section: SectionId, rating_key: u64) -> Place {
     Place { table: 0x12, section: section.0, key: u128::from(rating_key) }
 }
 
-pub(crate) fn bucket_place(index: Index, section: SectionId, hash: u64) -> Place {
-    Place { table: record::number(index), section: section.0, key: u128::from(hash) }
+pub(crate) fn shelf_place(index: Index, section: SectionId, shelf: u64) -> Place {
+    Place { table: index.number(), section: section.0, key: u128::from(shelf) }
 }
 
 pub(crate) fn match_place(section: SectionId, key: &MatchKey) -> Place {
     Place { table: 0x13, section: section.0, key: u128::from_le_bytes(key.0) }
+}
+
+pub(crate) fn lease_place(section: SectionId) -> Place {
+    Place { table: 0x14, section: section.0, key: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_and_no_name_is_used_twice() {
+        let numbers: BTreeSet<u8> = ALL.iter().map(|table| table.number).collect();
+        let names: BTreeSet<&str> = ALL.iter().map(|table| table.name).collect();
+        assert_eq!((numbers.len(), names.len()), (ALL.len(), ALL.len()));
+        assert!(!numbers.contains(&0x10), "0x10 is the meta table's");
+    }
 }

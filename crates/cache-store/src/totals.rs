@@ -3,8 +3,6 @@
 //! What is in them is its business. They say nothing about the library, so no digest covers
 //! them and no answer depends on them.
 
-use redb::ReadableDatabase;
-
 use crate::codec::{self, Decode, Encode, Record};
 use crate::error::Error;
 use crate::store::Store;
@@ -24,12 +22,13 @@ impl Store {
     /// What [`Store::put_totals`] last wrote. `None`: nothing, or it was damaged.
     pub fn totals(&self) -> Result<Option<Vec<u8>>, Error> {
         let doing = "reading the totals of all runs";
-        let txn = self.db.begin_read().map_err(Error::storage(doing))?;
-        let meta = txn.open_table(table::META).map_err(Error::storage(doing))?;
-        let row = meta.get(table::TOTALS_KEY).map_err(Error::storage(doing))?;
-        let row = row
-            .and_then(|value| codec::open::<TotalsRow>(table::totals_place(), value.value()).ok());
-        Ok(row.map(|row| row.bytes))
+        self.read(doing, |txn| {
+            let meta = txn.open_table(table::META).map_err(Error::storage(doing))?;
+            let row = meta.get(table::TOTALS_KEY).map_err(Error::storage(doing))?;
+            let place = table::totals_place();
+            let row = row.and_then(|value| codec::open::<TotalsRow>(place, value.value()).ok());
+            Ok(row.map(|row| row.bytes))
+        })
     }
 
     /// Keeps the totals of all runs with the cache.

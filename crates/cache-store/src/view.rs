@@ -3,9 +3,12 @@
 //! A damaged value is reported to the store and read as missing. What was computed from a
 //! view may be believed only if [`crate::Store::take_damaged`] then names no section of it.
 
+use std::collections::BTreeMap;
+
 use plex_api::RatingKey;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
+use crate::buffer::Buffered;
 use crate::codec;
 use crate::error::Error;
 use crate::index::{Bucket, Index};
@@ -14,8 +17,9 @@ use crate::lookup::longest_plain_name;
 use crate::matches::{MatchKey, MatchRecord, Outcome};
 use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
+use crate::shelf::{ShelfRef, shelf};
 use crate::stamp::Revision;
-use crate::store::{Damage, unwound};
+use crate::store::{Store, guard};
 use crate::table;
 
 /// An item with the revision at which it last really changed.
@@ -27,55 +31,76 @@ pub struct Kept {
     pub changed_at: Revision,
 }
 
+type Numbered = ReadOnlyTable<(u32, u64), &'static [u8]>;
+
 /// Everything read through a view is of one moment.
 pub struct View<'store> {
-    damage: &'store Damage,
-    sections: ReadOnlyTable<u32, &'static [u8]>,
-    items: ReadOnlyTable<(u32, u64), &'static [u8]>,
-    names: ReadOnlyTable<(u32, u64), &'static [u8]>,
-    guids: ReadOnlyTable<(u32, u64), &'static [u8]>,
-    titles: ReadOnlyTable<(u32, u64), &'static [u8]>,
+    store: &'store Store,
+    /// Of the file this is a view of.
+    generation: u64,
+    sections: BTreeMap<SectionId, SectionState>,
+    unreadable: Vec<SectionId>,
+    items: Numbered,
+    names: Numbered,
+    guids: Numbered,
+    titles: Numbered,
     matches: ReadOnlyTable<(u32, [u8; 16]), &'static [u8]>,
+    buffered: Buffered,
 }
 
 impl<'store> View<'store> {
-    pub(crate) fn new(txn: &ReadTransaction, damage: &'store Damage) -> Result<Self, Error> {
+    pub(crate) fn new(
+        store: &'store Store,
+        txn: &ReadTransaction,
+        generation: u64,
+        buffered: Buffered,
+    ) -> Result<Self, Error> {
         let doing = "starting to read";
-        let index = |index| txn.open_table(table::index(index)).map_err(Error::storage(doing));
-        Ok(Self {
-            damage,
-            sections: txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?,
-            items: txn.open_table(table::ITEMS).map_err(Error::storage(doing))?,
-            names: index(Index::Names)?,
-            guids: index(Index::Guids)?,
-            titles: index(Index::Titles)?,
+        let open = |definition| txn.open_table(definition).map_err(Error::storage(doing));
+        let mut view = Self {
+            store,
+            generation,
+            sections: BTreeMap::new(),
+            unreadable: Vec::new(),
+            items: open(table::ITEMS)?,
+            names: open(table::index(Index::Names))?,
+            guids: open(table::index(Index::Guids))?,
+            titles: open(table::index(Index::Titles))?,
             matches: txn.open_table(table::MATCHES).map_err(Error::storage(doing))?,
-        })
+            buffered,
+        };
+        for row in open(table::SECTIONS)?.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let id = SectionId(key.value().0);
+            match codec::open::<SectionRow>(table::section_place(id), value.value()) {
+                Ok(row) => drop(view.sections.insert(id, row.into_state(id))),
+                Err(_) => view.unreadable.push(id),
+            }
+        }
+        for &id in &view.unreadable {
+            view.damaged(id, "section");
+        }
+        Ok(view)
     }
 
     /// Every section the file knows, by its number.
     pub fn sections(&self) -> Result<Vec<SectionState>, Error> {
-        let doing = "reading its sections";
-        unwound(doing, || {
-            let mut states = Vec::new();
-            for row in self.sections.iter().map_err(Error::storage(doing))? {
-                let (key, value) = row.map_err(Error::storage(doing))?;
-                let id = SectionId(key.value());
-                match codec::open::<SectionRow>(table::section_place(id), value.value()) {
-                    Ok(row) => states.push(row.into_state(id)),
-                    Err(_) => self.damage.found(id, "section"),
-                }
-            }
-            Ok(states)
-        })
+        Ok(self.sections.values().cloned().collect())
     }
 
     /// One section.
     pub fn section(&self, id: SectionId) -> Result<Option<SectionState>, Error> {
-        let doing = "reading a section";
-        let place = table::section_place(id);
-        let row = self.get::<SectionRow, _>(&self.sections, id.0, place, id, doing)?;
-        Ok(row.map(|row| row.into_state(id)))
+        Ok(self.sections.get(&id).cloned())
+    }
+
+    /// Sections whose rows do not open.
+    pub(crate) fn unreadable_sections(&self) -> &[SectionId] {
+        &self.unreadable
+    }
+
+    /// The highest section number in use.
+    pub(crate) fn last_section(&self) -> Option<SectionId> {
+        self.sections.keys().chain(&self.unreadable).max().copied()
     }
 
     /// One item.
@@ -83,7 +108,58 @@ impl<'store> View<'store> {
         let place = table::item_place(section, key.0);
         let doing = "reading an item";
         let row = self.get::<ItemRow, _>(&self.items, (section.0, key.0), place, section, doing)?;
-        Ok(row.map(|row| Kept { changed_at: Revision(row.changed_at), item: row.item.into_item() }))
+        Ok(row.map(kept))
+    }
+
+    /// The items a bucket names. One that is not there is damage: items and indexes move in
+    /// one transaction.
+    pub fn items(&self, section: SectionId, bucket: &Bucket) -> Result<Vec<Kept>, Error> {
+        let mut items = Vec::with_capacity(bucket.rating_keys.len());
+        for &key in &bucket.rating_keys {
+            match self.item(section, key)? {
+                Some(kept) => items.push(kept),
+                None => self.damaged(section, "an indexed item"),
+            }
+        }
+        Ok(items)
+    }
+
+    /// Every item of a section, by ascending rating key. A damaged one is reported and left
+    /// out; so is, at the end, that there were fewer or more than the section counts.
+    pub fn scan(
+        &self,
+        section: SectionId,
+    ) -> Result<impl Iterator<Item = Result<(RatingKey, Kept), Error>> + '_, Error> {
+        let doing = "reading the items of a section";
+        let expected = self.sections.get(&section).map_or(0, |state| state.items);
+        let mut rows = self.guarded(doing, || {
+            self.items.range(table::whole(section)).map_err(Error::storage(doing))
+        })?;
+        let mut seen = 0_u64;
+        let mut next = move || -> Result<Option<(RatingKey, Kept)>, Error> {
+            for row in rows.by_ref() {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                seen += 1;
+                match codec::open::<ItemRow>(table::item_place(section, key), value.value()) {
+                    Ok(row) => return Ok(Some((RatingKey(key), kept(row)))),
+                    Err(_) => self.damaged(section, "an item"),
+                }
+            }
+            if seen != expected {
+                self.damaged(section, "the count of items");
+            }
+            Ok(None)
+        };
+        let mut ended = false;
+        Ok(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let item = self.guarded(doing, &mut next).transpose();
+            ended = !matches!(item, Some(Ok(_)));
+            item
+        }))
     }
 
     /// An item of a section and the name of its file, if there is one near the beginning whose
@@ -93,7 +169,7 @@ impl<'store> View<'store> {
         section: SectionId,
     ) -> Result<Option<(RatingKey, String)>, Error> {
         let doing = "reading an item";
-        unwound(doing, || {
+        self.guarded(doing, || {
             let rows = self.items.range(table::whole(section)).map_err(Error::storage(doing))?;
             let mut items = Vec::new();
             for row in rows.take(100) {
@@ -109,7 +185,7 @@ impl<'store> View<'store> {
     /// The rating keys of a section, ascending.
     pub fn keys(&self, section: SectionId) -> Result<Vec<u64>, Error> {
         let doing = "reading the keys of a section";
-        unwound(doing, || {
+        self.guarded(doing, || {
             let mut keys = Vec::new();
             for row in self.items.range(table::whole(section)).map_err(Error::storage(doing))? {
                 let (key, _) = row.map_err(Error::storage(doing))?;
@@ -119,22 +195,67 @@ impl<'store> View<'store> {
         })
     }
 
-    /// The items that share a hash in an index.
+    /// The items that share a hash in an index. `Ok(None)` proves that there are none, unless
+    /// damage is reported: the shelf that should hold the bucket was read, whole.
     pub fn bucket(
         &self,
         index: Index,
         section: SectionId,
         hash: u64,
     ) -> Result<Option<Bucket>, Error> {
+        Ok(self.buckets(index, section, &[hash])?.pop().flatten())
+    }
+
+    /// [`View::bucket`] for many hashes, in their order. They are read in the order of the
+    /// file, so this is several times as fast as one by one.
+    pub fn buckets(
+        &self,
+        index: Index,
+        section: SectionId,
+        hashes: &[u64],
+    ) -> Result<Vec<Option<Bucket>>, Error> {
+        let mut buckets = vec![None; hashes.len()];
+        let Some(state) = self.sections.get(&section) else {
+            // Whoever asks knows the section, so its row was there.
+            self.damaged(section, "section");
+            return Ok(buckets);
+        };
+        let at = Index::ALL.iter().position(|&other| other == index);
+        let division = at.and_then(|at| state.divisions.get(at)).copied().unwrap_or_default();
+        // Nothing was ever indexed, the sealed section row says.
+        let Some(bits) = division.bits else { return Ok(buckets) };
         let table = match index {
             Index::Names => &self.names,
             Index::Guids => &self.guids,
             Index::Titles => &self.titles,
         };
-        let place = table::bucket_place(index, section, hash);
         let doing = "reading an index";
-        let row = self.get::<BucketRow, _>(table, (section.0, hash), place, section, doing)?;
-        Ok(row.map(BucketRow::into_bucket))
+        let mut order: Vec<(u64, usize)> =
+            hashes.iter().enumerate().map(|(at, &hash)| (hash, at)).collect();
+        order.sort_unstable();
+        self.guarded(doing, || {
+            for of_shelf in order.chunk_by(|a, b| shelf(bits, a.0) == shelf(bits, b.0)) {
+                let Some(&(first, _)) = of_shelf.first() else { continue };
+                let number = shelf(bits, first);
+                let value = table.get((section.0, number)).map_err(Error::storage(doing))?;
+                let place = table::shelf_place(index, section, number);
+                let found = value.as_ref().ok_or(codec::Damage::Envelope).and_then(|value| {
+                    let content = ShelfRef::open(place, bits, value.value())?;
+                    for &(hash, at) in of_shelf {
+                        let bucket = content.find(hash)?;
+                        if let Some(slot) = buckets.get_mut(at) {
+                            *slot = bucket.map(BucketRow::into_bucket);
+                        }
+                    }
+                    Ok(())
+                });
+                if found.is_err() {
+                    self.damaged(section, doing);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(buckets)
     }
 
     /// A remembered match, whether it still holds or not.
@@ -143,21 +264,15 @@ impl<'store> View<'store> {
         section: SectionId,
         key: &MatchKey,
     ) -> Result<Option<MatchRecord>, Error> {
-        let doing = "reading a match";
-        let place = table::match_place(section, key);
-        let row =
-            self.get::<MatchRow, _>(&self.matches, (section.0, key.0), place, section, doing)?;
+        let row = if let Some(row) = self.buffered.get(section, key) {
+            Some(row.clone())
+        } else {
+            let doing = "reading a match";
+            let place = table::match_place(section, key);
+            let at = (section.0, key.0);
+            self.get::<MatchRow, _>(&self.matches, at, place, section, doing)?
+        };
         Ok(row.and_then(MatchRow::into_record))
-    }
-
-    /// A remembered match, if there is one and it still holds.
-    pub fn valid_match(
-        &self,
-        section: &SectionState,
-        key: &MatchKey,
-    ) -> Result<Option<MatchRecord>, Error> {
-        let Some(record) = self.remembered(section.id, key)? else { return Ok(None) };
-        Ok(self.holds(section, &record)?.then_some(record))
     }
 
     /// Whether a remembered match still holds.
@@ -166,6 +281,9 @@ impl<'store> View<'store> {
     /// an answer that names items, neither the items nor the buckets it was made from did. In
     /// a section with a change that is not explained only the first test counts.
     pub fn holds(&self, section: &SectionState, record: &MatchRecord) -> Result<bool, Error> {
+        if record.verified_at < section.matches_from {
+            return Ok(false);
+        }
         if section.revision <= record.verified_at {
             return Ok(true);
         }
@@ -203,15 +321,32 @@ impl<'store> View<'store> {
         section: SectionId,
         doing: &'static str,
     ) -> Result<Option<R>, Error> {
-        unwound(doing, || {
+        self.guarded(doing, || {
             let Some(value) = table.get(key).map_err(Error::storage(doing))? else {
                 return Ok(None);
             };
             let record = codec::open::<R>(place, value.value());
             if record.is_err() {
-                self.damage.found(section, doing);
+                self.damaged(section, doing);
             }
             Ok(record.ok())
         })
     }
+
+    fn damaged(&self, section: SectionId, what: &'static str) {
+        self.store.damaged(section, what);
+    }
+
+    /// Runs a read. Damage that redb met ends this view: the file is replaced.
+    fn guarded<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        guard(doing, work).map_err(|error| self.store.heal(error, self.generation))
+    }
+}
+
+fn kept(row: ItemRow) -> Kept {
+    Kept { changed_at: Revision(row.changed_at), item: row.item.into_item() }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_store::{Error, Library, Opened, Policy, Selection, Store, StoreConfig};
+use cache_store::{Error, Library, Opened, Policy, Selection, Sharing, Store, StoreConfig};
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
@@ -35,6 +35,11 @@ pub struct EngineConfig {
     pub cache_size: usize,
     /// How long to wait for another process to let go of the cache file. Default 5 s.
     pub open_wait: Duration,
+    /// Who else may have the cache file open. Default: nobody.
+    pub sharing: Sharing,
+    /// Size in bytes that the cache file may reach before remembered matches are dropped, those
+    /// not used for longest first. Default 512 MiB.
+    pub max_bytes: u64,
     /// What time it is.
     pub clock: Clock,
 }
@@ -49,6 +54,8 @@ impl EngineConfig {
             policy: Policy::default(),
             cache_size: store.cache_size,
             open_wait: store.open_wait,
+            sharing: store.sharing,
+            max_bytes: store.max_bytes,
             clock: Clock::system(),
         }
     }
@@ -77,6 +84,8 @@ impl Engine {
         let store_config = StoreConfig {
             cache_size: config.cache_size,
             open_wait: config.open_wait,
+            sharing: config.sharing,
+            max_bytes: config.max_bytes,
             ..StoreConfig::new(INDEXING, config.clock.now())
         };
         let path = config.cache;

@@ -26,9 +26,7 @@ pub fn match_one(
         let hash = name_hash(name);
         depends.buckets.push((Index::Names, hash));
         if let Some(bucket) = view.bucket(Index::Names, section, hash)? {
-            for key in bucket.rating_keys {
-                items.extend(view.item(section, key)?);
-            }
+            items = view.items(section, &bucket)?;
         }
     }
     let prepared = Prepared::new(query, settings.map(&path), path);

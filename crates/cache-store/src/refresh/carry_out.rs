@@ -33,7 +33,7 @@ impl Library {
     ) -> Result<Outcome, Error> {
         let now = self.clock().now();
         match planned.plan {
-            Plan::Fresh | Plan::Unchanged => Ok(Ok(self.observed(state, observed, now).await?)),
+            Plan::Fresh | Plan::Unchanged => self.observed(state, observed, now).await,
             Plan::Totals => self.totals(state, observed, now).await,
             Plan::Metadata => self.metadata(state, observed, now).await,
             Plan::Delta => self.delta(state, observed, now, demand).await,
@@ -50,14 +50,17 @@ impl Library {
         state: &SectionState,
         stamp: SectionStamp,
         now: UnixSeconds,
-    ) -> Result<(SectionState, Changes), Error> {
-        let mut state = state.clone();
+    ) -> Result<Outcome, Error> {
+        let (base, mut state) = (state.clone(), state.clone());
         state.stamp = Some(stamp);
         state.observed = Some(stamp);
         state.observed_at = Some(now);
         let written = state.clone();
-        self.blocking(move |store| store.put_state(&written)).await?;
-        Ok((state, Changes::default()))
+        Ok(if self.blocking(move |store| store.put_state(&base, &written)).await? {
+            Ok((state, Changes::default()))
+        } else {
+            instead(Plan::Full, MOVED)
+        })
     }
 
     async fn totals(
@@ -68,7 +71,7 @@ impl Library {
     ) -> Result<Outcome, Error> {
         let total = self.client().total(&listing::request(state, Filter::None)).await?;
         if total == state.items + state.unsupported {
-            return Ok(Ok(self.observed(state, stamp, now).await?));
+            return self.observed(state, stamp, now).await;
         }
         // The counter did not move, so nothing was added or replaced: some items vanished.
         let rows = Spool::new();
@@ -276,7 +279,7 @@ impl Library {
             Applied::Done(state, changes) => Ok((*state, changes)),
             Applied::Disagrees => instead(Plan::Sweep, "the total does not agree"),
             Applied::Unexplained => instead(Plan::Sweep, UNEXPLAINED),
-            Applied::Moved => instead(Plan::Full, "the section was changed in the store meanwhile"),
+            Applied::Moved => instead(Plan::Full, MOVED),
             Applied::Damaged => {
                 self.blocking(move |store| store.drop_items(section)).await?;
                 instead(Plan::Full, "damaged records were dropped")
@@ -292,6 +295,7 @@ pub(crate) fn changed_meanwhile(error: &Error) -> bool {
 /// Items read by key in one call.
 pub(crate) const BATCH: u64 = 200;
 
+const MOVED: &str = "the section was changed in the store meanwhile";
 pub(crate) const UNEXPLAINED: &str = "the change counter moved, but nothing was different";
 pub(crate) const MANY_VANISHED: &str = "so many items vanished that a sweep is cheaper";
 

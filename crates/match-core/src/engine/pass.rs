@@ -145,6 +145,7 @@ impl Pass {
         if self.rules == Rules::Paths {
             passed.lookups.remembered = passed.answers.len() as u64;
             passed.lookups.computed = compute.len() as u64;
+            self.store.count(passed.lookups.remembered, passed.lookups.computed);
         }
         let recent = self.known.metadata
             || self.stale

@@ -1,0 +1,90 @@
+//! Leases: across processes, one refreshes a section and the others wait.
+//!
+//! A lease expires by itself, so a process that dies holds nobody up for long; and it is no
+//! lock: a refresh that is written after its lease ran out still writes only if the section is
+//! as it was when the refresh began.
+
+use std::time::Duration;
+
+use plex_api::UnixSeconds;
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::codec;
+use crate::error::Error;
+use crate::record::LeaseRow;
+use crate::section::SectionId;
+use crate::store::Store;
+use crate::table;
+
+/// What came of asking for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Lease {
+    /// It is this store's.
+    Held {
+        /// When it expires.
+        until: UnixSeconds,
+    },
+    /// Another process (or another store of this one) has it.
+    Busy {
+        /// When it expires, at the latest.
+        until: UnixSeconds,
+    },
+}
+
+impl Store {
+    /// Takes the lease of a section for `length` from `now`: when it is free, when it expired,
+    /// or when this store holds it already, which so renews it. One transaction.
+    pub fn take_lease(
+        &self,
+        section: SectionId,
+        now: UnixSeconds,
+        length: Duration,
+    ) -> Result<Lease, Error> {
+        let until = now.saturating_add(length);
+        self.write("taking a lease", |txn| {
+            match lease_in(txn, section)? {
+                // A clock that was set back must not make a lease last for years.
+                Some(row)
+                    if row.holder != self.holder
+                        && row.until > now.0
+                        && row.until <= now.saturating_add(LONGEST).0 =>
+                {
+                    return Ok(Lease::Busy { until: UnixSeconds(row.until) });
+                }
+                _ => {}
+            }
+            let doing = "taking a lease";
+            let mut bytes = Vec::new();
+            let row = LeaseRow { holder: self.holder, until: until.0 };
+            codec::seal(table::lease_place(section), &row, &mut bytes);
+            let mut leases = txn.open_table(table::LEASES).map_err(Error::storage(doing))?;
+            leases.insert((section.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
+            Ok(Lease::Held { until })
+        })
+    }
+
+    /// Gives a lease back. `false`: this store did not hold it (any more).
+    pub fn release_lease(&self, section: SectionId) -> Result<bool, Error> {
+        self.write("releasing a lease", |txn| {
+            let doing = "releasing a lease";
+            if lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder) {
+                return Ok(false);
+            }
+            let mut leases = txn.open_table(table::LEASES).map_err(Error::storage(doing))?;
+            leases.remove((section.0, 0)).map_err(Error::storage(doing))?;
+            Ok(true)
+        })
+    }
+}
+
+/// A lease that lasts longer than this was taken by a clock that is not ours.
+const LONGEST: Duration = Duration::from_hours(1);
+
+fn lease_in(txn: &WriteTransaction, section: SectionId) -> Result<Option<LeaseRow>, Error> {
+    let doing = "reading a lease";
+    let leases = txn.open_table(table::LEASES).map_err(Error::storage(doing))?;
+    let row = leases.get((section.0, 0)).map_err(Error::storage(doing))?;
+    // A damaged lease is none.
+    Ok(row.and_then(|bytes| codec::open(table::lease_place(section), bytes.value()).ok()))
+}

@@ -1,0 +1,239 @@
+//! Writing the indexes of one section.
+//!
+//! Changes are gathered and applied in the order of the shelves, so that a shelf is read and
+//! written once a batch, however many of its buckets change.
+
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::codec::Damage;
+use crate::error::Error;
+use crate::index::{Index, Indexing};
+use crate::item::CachedItem;
+use crate::section::{SectionId, SectionState};
+use crate::shelf::{Division, Shelf, shelf};
+use crate::stamp::Revision;
+use crate::table;
+
+/// Changes are applied this many at a time. They take 24 bytes each, so 6 MiB (and half as
+/// much again while they are sorted): memory stays bounded, and a section of 40,000 movies is
+/// still indexed in one go.
+const BATCH: usize = 1 << 18;
+
+/// The key of an item enters or leaves a bucket.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    index: Index,
+    hash: u64,
+    key: u64,
+    enters: bool,
+}
+
+/// Gathers index changes of a section and writes them.
+pub(crate) struct Postings<'txn> {
+    txn: &'txn WriteTransaction,
+    indexing: Indexing,
+    section: SectionId,
+    revision: Revision,
+    divisions: [Division; 3],
+    pending: Vec<Change>,
+    /// How many items will be entered in all, and how many were: what division a new index gets.
+    expected: u64,
+    entered: u64,
+    damaged: bool,
+    bytes: Vec<u8>,
+}
+
+impl<'txn> Postings<'txn> {
+    /// Starts to change the indexes of a section. Buckets that change get `revision`;
+    /// `expected` is how many items are entered, where nothing is indexed yet.
+    pub(crate) fn new(
+        txn: &'txn WriteTransaction,
+        indexing: Indexing,
+        section: &SectionState,
+        revision: Revision,
+        expected: u64,
+    ) -> Self {
+        Self {
+            txn,
+            indexing,
+            section: section.id,
+            revision,
+            divisions: section.divisions,
+            pending: Vec::new(),
+            expected,
+            entered: 0,
+            damaged: false,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// The item is in the section from now on.
+    pub(crate) fn enter(&mut self, item: &CachedItem) -> Result<(), Error> {
+        self.entered += 1;
+        self.gather(item, true)
+    }
+
+    /// The item, as it was, is no longer in the section.
+    pub(crate) fn leave(&mut self, item: &CachedItem) -> Result<(), Error> {
+        self.gather(item, false)
+    }
+
+    fn gather(&mut self, item: &CachedItem, enters: bool) -> Result<(), Error> {
+        let keys = (self.indexing.keys)(item);
+        let key = item.rating_key.0;
+        for index in Index::ALL {
+            let hashes = keys.of(index).iter();
+            self.pending.extend(hashes.map(|&hash| Change { index, hash, key, enters }));
+        }
+        if self.pending.len() >= BATCH { self.apply() } else { Ok(()) }
+    }
+
+    /// Writes what is left. `None` when damage was met; else the divisions for the section row.
+    pub(crate) fn finish(mut self) -> Result<Option<[Division; 3]>, Error> {
+        self.apply()?;
+        for (index, mut division) in Index::ALL.into_iter().zip(self.divisions) {
+            if division.is_crowded() {
+                self.divide(index, &mut division)?;
+                self.set(index, division);
+            }
+        }
+        Ok((!self.damaged).then_some(self.divisions))
+    }
+
+    fn apply(&mut self) -> Result<(), Error> {
+        let mut pending = std::mem::take(&mut self.pending);
+        // Stable: of several changes to one key in one bucket, the last holds.
+        pending.sort_by_key(|change| (change.index, change.hash, change.key));
+        for (index, mut division) in Index::ALL.into_iter().zip(self.divisions) {
+            let start = pending.partition_point(|change| change.index < index);
+            let end = pending.partition_point(|change| change.index <= index);
+            let changes = pending.get(start..end).unwrap_or_default();
+            self.write(index, &mut division, changes)?;
+            self.set(index, division);
+        }
+        pending.clear();
+        self.pending = pending;
+        Ok(())
+    }
+
+    fn set(&mut self, index: Index, division: Division) {
+        let at = Index::ALL.iter().position(|&other| other == index);
+        if let Some(slot) = at.and_then(|at| self.divisions.get_mut(at)) {
+            *slot = division;
+        }
+    }
+
+    fn write(
+        &mut self,
+        index: Index,
+        division: &mut Division,
+        changes: &[Change],
+    ) -> Result<(), Error> {
+        let doing = "writing an index";
+        let mut table = self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
+        let Some(bits) = division.bits else {
+            // What is gathered is a sample of what is to come.
+            let share = self.expected.max(self.entered).div_ceil(self.entered.max(1));
+            let bits = Division::bits_for((changes.len() as u64).saturating_mul(share));
+            division.bits = Some(bits);
+            let mut rest = changes;
+            for number in 0..division.shelves() {
+                let length = rest.partition_point(|change| shelf(bits, change.hash) <= number);
+                let (here, later) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+                rest = later;
+                let mut content = Shelf::default();
+                self.change(&mut content, here);
+                division.buckets += content.len();
+                self.put(&mut table, index, bits, number, &content)?;
+            }
+            return Ok(());
+        };
+        for here in changes.chunk_by(|a, b| shelf(bits, a.hash) == shelf(bits, b.hash)) {
+            let Some(first) = here.first() else { continue };
+            let number = shelf(bits, first.hash);
+            let Some(mut content) = self.take(&table, index, bits, number)? else { continue };
+            division.buckets = division.buckets.saturating_sub(content.len());
+            self.change(&mut content, here);
+            division.buckets += content.len();
+            self.put(&mut table, index, bits, number, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Divides an index further, from the last shelf to the first: the parts of a shelf get
+    /// numbers at or above its own, and those are done by then.
+    fn divide(&mut self, index: Index, division: &mut Division) -> Result<(), Error> {
+        let doing = "dividing an index";
+        let mut table = self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
+        let (Some(before), after) = (division.bits, Division::bits_for(division.buckets)) else {
+            return Ok(());
+        };
+        let parts = 1_u64 << after.saturating_sub(before);
+        for number in (0..division.shelves()).rev() {
+            let Some(whole) = self.take(&table, index, before, number)? else { continue };
+            let mut divided = whole.divide(after).peekable();
+            for part in (number * parts)..(number + 1) * parts {
+                let here = divided.next_if(|(at, _)| *at == part);
+                let content = here.map(|(_, content)| content).unwrap_or_default();
+                self.put(&mut table, index, after, part, &content)?;
+            }
+        }
+        division.bits = Some(after);
+        Ok(())
+    }
+
+    /// Reads a shelf that must be there. `None`: it is damaged.
+    fn take(
+        &mut self,
+        table: &Table<'_, (u32, u64), &'static [u8]>,
+        index: Index,
+        bits: u8,
+        number: u64,
+    ) -> Result<Option<Shelf>, Error> {
+        let value =
+            table.get((self.section.0, number)).map_err(Error::storage("writing an index"))?;
+        let place = table::shelf_place(index, self.section, number);
+        let read =
+            value.ok_or(Damage::Envelope).and_then(|bytes| Shelf::open(place, bits, bytes.value()));
+        self.damaged |= read.is_err();
+        Ok(read.ok())
+    }
+
+    fn put(
+        &mut self,
+        table: &mut Table<'_, (u32, u64), &'static [u8]>,
+        index: Index,
+        bits: u8,
+        number: u64,
+        content: &Shelf,
+    ) -> Result<(), Error> {
+        content.seal(table::shelf_place(index, self.section, number), bits, &mut self.bytes);
+        table
+            .insert((self.section.0, number), self.bytes.as_slice())
+            .map_err(Error::storage("writing an index"))?;
+        Ok(())
+    }
+
+    /// Applies sorted changes of one shelf.
+    fn change(&self, content: &mut Shelf, changes: &[Change]) {
+        for of_bucket in changes.chunk_by(|a, b| a.hash == b.hash) {
+            let Some(first) = of_bucket.first() else { continue };
+            content.change(first.hash, |bucket| {
+                // Also when the keys are the same: an item in the bucket is not, and an answer
+                // that rejected it may be another now.
+                bucket.changed_at = self.revision.0;
+                let keys = &mut bucket.keys;
+                for of_key in of_bucket.chunk_by(|a, b| a.key == b.key) {
+                    let Some(&Change { key, enters, .. }) = of_key.last() else { continue };
+                    match (keys.binary_search(&key), enters) {
+                        (Err(at), true) => keys.insert(at, key),
+                        (Ok(at), false) => {
+                            keys.remove(at);
+                        }
+                        _ => {}
+                    }
+                }
+            });
+        }
+    }
+}
