@@ -12,7 +12,7 @@ use plex_api::{
 };
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
 use testbed::library::FileFilter;
-use testbed::server::{Fault, Options, Pms};
+use testbed::server::{self, Fault, Options, Pms};
 
 const ITEMS: usize = 1_200;
 
@@ -195,4 +195,53 @@ async fn who_does_not_ask_for_json_gets_xml() {
     assert!(body.contains(&format!("totalSize=\"{ITEMS}\"")) && body.contains("<Part "), "{body}");
     let (kind, _) = get("/library/sections/99/all").await;
     assert_eq!(kind, "text/html", "errors are neither");
+}
+
+#[tokio::test]
+async fn compressed_answers_are_read_and_limited_as_what_they_unfold_to() {
+    let library = generate(&Spec { seed: 3, items: ITEMS, kind: LibraryKind::Movies });
+    let pms = Pms::start(library, Options { gzip: true, ..Options::default() }).await.unwrap();
+    let client = Client::new(config(&pms)).unwrap();
+    let section = client.sections().await.unwrap().remove(0);
+    let page = client.page(&listing(&section), 0, 500).await.unwrap();
+    assert_eq!(page.items.len(), 500);
+    let unfolded = client.calls().by_endpoint[&Endpoint::Page].bytes;
+    let limit = usize::try_from(unfolded).unwrap() - 1;
+    let small = Client::new(Config { body_limit: limit, ..config(&pms) }).unwrap();
+    let error = small.page(&listing(&section), 0, 500).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+
+    let raw = reqwest::Client::builder().gzip(false).build().unwrap();
+    let page = format!("{}/library/sections/1/all?X-Plex-Container-Size=500", pms.url());
+    let request = raw.get(page).header("X-Plex-Token", pms.token());
+    let request = request.header("Accept", "application/json").header("Accept-Encoding", "gzip");
+    let sent = request.send().await.unwrap().bytes().await.unwrap().len();
+    assert!(sent as u64 * 3 < unfolded, "{sent} of {unfolded} bytes on the wire");
+}
+
+/// What bounds the memory of a listing: pages are fetched only so far ahead of who reads them.
+/// The same for ten times as many items.
+#[tokio::test]
+async fn the_pages_in_memory_are_few_whatever_the_total() {
+    let mut ahead = Vec::new();
+    for items in [2_000, 20_000] {
+        let library = generate(&Spec { seed: 3, items, kind: LibraryKind::PersonalVideos });
+        let pms = Pms::start(library, Options::default()).await.unwrap();
+        let client = Client::new(Config { page_size: 100, ..config(&pms) }).unwrap();
+        let section = client.sections().await.unwrap().remove(0);
+        let mut pages = std::pin::pin!(client.pages(listing(&section)));
+        let (mut read, mut most) = (0, 0);
+        while pages.try_next().await.unwrap().is_some() {
+            read += 1;
+            // Let those in flight arrive: it has to be the reader who holds them back.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            most = most.max(pms.requests().count(server::Endpoint::Listing) - read);
+        }
+        assert_eq!(read, items as u64 / 100);
+        ahead.push(most);
+    }
+    let in_flight = Config::new("http://x", Token::new("x")).max_in_flight as u64;
+    assert!(ahead.iter().all(|pages| (1..=in_flight).contains(pages)), "{ahead:?} pages ahead");
 }

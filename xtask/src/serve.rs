@@ -35,7 +35,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         for section in &library.sections {
             println!("section {:>3}  {}  ({} items)", section.key, section.title, section.len());
         }
-        let wanted = server::Options { port: options.port, token: options.token };
+        let wanted = server::Options { port: options.port, token: options.token, gzip: true };
         let pms = Pms::start(library, wanted).await?;
         println!("url          {}", pms.url());
         println!("token        {}", pms.token());
