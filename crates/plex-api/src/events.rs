@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use futures::{Stream, stream};
 use reqwest::Response;
+use tracing::Instrument;
 
 use crate::calls::Endpoint;
-use crate::client::{Client, explain};
+use crate::client::{Client, explain, span};
 use crate::decode;
 use crate::error::{Class, Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
@@ -170,7 +171,7 @@ impl Listener {
         }
         self.attempts = self.attempts.saturating_add(1);
         let call = self.call();
-        let response = self.client.shared.transport.open(&call).await?;
+        let response = self.client.shared.transport.open(&call).instrument(span(&call)).await?;
         self.line = Some((response, Frames::default()));
         self.gap_told = false;
         self.ready.push_back(Event::Live);

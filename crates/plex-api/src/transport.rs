@@ -129,10 +129,12 @@ impl Transport {
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
         // The permit is kept while waiting to ask again. So in an outage the queue behind it
         // stands still until the circuit opens, and then a thousand callers are told at once
-        // instead of each finding out. Time counts from here, not from joining the queue.
+        // instead of each finding out. Time counts from the first attempt, not from joining the
+        // queue.
         let _permit = self.in_flight.acquire().await;
+        let admission = self.breaker.admit(timer_now()).map_err(explain)?;
+        self.pace.wait().await;
         let begun = timer_now();
-        let admission = self.breaker.admit(begun).map_err(explain)?;
         let mut failed = 0;
         loop {
             let left = self.retry.deadline.saturating_sub(begun.elapsed());
@@ -152,11 +154,15 @@ impl Transport {
             };
             tracing::debug!(%error, wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
+            let deadline = begun + self.retry.deadline;
+            if tokio::time::timeout_at(deadline, self.pace.wait()).await.is_err() {
+                admission.failed(error.kind(), timer_now());
+                return Err(error);
+            }
         }
     }
 
     async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
-        self.pace.wait().await;
         let mut meter = Meter {
             counters: &self.counters,
             endpoint: call.endpoint,
@@ -201,6 +207,9 @@ impl Transport {
             begun: self.clock.monotonic(),
         };
         let response = tokio::time::timeout(self.request_timeout, self.request(call).send()).await;
+        if let Ok(Ok(response)) = &response {
+            tracing::Span::current().record("status", response.status().as_u16());
+        }
         let outcome = match response {
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer")),
             Ok(Err(error)) => Err(network_error(error, false)),
@@ -307,18 +316,18 @@ fn config_error(what: &str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Config, what).with_source(error.without_url())
 }
 
+fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let from = attempt.previous().last();
+    let follow = from.is_some_and(|from| may_follow(from, attempt.url()));
+    if follow && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
+}
+
 /// Custom headers stay on a request that is redirected, so another host would get the token;
 /// so would anybody who listens, after a step from https to http.
-fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let Some(from) = attempt.previous().last() else { return attempt.stop() };
-    let to = attempt.url();
+fn may_follow(from: &Url, to: &Url) -> bool {
     let same = from.host_str() == to.host_str();
     let weaker = from.scheme() == "https" && to.scheme() != "https";
-    if same && !weaker && attempt.previous().len() <= REDIRECTS {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
+    same && !weaker
 }
 
 fn headers(config: &Config) -> Result<HeaderMap, Error> {
@@ -378,4 +387,26 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     }
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_no_other_host_and_on_no_weaker_line() {
+        for (from, to, expected) in [
+            ("http://pms:32400/a", "http://pms:32400/b", true),
+            ("http://pms/a", "https://pms:32400/a", true),
+            ("https://pms/a", "https://PMS/b", true),
+            ("https://pms/a", "http://pms/a", false),
+            ("http://pms/a", "http://other/a", false),
+            ("http://pms/a", "http://pms.other/a", false),
+            ("http://pms/a", "http://pms@other/a", false),
+            ("http://1-2-3-4.hash.plex.direct/a", "http://1-2-3-5.hash.plex.direct/a", false),
+        ] {
+            let url = |text: &str| Url::parse(text).unwrap();
+            assert_eq!(may_follow(&url(from), &url(to)), expected, "{from} {to}");
+        }
+    }
 }

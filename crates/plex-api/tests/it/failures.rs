@@ -299,17 +299,45 @@ async fn unusable_configurations_are_refused() {
     Client::new(config).unwrap();
 }
 
-#[tokio::test]
-async fn a_pause_between_requests_is_kept() {
+/// Time is tokio's here and passes at once while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn requests_are_spread_and_the_wait_is_not_held_against_them() {
     let server = Server::start(|_, _| ok(json!({"Directory": []}))).await;
     let mut config = server.config();
-    config.requests_per_second = std::num::NonZeroU32::new(200);
+    config.requests_per_second = std::num::NonZeroU32::new(1);
+    config.max_in_flight = 100;
     let client = Client::new(config).unwrap();
-    let begun = plex_api::Clock::system().monotonic();
-    for _ in 0..5 {
-        client.sections().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let answers = futures::future::join_all((0..100).map(|_| client.sections())).await;
+    // Longer than the deadline of any one request.
+    assert_eq!(begun.elapsed().as_secs(), 99);
+    for answer in answers {
+        answer.unwrap();
     }
-    assert!(begun.elapsed() >= Duration::from_millis(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_is_let_through_to_see_whether_the_server_is_back() {
+    let server = Server::start(|number, _| match number {
+        0..=2 => http(503, &[], ""),
+        _ => ok(json!({"Directory": []})),
+    })
+    .await;
+    let mut config = server.config();
+    config.breaker = BreakerPolicy { failures: 1, cool_down: Duration::from_secs(15) };
+    config.retry = RetryPolicy::none();
+    let client = Client::new(config).unwrap();
+    client.sections().await.unwrap_err();
+    // (requests so far, of ten callers at once: answered); the others are refused.
+    for (requests, answered) in [(2, 0), (3, 0), (4, 1)] {
+        tokio::time::advance(Duration::from_secs(15)).await;
+        let answers = futures::future::join_all((0..10).map(|_| client.sections())).await;
+        let open = |error: &Error| error.kind() == ErrorKind::CircuitOpen;
+        let refused = answers.iter().filter(|answer| answer.as_ref().is_err_and(open)).count();
+        let answered_now = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!((server.seen().len(), answered_now, refused), (requests, answered, 9));
+    }
+    client.sections().await.unwrap();
 }
 
 /// A listing that fails says which rows it was about.
