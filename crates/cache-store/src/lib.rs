@@ -34,6 +34,7 @@ mod check;
 mod clear;
 mod codec;
 mod error;
+mod fill;
 mod flight;
 mod index;
 mod item;
@@ -57,6 +58,9 @@ mod table;
 mod totals;
 mod upgrade;
 mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use apply::Changes;
 pub use check::Checked;

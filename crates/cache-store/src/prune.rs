@@ -66,8 +66,9 @@ impl Store {
             Err(redb::CompactionError::TransactionInProgress) => Err(Error::InUse { doing }),
             Err(error) => Err(Error::storage(doing)(error)),
         })?;
-        // Compaction leaves no allocator state behind; a crash must not find it missing.
-        self.write(doing, |_| Ok(()))?;
+        // Compaction leaves no record of what is free, closing does; and only then the file has
+        // its length.
+        self.reopen()?;
         Ok(Compacted { before, after: self.file_bytes() })
     }
 
@@ -79,18 +80,20 @@ impl Store {
         if self.file_bytes() <= limit {
             return Ok(());
         }
-        let stats = self.stats()?;
-        let used: u64 = stats.tables.iter().map(|table| table.page_bytes).sum();
-        let Some(matches) = stats.tables.iter().find(|table| table.name == "matches") else {
-            return Ok(());
-        };
-        if used <= limit || matches.rows == 0 {
-            return Ok(());
+        // More than once, because pages that are half empty give less back than their share.
+        for _ in 0..16 {
+            let tables = self.stats()?.tables;
+            let used: u64 = tables.iter().map(|table| table.page_bytes).sum();
+            let Some(matches) = tables.iter().find(|table| table.name == "matches") else { break };
+            if used <= limit || matches.rows == 0 {
+                break;
+            }
+            // A tenth more than needed, so that not every flush comes here.
+            let surplus = used - limit + limit / 10;
+            let share = surplus.saturating_mul(matches.rows).div_ceil(matches.page_bytes.max(1));
+            self.drop_oldest(share.clamp(1, matches.rows))?;
         }
-        // A tenth more than needed, so that not every flush comes here.
-        let surplus = used - limit + limit / 10;
-        let share = surplus.saturating_mul(matches.rows).div_ceil(matches.page_bytes.max(1));
-        self.drop_oldest(share.min(matches.rows)).map(drop)
+        Ok(())
     }
 
     /// Drops at least `count` matches, the least recently used first, by whole days.

@@ -376,6 +376,20 @@ impl Store {
         done.map_err(|error| self.heal(error, generation))
     }
 
+    /// Closes the file and opens it again.
+    pub(crate) fn reopen(&self) -> Result<(), Error> {
+        let doing = "opening it again";
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = handle.db.take() {
+            guard(doing, || db.close().map_err(Error::storage(doing)))?;
+        }
+        handle.generation += 1;
+        let first = self.first_free.load(Ordering::Relaxed);
+        let OpenFile { db, file_id, .. } = open::open(&self.path, &self.config, first)?;
+        (handle.db, handle.file_id) = (Some(db), file_id);
+        Ok(())
+    }
+
     fn with_db<T>(
         &self,
         doing: &'static str,
@@ -440,6 +454,9 @@ impl Drop for Store {
         if let Err(error) = self.flush() {
             warn!(%error, "matches that were not yet written are lost; they will be computed again");
         }
+        // redb reads pages when it closes, and panics on a damaged one.
+        let db = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner).db.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
     }
 }
 

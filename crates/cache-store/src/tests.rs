@@ -1,0 +1,177 @@
+//! What the store promises, tried on real files. One module a promise.
+
+#![allow(clippy::print_stdout, reason = "what was measured stands in the output of a test")]
+
+mod corruption;
+mod crash;
+mod format;
+mod kill;
+mod model;
+mod opening;
+mod sharing;
+mod upgrading;
+mod upkeep;
+
+use std::path::{Path, PathBuf};
+
+use plex_api::{
+    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
+};
+use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{
+    CachedItem, CachedPart, Changes, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord,
+    Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store, StoreConfig,
+};
+
+/// Names and titles by their hash, guids by theirs: enough of an index for a store.
+const INDEXING: Indexing = Indexing { version: 1, keys };
+
+fn keys(item: &CachedItem) -> IndexKeys {
+    IndexKeys {
+        names: item.parts.iter().map(|part| name_hash(&part.file)).collect(),
+        guids: item.guids.iter().map(|guid| xxh3_64(guid.as_bytes())).collect(),
+        titles: vec![xxh3_64(item.title.as_bytes())],
+    }
+}
+
+fn name_hash(file: &str) -> u64 {
+    xxh3_64(file.rsplit('/').next().unwrap_or(file).as_bytes())
+}
+
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+fn config() -> StoreConfig {
+    StoreConfig { open_wait: std::time::Duration::ZERO, ..StoreConfig::new(INDEXING, NOW) }
+}
+
+fn shared() -> StoreConfig {
+    StoreConfig { sharing: Sharing::Shared, ..config() }
+}
+
+/// A folder with a path for a cache file.
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plex.matchbox");
+    (folder, path)
+}
+
+fn open(path: &Path) -> Store {
+    Store::open(path, &config()).unwrap()
+}
+
+/// A section as a server lists it.
+fn movies() -> Section {
+    Section {
+        key: SectionKey(5),
+        uuid: SectionUuid("uuid-movies".into()),
+        title: "Movies".into(),
+        kind: SectionKind::Movie,
+        agent: None,
+        scanner: None,
+        language: None,
+        locations: vec![Location { id: None, path: "/films".into() }],
+        refreshing: false,
+        hidden: 0,
+        created_at: None,
+        updated_at: None,
+        scanned_at: None,
+        content_changed_at: None,
+    }
+}
+
+/// The number of the only section, which is noted if it is not known.
+fn section(store: &Store) -> SectionId {
+    store.note_sections(&[movies()]).unwrap()[0].id
+}
+
+fn stamp(counter: i64) -> SectionStamp {
+    SectionStamp { content_changed_at: Some(counter), scanned_at: None, updated_at: None }
+}
+
+/// A movie; another `edition` of it has another title, and file names in pairs.
+fn movie(key: u64, edition: u64) -> CachedItem {
+    CachedItem {
+        rating_key: RatingKey(key),
+        kind: ItemKind::Movie,
+        title: format!("Title {key} edition {edition}"),
+        original_title: None,
+        grandparent_title: None,
+        year: Some(1981),
+        parent_index: None,
+        index: None,
+        guids: vec![format!("imdb://tt{key:07}"), format!("tmdb://{}", key / 3)],
+        duration_ms: Some(8_940_000),
+        added_at: Some(UnixSeconds(1_700_000_000)),
+        updated_at: Some(UnixSeconds(1_700_000_000)),
+        trashed: false,
+        parts: vec![CachedPart {
+            id: Some(key + 9_000),
+            version: 0,
+            file: format!("/films/{key}/Film {}.mkv", key / 2),
+            size: Some(1_000_000 + key),
+            duration_ms: Some(8_940_000),
+            stamp: Some(1_600_000_000),
+            optimized: false,
+        }],
+    }
+}
+
+fn fill(store: &Store, items: impl IntoIterator<Item = CachedItem>, counter: i64) -> Changes {
+    store.fill(section(store), items, stamp(counter), NOW).unwrap()
+}
+
+fn match_key(number: u64) -> MatchKey {
+    let mut bytes = [7; 16];
+    bytes[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
+    MatchKey(bytes)
+}
+
+/// The answer "item `key`", made from the bucket of its file name.
+fn found(key: u64, verified_at: Revision) -> MatchRecord {
+    MatchRecord {
+        outcome: Outcome::Found {
+            rating_key: RatingKey(key),
+            others: Vec::new(),
+            version: 0,
+            high: true,
+        },
+        evidence: RecordedEvidence { rule: 1, components: 3, score: 1_000, ..Default::default() },
+        depends: Depends {
+            buckets: vec![(Index::Names, name_hash(&movie(key, 0).parts[0].file))],
+            whole_section: false,
+        },
+        all_rules: false,
+        verified_at,
+        last_used: NOW,
+        applied_at: None,
+        failed: None,
+    }
+}
+
+/// Every item, as a scan brings them; the scan must not report damage.
+fn items(store: &Store) -> Vec<CachedItem> {
+    let before = store.damaged_values();
+    let view = store.view().unwrap();
+    let scan = view.scan(section(store)).unwrap();
+    let items = scan.map(|row| row.unwrap().1.item).collect();
+    assert_eq!(store.damaged_values(), before);
+    items
+}
+
+#[track_caller]
+fn assert_sound(store: &Store) {
+    let checked = store.check().unwrap();
+    assert!(checked.is_sound(), "{:?}", checked.problems);
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        xxh3_64(&self.0.to_le_bytes()) % below
+    }
+}

@@ -1,0 +1,232 @@
+//! A thousand damaged copies of a real file.
+//!
+//! Whatever bit flips and whichever page is lost: what is read is right, or it is missing and
+//! the damage was counted, or the file was replaced. Never a wrong record, never an absence
+//! that was not proven, never a panic. The hard case is an inner page: a flipped separator or
+//! child sends redb to another leaf, and keys vanish without a word.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase};
+
+use super::crash::Medium;
+use super::{Dice, config, fill, found, match_key, movie, name_hash, open, place, section};
+use crate::{Error, Index, Opened, SectionId, Store, StoreConfig, table};
+
+const ITEMS: u64 = 1_500;
+const MATCHES: u64 = 300;
+const PAGE: usize = 4_096;
+const THREADS: u64 = 8;
+
+/// The bytes of a store with all kinds of records, without free pages.
+fn sound_file() -> Vec<u8> {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=ITEMS).map(|key| movie(key, 0)), 1);
+    let revision = store.sections().unwrap()[0].revision;
+    let matches = (0..MATCHES).map(|n| (match_key(n), found(n + 1, revision))).collect();
+    store.remember(section(&store), matches).unwrap();
+    store.compact().unwrap();
+    store.close().unwrap();
+    fs::read(&path).unwrap()
+}
+
+/// Pages that redb marks as inner ones of a tree.
+fn inner_pages(bytes: &[u8]) -> Vec<usize> {
+    let pages = bytes.chunks(PAGE).enumerate();
+    pages.filter(|(at, page)| *at > 0 && page[0] == 2).map(|(at, _)| at * PAGE).collect()
+}
+
+/// Damages a file in one of four ways.
+fn damage(bytes: &mut [u8], at: usize, dice: &mut Dice) {
+    let roll = |dice: &mut Dice, below: usize| usize::try_from(dice.roll(below as u64)).unwrap();
+    let page = at / PAGE * PAGE;
+    match dice.roll(6) {
+        0 => bytes[page..page + PAGE].fill(0),
+        1 => bytes[page..page + PAGE].iter_mut().for_each(|byte| {
+            *byte = u8::try_from(dice.roll(256)).unwrap();
+        }),
+        // A write that went to the wrong place.
+        2 => {
+            let from = roll(dice, bytes.len() / PAGE) * PAGE;
+            bytes.copy_within(from..from + PAGE, page);
+        }
+        _ => bytes[page + roll(dice, PAGE)] ^= 1 << dice.roll(8),
+    }
+}
+
+/// What became of a damaged copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// All that was asked was answered rightly, and nothing was noticed.
+    Right,
+    /// Something was missing, and the damage was counted.
+    Missed,
+    /// The section is not known any more, so it is listed again.
+    Relisted,
+    /// The file was moved aside when it was opened or used.
+    Replaced,
+    /// The file is not recognised, and was left alone.
+    Refused,
+}
+
+/// Opens a damaged copy, asks it everything, and judges what it says.
+fn judge(path: &Path, dice: &mut Dice) -> Fate {
+    let store = match Store::open(path, &StoreConfig { cache_size: 1 << 20, ..config() }) {
+        Ok(store) => store,
+        Err(Error::NotACache { .. } | Error::NewerFormat { .. } | Error::NewerRecords { .. }) => {
+            return Fate::Refused;
+        }
+        Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+    };
+    if matches!(store.opened(), Opened::Recovered { .. }) {
+        return Fate::Replaced;
+    }
+    match ask(&store, dice) {
+        Ok(fate) => fate,
+        Err(Error::Damaged { .. }) => {
+            assert_eq!(store.sections().unwrap(), [], "a fresh file");
+            Fate::Replaced
+        }
+        Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+    }
+}
+
+fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
+    let view = store.view()?;
+    let Some(state) = view.sections()?.into_iter().find(|state| state.title == "Movies") else {
+        return Ok(Fate::Relisted);
+    };
+    let missed = |asked: String| {
+        assert!(store.damaged_values() > 0, "missing, and nobody said so: {asked}");
+    };
+    for _ in 0..150 {
+        let key = 1 + dice.roll(ITEMS);
+        let hash = name_hash(&movie(key, 0).parts[0].file);
+        match view.bucket(Index::Names, state.id, hash)? {
+            None => missed(format!("the bucket of {key}")),
+            Some(bucket) => {
+                let expected: Vec<u64> = [key / 2 * 2, key / 2 * 2 + 1]
+                    .into_iter()
+                    .filter(|k| (1..=ITEMS).contains(k))
+                    .collect();
+                assert_eq!(
+                    bucket.rating_keys.iter().map(|key| key.0).collect::<Vec<_>>(),
+                    expected
+                );
+                let items = view.items(state.id, &bucket)?;
+                if items.len() < expected.len() {
+                    missed(format!("an item beside {key}"));
+                }
+                for kept in items {
+                    assert_eq!(kept.item, movie(kept.item.rating_key.0, 0));
+                }
+            }
+        }
+        // What is not there is never found.
+        assert_eq!(view.bucket(Index::Names, state.id, hash ^ 0x55)?, None);
+        let number = dice.roll(MATCHES);
+        if let Some(record) = view.remembered(state.id, &match_key(number))? {
+            assert_eq!(record.outcome, found(number + 1, record.verified_at).outcome);
+        }
+    }
+    if dice.roll(8) == 0 {
+        let mut seen = 0;
+        for row in view.scan(state.id)? {
+            let (key, kept) = row?;
+            assert_eq!(kept.item, movie(key.0, 0));
+            seen += 1;
+        }
+        if seen < ITEMS {
+            missed(format!("{} items", ITEMS - seen));
+        }
+    }
+    Ok(if store.damaged_values() > 0 { Fate::Missed } else { Fate::Right })
+}
+
+/// Whether redb, asked for every shelf of the names, finds fewer than there are and does not
+/// say so: what an index with one record a bucket would have read as "absent".
+fn keys_vanish(bytes: &[u8], section: SectionId, shelves: u64) -> bool {
+    let count = || {
+        let db = Database::builder().create_with_backend(Medium::with(bytes)).ok()?;
+        let txn = db.begin_read().ok()?;
+        let names = txn.open_table(table::index(Index::Names)).ok()?;
+        let mut found = 0;
+        for shelf in 0..shelves {
+            found += u64::from(names.get((section.0, shelf)).ok()?.is_some());
+        }
+        Some(found)
+    };
+    std::panic::catch_unwind(count).ok().flatten().is_some_and(|found| found < shelves)
+}
+
+/// redb panics hundreds of times below, and each is caught: nobody needs to read it.
+fn without_a_word_of_redbs_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_none_or(|at| !at.file().contains("redb")) {
+            usual(panic);
+        }
+    }));
+}
+
+#[test]
+fn a_thousand_damaged_files_never_give_a_wrong_answer() {
+    without_a_word_of_redbs_panics();
+    let sound = sound_file();
+    let inner = inner_pages(&sound);
+    assert!(inner.len() >= 4, "{} inner pages", inner.len());
+    let (id, shelves) = {
+        let (_folder, path) = place();
+        fs::write(&path, &sound).unwrap();
+        let state = open(&path).sections().unwrap().remove(0);
+        (state.id, state.divisions[0].shelves())
+    };
+    let trials = &|thread: u64| {
+        let (folder, path) = place();
+        let mut dice = Dice(thread << 32);
+        let mut fates: BTreeMap<(&str, Fate), u64> = BTreeMap::new();
+        let mut vanished: BTreeMap<&str, u64> = BTreeMap::new();
+        for trial in 0..1_000 / THREADS {
+            let mut bytes = sound.clone();
+            let (kind, at) = if trial % 2 == 0 {
+                ("anywhere", dice.roll(sound.len() as u64))
+            } else {
+                (
+                    "inner page",
+                    inner[usize::try_from(dice.roll(inner.len() as u64)).unwrap()] as u64,
+                )
+            };
+            damage(&mut bytes, usize::try_from(at).unwrap(), &mut dice);
+            fs::write(&path, &bytes).unwrap();
+            *fates.entry((kind, judge(&path, &mut dice))).or_default() += 1;
+            *vanished.entry(kind).or_default() += u64::from(keys_vanish(&bytes, id, shelves));
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+        }
+        (fates, vanished)
+    };
+    let mut fates: BTreeMap<(&str, Fate), u64> = BTreeMap::new();
+    let mut vanished: BTreeMap<&str, u64> = BTreeMap::new();
+    // They wait for the disk more than they compute.
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..THREADS).map(|thread| scope.spawn(move || trials(thread))).collect();
+        for thread in threads {
+            let (some_fates, some_vanished) = thread.join().unwrap();
+            for (key, n) in some_fates {
+                *fates.entry(key).or_default() += n;
+            }
+            for (key, n) in some_vanished {
+                *vanished.entry(key).or_default() += n;
+            }
+        }
+    });
+    println!("fates {fates:?}\nkeys vanish {vanished:?}");
+    let of = |fate| fates.iter().filter(|((_, f), _)| *f == fate).map(|(_, n)| n).sum::<u64>();
+    assert!(of(Fate::Missed) > 0 && of(Fate::Replaced) > 0 && of(Fate::Right) > 0, "{fates:?}");
+    assert!(vanished["inner page"] > 0, "the hard case was met");
+}

@@ -1,0 +1,233 @@
+//! The medium fails, or the power does, at every single write and sync of a refresh and of a
+//! flush of matches.
+//!
+//! A commit that returned `Ok` is there afterwards. One that returned an error is there or is
+//! not (redb's own last write may have been enough), but never by half. What reached the medium
+//! without a sync may be there in any part.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use redb::{Database, StorageBackend};
+
+use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
+use crate::open::OpenFile;
+use crate::store::Opened;
+use crate::{Error, Store, upgrade};
+
+/// A medium in memory that dies at a chosen operation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Medium(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What a reader sees.
+    live: Vec<u8>,
+    /// What is safe: everything before the last sync.
+    durable: Vec<u8>,
+    /// Since then, in order.
+    unsynced: Vec<Write>,
+    operations: u64,
+    dies_at: Option<u64>,
+    /// Fail from then on, or go on and let nothing become durable.
+    silently: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Write {
+    Data(u64, Vec<u8>),
+    Length(u64),
+}
+
+impl Write {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Data(at, data) => {
+                let at = usize::try_from(*at).unwrap();
+                bytes[at..at + data.len()].copy_from_slice(data);
+            }
+            Self::Length(length) => bytes.resize(usize::try_from(*length).unwrap(), 0),
+        }
+    }
+}
+
+impl State {
+    /// Counts an operation; `Ok(false)`: the medium is dead and does not say so.
+    fn alive(&mut self) -> io::Result<bool> {
+        self.operations += 1;
+        match self.dies_at {
+            Some(at) if self.operations > at && self.silently => Ok(false),
+            Some(at) if self.operations > at => Err(io::Error::other("the medium is gone")),
+            _ => Ok(true),
+        }
+    }
+
+    fn write(&mut self, write: Write) -> io::Result<()> {
+        let alive = self.alive()?;
+        write.apply(&mut self.live);
+        if alive {
+            self.unsynced.push(write);
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Medium {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.0.lock().unwrap();
+        let at = usize::try_from(offset).unwrap();
+        let bytes = state.live.get(at..at + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.lock().unwrap().write(Write::Length(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        if state.alive()? {
+            let unsynced = std::mem::take(&mut state.unsynced);
+            for write in unsynced {
+                write.apply(&mut state.durable);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().write(Write::Data(offset, data.to_vec()))
+    }
+}
+
+impl Medium {
+    pub(super) fn with(bytes: &[u8]) -> Self {
+        let medium = Self::default();
+        {
+            let mut state = medium.0.lock().unwrap();
+            state.live = bytes.to_vec();
+            state.durable = bytes.to_vec();
+        }
+        medium
+    }
+
+    fn operations(&self) -> u64 {
+        self.0.lock().unwrap().operations
+    }
+
+    /// The medium as it may be found afterwards: everything that was written, nothing that was
+    /// not synced, or some of that.
+    fn images(&self, dice: &mut Dice) -> [Vec<u8>; 3] {
+        let state = self.0.lock().unwrap();
+        let mut torn = state.durable.clone();
+        for write in &state.unsynced {
+            // Lengths are kept: a write beyond the end has nowhere to go.
+            if matches!(write, Write::Length(_)) || dice.roll(2) == 0 {
+                write.apply(&mut torn);
+            }
+        }
+        [state.live.clone(), state.durable.clone(), torn]
+    }
+}
+
+/// Opens a store on a medium. No file is touched, unless the store asks for a fresh one.
+fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
+    let path = folder.join("never");
+    let db = Database::builder()
+        .create_with_backend(medium.clone())
+        .map_err(Error::storage("opening it"))?;
+    let prepared = upgrade::prepare(&db, &path, &config(), 1)?;
+    let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id };
+    Ok(Store::over(file, &path, &config()))
+}
+
+/// What a file holds, to be compared.
+fn digest(bytes: &[u8], folder: &Path) -> u64 {
+    let store = open(&Medium::with(bytes), folder).unwrap();
+    assert_sound(&store);
+    store.digest().unwrap()
+}
+
+/// Lets `work` run on `before`, with the medium dying at each of its operations.
+fn sweep(before: &[u8], work: impl Fn(&Store) -> Result<(), Error>) -> BTreeMap<&'static str, u64> {
+    let folder = tempfile::tempdir().unwrap();
+    let old = digest(before, folder.path());
+    let (new, opening, all) = {
+        let medium = Medium::with(before);
+        let store = open(&medium, folder.path()).unwrap();
+        let opening = medium.operations();
+        work(&store).unwrap();
+        let all = medium.operations();
+        (store.digest().unwrap(), opening, all)
+    };
+    assert_ne!(old, new);
+    assert!(all > opening + 10, "{all} operations: the work reaches the medium");
+    let mut outcomes = BTreeMap::new();
+    let mut dice = Dice(1);
+    for (dies_at, silently) in (opening..=all).flat_map(|at| [(at, false), (at, true)]) {
+        let medium = Medium::with(before);
+        let store = open(&medium, folder.path()).unwrap();
+        {
+            let mut state = medium.0.lock().unwrap();
+            state.dies_at = Some(dies_at);
+            state.silently = silently;
+        }
+        let done = work(&store).is_ok();
+        let images = medium.images(&mut dice);
+        // Its last words come too late to count.
+        drop(store);
+        for (name, image) in ["everything", "synced", "torn"].into_iter().zip(images) {
+            let is = digest(&image, folder.path());
+            let context = format!("dies at {dies_at} of {all}, silently: {silently}, {name}");
+            assert!(is == old || is == new, "neither old nor new: {context}");
+            if done && (name == "everything" || !silently) {
+                assert_eq!(is, new, "acknowledged and lost: {context}");
+            }
+            *outcomes.entry(if is == new { "new" } else { "old" }).or_default() += 1;
+        }
+    }
+    outcomes
+}
+
+/// A medium with a section of sixty items and a few matches.
+fn prepared() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let medium = Medium::default();
+    let store = open(&medium, folder.path()).unwrap();
+    fill(&store, (1..=60).map(|key| movie(key, 0)), 1);
+    let revision = store.sections().unwrap()[0].revision;
+    let id = section(&store);
+    store.remember(id, (1..=5).map(|n| (match_key(n), found(n, revision))).collect()).unwrap();
+    assert_eq!(items(&store).len(), 60);
+    store.close().unwrap();
+    medium.0.lock().unwrap().live.clone()
+}
+
+#[test]
+fn a_refresh_is_there_or_is_not() {
+    let outcomes = sweep(&prepared(), |store| {
+        // Changed, removed and added items, all indexes, the section row.
+        let listed =
+            (10..=50).map(|key| movie(key, key % 2)).chain((61..=80).map(|key| movie(key, 0)));
+        store.fill(section(store), listed, stamp(2), super::NOW).map(drop)
+    });
+    assert!(outcomes["old"] > 0 && outcomes["new"] > 0, "{outcomes:?}");
+}
+
+#[test]
+fn matches_are_there_or_are_not() {
+    let outcomes = sweep(&prepared(), |store| {
+        let revision = store.sections()?[0].revision;
+        let matches = (3..=40).map(|n| (match_key(n), found(n % 7, revision))).collect();
+        store.remember(section(store), matches)?;
+        store.flush()
+    });
+    assert!(outcomes["old"] > 0 && outcomes["new"] > 0, "{outcomes:?}");
+}

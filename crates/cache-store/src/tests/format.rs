@@ -1,0 +1,190 @@
+//! The bytes of each record, and bytes that are none.
+//!
+//! Golden bytes are never edited: a record that changes gets another schema, an entry in
+//! `record/earlier.rs`, and its present bytes here beside the old ones in `upgrading.rs`.
+
+use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
+
+use super::upgrading::bytes;
+use super::{Dice, found, match_key, movie, stamp};
+use crate::codec::{self, Damage, Place, Record};
+use crate::matches::Failure;
+use crate::record::{
+    CountersRow, ItemFields, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
+};
+use crate::section::{FileFilter, Lookups, SectionState};
+use crate::shelf::{Division, Shelf, ShelfRef};
+use crate::{Index, MatchRecord, Outcome, Revision, SectionId, table};
+
+const STORE: &str =
+    "4d0200aaf562eca22c1d5c0106616263313233030102010201fc00e2a7cafdefcdab8967452301";
+const COUNTERS: &str = "4d010094143a112ee3c743fbe803fc7011010001";
+const SECTION: &str = "4d0200d76fe29f618da6c90b757569642d6d6f7669657305064d6f766965730101062\
+    f66696c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7c\
+    a01fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc7111010007";
+const ITEM: &str = "4d01006f21cb7763966838023e866b9b87ef0baeab4515d38c2514dffb67120114546974\
+    6c6520343731312065646974696f6e20320108d0a2d0b5d181d182010453686f7701fbbd070001030210696d64623a\
+    2f2f7474303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a7ca01fc00e2a7ca000101fb8f35\
+    00192f66696c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001fce069880001fc0020bcbe00";
+const SHELF: &str = "4d020075192d745d5ac0a604100807060504030201ffffffffffffffff0808000000110\
+    0000011fb2c010201fb6712fb2c0101fc70110100";
+const MATCH_FOUND: &str = "4d02004404c1e5c1c1e44900fb67120000010103fbe80300010c01010101fde3e\
+    38185691f4f310000fb2c01fb615101fc00e2a7ca01090a026e6f";
+const MATCH_AMBIGUOUS: &str = "4d0200b16f448ec4ef8813010201020103fbe80300010c01010101fde3e38\
+    185691f4f310000fb2c01fb615101fc00e2a7ca01090a026e6f";
+const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
+
+fn section_row() -> SectionRow {
+    let uuid = SectionUuid("uuid-movies".into());
+    let mut state = SectionState::empty(SectionId(1), uuid, SectionKey(5), ItemKind::Movie);
+    state.title = "Movies".into();
+    state.locations = vec!["/films".into()];
+    state.stamp = Some(stamp(9_007_199_254_740_993));
+    state.observed = Some(stamp(9_007_199_254_740_994));
+    state.revision = Revision(300);
+    state.items = 70_000;
+    state.unsupported = 1;
+    state.complete = true;
+    state.observed_at = Some(UnixSeconds(1_700_000_300));
+    state.metadata_at = Some(UnixSeconds(1_700_000_200));
+    state.listed_at = Some(UnixSeconds(1_700_000_100));
+    state.changed_until = Some(UnixSeconds(-1));
+    state.lookups = Lookups { spent: 2, total: Some(5), filter: FileFilter::Honoured };
+    state.divisions = [Division { bits: Some(13), buckets: 70_001 }; 3];
+    state.matches_from = Revision(7);
+    SectionRow::new(&state)
+}
+
+fn item_row() -> ItemRow {
+    let mut item = movie(4711, 2);
+    item.original_title = Some("\u{422}\u{435}\u{441}\u{442}".into());
+    item.grandparent_title = Some("Show".into());
+    item.index = Some(3);
+    let content = item.content_hash();
+    ItemRow::new(Revision(2), content, ItemFields::new(item))
+}
+
+fn shelf() -> Shelf {
+    let mut shelf = Shelf::default();
+    for (hash, keys) in [(0x0102_0304_0506_0708, vec![1, 4711]), (u64::MAX, vec![70_000])] {
+        shelf.change(hash, |bucket| {
+            bucket.changed_at = 300;
+            bucket.keys = keys;
+        });
+    }
+    shelf
+}
+
+fn match_row(outcome: Outcome) -> MatchRow {
+    let failed =
+        Failure { rating_key: plex_api::RatingKey(9), at: UnixSeconds(5), why: "no".into() };
+    let mut record = MatchRecord { outcome, failed: Some(failed), ..found(4711, Revision(300)) };
+    record.evidence.rival = Some(plex_api::RatingKey(12));
+    record.evidence.mapping = Some(1);
+    record.applied_at = Some(UnixSeconds(1_700_000_000));
+    MatchRow::new(&record)
+}
+
+const SECTION_1: SectionId = SectionId(1);
+
+fn sealed<R: Record>(place: Place, record: &R) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::seal(place, record, &mut bytes);
+    bytes
+}
+
+#[track_caller]
+fn check<R: Record + PartialEq + std::fmt::Debug>(place: Place, record: &R, golden: &str) {
+    let golden_bytes = bytes(golden);
+    assert_eq!(sealed(place, record), golden_bytes, "{:02x?}", sealed(place, record));
+    assert_eq!(codec::open::<R>(place, &golden_bytes).as_ref(), Ok(record));
+    assert_hostile::<R>(place, &golden_bytes, record);
+}
+
+/// Whatever is done to the bytes, they are damage, and never another record.
+#[track_caller]
+fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: &[u8], is: &R) {
+    for length in 0..bytes.len() {
+        assert!(codec::open::<R>(place, &bytes[..length]).is_err(), "cut to {length}");
+    }
+    let mut longer = bytes.to_vec();
+    longer.push(0);
+    assert!(codec::open::<R>(place, &longer).is_err(), "a byte too many");
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(codec::open::<R>(place, &flipped).is_err(), "bit {bit}");
+    }
+    let elsewhere = [
+        Place { table: place.table ^ 1, ..place },
+        Place { section: place.section + 1, ..place },
+        Place { key: place.key + 1, ..place },
+    ];
+    for elsewhere in elsewhere {
+        assert_eq!(codec::open::<R>(elsewhere, bytes).err(), Some(Damage::Checksum));
+    }
+    // A payload that lies about its lengths, under a checksum that holds.
+    let mut dice = Dice(3);
+    for _ in 0..500 {
+        let mut payload = bytes[11..].to_vec();
+        let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
+        payload[at] = if dice.roll(2) == 0 { 0xFD } else { u8::try_from(dice.roll(256)).unwrap() };
+        if let Some(other) = codec::decode::<R>(&payload) {
+            // It may be another record of the same shape; all of it was read.
+            assert!(other != *is || payload == bytes[11..]);
+        }
+    }
+    let mut huge = vec![0xFD];
+    huge.extend([0xFF; 7]);
+    huge.push(0x7F);
+    assert_eq!(codec::decode::<R>(&huge.repeat(4)), None);
+}
+
+#[test]
+fn the_bytes_of_every_record() {
+    let store = StoreRow {
+        server: Some("abc123".into()),
+        next_section: 3,
+        indexing: 1,
+        listed: vec![1, 2],
+        listed_at: Some(1_700_000_000),
+        file_id: 0x0123_4567_89AB_CDEF,
+    };
+    check(table::store_place(), &store, STORE);
+    let counters = CountersRow { hits: 1_000, misses: 70_000, damaged: 1 };
+    check(table::counters_place(), &counters, COUNTERS);
+    check(table::section_place(SECTION_1), &section_row(), SECTION);
+    check(table::item_place(SECTION_1, 4711), &item_row(), ITEM);
+    let place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let mut bytes = Vec::new();
+    shelf().seal(place, 4, &mut bytes);
+    check(place, &codec::open::<ShelfRow>(place, &bytes).unwrap(), SHELF);
+    let place = table::match_place(SECTION_1, &match_key(1));
+    let one = found(4711, Revision(300)).outcome;
+    check(place, &match_row(one), MATCH_FOUND);
+    let keys = vec![plex_api::RatingKey(1), plex_api::RatingKey(2)];
+    check(place, &match_row(Outcome::Ambiguous(keys)), MATCH_AMBIGUOUS);
+    let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
+    check(table::lease_place(SECTION_1), &lease, LEASE);
+}
+
+#[test]
+fn a_shelf_with_lengths_that_disagree_is_damage() {
+    let place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let golden = bytes(SHELF);
+    let sound = ShelfRef::open(place, 4, &golden).unwrap();
+    assert_eq!(sound.buckets().count(), 2);
+    let mut dice = Dice(9);
+    for _ in 0..2_000 {
+        let mut payload = golden[11..].to_vec();
+        let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
+        payload[at] = u8::try_from(dice.roll(256)).unwrap();
+        let Some(row) = codec::decode::<ShelfRow>(&payload) else { continue };
+        let bytes = sealed(place, &row);
+        if let Ok(shelf) = ShelfRef::open(place, 4, &bytes) {
+            // Read to its end: right, wrong or damage, but no panic.
+            let _ = shelf.buckets().flatten().count();
+            let _ = shelf.find(u64::MAX);
+        }
+    }
+}

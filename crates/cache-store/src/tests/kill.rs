@@ -1,0 +1,151 @@
+//! A process that is killed, two hundred times, in the middle of what it is writing.
+//!
+//! The child is this test binary, run again for one test. It tells on its standard output what
+//! it was told is durable; the parent kills it there and looks at the file. No power is lost
+//! here, so what redb wrote without a sync is seen, too: that case is in `crash.rs`.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use super::{assert_sound, config, found, items, match_key, movie, place, section, shared, stamp};
+use crate::{Error, Opened, Store};
+
+const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
+const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
+
+/// What the child does, over and over: a refresh to the next edition, then a flush of a match.
+/// Not a test by itself: without a path to work on there is nothing to do.
+#[test]
+fn child() {
+    let Ok(path) = std::env::var(PATH) else { return };
+    let config = if std::env::var(SHARED).is_ok() { shared() } else { config() };
+    let store = Store::open(Path::new(&path), &config).unwrap();
+    let id = section(&store);
+    let mut out = std::io::stdout();
+    loop {
+        let state = store.view().unwrap().section(id).unwrap().unwrap();
+        let edition = state.revision.0 + 1;
+        match store.fill(
+            id,
+            edition_of(edition),
+            stamp(i64::try_from(edition).unwrap()),
+            super::NOW,
+        ) {
+            Ok(_) => writeln!(out, "\nedition {edition}").unwrap(),
+            // The other child was faster.
+            Err(Error::Moved { .. }) => continue,
+            Err(error) => panic!("{error}"),
+        }
+        store.remember(id, vec![(match_key(edition), found(edition, state.revision))]).unwrap();
+        store.flush().unwrap();
+        writeln!(out, "\nmatch {edition}").unwrap();
+    }
+}
+
+/// Forty items with the edition in their titles: all change, so none may be of another.
+fn edition_of(edition: u64) -> impl Iterator<Item = crate::CachedItem> {
+    (1..=40).map(move |key| movie(key, edition))
+}
+
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    edition: u64,
+    remembered: Vec<u64>,
+}
+
+fn start(path: &Path, shared: bool) -> Running {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["tests::kill::child", "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(PATH, path).stdout(Stdio::piped()).stderr(Stdio::null());
+    if shared {
+        command.env(SHARED, "yes");
+    }
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    Running { child, lines, edition: 0, remembered: Vec::new() }
+}
+
+impl Running {
+    /// Reads up to `count` acknowledgements, or to the end of what a dead child wrote.
+    fn read(&mut self, count: usize) {
+        let mut left = count;
+        while left > 0 {
+            let Some(Ok(line)) = self.lines.next() else { return };
+            match line.split_once(' ').map(|(what, number)| (what, number.parse::<u64>())) {
+                Some(("edition", Ok(edition))) => self.edition = self.edition.max(edition),
+                Some(("match", Ok(edition))) => self.remembered.push(edition),
+                _ => continue,
+            }
+            left -= 1;
+        }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.read(usize::MAX);
+    }
+}
+
+/// Everything that was acknowledged is there, and nothing by half.
+fn verify(store: &Store, acknowledged: u64, remembered: &[u64]) {
+    assert!(matches!(store.opened(), Opened::Existing), "{:?}", store.opened());
+    let id = section(store);
+    let state = store.view().unwrap().section(id).unwrap().unwrap();
+    assert!(state.revision.0 >= acknowledged, "{} < {acknowledged}", state.revision.0);
+    let expected: Vec<_> = edition_of(state.revision.0).collect();
+    assert_eq!(items(store), expected, "of one edition");
+    let view = store.view().unwrap();
+    for &edition in remembered {
+        let record = view.remembered(id, &match_key(edition)).unwrap();
+        assert!(record.is_some(), "the match of edition {edition} was acknowledged");
+    }
+    drop(view);
+    assert_sound(store);
+    assert_eq!(store.damaged_values(), 0);
+}
+
+#[test]
+fn a_hundred_kills_of_the_only_process() {
+    let (_folder, path) = place();
+    let mut acknowledged = 0;
+    for kill in 0..100 {
+        let mut running = start(&path, false);
+        running.read(1 + kill % 5);
+        running.kill();
+        assert!(running.edition > acknowledged, "the child got somewhere");
+        acknowledged = running.edition;
+        verify(&Store::open(&path, &config()).unwrap(), acknowledged, &running.remembered);
+    }
+}
+
+#[test]
+fn a_hundred_kills_of_one_of_two_processes() {
+    let (_folder, path) = place();
+    let mut survivor = start(&path, true);
+    survivor.read(1);
+    for kill in 0..100 {
+        let mut running = start(&path, true);
+        running.read(1 + kill % 3);
+        running.kill();
+        // The other goes on, and so does a third.
+        survivor.read(1);
+        let store = Store::open(&path, &shared()).unwrap();
+        let acknowledged = running.edition.max(survivor.edition);
+        let id = section(&store);
+        let view = store.view().unwrap();
+        let state = view.section(id).unwrap().unwrap();
+        assert!(state.revision.0 >= acknowledged, "{} < {acknowledged}", state.revision.0);
+        let scan: Vec<_> = view.scan(id).unwrap().map(|row| row.unwrap().1.item).collect();
+        assert!(scan.into_iter().eq(edition_of(state.revision.0)), "of one edition");
+        for edition in running.remembered.iter().chain(&survivor.remembered) {
+            assert!(view.remembered(id, &match_key(*edition)).unwrap().is_some());
+        }
+        assert_eq!(store.damaged_values(), 0);
+    }
+    survivor.kill();
+    let store = Store::open(&path, &shared()).unwrap();
+    verify(&store, survivor.edition, &survivor.remembered);
+}

@@ -1,0 +1,160 @@
+//! Opening: what is created, refused, moved aside.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+
+use redb::{Database, TableDefinition};
+
+use super::{config, fill, items, movie, open, place, section};
+use crate::{Error, Opened, Store};
+
+#[test]
+fn a_missing_folder_and_file_are_created_for_the_owner_alone() {
+    let (folder, _) = place();
+    let path = folder.path().join("a/b/plex.matchbox");
+    let store = open(&path);
+    assert_eq!(*store.opened(), Opened::Created);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    store.close().unwrap();
+    assert_eq!(*open(&path).opened(), Opened::Existing);
+}
+
+#[test]
+fn a_file_that_nothing_was_written_to_is_new() {
+    // A process died between creating the file and its first commit.
+    let (_folder, path) = place();
+    drop(Database::create(&path).unwrap());
+    assert_eq!(open(&path).server().unwrap(), None);
+}
+
+/// Opening fails and the file is as it was, to the byte.
+#[track_caller]
+fn refused(path: &std::path::Path) -> Error {
+    let before = fs::read(path).unwrap();
+    let error = Store::open(path, &config()).err().expect("refused");
+    assert!(before == fs::read(path).unwrap(), "untouched");
+    let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
+    assert_eq!(files, 1, "nothing was moved aside");
+    error
+}
+
+#[test]
+fn files_of_somebody_else_are_left_alone() {
+    let (_folder, path) = place();
+    fs::write(&path, "SQLite format 3").unwrap();
+    assert!(matches!(refused(&path), Error::NotACache { .. }));
+
+    fs::remove_file(&path).unwrap();
+    let db = Database::create(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    let theirs = TableDefinition::<&str, u64>::new("meta");
+    txn.open_table(theirs).unwrap().insert("format", 1).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    assert!(matches!(refused(&path), Error::NotACache { .. }));
+}
+
+/// Sets a key of the meta table, as another version would have.
+fn set_meta(path: &std::path::Path, key: &str, value: &[u8]) {
+    let db = Database::open(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    let meta = TableDefinition::<&str, &[u8]>::new("meta");
+    txn.open_table(meta).unwrap().insert(key, value).unwrap();
+    txn.commit().unwrap();
+}
+
+#[test]
+fn files_of_a_newer_version_are_left_alone() {
+    let (_folder, path) = place();
+    open(&path).close().unwrap();
+    set_meta(&path, "format", &99_u32.to_le_bytes());
+    let error = refused(&path);
+    assert!(matches!(error, Error::NewerFormat { found: 99, .. }));
+    assert!(error.to_string().contains("use the newer version"), "{error}");
+
+    fs::remove_file(&path).unwrap();
+    open(&path).close().unwrap();
+    set_meta(&path, "schemas", &[0x12, 9, 0]);
+    let error = refused(&path);
+    assert!(error.to_string().contains("\"items\" has records of schema 9"), "{error}");
+    set_meta(&path, "schemas", &[0x7F, 1, 0]);
+    assert!(refused(&path).to_string().contains("\"#127\""), "a table we do not know");
+}
+
+#[test]
+fn what_cannot_be_created_says_why() {
+    let (_folder, path) = place();
+    fs::write(&path, "a file").unwrap();
+    let error = Store::open(&path.join("below/plex.matchbox"), &config()).err().unwrap();
+    assert!(matches!(error, Error::Io { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_file_is_an_error_that_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = place();
+    open(&path).close().unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    match Store::open(&path, &config()) {
+        Err(error) => {
+            assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+            assert!(error.to_string().contains("cannot be written"), "{error}");
+        }
+        // Permissions do not bind the superuser.
+        Ok(_) => assert!(fs::OpenOptions::new().write(true).open(&path).is_ok()),
+    }
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_and_a_fresh_one_started() {
+    let (folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    store.close().unwrap();
+    let length = fs::metadata(&path).unwrap().len();
+    fs::File::options().write(true).open(&path).unwrap().set_len(length - 5_000).unwrap();
+
+    let store = open(&path);
+    let aside = folder.path().join("plex.matchbox.damaged-1800000000");
+    assert_eq!(*store.opened(), Opened::Recovered { moved_to: aside.clone() });
+    assert_eq!(fs::metadata(&aside).unwrap().len(), length - 5_000);
+    assert_eq!(store.sections().unwrap(), []);
+}
+
+#[test]
+fn a_file_that_is_damaged_in_use_is_replaced_and_sections_get_other_numbers() {
+    let (folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=2_000).map(|key| movie(key, 0)), 1);
+    store.close().unwrap();
+    let store = Store::open(&path, &crate::StoreConfig { cache_size: 0, ..config() }).unwrap();
+    let before = section(&store);
+    // Every page but the first, which is in memory.
+    let length = fs::metadata(&path).unwrap().len();
+    let mut file = fs::File::options().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start(4_096)).unwrap();
+    file.write_all(&vec![0; usize::try_from(length - 4_096).unwrap()]).unwrap();
+
+    let error = store.digest().unwrap_err();
+    let Error::Damaged { moved_to, .. } = &error else { panic!("{error}") };
+    assert!(moved_to.starts_with(folder.path()) && moved_to.exists());
+    assert_eq!(store.sections().unwrap(), [], "a fresh file");
+    let after = section(&store);
+    assert!(after > before, "a number never means two sections: {before:?} {after:?}");
+    fill(&store, (1..=10).map(|key| movie(key, 0)), 1);
+    assert_eq!(items(&store).len(), 10);
+}
+
+#[test]
+fn a_file_in_use_is_busy_after_the_wait() {
+    let (_folder, path) = place();
+    let _holder = open(&path);
+    let error = Store::open(&path, &config()).err().unwrap();
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    assert!(error.to_string().contains("stop that process"), "{error}");
+}

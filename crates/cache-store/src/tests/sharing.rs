@@ -1,0 +1,117 @@
+//! Several processes on one file. Two stores of one process are as two processes to redb.
+
+use std::time::Duration;
+
+use plex_api::UnixSeconds;
+
+use super::{
+    NOW, assert_sound, config, fill, found, items, match_key, movie, place, section, shared, stamp,
+};
+use crate::{Error, Lease, Store};
+
+#[test]
+fn what_one_writes_the_other_reads() {
+    let (_folder, path) = place();
+    let one = Store::open(&path, &shared()).unwrap();
+    let other = Store::open(&path, &shared()).unwrap();
+    let id = section(&one);
+    fill(&one, (1..=30).map(|key| movie(key, 0)), 1);
+    assert_eq!(section(&other), id);
+    assert_eq!(items(&other).len(), 30);
+    fill(&other, (1..=20).map(|key| movie(key, 0)), 2);
+    assert_eq!(items(&one).len(), 20);
+
+    let revision = one.sections().unwrap()[0].revision;
+    one.remember(id, vec![(match_key(1), found(1, revision))]).unwrap();
+    let seen =
+        |store: &Store| store.view().unwrap().remembered(id, &match_key(1)).unwrap().is_some();
+    assert!(seen(&one) && !seen(&other), "it waits in the first");
+    one.flush().unwrap();
+    assert!(seen(&other));
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let (_folder, path) = place();
+    drop(Store::open(&path, &shared()).unwrap());
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let path = &path;
+            scope.spawn(move || {
+                let store = Store::open(path, &shared()).unwrap();
+                let id = section(&store);
+                for round in 0..10 {
+                    let number = thread * 100 + round;
+                    let record = found(number, crate::Revision(0));
+                    store.remember(id, vec![(match_key(number), record)]).unwrap();
+                    store.flush().unwrap();
+                }
+            });
+        }
+    });
+    let store = Store::open(&path, &shared()).unwrap();
+    let view = store.view().unwrap();
+    let id = section(&store);
+    for number in (0..4).flat_map(|thread| (0..10).map(move |round| thread * 100 + round)) {
+        assert!(view.remembered(id, &match_key(number)).unwrap().is_some(), "{number}");
+    }
+    drop(view);
+    assert_eq!(store.sections().unwrap().len(), 1, "the section was noted once");
+    assert_sound(&store);
+}
+
+#[test]
+fn a_refresh_that_another_overtook_writes_nothing() {
+    let (_folder, path) = place();
+    let one = Store::open(&path, &shared()).unwrap();
+    let other = Store::open(&path, &shared()).unwrap();
+    fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
+    let base = one.sections().unwrap().remove(0);
+    fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
+    let mut late = base.clone();
+    late.observed_at = Some(NOW);
+    assert!(!one.put_state(&base, &late).unwrap());
+    assert_eq!(one.sections().unwrap()[0].items, 12);
+    assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
+}
+
+#[test]
+fn the_two_modes_exclude_each_other() {
+    let (_folder, path) = place();
+    let _one = Store::open(&path, &shared()).unwrap();
+    assert!(matches!(Store::open(&path, &config()), Err(Error::Busy { .. })));
+}
+
+#[test]
+fn a_lease_is_held_renewed_released_and_expires() {
+    let (_folder, path) = place();
+    let one = Store::open(&path, &shared()).unwrap();
+    let other = Store::open(&path, &shared()).unwrap();
+    let id = section(&one);
+    let minute = Duration::from_mins(1);
+    let after = |seconds| UnixSeconds(NOW.0 + seconds);
+
+    assert_eq!(one.take_lease(id, NOW, minute).unwrap(), Lease::Held { until: after(60) });
+    assert_eq!(other.take_lease(id, after(59), minute).unwrap(), Lease::Busy { until: after(60) });
+    assert_eq!(one.take_lease(id, after(30), minute).unwrap(), Lease::Held { until: after(90) });
+    assert!(!other.release_lease(id).unwrap());
+    assert!(one.release_lease(id).unwrap());
+    assert_eq!(other.take_lease(id, after(31), minute).unwrap(), Lease::Held { until: after(91) });
+    // Its holder died: it expires.
+    drop(other);
+    assert_eq!(one.take_lease(id, after(90), minute).unwrap(), Lease::Busy { until: after(91) });
+    assert_eq!(one.take_lease(id, after(91), minute).unwrap(), Lease::Held { until: after(151) });
+    assert!(one.release_lease(id).unwrap() && !one.release_lease(id).unwrap());
+}
+
+#[test]
+fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
+    let (_folder, path) = place();
+    let one = Store::open(&path, &shared()).unwrap();
+    let other = Store::open(&path, &shared()).unwrap();
+    let id = section(&one);
+    let future = UnixSeconds(NOW.0 + 1_000_000);
+    let _ = one.take_lease(id, future, Duration::from_mins(1)).unwrap();
+    let taken = other.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
+    assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60) });
+}

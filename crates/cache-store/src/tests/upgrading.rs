@@ -1,0 +1,124 @@
+//! A file that an earlier version wrote. The bytes are real: format 1 sealed them.
+
+use plex_api::RatingKey;
+use redb::{Database, TableDefinition};
+
+use super::{INDEXING, assert_sound, config, name_hash, open, place};
+use crate::{
+    Index, Indexing, MatchKey, Opened, Outcome, Revision, SectionId, Store, StoreConfig, Upgrade,
+};
+
+const STORE: &str = "4d01004813aea9056e149801066162633132330301";
+const SECTION: &str = "4d01009e2389fd74eb88bf0b757569642d6d6f7669657305064d6f766965730101062f66696\
+    c6d730101fd020000000000400001fc90e3a7ca000201000101fc58e4a7ca01fc58e4a7ca01fcc8e2a7ca000000";
+const ITEM: &str = "4d01002a1e7ed466b41eae0258721d577a31b44544bbc81b000ac9b0fb6712010844617320426f6\
+    f74010d44617320426f6f7420284f56290001fbbd0700000211706c65783a2f2f6d6f7669652f3564373710696d646\
+    23a2f2f74743030383230393601fce069880001fc00e2a7ca01fcc8e2a7ca0001010900232f66696c6d732f4461732\
+    0426f6f74202831393831292f44617320426f6f742e6d6b7601fd351cdcdf0200000001fce069880001fc0020bcbe0\
+    0";
+const BUCKET: &str = "4d01001edce09a1c13b7d10201fb6712";
+const MATCH: &str =
+    "4d010005131dfe5d368c1e00fb67120000010103fbe803000101fd08070605040302010002fbdb4c";
+
+type ByNumber = TableDefinition<'static, (u32, u64), &'static [u8]>;
+
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
+    let hex: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    hex.chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// Writes a file as format 1 did, with one section, item, bucket and match.
+fn write_format_1(path: &std::path::Path, item: &[u8]) {
+    let db = Database::create(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    {
+        let meta = TableDefinition::<&str, &[u8]>::new("meta");
+        let mut meta = txn.open_table(meta).unwrap();
+        meta.insert("format", 1_u32.to_le_bytes().as_slice()).unwrap();
+        meta.insert("store", bytes(STORE).as_slice()).unwrap();
+        let sections = TableDefinition::<u32, &[u8]>::new("sections");
+        txn.open_table(sections).unwrap().insert(1, bytes(SECTION).as_slice()).unwrap();
+        txn.open_table(ByNumber::new("items")).unwrap().insert((1, 4711), item).unwrap();
+        let mut names = txn.open_table(ByNumber::new("names")).unwrap();
+        names.insert((1, 0x0102_0304_0506_0708), bytes(BUCKET).as_slice()).unwrap();
+        txn.open_table(ByNumber::new("guids")).unwrap();
+        txn.open_table(ByNumber::new("titles")).unwrap();
+        let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
+        let mut matches = txn.open_table(matches).unwrap();
+        matches.insert((1, [7; 16]), bytes(MATCH).as_slice()).unwrap();
+    }
+    txn.commit().unwrap();
+}
+
+#[test]
+fn format_1_keeps_its_items_and_matches() {
+    let (_folder, path) = place();
+    write_format_1(&path, &bytes(ITEM));
+    let store = open(&path);
+    let expected = Upgrade {
+        upgraded: vec!["sections", "matches"],
+        rebuilt: vec!["names", "guids", "titles"],
+        dropped: vec![],
+    };
+    assert_eq!(*store.opened(), Opened::Upgraded(expected));
+    assert_eq!(store.server().unwrap().as_deref(), Some("abc123"));
+
+    let view = store.view().unwrap();
+    let state = view.section(SectionId(1)).unwrap().unwrap();
+    assert_eq!((state.title.as_str(), state.items, state.complete), ("Movies", 1, true));
+    // Found through an index that did not exist in this form.
+    let hash = name_hash("/films/Das Boot (1981)/Das Boot.mkv");
+    let bucket = view.bucket(Index::Names, SectionId(1), hash).unwrap().unwrap();
+    let items = view.items(SectionId(1), &bucket).unwrap();
+    assert_eq!(items[0].item.title, "Das Boot");
+    assert_eq!(view.bucket(Index::Names, SectionId(1), 0x0102_0304_0506_0708).unwrap(), None);
+    let record = view.remembered(SectionId(1), &MatchKey([7; 16])).unwrap().unwrap();
+    assert!(matches!(record.outcome, Outcome::Found { rating_key: RatingKey(4711), .. }));
+    assert_eq!(record.verified_at, Revision(2));
+    drop(view);
+    assert_sound(&store);
+
+    store.close().unwrap();
+    assert_eq!(*open(&path).opened(), Opened::Existing, "once is enough");
+}
+
+#[test]
+fn a_damaged_item_of_format_1_has_its_section_listed_again() {
+    let (_folder, path) = place();
+    let mut item = bytes(ITEM);
+    item[40] ^= 1;
+    write_format_1(&path, &item);
+    let store = open(&path);
+    assert!(matches!(store.opened(), Opened::Upgraded(_)));
+    let state = store.sections().unwrap().remove(0);
+    assert_eq!((state.items, state.stamp, state.complete), (0, None, false));
+    assert_sound(&store);
+}
+
+#[test]
+fn another_indexing_version_costs_no_listing() {
+    fn all_under_one_hash(_: &crate::CachedItem) -> crate::IndexKeys {
+        crate::IndexKeys { names: vec![7], ..Default::default() }
+    }
+    let (_folder, path) = place();
+    let store = open(&path);
+    super::fill(&store, (1..=200).map(|key| super::movie(key, 0)), 1);
+    let before = store.sections().unwrap().remove(0);
+    store.close().unwrap();
+
+    let indexing = Indexing { version: 2, keys: all_under_one_hash };
+    let store = Store::open(&path, &StoreConfig { indexing, ..config() }).unwrap();
+    let rebuilt = vec!["names", "guids", "titles"];
+    assert_eq!(*store.opened(), Opened::Upgraded(Upgrade { rebuilt, ..Upgrade::default() }));
+    let after = store.sections().unwrap().remove(0);
+    assert_eq!((after.items, after.stamp, after.complete), (200, before.stamp, true));
+    assert_eq!(after.revision, before.revision.next(), "answers are checked once");
+    let view = store.view().unwrap();
+    let bucket = view.bucket(Index::Names, after.id, 7).unwrap().unwrap();
+    assert_eq!(bucket.rating_keys.len(), 200);
+    drop(view);
+    assert_sound(&store);
+    assert_eq!(INDEXING.version, 1);
+}

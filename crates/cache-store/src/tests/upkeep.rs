@@ -1,0 +1,222 @@
+//! Buffering, clearing, pruning, bounds, and what the numbers say.
+
+use std::time::Duration;
+
+use plex_api::{RatingKey, UnixSeconds};
+
+use super::{
+    Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, name_hash, open, place,
+    section,
+};
+use crate::{Clear, Cleared, Error, Index, MatchRecord, Store, StoreConfig};
+
+fn remember(store: &Store, numbers: std::ops::Range<u64>) {
+    let revision = store.sections().unwrap()[0].revision;
+    let matches = numbers.map(|n| (match_key(n), found(1 + n % 50, revision))).collect();
+    store.remember(section(store), matches).unwrap();
+}
+
+fn remembered(store: &Store, number: u64) -> Option<MatchRecord> {
+    store.view().unwrap().remembered(section(store), &match_key(number)).unwrap()
+}
+
+#[test]
+fn matches_wait_and_are_written_together() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let waiting = |store: &Store| store.stats().unwrap().waiting;
+    let in_file = |store: &Store| {
+        store.stats().unwrap().tables.iter().find(|t| t.name == "matches").unwrap().rows
+    };
+    remember(&store, 0..10);
+    assert_eq!((waiting(&store), in_file(&store)), (10, 0));
+    assert!(remembered(&store, 3).is_some(), "found while it waits");
+    store.flush().unwrap();
+    assert_eq!((waiting(&store), in_file(&store)), (0, 10));
+    assert!(remembered(&store, 3).is_some());
+
+    // With the next transaction, whatever it is for.
+    remember(&store, 10..20);
+    fill(&store, (1..=40).map(|key| movie(key, 0)), 2);
+    assert_eq!((waiting(&store), in_file(&store)), (0, 20));
+    // When there are many.
+    remember(&store, 20..5_000);
+    assert_eq!((waiting(&store), in_file(&store)), (0, 5_000));
+    // At closing, and when the store is dropped.
+    remember(&store, 5_000..5_001);
+    store.close().unwrap();
+    let store = open(&path);
+    assert!(remembered(&store, 5_000).is_some());
+    remember(&store, 5_001..5_002);
+    drop(store);
+    assert!(remembered(&open(&path), 5_001).is_some());
+}
+
+#[test]
+fn each_clear_says_how_much_went() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    let prepare = |counter| {
+        fill(&store, (1..=50).map(|key| movie(key, 0)), counter);
+        remember(&store, 0..7);
+    };
+    prepare(1);
+    let id = section(&store);
+    assert_eq!(store.clear(Clear::Matches).unwrap(), Cleared { matches: 7, ..Cleared::default() });
+    assert_eq!((items(&store).len(), remembered(&store, 1)), (50, None));
+
+    remember(&store, 0..7);
+    let one = Clear::Item(id, RatingKey(4));
+    assert_eq!(store.clear(one).unwrap(), Cleared { items: 1, ..Cleared::default() });
+    assert_eq!(store.clear(one).unwrap(), Cleared::default());
+    let state = store.sections().unwrap().remove(0);
+    assert_eq!((state.items, state.complete, state.stamp), (49, false, None));
+    let view = store.view().unwrap();
+    let hash = name_hash(&movie(4, 0).parts[0].file);
+    let left = view.bucket(Index::Names, id, hash).unwrap().unwrap();
+    assert_eq!(left.rating_keys, [RatingKey(5)], "the index forgot it, too");
+    drop(view);
+    assert_sound(&store);
+
+    let cleared = store.clear(Clear::Section(id)).unwrap();
+    assert_eq!((cleared.sections, cleared.items, cleared.matches), (0, 49, 7));
+    assert_eq!(items(&store), []);
+    assert_eq!(section(&store), id, "it keeps its number");
+
+    prepare(2);
+    let cleared = store.clear(Clear::All).unwrap();
+    assert_eq!((cleared.items, cleared.matches), (50, 7));
+
+    prepare(3);
+    store.bind("abc").unwrap();
+    let cleared = store.clear(Clear::Server).unwrap();
+    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 7));
+    assert_eq!((store.server().unwrap(), store.sections().unwrap()), (None, vec![]));
+    assert!(section(&store) > id, "a number is not used twice");
+    assert_sound(&store);
+}
+
+#[test]
+fn invalidating_ends_every_match_and_removes_nothing() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    remember(&store, 0..3);
+    let holds = || {
+        let view = store.view().unwrap();
+        let state = view.sections().unwrap().remove(0);
+        let record = view.remembered(state.id, &match_key(1)).unwrap().unwrap();
+        (view.holds(&state, &record).unwrap(), state)
+    };
+    assert!(holds().0);
+    store.invalidate(section(&store)).unwrap();
+    let (holds_still, state) = holds();
+    assert!(!holds_still, "though neither its item nor its bucket changed");
+    assert_eq!((state.items, state.stamp, state.complete), (50, None, false));
+    let changes = fill(&store, (1..=50).map(|key| movie(key, 0)), 2);
+    assert_eq!((changes.unchanged, changes.any()), (50, false), "nothing is written again");
+    assert!(!holds().0, "also after the listing");
+}
+
+#[test]
+fn pruning_takes_what_was_not_used() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let revision = store.sections().unwrap()[0].revision;
+    let aged = |days: i64| MatchRecord {
+        last_used: UnixSeconds(NOW.0 - days * 86_400),
+        ..found(1, revision)
+    };
+    let matches = (0..10_u32).map(|n| (match_key(n.into()), aged(i64::from(n) * 10))).collect();
+    store.remember(section(&store), matches).unwrap();
+    let month = Duration::from_hours(30 * 24);
+    assert_eq!(store.prune(NOW, month).unwrap(), Cleared { matches: 6, ..Cleared::default() });
+    assert!(remembered(&store, 3).is_some() && remembered(&store, 4).is_none());
+    assert_eq!(items(&store).len(), 50);
+
+    let later = UnixSeconds(NOW.0 + 31 * 86_400);
+    let cleared = store.prune(later, month).unwrap();
+    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 4));
+    assert_eq!(store.sections().unwrap(), []);
+    assert_sound(&store);
+}
+
+#[test]
+fn at_the_limit_the_matches_that_were_not_used_for_longest_go() {
+    let (_folder, path) = place();
+    let config = StoreConfig { max_bytes: 400_000, ..config() };
+    let store = Store::open(&path, &config).unwrap();
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let revision = store.sections().unwrap()[0].revision;
+    for day in 0..10 {
+        let aged = MatchRecord { last_used: UnixSeconds(day * 86_400), ..found(1, revision) };
+        let start = u64::try_from(day).unwrap() * 1_000;
+        let matches = (start..start + 1_000).map(|n| (match_key(n), aged.clone())).collect();
+        store.remember(section(&store), matches).unwrap();
+        store.flush().unwrap();
+    }
+    let stats = store.stats().unwrap();
+    let used: u64 = stats.tables.iter().map(|table| table.page_bytes).sum();
+    assert!(used <= 400_000, "{stats:?}");
+    assert_eq!(items(&store).len(), 50, "items stay");
+    assert!(remembered(&store, 0).is_none() && remembered(&store, 9_999).is_some());
+    assert_sound(&store);
+}
+
+#[test]
+fn a_hundred_refreshes_of_one_percent_keep_the_file_small() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    let mut library: Vec<_> = (1..=3_000).map(|key| movie(key, 0)).collect();
+    fill(&store, library.clone(), 0);
+    let mut dice = Dice(5);
+    for refresh in 1..=100 {
+        for _ in 0..library.len() / 100 {
+            let at = usize::try_from(dice.roll(library.len() as u64)).unwrap();
+            let key = library[at].rating_key.0;
+            library[at] = movie(key, refresh);
+        }
+        fill(&store, library.clone(), i64::try_from(refresh).unwrap());
+    }
+    assert_sound(&store);
+    store.close().unwrap();
+    let store = open(&path);
+    let file = store.file_bytes();
+    let compacted = store.compact().unwrap();
+    assert_eq!(compacted.before, file);
+    let stats = store.stats().unwrap();
+    let live: u64 = stats.tables.iter().map(|table| table.page_bytes).sum();
+    println!("file {file}, compacted {}, pages {live}, data {}", compacted.after, stats.live_bytes);
+    assert!(file * 10 <= stats.live_bytes * 22, "{file} for {}", stats.live_bytes);
+    assert!(compacted.after <= file);
+    assert_eq!(items(&store), library);
+}
+
+#[test]
+fn compacting_waits_for_nobody() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let view = store.view().unwrap();
+    assert!(matches!(store.compact(), Err(Error::InUse { .. })));
+    assert!(matches!(store.check(), Err(Error::InUse { .. })));
+    drop(view);
+    store.compact().unwrap();
+}
+
+#[test]
+fn the_counters_are_kept_across_runs() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    section(&store);
+    store.count(3, 4);
+    store.close().unwrap();
+    let store = open(&path);
+    store.count(10, 0);
+    store.flush().unwrap();
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.hits, stats.misses, stats.damaged), (13, 4, 0));
+    assert_eq!(stats.sections.len(), 1);
+}
