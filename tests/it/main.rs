@@ -6,6 +6,7 @@
 //! - `events`: the event stream.
 //! - `faults`: what goes wrong, by script.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
+//! - `soak`: things happen to a server at random, and no answer is ever wrong.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -22,3 +23,4 @@ mod end_to_end;
 mod events;
 mod faults;
 mod report;
+mod soak;

@@ -395,6 +395,14 @@ impl Library {
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
+    /// The item's first file is moved, and the scan recognises it: the part is the same one
+    /// under another path. Whether the counter moves on a real server is not known.
+    pub fn move_file(&mut self, section: usize, key: u64, file: &str) {
+        file.clone_into(&mut self.item_at(section, key).media[0].parts[0].file);
+        self.changed(section);
+        self.tell(Notice::processed(&self.sections[section], key));
+    }
+
     /// Somebody edits a title. `updatedAt` moves, the counter does not.
     pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
         self.edit_item(section, key, &[("title.value", title)]);

@@ -39,6 +39,11 @@ impl Stage {
         Self::start(movies(scale), scale).await
     }
 
+    /// A server with the same movies in several sections.
+    pub async fn sections(scale: Scale, count: usize) -> Result<Self> {
+        Self::start(sections(scale, count), scale).await
+    }
+
     /// A server with a library.
     pub async fn start(library: Library, scale: Scale) -> Result<Self> {
         let clock = Clock::manual(UnixSeconds(library.now()));
@@ -117,13 +122,13 @@ impl Stage {
 }
 
 /// A library with one section of movies.
-pub(super) fn movies(scale: Scale) -> Library {
+fn movies(scale: Scale) -> Library {
     let items = usize::try_from(scale.items).unwrap();
     generate(&Spec { seed: SEED, items, kind: LibraryKind::Movies })
 }
 
 /// The same movies in several sections.
-pub(super) fn sections(scale: Scale, count: usize) -> Library {
+fn sections(scale: Scale, count: usize) -> Library {
     let whole = movies(scale);
     let mut library = Library::new(whole.machine_identifier.clone(), whole.now());
     let root = whole.sections[0].locations[0].1.clone();

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use match_core::Selection;
 
 use super::measured::{Meter, Played};
-use super::stage::{Stage, sections};
+use super::stage::Stage;
 use super::{Expect, Row, Scale};
 
 /// Beyond the freshness window, and within the age at which a section is listed anew.
@@ -52,7 +52,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 async fn warm(scale: Scale, later: Duration) -> Result<Played> {
-    let stage = Stage::start(sections(scale, 5), scale).await?;
+    let stage = Stage::sections(scale, 5).await?;
     let asked = stage.queries(scale.items);
     stage.run(&Selection::All, &asked).await?;
     stage.later(later);

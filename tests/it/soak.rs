@@ -1,0 +1,407 @@
+//! A server to which things happen at random, for thousands of steps. After each step every
+//! answer is held against the truth: no confident answer is wrong, and no file that the server
+//! lists is absent, ever.
+//!
+//! What the server is assumed to do is listed in `docs/architecture.md`; the library of this
+//! test keeps to it, and to nothing else.
+//!
+//! `MATCHBOX_SOAK_STEPS` sets the number of steps a seed, `MATCHBOX_SOAK_SEED` plays one seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use match_core::{Answer, Confidence, Engine, Query, Run, Selection};
+use testbed::budget::{MOUNT, Scale, Stage};
+
+use testbed::generate::add_movie;
+use testbed::library::{FileFilter, Library};
+use testbed::server::{Endpoint, Fault, Rule};
+
+/// Steps a seed; there are [`SEEDS`].
+const STEPS: usize = 500;
+const SEEDS: u64 = 4;
+
+/// Items at the start; a page is a tenth of that, so that bisections and sweeps have pages.
+const SCALE: Scale = Scale::small(40, 4);
+
+/// Queries of one run when few are asked.
+const FEW: usize = 3;
+
+/// Numbers that are the same for the same seed (`SplitMix64`).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    fn once_in(&mut self, times: u64) -> bool {
+        self.next().is_multiple_of(times)
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+/// What happens to the server, or to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Scan,
+    Add,
+    Delete,
+    DeleteAndAdd,
+    Upgrade,
+    Replace,
+    Move,
+    Edit,
+    Trash,
+    Restore,
+    Collection,
+    Migrate,
+    Recreate,
+    Restart,
+    Clear,
+    Outage,
+    Failure,
+    Day,
+}
+
+/// Common things are here more often.
+const HAPPENS: &[Step] = &[
+    Step::Nothing,
+    Step::Scan,
+    Step::Scan,
+    Step::Add,
+    Step::Add,
+    Step::Add,
+    Step::Delete,
+    Step::Delete,
+    Step::DeleteAndAdd,
+    Step::Upgrade,
+    Step::Replace,
+    Step::Replace,
+    Step::Move,
+    Step::Edit,
+    Step::Edit,
+    Step::Trash,
+    Step::Restore,
+    Step::Collection,
+    Step::Migrate,
+    Step::Recreate,
+    Step::Restart,
+    Step::Clear,
+    Step::Outage,
+    Step::Failure,
+    Step::Day,
+];
+
+struct Soak {
+    seed: u64,
+    random: Random,
+    stage: Stage,
+    engine: Option<Engine>,
+    /// Paths that were there once, as the client sees them, with the item that lost the file in
+    /// place: a delta cannot see that, so until the next sweep the old path may be answered
+    /// with it.
+    ghosts: BTreeMap<String, Option<u64>>,
+    named: u64,
+    log: Vec<String>,
+}
+
+impl Soak {
+    async fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let sections = 1 + random.below(2);
+        let stage = Stage::sections(SCALE, sections).await.unwrap();
+        stage.pms.edit(|library| {
+            let filters = [FileFilter::Ignored, FileFilter::Exact, FileFilter::Substring];
+            library.quirks.file_filter = random.pick(&filters);
+            library.quirks.sorts_by_id = !random.once_in(4);
+            library.quirks.counter_moves_on_delete = !random.once_in(3);
+        });
+        Self {
+            seed,
+            random,
+            stage,
+            engine: None,
+            ghosts: BTreeMap::new(),
+            named: 0,
+            log: Vec::new(),
+        }
+    }
+
+    async fn play(&mut self, steps: usize) {
+        for _ in 0..steps {
+            let mut trouble = false;
+            let mut happened = Vec::new();
+            for _ in 0..1 + self.random.below(3) {
+                let step = self.random.pick(HAPPENS);
+                trouble |= matches!(step, Step::Outage | Step::Failure);
+                happened.push(step);
+                self.happen(step).await;
+            }
+            self.log.push(format!("{happened:?}"));
+            // Beyond the freshness window, within which changes are not seen.
+            let pauses = [61, 600, 3_600];
+            self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
+            self.look(trouble).await;
+            if trouble {
+                self.stage.pms.clear_faults();
+                self.look(false).await;
+            }
+        }
+    }
+
+    /// Asks, and holds every answer against the truth.
+    async fn look(&mut self, trouble: bool) {
+        let asked = self.questions();
+        let run = self.ask(&asked).await;
+        for (path, answer) in asked.iter().zip(&run.answers) {
+            if let Some(wrong) = self.judge(path, answer, trouble) {
+                let log = self.log.iter().rev().take(8).rev().cloned().collect::<Vec<_>>();
+                panic!(
+                    "seed {}, step {}: {path}: {wrong}\n  answer {answer:?}\n  before: {log:#?}\n{}",
+                    self.seed,
+                    self.log.len(),
+                    run.report
+                );
+            }
+        }
+    }
+
+    fn judge(&self, path: &str, answer: &Answer, trouble: bool) -> Option<String> {
+        let holders = self.stage.pms.edit(|library| holders(library, path));
+        match answer {
+            Answer::Found(found) if found.confidence == Confidence::High => {
+                let key = found.rating_key.0;
+                let ghost = self.ghosts.get(path).copied().flatten() == Some(key);
+                let right = holders.contains(&key) || (holders.is_empty() && ghost);
+                (!right).then(|| format!("confident, but the holders are {holders:?}"))
+            }
+            Answer::Absent if !holders.is_empty() => Some(format!("listed under {holders:?}")),
+            Answer::Unknown(reason) if !trouble => Some(format!("unknown: {reason}")),
+            _ => None,
+        }
+    }
+
+    /// A few paths, or all there are: present ones, former ones, and others.
+    fn questions(&mut self) -> Vec<String> {
+        let mut all = self.stage.pms.edit(|library| present(library));
+        all.extend(self.ghosts.keys().cloned());
+        all.push(format!("{MOUNT}/Never Was Here ({})/Never Was Here.mkv", self.random.below(9)));
+        if self.random.once_in(2) {
+            let count = 1 + self.random.below(FEW);
+            return (0..count).map(|_| all[self.random.below(all.len())].clone()).collect();
+        }
+        all
+    }
+
+    async fn ask(&mut self, asked: &[String]) -> Run {
+        if self.engine.is_none() {
+            self.engine = Some(self.stage.engine().await.unwrap());
+        }
+        let queries = asked.iter().map(|path| Query::new(path.as_str())).collect();
+        self.engine.as_ref().unwrap().match_files(&Selection::All, queries).await.unwrap()
+    }
+
+    async fn happen(&mut self, step: Step) {
+        let section = self.random.below(self.stage.pms.edit(|library| library.sections.len()));
+        let keys: Vec<u64> = self.stage.pms.edit(|library| {
+            library.sections[section].items().iter().map(|item| item.rating_key).collect()
+        });
+        let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
+        let name = format!("Film No {} ({})", self.named, 1950 + self.named % 70);
+        self.named += 1;
+        let needs_item = !matches!(
+            step,
+            Step::Nothing
+                | Step::Scan
+                | Step::Add
+                | Step::Collection
+                | Step::Restart
+                | Step::Clear
+                | Step::Outage
+                | Step::Failure
+                | Step::Day
+        );
+        if needs_item && keys.len() < 5 {
+            return;
+        }
+        match step {
+            Step::Nothing => {}
+            // The library stays about as large as it was.
+            Step::Add if keys.len() > 50 => {
+                for key in keys.iter().step_by(3) {
+                    self.delete(section, *key);
+                }
+            }
+            Step::Add => {
+                let count = 1 + self.random.below(4);
+                self.edit(section, |library| {
+                    for at in 0..count {
+                        let (title, year) = name.rsplit_once(" (").unwrap();
+                        add_movie(library, section, &format!("{title} {at} ({year}"));
+                    }
+                });
+            }
+            Step::Delete => self.delete(section, key),
+            Step::DeleteAndAdd => {
+                self.delete(section, key);
+                self.edit(section, |library| {
+                    add_movie(library, section, &name);
+                });
+            }
+            // The same file under a new item.
+            Step::Upgrade => self.edit(section, |library| {
+                let item = library.sections[section].item(key).unwrap().clone();
+                library.remove_item(section, key);
+                let again = testbed::library::Item { rating_key: 0, ..item };
+                library.add_item(section, again);
+            }),
+            Step::Replace | Step::Move => {
+                let file = format!("{}/{name}/{name}.mkv", self.root(section));
+                self.haunt(section, key, Some(key));
+                self.edit(section, |library| match step {
+                    Step::Replace => library.replace_file(section, key, &file, 5),
+                    _ => library.move_file(section, key, &file),
+                });
+            }
+            Step::Edit => {
+                let title = format!("Renamed {}", self.named);
+                self.stage.pms.edit(|library| library.edit_title(section, key, &title));
+            }
+            Step::Trash => self.edit(section, |library| library.trash_item(section, key)),
+            Step::Restore => self.edit(section, |library| library.restore_item(section, key)),
+            Step::Scan => self.edit(section, |_| {}),
+            Step::Collection => {
+                self.stage.pms.edit(|library| library.add_collection(section, &name));
+            }
+            Step::Migrate => self.stage.pms.edit(|library| library.migrate_agent(section)),
+            Step::Recreate => self.stage.pms.edit(|library| library.recreate_section(section)),
+            Step::Restart => {
+                if let Some(engine) = self.engine.take() {
+                    engine.close().await.unwrap();
+                }
+            }
+            Step::Clear => {
+                if let Some(engine) = &self.engine {
+                    engine.store().clear(cache_store::Clear::All).unwrap();
+                }
+            }
+            Step::Outage => self.stage.pms.script(Rule::always(Fault::Outage)),
+            Step::Failure => {
+                let endpoint =
+                    self.random.pick(&[Endpoint::Sections, Endpoint::Listing, Endpoint::Metadata]);
+                let fault = self.random.pick(&[
+                    Fault::Status(503),
+                    Fault::Truncated,
+                    Fault::Half,
+                    Fault::FewRows(2),
+                ]);
+                let nth = 1 + self.random.next() % 6;
+                self.stage.pms.script(Rule::once(endpoint, nth, fault));
+            }
+            Step::Day => {
+                self.stage.later(Duration::from_hours(25));
+                for holder in self.ghosts.values_mut() {
+                    *holder = None; // a sweep is due, and sees it
+                }
+            }
+        }
+    }
+
+    fn delete(&mut self, section: usize, key: u64) {
+        self.haunt(section, key, None);
+        self.edit(section, |library| library.remove_item(section, key));
+    }
+
+    /// The paths of an item are about to become former ones.
+    fn haunt(&mut self, section: usize, key: u64, holder: Option<u64>) {
+        let paths = self.stage.pms.edit(|library| {
+            let section = &library.sections[section];
+            let root = &section.locations[0].1;
+            let parts = section.item(key).unwrap().media.iter().flat_map(|media| &media.parts);
+            parts.map(|part| part.file.replacen(root, MOUNT, 1)).collect::<Vec<_>>()
+        });
+        // Only so many, or the runs grow long.
+        while self.ghosts.len() > 12 {
+            self.ghosts.pop_first();
+        }
+        for path in paths {
+            self.ghosts.insert(path, holder);
+        }
+    }
+
+    /// Something changes, and a scan ends.
+    fn edit(&self, section: usize, change: impl FnOnce(&mut Library)) {
+        self.stage.pms.edit(|library| {
+            change(library);
+            library.advance(1);
+            library.scan(section);
+        });
+    }
+
+    fn root(&self, section: usize) -> String {
+        self.stage.pms.edit(|library| library.sections[section].locations[0].1.clone())
+    }
+}
+
+/// The items that hold a file, as the server lists them now.
+fn holders(library: &Library, path: &str) -> BTreeSet<u64> {
+    let mut holders = BTreeSet::new();
+    for section in &library.sections {
+        let root = &section.locations[0].1;
+        for item in section.items() {
+            if item.parts().any(|part| part.file.replacen(root, MOUNT, 1) == path) {
+                holders.insert(item.rating_key);
+            }
+        }
+    }
+    holders
+}
+
+/// The files the server lists, as the client sees them.
+fn present(library: &Library) -> Vec<String> {
+    let mut paths = BTreeSet::new();
+    for section in &library.sections {
+        let root = &section.locations[0].1;
+        for item in section.items() {
+            let originals = item.media.iter().filter(|media| media.proxy_type.is_none());
+            let parts = originals.flat_map(|media| &media.parts);
+            paths.extend(parts.map(|part| part.file.replacen(root, MOUNT, 1)));
+        }
+    }
+    paths.into_iter().collect()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+async fn soak(seed: u64) {
+    let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
+    let mut soak = Soak::new(seed).await;
+    soak.play(steps).await;
+}
+
+#[tokio::test]
+async fn no_answer_is_ever_wrong() {
+    let seeds = match number("MATCHBOX_SOAK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..SEEDS,
+    };
+    for seed in seeds {
+        println!("seed {seed}");
+        soak(seed).await;
+    }
+}
