@@ -21,8 +21,8 @@ use testbed::server::{Endpoint, Fault, Rule};
 const STEPS: usize = 500;
 const SEEDS: u64 = 4;
 
-/// Items at the start; a page is a tenth of that, so that bisections and sweeps have pages.
-const SCALE: Scale = Scale::small(40, 4);
+/// Items at the start, and small pages, so that bisections and sweeps have several.
+const SCALE: Scale = Scale::small(40, 8);
 
 /// Queries of one run when few are asked.
 const FEW: usize = 3;
@@ -394,14 +394,15 @@ async fn soak(seed: u64) {
     soak.play(steps).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_is_ever_wrong() {
     let seeds = match number("MATCHBOX_SOAK_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..SEEDS,
     };
-    for seed in seeds {
-        println!("seed {seed}");
-        soak(seed).await;
+    println!("seeds {seeds:?}");
+    let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
+    for soak in soaks {
+        soak.await.unwrap();
     }
 }
