@@ -144,7 +144,7 @@ impl Soak {
         for _ in 0..steps {
             let mut trouble = false;
             let mut happened = Vec::new();
-            for _ in 0..1 + self.random.below(3) {
+            for _ in 0..=self.random.below(3) {
                 let step = self.random.pick(HAPPENS);
                 trouble |= matches!(step, Step::Outage | Step::Failure);
                 happened.push(step);
@@ -238,7 +238,6 @@ impl Soak {
             return;
         }
         match step {
-            Step::Nothing => {}
             // The library stays about as large as it was.
             Step::Add if keys.len() > 50 => {
                 for key in keys.iter().step_by(3) {
@@ -288,6 +287,13 @@ impl Soak {
             }
             Step::Migrate => self.stage.pms.edit(|library| library.migrate_agent(section)),
             Step::Recreate => self.stage.pms.edit(|library| library.recreate_section(section)),
+            _ => self.trouble(step).await,
+        }
+    }
+
+    /// What happens to us, or to the line.
+    async fn trouble(&mut self, step: Step) {
+        match step {
             Step::Restart => {
                 if let Some(engine) = self.engine.take() {
                     engine.close().await.unwrap();
@@ -317,6 +323,7 @@ impl Soak {
                     *holder = None; // a sweep is due, and sees it
                 }
             }
+            _ => {}
         }
     }
 
@@ -400,7 +407,6 @@ async fn no_answer_is_ever_wrong() {
         Some(seed) => seed..seed + 1,
         None => 0..SEEDS,
     };
-    println!("seeds {seeds:?}");
     let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
     for soak in soaks {
         soak.await.unwrap();
