@@ -174,6 +174,24 @@ async fn each_trouble_has_its_kind_and_ends_when_it_ends() {
     assert_eq!(client.total(&other).await.unwrap_err().kind(), ErrorKind::WrongSection);
 }
 
+/// Servers announce that they will refuse lists without paging, and some do.
+#[tokio::test]
+async fn every_list_is_asked_for_in_pages() {
+    let (pms, client, section) = start(LibraryKind::Episodes).await;
+    pms.edit(|library| library.quirks.needs_paging = true);
+    let (key, kind) = (section.key, ItemKind::Episode);
+    let all: Vec<_> = client.pages(listing(&section)).try_collect().await.unwrap();
+    let show = all[0].items[0].grandparent_rating_key.unwrap();
+    client.total(&listing(&section)).await.unwrap();
+    client.children(show, Detail::Lean).await.unwrap();
+    client.leaves(show, Detail::Keys).await.unwrap();
+    client.search_title(key, kind, "a", 5).await.unwrap();
+    client.lookup_file(key, kind, "a.mkv", 5).await.unwrap();
+    client.lookup_guid(key, kind, "plex://episode/1", 5).await.unwrap();
+    let url = format!("{}/library/sections/{key}/all?X-Plex-Token={}", pms.url(), pms.token());
+    assert_eq!(reqwest::get(url).await.unwrap().status(), 400);
+}
+
 /// As a real server does. Whether an independent client can use it is checked by
 /// `cargo xtask conformance --python`.
 #[tokio::test]

@@ -58,6 +58,23 @@ async fn changes_of_the_library_are_heard_in_order() {
     assert_eq!(item(&mut events).await, (ItemChange::Deleted, key, None));
 }
 
+/// A server looks at items anew when they are read, unless it is told not to.
+#[tokio::test]
+async fn reading_items_has_no_side_effects() {
+    let (pms, client, mut events) = start().await;
+    client.items(&[RatingKey(1), RatingKey(2)]).await.unwrap();
+    client.scan(SectionKey(1), None).await.unwrap();
+    let section = Some(SectionKey(1));
+    let started = Event::Scan { phase: ScanPhase::Started, section };
+    assert_eq!(next(&mut events).await, started, "and nothing before it");
+    next(&mut events).await;
+
+    let url = format!("{}/library/metadata/1?X-Plex-Token={}", pms.url(), pms.token());
+    reqwest::get(url).await.unwrap();
+    let refreshed = Event::Other { name: "library.refresh.items".to_owned() };
+    assert_eq!(next(&mut events).await, refreshed, "who does not say so");
+}
+
 #[tokio::test]
 async fn what_happens_in_a_gap_is_lost_and_the_gap_is_told() {
     let (pms, _, mut events) = start().await;

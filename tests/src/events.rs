@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::library::{Item, Section};
+use crate::row::Row;
 
 /// Something that happened in the library and that listeners are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,21 @@ impl Notice {
                 "subtitle": section.title,
                 "progress": if event == "ended" { 100 } else { 0 },
                 "Context": { "librarySectionID": section.key.to_string() },
+            },
+        }});
+        Self { name: "activity", data }
+    }
+
+    /// Items are looked at anew because somebody read them.
+    pub(crate) fn refreshing(rows: &[Row<'_>]) -> Self {
+        let data = json!({ "ActivityNotification": {
+            "event": "started",
+            "uuid": "refresh",
+            "Activity": {
+                "uuid": "refresh",
+                "type": "library.refresh.items",
+                "title": "Refreshing",
+                "subtitle": format!("{} items", rows.len()),
             },
         }});
         Self { name: "activity", data }

@@ -27,4 +27,5 @@ pub mod queries;
 mod routes;
 mod row;
 pub mod server;
+mod wire;
 mod xml;

@@ -39,11 +39,18 @@ pub struct Quirks {
     pub file_filter: FileFilter,
     /// `sort=id` is obeyed.
     pub sorts_by_id: bool,
+    /// Listings without paging are refused with 400, as servers announce.
+    pub needs_paging: bool,
 }
 
 impl Default for Quirks {
     fn default() -> Self {
-        Self { counter_moves_on_delete: true, file_filter: FileFilter::Ignored, sorts_by_id: true }
+        Self {
+            counter_moves_on_delete: true,
+            file_filter: FileFilter::Ignored,
+            sorts_by_id: true,
+            needs_paging: false,
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) enum Answer<'a> {
     Page(Box<Listing<'a>>),
     /// The server fails.
     Broken,
+    /// It is refused, because it does not say which part of the list it wants.
+    Unpaged,
 }
 
 /// Answers a listing request.
@@ -79,6 +81,9 @@ pub(crate) fn answer<'a>(
     let kind = typed.unwrap_or(section.kind.top());
     let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirk).is_some());
     let window = Window::of(arguments, headers);
+    if library.quirks.needs_paging && !window.paged {
+        return Answer::Unpaged;
+    }
 
     // Without a filter, a page is cut out of the section without looking at all of it.
     let ordered = order(arguments, library.quirks.sorts_by_id);
@@ -104,7 +109,7 @@ pub(crate) fn answer<'a>(
 /// The part of a list that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
-    paged: bool,
+    pub(crate) paged: bool,
     start: usize,
     size: usize,
 }

@@ -12,10 +12,12 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use crate::details::Image;
+use crate::events::Notice;
 use crate::library::{Item, Section};
 use crate::listing::{self, Answer, Arguments, Window};
 use crate::row::{self, Listing, Row};
-use crate::server::{Shared, gate, html};
+use crate::server::Shared;
+use crate::wire::{self, html};
 
 type Server = State<Arc<Shared>>;
 
@@ -41,7 +43,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/:/eventsource/notifications", get(listen))
         .fallback(async || html(StatusCode::NOT_FOUND))
         .layer(DefaultBodyLimit::max(IMAGE_LIMIT))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), wire::spell))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), wire::gate))
         .with_state(Arc::clone(shared))
 }
 
@@ -136,6 +139,7 @@ async fn listing(
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     match listing::answer(&library, &library.sections[at], &arguments, &headers) {
         Answer::Page(answer) => page(&answer),
+        Answer::Unpaged => html(StatusCode::BAD_REQUEST),
         Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
@@ -156,7 +160,7 @@ async fn collections(
     page(&window.page(rows.collect(), section.collections.len()))
 }
 
-/// Several keys at once: unknown ones are left out, and only if all are unknown it is 404.
+/// Several keys at once, which are looked at anew unless `skipRefresh=1`: unknown ones are left out, and only if all are unknown it is 404.
 async fn metadata(
     State(shared): Server,
     Path(keys): Path<String>,
@@ -182,6 +186,9 @@ async fn metadata(
     let rows: Vec<Row<'_>> = keys.filter_map(row).collect();
     if rows.is_empty() {
         return html(StatusCode::NOT_FOUND);
+    }
+    if arguments.get("skipRefresh") != Some("1") {
+        shared.tell(&Notice::refreshing(&rows));
     }
     let window = Window::of(&arguments, &headers);
     let total = rows.len();
@@ -221,6 +228,9 @@ fn below(
     };
     let rows = rows(section);
     let window = Window::of(arguments, headers);
+    if library.quirks.needs_paging && !window.paged {
+        return html(StatusCode::BAD_REQUEST);
+    }
     let total = rows.len();
     let seasons = rows.iter().any(|row| row.kind == 3);
     let mut answer = listing::page(section, &window.cut(rows), total, window, &arguments.shape());

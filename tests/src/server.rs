@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::body::Body;
+use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures::stream;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,10 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::events::Notice;
-use crate::faults::{self, Script};
+use crate::faults::Script;
 use crate::library::Library;
-use crate::listing::Arguments;
-use crate::{routes, xml};
+use crate::routes;
 
 pub use crate::faults::{Fault, Rule};
 
@@ -65,8 +59,8 @@ pub(crate) struct Shared {
     requests: Mutex<Requests>,
     script: Script,
     down: Arc<AtomicBool>,
-    token: String,
-    gzip: bool,
+    pub(crate) token: String,
+    pub(crate) gzip: bool,
     listeners: Mutex<Vec<mpsc::UnboundedSender<String>>>,
     silent: AtomicBool,
 }
@@ -99,7 +93,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    fn of(method: &Method, path: &str) -> Self {
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts.as_slice() {
             [""] => Self::Server,
@@ -251,6 +245,12 @@ impl Drop for Pms {
 }
 
 impl Shared {
+    /// Counts a request and says what befalls it.
+    pub(crate) fn arrived(&self, endpoint: Endpoint) -> Option<Fault> {
+        *lock(&self.requests).by_endpoint.entry(endpoint).or_default() += 1;
+        self.script.next(endpoint)
+    }
+
     pub(crate) fn library(&self) -> MutexGuard<'_, Library> {
         lock(&self.library)
     }
@@ -265,7 +265,8 @@ impl Shared {
         done
     }
 
-    fn tell(&self, notice: &Notice) {
+    /// Tells listeners.
+    pub(crate) fn tell(&self, notice: &Notice) {
         if self.silent.load(Ordering::SeqCst) {
             return;
         }
@@ -328,65 +329,4 @@ impl axum::serve::Listener for Gate {
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.inner.local_addr()
     }
-}
-
-/// Counts the request, lets faults happen, checks the token, answers in XML whoever did not ask
-/// for JSON, and compresses.
-pub(crate) async fn gate(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let endpoint = Endpoint::of(request.method(), request.uri().path());
-    *lock(&shared.requests).by_endpoint.entry(endpoint).or_default() += 1;
-    let fault = shared.script.next(endpoint);
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let wants_json = accept.is_some_and(|accept| accept.contains("application/json"));
-    let encodings = request.headers().get(header::ACCEPT_ENCODING);
-    let encodings = encodings.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let zipped = shared.gzip && endpoint != Endpoint::Events && encodings.contains("gzip");
-    let header = request.headers().get("X-Plex-Token").and_then(|value| value.to_str().ok());
-    let arguments = Arguments::parse(request.uri().query().unwrap_or_default());
-    let token = header.or_else(|| arguments.get("X-Plex-Token"));
-    let allowed = endpoint == Endpoint::Identity || token == Some(shared.token.as_str());
-    let response = match fault {
-        Some(fault) => return faults::answer(fault, request, next).await,
-        None if allowed => next.run(request).await,
-        None => html(StatusCode::UNAUTHORIZED),
-    };
-    let response = if wants_json { response } else { in_xml(response).await };
-    if zipped { in_gzip(response).await } else { response }
-}
-
-async fn in_gzip(response: Response) -> Response {
-    let (mut head, body) = response.into_parts();
-    let Ok(body) = to_bytes(body, usize::MAX).await else { return html(StatusCode::BAD_GATEWAY) };
-    let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
-    zipped.write_all(&body).unwrap();
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
-    Response::from_parts(head, Body::from(zipped.finish().unwrap()))
-}
-
-/// The same answer in XML, if it is one in JSON.
-async fn in_xml(response: Response) -> Response {
-    let json = response.headers().get(header::CONTENT_TYPE);
-    if json.is_none_or(|kind| kind != "application/json") {
-        return response;
-    }
-    let (mut head, body) = response.into_parts();
-    let Ok(body) = to_bytes(body, usize::MAX).await else { return html(StatusCode::BAD_GATEWAY) };
-    let answer: Value = serde_json::from_slice(&body).unwrap();
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml;charset=utf-8"));
-    Response::from_parts(head, Body::from(xml::document(&answer)))
-}
-
-/// Error bodies are HTML whatever the client accepts.
-pub(crate) fn html(status: StatusCode) -> Response {
-    let title = status.to_string();
-    let body =
-        format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-    (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
 }
