@@ -1,6 +1,6 @@
 //! Every row of the call budget, at a size that is fast.
 
-use testbed::budget::{Expect, Row, rows};
+use testbed::budget::{Expect, Row, Scale, processes, rows};
 
 /// Plays one row: within its budget, no answer wrong, none missed, and the engine counts the
 /// calls that the server counts.
@@ -37,6 +37,22 @@ async fn every_row_keeps_to_its_budget() {
         failed.extend(check(&row).await.err());
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// Started again by the test below, this does a child's work; by itself it has nothing to do.
+#[tokio::test]
+async fn child_process() {
+    processes::child().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_cost_as_one() {
+    let arguments = ["budget::child_process", "--exact", "--nocapture"];
+    let played = processes::play(Scale::small(600, 50), &arguments).await.unwrap();
+    let measured = &played.measured;
+    assert_eq!(measured.queries, 8 * 600);
+    assert_eq!((measured.wrong, measured.missed), (0, 0), "{measured:#?}");
+    assert!(measured.calls <= measured.budget, "{} calls", measured.calls);
 }
 
 /// The table people read is the table that is tested.

@@ -7,6 +7,7 @@
 mod change;
 mod cold;
 mod measured;
+pub mod processes;
 mod stage;
 mod trouble;
 mod warm;

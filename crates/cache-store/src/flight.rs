@@ -1,4 +1,5 @@
 //! Single flight: those who ask at the same time share one probe and one refresh a section.
+//! Within a process by locks, across processes by leases in the store.
 //!
 //! A lock is held while its holder waits for the server, so there is one for each section and
 //! one for the probe: whoever waits for a section waits for what they asked for, and for
@@ -6,10 +7,59 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
+use crate::error::Error;
+use crate::lease::Lease;
+use crate::library::Library;
 use crate::section::{SectionId, SectionState};
+use crate::store::Store;
+
+/// How long a process has a section to itself. A refresh that takes longer is not wrong, only
+/// dearer: of two, the one that is written last finds the section moved.
+const LEASE: Duration = Duration::from_mins(2);
+
+/// How often a process that waits looks whether the lease is free.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A lease that is held. It is given back when this is dropped, also when the refresh was.
+pub(crate) struct Leased {
+    store: Arc<Store>,
+    section: SectionId,
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        let (store, section) = (Arc::clone(&self.store), self.section);
+        let release = move || {
+            // If that fails, it expires.
+            if let Err(error) = store.release_lease(section) {
+                tracing::debug!(%error, "a lease was not given back");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(release)),
+            Err(_) => release(),
+        }
+    }
+}
+
+impl Library {
+    /// Waits for the lease of a section.
+    pub(crate) async fn lease(&self, section: SectionId) -> Result<Leased, Error> {
+        loop {
+            let now = self.clock().now();
+            let taken = self.blocking(move |store| store.take_lease(section, now, LEASE)).await?;
+            if let Lease::Held { .. } = taken {
+                let leased = Leased { store: Arc::clone(self.store()), section };
+                return Ok(leased);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
 
 /// What a probe showed: the sections as the server lists them, and our state of each that
 /// holds files.

@@ -215,18 +215,25 @@ impl Library {
         let id = state.id;
         let _one_at_a_time = self.flights.section(id).await;
         let mut forced = None;
-        for _ in 0..MAX_STEPS {
+        let mut lease = None;
+        let mut left = MAX_STEPS;
+        while left > 0 {
             // Whoever was here before may have done it.
             let read = self.blocking(move |store| store.view()?.section(id)).await?;
             state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
             let planned = forced.unwrap_or_else(|| self.plan(&state, &observed, demand));
-            debug!(plan = ?planned.plan, reason = planned.reason, "planned");
             if planned.plan == Plan::Unchanged && (fresh || state.observed == Some(observed)) {
                 let reason = "the stamp was observed a moment ago";
                 let planned = Planned { plan: Plan::Fresh, reason };
                 steps.push(step(&state, planned, Changes::default()));
                 return Ok(state);
             }
+            if lease.is_none() && self.store.is_shared() && planned.plan.asks() {
+                lease = Some(self.lease(id).await?);
+                continue; // what another process did while we waited is looked at first
+            }
+            debug!(plan = ?planned.plan, reason = planned.reason, "planned");
+            left -= 1;
             match self.carry_out(&state, planned, observed, demand).await? {
                 Ok((state, changes)) => {
                     steps.push(step(&state, planned, changes));

@@ -159,6 +159,11 @@ impl Store {
         &self.opened
     }
 
+    /// Whether other processes may have the file open too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.config.sharing == Sharing::Shared
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -75,6 +75,13 @@ pub enum Plan {
     Full,
 }
 
+impl Plan {
+    /// Whether the server is asked more than for the stamps.
+    pub(crate) fn asks(self) -> bool {
+        !matches!(self, Self::Fresh | Self::Unchanged | Self::Targeted)
+    }
+}
+
 /// What the answers need of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
@@ -128,10 +135,10 @@ pub fn plan(
     let Demand { queries, prove, metadata } = demand;
     let few = queries <= policy.lazy_queries && !prove;
     let Some(stamp) = &cached.stamp else {
-        return if few {
+        return if few && cached.is_partial() {
             planned(Plan::Lazy, "nothing is cached, and few files are asked for")
         } else {
-            planned(Plan::Full, "nothing is cached")
+            planned(Plan::Full, "nothing is cached that may be believed")
         };
     };
     if cached.is_partial() {
@@ -261,7 +268,9 @@ mod tests {
         check(|_| {}, same, FILES, Plan::Unchanged);
         check(|_| {}, same, PROOF, Plan::Unchanged);
         check(|state| state.stamp = None, same, FILES, Plan::Full);
-        check(|state| state.stamp = None, same, ONE, Plan::Lazy);
+        check(|state| state.stamp = None, same, ONE, Plan::Full); // it was invalidated
+        let never = |state: &mut SectionState| (state.stamp, state.listed_at) = (None, None);
+        check(never, same, ONE, Plan::Lazy);
         check(|state| state.stamp = None, same, PROOF, Plan::Full);
         check(|state| state.listed_at = None, same, FILES, Plan::Unchanged);
         check(|state| state.listed_at = None, stamp(101, 8), FILES, Plan::Lazy);
