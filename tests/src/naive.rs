@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::queries::TruthQuery;
 
@@ -68,30 +69,45 @@ impl Naive {
         }
     }
 
-    /// Finds a section by title, or takes the first.
-    pub async fn first_section(&self, title: Option<&str>) -> Result<NaiveSection> {
-        let answer = self.get("/library/sections", &[]).await?;
-        let rows = answer["MediaContainer"]["Directory"].as_array().context("no sections")?;
-        let wanted = rows.iter().find(|row| title.is_none() || row["title"].as_str() == title);
-        let section = wanted.context("no such section")?;
-        let kind = match section["type"].as_str() {
-            Some("movie") => 1,
-            Some("show") => 4,
-            Some("artist") => 10,
-            _ => bail!("the section holds no files"),
-        };
-        let key = section["key"].as_str().and_then(|key| key.parse().ok()).context("no key")?;
-        Ok(NaiveSection { key, kind })
+    /// The sections that hold files, or the one with this title.
+    pub async fn sections(&self, title: Option<&str>) -> Result<Vec<NaiveSection>> {
+        let answer: Sections = self.get("/library/sections", &[]).await?;
+        let mut sections = Vec::new();
+        for row in answer.container.rows {
+            if title.is_some_and(|title| row.title != title) {
+                continue;
+            }
+            let kind = match row.kind.as_str() {
+                "movie" => 1,
+                "show" => 4,
+                "artist" => 10,
+                _ => continue,
+            };
+            let key = row.key.parse().context("a section without a numeric key")?;
+            sections.push(NaiveSection { key, kind });
+        }
+        ensure!(!sections.is_empty(), "no such section, or it holds no files");
+        Ok(sections)
     }
 
-    /// Looks every file up, one after the other.
+    /// Looks every file up, one after the other, in each section until one has it.
     #[expect(clippy::disallowed_methods, reason = "measures wall time")]
-    pub async fn run(&self, section: NaiveSection, queries: &[TruthQuery]) -> Result<NaiveOutcome> {
+    pub async fn run(
+        &self,
+        sections: &[NaiveSection],
+        queries: &[TruthQuery],
+    ) -> Result<NaiveOutcome> {
         let started = Instant::now();
         let before = self.calls.load(std::sync::atomic::Ordering::Relaxed);
         let mut outcome = NaiveOutcome::default();
         for query in queries {
-            let found = self.look_up(section, &query.path).await?;
+            let mut found = Vec::new();
+            for &section in sections {
+                found = self.look_up(section, &query.path).await?;
+                if !found.is_empty() {
+                    break;
+                }
+            }
             match found.as_slice() {
                 [] => {
                     outcome.absent += 1;
@@ -123,7 +139,7 @@ impl Naive {
                 ("X-Plex-Container-Start", "0"),
                 ("X-Plex-Container-Size", "100"),
             ];
-            let page = self.get(&list, &arguments).await?;
+            let page: Listing = self.get(&list, &arguments).await?;
             let found = with_name(&page, &name);
             if !found.is_empty() {
                 return Ok(found);
@@ -138,18 +154,17 @@ impl Naive {
                 ("X-Plex-Container-Start", &from),
                 ("X-Plex-Container-Size", &size),
             ];
-            let page = self.get(&list, &arguments).await?;
-            let rows = page["MediaContainer"]["Metadata"].as_array().map_or(0, Vec::len);
+            let page: Listing = self.get(&list, &arguments).await?;
+            let rows = page.container.rows.len();
             found.extend(with_name(&page, &name));
             start += rows;
-            let total = page["MediaContainer"]["totalSize"].as_u64().unwrap_or(0);
-            if rows == 0 || start as u64 >= total {
+            if rows == 0 || start as u64 >= page.container.total {
                 return Ok(found);
             }
         }
     }
 
-    async fn get(&self, path: &str, arguments: &[(&str, &str)]) -> Result<Value> {
+    async fn get<T: DeserializeOwned>(&self, path: &str, arguments: &[(&str, &str)]) -> Result<T> {
         self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut url = url::Url::parse(&format!("{}{path}", self.url))?;
         url.query_pairs_mut().extend_pairs(arguments);
@@ -163,16 +178,68 @@ impl Naive {
     }
 }
 
+#[derive(Deserialize)]
+struct Sections {
+    #[serde(rename = "MediaContainer")]
+    container: SectionRows,
+}
+
+#[derive(Deserialize)]
+struct SectionRows {
+    #[serde(rename = "Directory")]
+    rows: Vec<SectionRow>,
+}
+
+#[derive(Deserialize)]
+struct SectionRow {
+    key: String,
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(rename = "MediaContainer")]
+    container: Rows,
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    #[serde(rename = "totalSize", default)]
+    total: u64,
+    #[serde(rename = "Metadata", default)]
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "ratingKey")]
+    rating_key: String,
+    #[serde(rename = "Media", default)]
+    media: Vec<Media>,
+}
+
+#[derive(Deserialize)]
+struct Media {
+    #[serde(rename = "Part", default)]
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    file: String,
+}
+
 /// The items of a page that have a file of this name.
-fn with_name(page: &Value, name: &str) -> Vec<u64> {
-    let rows = page["MediaContainer"]["Metadata"].as_array();
-    let has = |row: &&Value| {
-        let media = row["Media"].as_array().into_iter().flatten();
-        let mut parts = media.flat_map(|media| media["Part"].as_array().into_iter().flatten());
-        parts.any(|part| part["file"].as_str().is_some_and(|file| base_name(file) == name))
+fn with_name(page: &Listing, name: &str) -> Vec<u64> {
+    let has = |row: &&Row| {
+        let mut parts = row.media.iter().flat_map(|media| &media.parts);
+        parts.any(|part| base_name(&part.file) == name)
     };
-    let keys = rows.into_iter().flatten().filter(has);
-    keys.filter_map(|row| row["ratingKey"].as_str()?.parse().ok()).collect()
+    let rows = page.container.rows.iter().filter(has);
+    rows.filter_map(|row| row.rating_key.parse().ok()).collect()
 }
 
 fn base_name(path: &str) -> String {

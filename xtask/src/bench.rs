@@ -1,25 +1,37 @@
 //! `cargo xtask bench`: Matchbox beside a naive client, through real HTTP and a real file.
 //!
-//! It exits non-zero on any wrong or missed answer; with `--queries`, where titles may have
-//! to decide, on wrong ones only.
+//! It exits non-zero on any wrong or missed answer (with `--queries FILE`, where titles may
+//! have to decide, on wrong ones only), on a call budget that was not kept to, and, with
+//! `--baseline`, on counts that rose or times that left the noise band.
 
+mod baseline;
+mod budget;
+mod html;
 mod input;
-mod output;
+mod matrix;
+mod naive;
+mod plan;
 mod progress;
-mod scenarios;
+mod result;
+mod series;
+mod story;
+mod table;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use input::Input;
-use output::Outcome;
+use plan::{Mode, Selected};
 use progress::Progress;
+use result::{Machine, Outcome, SCHEMA};
+use story::Name;
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Movies in the generated library [default: 10000, with --quick 2000].
+    /// Movies in the generated library [default: 10000, with --quick 2000]. With this, or with
+    /// --queries, --library or --server, only the four main scenarios run.
     #[arg(long, conflicts_with_all = ["library", "server"])]
     items: Option<usize>,
     /// How many queries to make from the library's own files, or a file of queries, one JSON
@@ -28,21 +40,37 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N | QUERIES.jsonl")]
     queries: Option<String>,
     /// A smaller run, under 20 s after the build.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// Report one scenario only: cold, repeat, added or outage.
+    /// Every row of the budget at every size it is stated for, and a library of a million.
+    #[arg(long)]
+    full: bool,
+    /// Run one scenario only; `--list` shows the names.
     #[arg(long, value_name = "NAME")]
-    scenario: Option<scenarios::Name>,
+    scenario: Option<String>,
+    /// List the scenarios and exit.
+    #[arg(long)]
+    list: bool,
     /// Seed of the generated library and queries.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the results as JSON.
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
+    /// Write the results as one self-contained page.
+    #[arg(long, value_name = "PATH", default_value = "target/bench/report.html")]
+    html: PathBuf,
     /// Write every answer of the first reported scenario as JSON lines, in the order of the
     /// queries.
     #[arg(long, value_name = "PATH")]
     answers: Option<PathBuf>,
+    /// Compare with the JSON of an earlier run: fails if a count rose or a time left the
+    /// noise band.
+    #[arg(long, value_name = "PATH")]
+    baseline: Option<PathBuf>,
+    /// Write the counts (no times) of this run as a baseline.
+    #[arg(long, value_name = "PATH")]
+    write_baseline: Option<PathBuf>,
     /// Serve captured `/library/sections/{id}/all` answers instead of a generated library.
     #[arg(long, value_name = "PAGE.json", num_args = 1.., conflicts_with = "server")]
     library: Vec<PathBuf>,
@@ -65,53 +93,102 @@ impl Options {
             },
         }
     }
+
+    fn mode(&self) -> Mode {
+        match (self.quick, self.full) {
+            (true, _) => Mode::Quick,
+            (false, true) => Mode::Full,
+            (false, false) => Mode::Default,
+        }
+    }
+
+    /// Whether the run is about an input of the caller's own.
+    fn own_input(&self) -> bool {
+        self.items.is_some()
+            || self.queries.is_some()
+            || !self.library.is_empty()
+            || self.server.is_some()
+    }
 }
 
-pub(crate) fn run(options: Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.list {
+        plan::print(options.mode());
+        return Ok(());
+    }
+    let selected = Selected::new(options.scenario.as_deref(), options.mode(), options.own_input())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(options))
-}
-
-async fn measure(options: Options) -> Result<()> {
     let progress = Progress::new();
-    let input = Input::prepare(&options, &progress).await?;
-    let outcome = scenarios::run(&options, input, &progress).await?;
+    let outcome = runtime.block_on(measure(options, &selected, &progress))?;
     progress.finish();
     outcome.print();
-    if let Some(path) = &options.json {
-        outcome.write_json(path).with_context(|| format!("could not write {}", path.display()))?;
+    write(options, &outcome)?;
+    judge(&outcome, options.queries().1.is_some())?;
+    match &options.baseline {
+        Some(path) => baseline::compare(path, &outcome),
+        None => Ok(()),
     }
-    if let Some(path) = &options.answers {
-        outcome
-            .write_answers(path)
-            .with_context(|| format!("could not write {}", path.display()))?;
-    }
-    judge(&outcome, options.queries().1.is_some())
 }
 
-/// Fails the run on wrong answers, on missed ones unless titles had to decide, and when the
-/// server could not be asked at all.
+async fn measure(options: &Options, selected: &Selected, progress: &Progress) -> Result<Outcome> {
+    let mode = options.mode();
+    let mut outcome = Outcome {
+        schema: SCHEMA,
+        machine: Machine::here(),
+        seed: options.seed,
+        items: 0,
+        scenarios: Vec::new(),
+        budget: Vec::new(),
+        matrix: Vec::new(),
+        series: None,
+    };
+    if !selected.story.is_empty() {
+        let input = Input::prepare(options, progress).await?;
+        outcome.items = input.items;
+        outcome.scenarios =
+            story::run("", &selected.story, &Name::ANSWERED, input, progress).await?;
+    }
+    outcome.budget = budget::run(&selected.rows, mode, progress).await?;
+    outcome.matrix = matrix::run(&selected.variants, mode, options.seed, progress).await?;
+    if selected.series {
+        let items = if mode == Mode::Quick { 500 } else { 5_000 };
+        outcome.series = Some(series::measure(items, progress).await?);
+    }
+    Ok(outcome)
+}
+
+fn write(options: &Options, outcome: &Outcome) -> Result<()> {
+    let what = |path: &PathBuf| format!("could not write {}", path.display());
+    if let Some(path) = &options.json {
+        outcome.write_json(path).with_context(|| what(path))?;
+    }
+    if let Some(path) = &options.answers {
+        outcome.write_answers(path).with_context(|| what(path))?;
+    }
+    if let Some(path) = &options.write_baseline {
+        baseline::write(path, outcome).with_context(|| what(path))?;
+    }
+    html::write(&options.html, outcome).with_context(|| what(&options.html))?;
+    println!("\nThe page: {}", options.html.display());
+    Ok(())
+}
+
+/// Fails the run on wrong answers, on missed ones unless titles had to decide, on a budget
+/// that was not kept to, and when the server could not be asked at all.
 fn judge(outcome: &Outcome, titles_decide: bool) -> Result<()> {
-    for scenario in &outcome.scenarios {
+    for scenario in outcome.all() {
+        let name = &scenario.name;
         if let Some(reason) = &scenario.unexpected_unknown {
-            bail!("{}: no answer: {reason}", scenario.name);
+            bail!("{name}: no answer: {reason}");
         }
+        let (wrong, missed, queries) = (scenario.wrong, scenario.missed, scenario.queries);
+        ensure!(wrong == 0, "{name}: {wrong} of {queries} answers were wrong");
         ensure!(
-            scenario.wrong == 0,
-            "{}: {} of {} answers were wrong",
-            scenario.name,
-            scenario.wrong,
-            scenario.queries
-        );
-        ensure!(
-            scenario.missed == 0 || titles_decide,
-            "{}: {} of {} files are there and were not found",
-            scenario.name,
-            scenario.missed,
-            scenario.queries
+            missed == 0 || titles_decide,
+            "{name}: {missed} of {queries} files are there and were not found"
         );
         if let Some(problem) = &scenario.problem {
-            bail!("{}: {problem}", scenario.name);
+            bail!("{name}: {problem}");
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Measure Matchbox against a naive client on a simulated server, and check every answer.
-    Bench(bench::Options),
+    Bench(Box<bench::Options>),
     /// Decode captured payloads of real servers and check that nothing in them is lost; let
     /// another client use the simulated server.
     Conformance(conformance::Options),
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let done = match options.command {
-        Command::Bench(options) => bench::run(options),
+        Command::Bench(options) => bench::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Serve(options) => serve::run(options),
     };

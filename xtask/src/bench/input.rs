@@ -68,21 +68,33 @@ impl Input {
         if let Some(url) = &options.server {
             return Self::real(options, url, given, count, progress).await;
         }
-        let library = if options.library.is_empty() {
+        // Captured pages are small and show what they show: every query asks for a real part.
+        let (library, absent_every) = if options.library.is_empty() {
             let default = if options.quick { QUICK_ITEMS } else { ITEMS };
             let items = options.items.unwrap_or(default);
             progress.say(format!("generating a library of {items} movies"));
-            generate(&Spec { seed: options.seed, items, kind: LibraryKind::Movies })
+            let spec = Spec { seed: options.seed, items, kind: LibraryKind::Movies };
+            (generate(&spec), ABSENT_EVERY)
         } else {
             progress.say("reading the captured library");
-            library_from_pages(&options.library)?
+            (library_from_pages(&options.library)?, usize::MAX)
         };
         let items = library.sections.iter().map(testbed::library::Section::len).sum();
         let queries = match given {
             Some(queries) => queries,
-            None => made_queries(&library, count, items, options),
+            None => made_queries(&library, count.unwrap_or(items), absent_every, options.seed),
         };
         ensure!(!queries.is_empty(), "there is nothing to ask for: the library has no files");
+        let clock = Clock::manual(UnixSeconds(library.now()));
+        let pms = Pms::start(library, server::Options::default()).await?;
+        Ok(Self { server: Server::Simulated(pms), section: None, queries, items, clock })
+    }
+
+    /// A generated library, with a query for each file or `count` of them.
+    pub(crate) async fn generated(spec: &Spec, count: Option<usize>) -> Result<Self> {
+        let library = generate(spec);
+        let items = library.sections.iter().map(testbed::library::Section::len).sum();
+        let queries = made_queries(&library, count.unwrap_or(items), ABSENT_EVERY, spec.seed);
         let clock = Clock::manual(UnixSeconds(library.now()));
         let pms = Pms::start(library, server::Options::default()).await?;
         Ok(Self { server: Server::Simulated(pms), section: None, queries, items, clock })
@@ -115,18 +127,16 @@ impl Input {
     }
 }
 
-/// Queries from the library's own parts, and a few for files that are not there.
+/// Queries from the library's own parts, one in `absent_every` for a file that is not there.
 fn made_queries(
     library: &Library,
-    count: Option<usize>,
-    items: usize,
-    options: &Options,
+    count: usize,
+    absent_every: usize,
+    seed: u64,
 ) -> Vec<TruthQuery> {
-    let count = count.unwrap_or(items);
-    // Captured pages are small and show what they show: every query asks for a real part.
-    let absent = if options.library.is_empty() { count / ABSENT_EVERY } else { 0 };
-    let mut made = queries(library, count - absent, options.seed, MOUNT);
-    made.extend(absent_queries(library, absent, options.seed, MOUNT));
+    let absent = count / absent_every;
+    let mut made = queries(library, count - absent, seed, MOUNT);
+    made.extend(absent_queries(library, absent, seed, MOUNT));
     made
 }
 

@@ -1,38 +1,37 @@
-//! The scenarios: what happens to the library, and what a run then costs.
+//! What happens to a library, one thing after the other on one cache, and what a run then
+//! costs.
 
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use cache_store::{Policy, Selection};
-use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Run};
+use cache_store::Selection;
+use match_core::{Answer, Confidence, Engine, EngineConfig, Run};
 use plex_api::{Client, Config, Token};
-use testbed::naive::Naive;
+use testbed::budget::to_queries;
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, Pms};
 
-use super::Options;
 use super::input::{Input, Server};
-use super::output::{Answered, Outcome, Scenario};
 use super::progress::Progress;
+use super::result::{Answered, Scenario};
 
 /// The scenarios, in the order they run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// Nothing is cached.
     Cold,
-    /// The cache was closed and opened again; nothing changed.
     Repeat,
-    /// One movie was added and a scan ran.
     Added,
-    /// The server is down.
     Outage,
 }
 
 impl Name {
-    const ALL: [Self; 4] = [Self::Cold, Self::Repeat, Self::Added, Self::Outage];
+    /// Those in which a naive client gets an answer.
+    pub(crate) const ANSWERED: [Self; 3] = [Self::Cold, Self::Repeat, Self::Added];
 
-    fn text(self) -> &'static str {
+    pub(crate) const ALL: [Self; 4] = [Self::Cold, Self::Repeat, Self::Added, Self::Outage];
+
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Cold => "cold",
             Self::Repeat => "repeat",
@@ -40,16 +39,29 @@ impl Name {
             Self::Outage => "outage",
         }
     }
-}
 
-/// The naive client is run on this many queries; more would take minutes.
-const NAIVE_SAMPLE: usize = 200;
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Cold => "nothing is cached",
+            Self::Repeat => "the cache was closed and opened again; nothing changed",
+            Self::Added => "one movie was added and a scan ran",
+            Self::Outage => "the server is down",
+        }
+    }
+}
 
 /// Seconds between two scenarios: beyond the freshness window, so that each asks the server.
 const LATER: u64 = 3_600;
 
-/// Runs the scenarios that were asked for, and what they need before them.
-pub(crate) async fn run(options: &Options, input: Input, progress: &Progress) -> Result<Outcome> {
+/// Runs `wanted`, and what they need before them, with the naive client beside `naive`.
+/// `prefix` goes before the names.
+pub(crate) async fn run(
+    prefix: &str,
+    wanted: &[Name],
+    naive: &[Name],
+    input: Input,
+    progress: &Progress,
+) -> Result<Vec<Scenario>> {
     let folder = tempfile::tempdir().context("could not create a temporary folder")?;
     let cache = folder.path().join("server.matchbox");
     let real = matches!(input.server, Server::Real { .. });
@@ -59,11 +71,10 @@ pub(crate) async fn run(options: &Options, input: Input, progress: &Progress) ->
         if real && matches!(name, Name::Added | Name::Outage) {
             continue; // a real server is only read
         }
-        let wanted = options.scenario.is_none_or(|wanted| wanted == name);
-        if !wanted && !needed_before(name, options.scenario) {
+        if !wanted.contains(&name) && name != Name::Cold {
             continue;
         }
-        progress.say(format!("{}: {} queries", name.text(), queries.len()));
+        progress.say(format!("{prefix}{}: {} queries", name.text(), queries.len()));
         input.clock.advance(std::time::Duration::from_secs(LATER));
         if let Server::Simulated(pms) = &input.server {
             pms.edit(|library| library.advance(LATER.cast_signed()));
@@ -76,8 +87,17 @@ pub(crate) async fn run(options: &Options, input: Input, progress: &Progress) ->
                 pms.set_fault(Fault::Outage);
             }
         }
-        let scenario = measure(name, &input, &cache, &queries, progress).await?;
-        if wanted {
+        let mut scenario = measure(name, &input, &cache, &queries).await?;
+        if naive.contains(&name) && scenario.unexpected_unknown.is_none() {
+            progress.say(format!("{prefix}{}: the naive client", name.text()));
+            let (server, section) = (&input.server, input.section.as_deref());
+            let server = (server.url(), server.token());
+            let items = input.items as u64;
+            scenario.naive = super::naive::run(server, section, &queries, items).await?;
+        }
+        scenario.name = format!("{prefix}{}", name.text());
+        name.what().clone_into(&mut scenario.situation);
+        if wanted.contains(&name) {
             scenarios.push(scenario);
         }
     }
@@ -85,15 +105,7 @@ pub(crate) async fn run(options: &Options, input: Input, progress: &Progress) ->
         pms.clear_faults();
         pms.stop().await;
     }
-    Ok(Outcome { items: input.items, scenarios })
-}
-
-/// Whether a scenario has to run before the one that was asked for.
-fn needed_before(name: Name, wanted: Option<Name>) -> bool {
-    match wanted {
-        Some(Name::Repeat | Name::Added | Name::Outage) => name == Name::Cold,
-        _ => false,
-    }
+    Ok(scenarios)
 }
 
 async fn measure(
@@ -101,7 +113,6 @@ async fn measure(
     input: &Input,
     cache: &Path,
     queries: &[TruthQuery],
-    progress: &Progress,
 ) -> Result<Scenario> {
     let before = requests(&input.server);
     let stored = if name == Name::Outage { Some(fingerprint(cache)?) } else { None };
@@ -110,7 +121,8 @@ async fn measure(
     let wall = started.elapsed();
     let asked = requests(&input.server).zip(before).map(|(after, before)| after - before);
 
-    let mut scenario = Scenario::judge(name.text(), queries, &run, wall);
+    let items = input.items as u64;
+    let mut scenario = Scenario::judge(name.text(), items, queries, &run, wall);
     let counted = scenario.calls.total;
     if let Some(asked) = asked
         && asked != counted
@@ -125,13 +137,7 @@ async fn measure(
         }
         return Ok(scenario);
     }
-    if let Some(reason) = unknown_reason(&run) {
-        scenario.unexpected_unknown = Some(reason);
-        return Ok(scenario);
-    }
-    let sample = sample(queries);
-    progress.say(format!("{}: the naive client, {} queries", name.text(), sample.len()));
-    scenario.naive = Some(naive(input, &sample, queries.len()).await?);
+    scenario.unexpected_unknown = unknown_reason(&run);
     Ok(scenario)
 }
 
@@ -140,43 +146,14 @@ async fn matchbox(input: &Input, cache: &Path, queries: &[TruthQuery]) -> Result
     let config = Config::new(input.server.url(), Token::new(input.server.token()));
     let mut options = EngineConfig::new(cache);
     options.clock = input.clock.clone();
-    options.policy = Policy::default();
     let engine = Engine::open(Client::new(config)?, options).await?;
     let want = match &input.section {
         Some(section) => Selection::section(section),
         None => Selection::All,
     };
-    let asked = queries.iter().map(to_query).collect();
-    let run = engine.match_files(&want, asked).await?;
+    let run = engine.match_files(&want, to_queries(queries)).await?;
     engine.close().await?;
     Ok(run)
-}
-
-fn to_query(truth: &TruthQuery) -> Query {
-    let mut query = Query::new(truth.path.as_str());
-    query.size = truth.size;
-    query.duration_ms = truth.duration_ms;
-    query.title.clone_from(&truth.title);
-    query.year = truth.year;
-    query.guids.clone_from(&truth.guids);
-    query
-}
-
-async fn naive(
-    input: &Input,
-    sample: &[TruthQuery],
-    queries: usize,
-) -> Result<super::output::NaiveCalls> {
-    let client = Naive::new(input.server.url(), input.server.token());
-    let section = client.first_section(input.section.as_deref()).await?;
-    let outcome = client.run(section, sample).await?;
-    Ok(super::output::NaiveCalls::scaled(outcome.calls, sample.len(), queries))
-}
-
-/// An even sample in the order of the queries.
-fn sample(queries: &[TruthQuery]) -> Vec<TruthQuery> {
-    let step = queries.len().div_ceil(NAIVE_SAMPLE).max(1);
-    queries.iter().step_by(step).cloned().collect()
 }
 
 fn add_one(pms: &Pms) -> TruthQuery {
@@ -237,6 +214,6 @@ pub(super) fn answered(query: &TruthQuery, answer: &Answer) -> Answered {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the bench measures wall time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

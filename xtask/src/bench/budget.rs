@@ -1,0 +1,54 @@
+//! The rows of the call budget, played at the sizes they are stated for, beside the naive
+//! client.
+
+use anyhow::{Context, Result};
+use testbed::budget::{Row, Scale, rows};
+
+use super::plan::Mode;
+use super::progress::Progress;
+use super::result::Scenario;
+
+/// Sizes above this take minutes together, and are for `--full`.
+const LARGEST: u64 = 10_000;
+
+/// Plays the rows with these names.
+pub(super) async fn run(
+    names: &[&'static str],
+    mode: Mode,
+    progress: &Progress,
+) -> Result<Vec<Scenario>> {
+    let mut played = Vec::new();
+    for row in rows().iter().filter(|row| names.contains(&row.name)) {
+        for scale in scales(row, mode) {
+            progress.say(format!("budget: {}, {} items", row.name, scale.items));
+            played.push(play(row, scale).await.with_context(|| row.name)?);
+        }
+    }
+    Ok(played)
+}
+
+/// The sizes a row is played at: those it is stated for, if they are not too large, else the
+/// small one that the tests play.
+fn scales(row: &Row, mode: Mode) -> Vec<Scale> {
+    let limit = match mode {
+        Mode::Quick => 0,
+        Mode::Default => LARGEST,
+        Mode::Full => u64::MAX,
+    };
+    let stated = row.items.iter().filter(|&&items| items <= limit);
+    let scales: Vec<Scale> = stated.map(|&items| Scale::new(items)).collect();
+    if scales.is_empty() { vec![row.test] } else { scales }
+}
+
+async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
+    let played = row.play(scale).await?;
+    let mut scenario = Scenario::played(row, scale.items, &played);
+    let pms = &played.stage.pms;
+    if row.naive && !played.asked.is_empty() {
+        let server = (pms.url(), pms.token());
+        let once = super::naive::run(server, None, &played.asked, scale.items).await?;
+        scenario.naive = once.times(played.runs.len() as u64);
+    }
+    played.stage.pms.stop().await;
+    Ok(scenario)
+}

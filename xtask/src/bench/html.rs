@@ -1,0 +1,177 @@
+//! The results as one self-contained page: plots as SVG in the page, no script, no network.
+
+mod plots;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::result::{Outcome, Scenario};
+
+/// Colours follow the reader's preference; the plots are drawn in two colours that the style
+/// replaces (ink and grid) and a few that are readable on both.
+const STYLE: &str = include_str!("html/page.css");
+
+/// Writes the page, creating its folder.
+pub(super) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, page(outcome)?)?;
+    Ok(())
+}
+
+fn page(outcome: &Outcome) -> Result<String> {
+    let mut page = String::new();
+    write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\">\
+         <title>Matchbox bench</title><style>{STYLE}</style></head><body><main>\
+         <h1>Matchbox bench</h1>"
+    )?;
+    let machine = &outcome.machine;
+    write!(
+        page,
+        "<p>Which Plex item is this local file? Every answer was checked against the truth, and \
+         every call was counted by the simulated server. {} cores, {} {}, seed {}.</p>",
+        machine.cores, machine.os, machine.arch, outcome.seed
+    )?;
+    headline(&mut page, outcome)?;
+    for plot in plots::all(outcome)? {
+        write!(
+            page,
+            "<figure><figcaption><b>{}</b> {}</figcaption>{}</figure>",
+            escape(plot.title),
+            escape(&plot.text),
+            plot.svg
+        )?;
+    }
+    for (title, scenarios) in outcome.groups() {
+        if !scenarios.is_empty() {
+            write!(page, "<h2>{}</h2>", escape(title))?;
+            table(&mut page, scenarios)?;
+        }
+    }
+    if outcome.all().any(Scenario::is_sampled) {
+        page.push_str("<p>* counted on an even sample of the queries, and scaled to all.</p>");
+    }
+    page.push_str("</main></body></html>\n");
+    Ok(page)
+}
+
+/// The numbers that count first.
+fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
+    let queries: u64 = outcome.all().map(|scenario| scenario.queries).sum();
+    let wrong: u64 = outcome.all().map(|scenario| scenario.wrong).sum();
+    let budgeted = outcome.budget.iter().filter(|row| row.budget.is_some());
+    let kept = budgeted.clone().filter(|row| row.budget >= Some(row.calls.total)).count();
+    let ratio = outcome.all().filter_map(Scenario::ratio).max();
+    page.push_str("<ul class=\"tiles\">");
+    let mut tile = |number: String, text: &str| write!(page, "<li><b>{number}</b>{text}</li>");
+    tile(grouped(wrong), &format!("wrong answers of {}", grouped(queries)))?;
+    if !outcome.budget.is_empty() {
+        let rows = outcome.budget.len();
+        tile(format!("{kept} of {rows}"), "rows within the call budget")?;
+    }
+    if let Some(ratio) = ratio {
+        tile(
+            format!("{} : 1", grouped(ratio)),
+            "calls of a naive client for one of ours, at best",
+        )?;
+    }
+    if let Some(one) = outcome.series.iter().flat_map(|series| &series.one_file).next() {
+        let p50 = format!("{:.0?}", one.timing.p50());
+        tile(p50, "for one remembered file, opening and closing left out (p50)")?;
+    }
+    page.push_str("</ul>");
+    Ok(())
+}
+
+fn table(page: &mut String, scenarios: &[Scenario]) -> Result<()> {
+    page.push_str("<div class=\"wide\"><table><thead><tr>");
+    for (at, name) in super::table::HEADER.iter().enumerate() {
+        write!(page, "<th{}>{name}</th>", if at == 0 { " class=\"name\"" } else { "" })?;
+    }
+    page.push_str("</tr></thead><tbody>");
+    for scenario in scenarios {
+        page.push_str("<tr>");
+        for (at, cell) in super::table::cells(scenario).into_iter().enumerate() {
+            if at == 0 {
+                let title = escape(&scenario.situation);
+                write!(page, "<td class=\"name\">{}<small>{title}</small></td>", escape(&cell))?;
+            } else {
+                write!(page, "<td>{}</td>", escape(&cell))?;
+            }
+        }
+        page.push_str("</tr>");
+    }
+    page.push_str("</tbody></table></div>");
+    Ok(())
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::result::{Machine, SCHEMA, example};
+
+    fn outcome(scenarios: Vec<Scenario>) -> Outcome {
+        Outcome {
+            schema: SCHEMA,
+            machine: Machine::here(),
+            seed: 1,
+            items: 10,
+            scenarios,
+            budget: Vec::new(),
+            matrix: Vec::new(),
+            series: None,
+        }
+    }
+
+    #[test]
+    fn the_page_is_whole_and_asks_for_nothing() {
+        let page = page(&outcome(vec![example("cold"), example("repeat")])).unwrap();
+        assert_eq!(page.matches("<figure>").count(), page.matches("</figure>").count());
+        assert_eq!(page.matches("<svg").count(), page.matches("<figure>").count());
+        assert!(page.matches("<svg").count() >= 1);
+        assert!(page.contains("a &lt;test&gt;") && !page.contains("<test>"));
+        for link in ["src=", "href=", "url(", "<script", "@import"] {
+            assert!(!page.contains(link), "{link}");
+        }
+        for colour in ["#010101", "#020202", "#030303"] {
+            assert!(page.contains(&format!("fill=\"{colour}\"")) || colour == "#020202");
+            assert!(STYLE.contains(colour), "{colour} has no style");
+        }
+    }
+
+    #[test]
+    fn a_run_of_nothing_is_a_page_too() {
+        assert!(page(&outcome(Vec::new())).unwrap().contains("</html>"));
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The plots. Drawn by plotters into SVG, in colours that the page's style replaces.
+
+mod bars;
+mod lines;
+
+use anyhow::Result;
+use plotters::style::{IntoFont, RGBColor, TextStyle};
+
+use crate::bench::result::Outcome;
+
+/// Text and axes: the page's style replaces it by the colour of its text.
+const INK: RGBColor = RGBColor(1, 1, 1);
+/// Lines of the mesh.
+const GRID: RGBColor = RGBColor(2, 2, 2);
+/// The background.
+const PAPER: RGBColor = RGBColor(3, 3, 3);
+/// Colours of series, readable on white and on near black; the first is Matchbox, the second
+/// the naive client.
+const SERIES: [RGBColor; 6] = [
+    RGBColor(43, 125, 216),
+    RGBColor(224, 108, 52),
+    RGBColor(46, 158, 100),
+    RGBColor(154, 96, 208),
+    RGBColor(200, 150, 20),
+    RGBColor(120, 130, 145),
+];
+
+/// Width of every plot; the page scales it to its own.
+const WIDTH: u32 = 960;
+
+/// A plot and what it shows.
+pub(super) struct Plot {
+    pub(super) title: &'static str,
+    pub(super) text: String,
+    pub(super) svg: String,
+}
+
+/// Every plot for which there are measurements.
+pub(super) fn all(outcome: &Outcome) -> Result<Vec<Plot>> {
+    let plots = [
+        bars::against_naive(outcome)?,
+        lines::calls_by_items(outcome)?,
+        lines::hit_rate(outcome)?,
+        lines::one_file(outcome)?,
+        bars::phases(outcome)?,
+    ];
+    Ok(plots.into_iter().flatten().collect())
+}
+
+/// The text of labels.
+fn text(size: u32) -> TextStyle<'static> {
+    TextStyle::from(("sans-serif", size).into_font()).color(&INK)
+}
+
+/// A colour of the series, over again when there are more.
+fn colour(at: usize) -> RGBColor {
+    SERIES[at % SERIES.len()]
+}
+
+/// What plotters complains about: only its own backend, which writes into memory.
+fn drawn<T>(done: Result<T, impl std::fmt::Display>) -> Result<T> {
+    done.map_err(|error| anyhow::anyhow!("could not draw: {error}"))
+}
+
+/// `1000` as `1k`.
+fn short(number: f64) -> String {
+    match number {
+        n if n >= 1e6 => format!("{}M", n / 1e6),
+        n if n >= 1e3 => format!("{}k", n / 1e3),
+        n => format!("{n}"),
+    }
+}

@@ -1,0 +1,31 @@
+//! The naive client beside Matchbox: really run, on a sample where all would take minutes.
+
+use anyhow::Result;
+use testbed::naive::Naive as Client;
+use testbed::queries::TruthQuery;
+
+use super::result::Naive;
+
+/// A file that its title search does not find costs it a listing in pages of 100, so the
+/// sample shrinks as the library grows: this many rows it may read if nothing is found, about
+/// a second's worth.
+const ROWS: u64 = 60_000;
+
+/// The smallest and the largest sample.
+const SAMPLE: std::ops::RangeInclusive<u64> = 2..=100;
+
+/// Runs the naive client on an even sample of the queries, in a library of `items` items.
+pub(super) async fn run(
+    (url, token): (&str, &str),
+    section: Option<&str>,
+    queries: &[TruthQuery],
+    items: u64,
+) -> Result<Naive> {
+    let size = (ROWS / items.max(1)).clamp(*SAMPLE.start(), *SAMPLE.end());
+    let step = queries.len().div_ceil(usize::try_from(size)?).max(1);
+    let sample: Vec<_> = queries.iter().step_by(step).cloned().collect();
+    let client = Client::new(url, token);
+    let sections = client.sections(section).await?;
+    let outcome = client.run(&sections, &sample).await?;
+    Ok(Naive::scaled(outcome.calls, sample.len() as u64, queries.len() as u64))
+}

@@ -1,0 +1,148 @@
+//! What only shows over many runs or many single files: how the hit rate develops, and how
+//! long one file takes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use match_core::{Query, Selection, Timing};
+use serde::{Deserialize, Serialize};
+use testbed::budget::{Scale, Stage, to_queries};
+use testbed::generate::add_movie;
+use testbed::queries::TruthQuery;
+
+use super::progress::Progress;
+use super::story::now;
+
+/// Measurements over many runs or many single files.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Series {
+    /// A library that grows by one in a hundred between runs.
+    pub(crate) runs: Vec<Run>,
+    /// How long one file takes, by where its answer comes from.
+    pub(crate) one_file: Vec<OneFile>,
+}
+
+/// One run of a series.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) items: u64,
+    pub(crate) calls: u64,
+    /// Part of the lookups that a remembered match answered, 0 to 1.
+    pub(crate) hit_rate: f64,
+}
+
+/// Files asked for one at a time.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OneFile {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) calls: u64,
+    pub(crate) timing: Timing,
+}
+
+/// How many runs show how the hit rate develops.
+const RUNS: usize = 10;
+
+/// How many single files are asked for.
+const FILES: usize = 500;
+
+/// How often the bench looks at a library again, in its own time.
+const LATER: Duration = Duration::from_hours(1);
+
+/// Measures in a library of `items` movies.
+pub(crate) async fn measure(items: u64, progress: &Progress) -> Result<Series> {
+    progress.say(format!("hit rate over {RUNS} runs, {items} items"));
+    let (stage, runs, asked) = growing(items).await?;
+    progress.say(format!("{FILES} files, one at a time"));
+    let one_file = one_file(&stage, &asked).await?;
+    stage.pms.stop().await;
+    Ok(Series { runs, one_file })
+}
+
+/// Runs over a library to which one item in a hundred is added before each.
+async fn growing(items: u64) -> Result<(Stage, Vec<Run>, Vec<TruthQuery>)> {
+    let stage = Stage::movies(Scale::new(items)).await?;
+    let mut asked = stage.present(items);
+    let mut runs = Vec::with_capacity(RUNS);
+    for run in 0..RUNS {
+        if run > 0 {
+            stage.later(LATER);
+            asked.extend(stage.pms.edit(|library| {
+                let added = (0..items.div_ceil(100)).map(|at| {
+                    let (key, path) = add_movie(library, 0, &format!("New No {run} {at} (2026)"));
+                    TruthQuery::new(path, Some(key))
+                });
+                let added: Vec<_> = added.collect();
+                library.scan(0);
+                added
+            }));
+        }
+        let report = stage.run(&Selection::All, &asked).await?.report;
+        runs.push(Run {
+            items: asked.len() as u64,
+            calls: report.calls.total().count,
+            hit_rate: hit_rate(&report),
+        });
+    }
+    Ok((stage, runs, asked))
+}
+
+/// Part of the lookups that a remembered match answered, 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a rate, for a plot")]
+pub(super) fn hit_rate(report: &match_core::Report) -> f64 {
+    let lookups = &report.lookups;
+    let all = lookups.remembered + lookups.computed;
+    lookups.remembered as f64 / all.max(1) as f64
+}
+
+/// Single files within the freshness window, so that no call is part of the time: once
+/// remembered, and once under a path that was never asked for.
+async fn one_file(stage: &Stage, asked: &[TruthQuery]) -> Result<Vec<OneFile>> {
+    let engine = stage.engine().await?;
+    engine.match_files(&Selection::section("Movies"), to_queries(&asked[..1])).await?;
+    let step = (asked.len() / FILES).max(1);
+    let remembered: Vec<Query> = to_queries(asked).into_iter().step_by(step).take(FILES).collect();
+    let mut elsewhere = remembered.clone();
+    for query in &mut elsewhere {
+        query.path.insert_str(0, "/another/mount");
+    }
+    let mut results = Vec::new();
+    for (name, what, queries) in [
+        ("remembered", "the answer is remembered", remembered),
+        ("computed", "computed from the local indexes, and remembered", elsewhere),
+    ] {
+        let mut timing = Timing::default();
+        let before = stage.calls();
+        for query in queries {
+            let started = now();
+            engine.match_files(&Selection::section("Movies"), vec![query]).await?;
+            timing.record(started.elapsed());
+        }
+        let calls = stage.calls() - before;
+        results.push(OneFile { name: name.to_owned(), what: what.to_owned(), calls, timing });
+    }
+    engine.close().await?;
+    Ok(results)
+}
+
+impl Series {
+    pub(crate) fn print(&self) {
+        println!("\nOne file at a time, within the freshness window");
+        for one in &self.one_file {
+            let (count, timing) = (one.timing.count(), &one.timing);
+            println!(
+                "  {:<11} {count} files, {} calls: p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+                one.name,
+                one.calls,
+                timing.p50(),
+                timing.p99(),
+                timing.max()
+            );
+        }
+        println!("\nHit rate over {} runs, 1 % added before each", self.runs.len());
+        let rates = self.runs.iter().map(|run| format!("{:.1} %", 100.0 * run.hit_rate));
+        println!("  {}", rates.collect::<Vec<_>>().join(", "));
+        let calls = self.runs.iter().map(|run| run.calls.to_string());
+        println!("  calls: {}", calls.collect::<Vec<_>>().join(", "));
+    }
+}
