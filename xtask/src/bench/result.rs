@@ -226,7 +226,8 @@ impl Scenario {
             queries: measured.queries,
             answers: measured.answers.into(),
             wrong: measured.wrong,
-            missed: measured.missed,
+            // An answer "unknown" misses nothing: it says that the server could not be asked.
+            missed: measured.missed.saturating_sub(measured.answers.unknown),
             calls: Calls::of(&report, measured.calls),
             budget: Some(measured.budget),
             naive: Naive::default(),
