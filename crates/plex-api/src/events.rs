@@ -132,7 +132,9 @@ struct Listener {
     line: Option<(Response, Frames)>,
     /// Events that were received and not yet read.
     ready: VecDeque<Event>,
-    /// Attempts to listen since the last frame.
+    /// Attempts to listen since the last frame, the one that brought it included. 0 before the
+    /// first, the only one that is not waited for: a line that breaks after each ping must not
+    /// be asked for again and again without a pause.
     attempts: u32,
     /// The reader knows that nobody is listening. True at first: there is no `Live` yet.
     gap_told: bool,
@@ -189,7 +191,7 @@ impl Listener {
         let mut complete = Vec::new();
         frames.push(&bytes, &mut complete)?;
         for frame in complete {
-            self.attempts = 0;
+            self.attempts = 1;
             let events = decode::events(&frame.name, &frame.data);
             // One odd frame must not end a line that lives for days.
             self.ready.extend(events.unwrap_or_else(|error| {

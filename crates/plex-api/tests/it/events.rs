@@ -1,5 +1,7 @@
 //! The event stream: what it tells, how it comes back, when it ends.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use plex_api::{
     Endpoint, ErrorKind, Event, ItemChange, ItemEvent, ItemKind, RatingKey, ScanPhase, SectionKey,
@@ -13,7 +15,8 @@ fn stream(frames: &str) -> Vec<u8> {
     format!("{HEAD}{frames}").into_bytes()
 }
 
-#[tokio::test]
+/// Time is tokio's here and passes at once while everybody waits.
+#[tokio::test(start_paused = true)]
 async fn the_stream_tells_what_happened_and_when_it_was_not_listening() {
     let first = "event: ping\ndata: {}\n\n\
         event: timeline\ndata: {\"TimelineEntry\": {\"identifier\": \"com.plexapp.plugins.library\", \
@@ -54,6 +57,21 @@ async fn the_stream_tells_what_happened_and_when_it_was_not_listening() {
     assert_eq!(seen[0].target, "/:/eventsource/notifications?filters=timeline%2Cactivity%2Cstatus");
     assert_eq!(seen[0].header("accept"), Some("text/event-stream"));
     assert_eq!(client.calls().count(Endpoint::Events), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_breaks_after_each_ping_is_not_asked_for_without_a_pause() {
+    let server = Server::start(|_, _| Answer::Bytes(stream("event: ping\ndata: {}\n\n"))).await;
+    let client = server.client();
+    let begun = tokio::time::Instant::now();
+    let events: Vec<Event> = client.events().take(20).map(Result::unwrap).collect().await;
+    for pair in events.chunks(2) {
+        assert_eq!(pair, [Event::Live, Event::Gap { kind: ErrorKind::Truncated }]);
+    }
+    assert_eq!(server.seen().len(), 10);
+    // Nine random waits of up to a second.
+    let waited = begun.elapsed();
+    assert!((Duration::from_millis(100)..Duration::from_secs(9)).contains(&waited), "{waited:?}");
 }
 
 #[tokio::test]
