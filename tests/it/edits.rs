@@ -8,7 +8,7 @@ use plex_api::{
     RatingKey, RetryPolicy, SectionKey, TagField, Token, UnixSeconds,
 };
 use testbed::generate::{LibraryKind, Spec, generate};
-use testbed::library::Item;
+use testbed::library::{Item, Library, SectionKind};
 use testbed::server::{Options, Pms};
 
 struct World {
@@ -242,6 +242,36 @@ async fn episodes_have_seasons_and_shows() {
     world.client.edit_items(world.section, ItemKind::Show, &[show], &edit).await.unwrap();
     let found = world.client.items(&[show]).await.unwrap();
     assert_eq!(found.items[0].summary.as_deref(), Some("a show"));
+}
+
+#[tokio::test]
+async fn tracks_have_albums_and_artists() {
+    let mut library = Library::new("0123456789abcdef", 1_700_000_000);
+    library.add_section("Music", SectionKind::Artist, "tv.plex.agents.music", &["/music"]);
+    for (number, album) in (1..).zip(["Blue", "Blue", "Red"]) {
+        let mut track = Item {
+            title: format!("Track {number}"),
+            grandparent_title: Some("A Band".to_owned()),
+            index: Some(number),
+            ..Item::default()
+        };
+        track.details.fields.insert("parentTitle".to_owned(), album.into());
+        library.add_item(0, track);
+    }
+    let pms = Pms::start(library, Options::default()).await.unwrap();
+    let client = Client::new(Config::new(pms.url(), Token::new(pms.token()))).unwrap();
+    let section = SectionKey(1);
+    let artists = client.page(&Listing::new(section, ItemKind::Artist), 0, 9).await.unwrap();
+    let artist = artists.items[0].rating_key;
+    let albums = client.children(artist, Detail::Lean).await.unwrap().items;
+    let titles = albums.iter().map(|album| (album.kind, album.title.as_str()));
+    assert!(titles.eq([(ItemKind::Album, "Blue"), (ItemKind::Album, "Red")]));
+    let tracks = client.children(albums[0].rating_key, Detail::Lean).await.unwrap().items;
+    assert_eq!(tracks.len(), 2);
+    assert_eq!(tracks[1].kind, ItemKind::Track);
+    assert_eq!(tracks[1].parent_title.as_deref(), Some("Blue"));
+    assert_eq!(tracks[1].grandparent_title.as_deref(), Some("A Band"));
+    assert_eq!(client.leaves(artist, Detail::Lean).await.unwrap().items.len(), 3);
 }
 
 #[tokio::test]

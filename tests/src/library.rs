@@ -136,6 +136,7 @@ impl SectionKind {
     pub fn top(self) -> u32 {
         match self {
             Self::Show => 2,
+            Self::Artist => 8,
             other => other.leaf(),
         }
     }
@@ -160,9 +161,9 @@ pub struct Item {
     pub kind: u32,
     /// The title.
     pub title: String,
-    /// The season, which exists as soon as an episode names it.
+    /// The season or album, which exists as soon as an item names it.
     pub parent: Option<u64>,
-    /// The show.
+    /// The show or artist.
     pub grandparent: Option<u64>,
     /// Title of the show or artist.
     pub grandparent_title: Option<String>,

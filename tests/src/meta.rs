@@ -31,7 +31,7 @@ pub(crate) fn of(section: &Section) -> Value {
     let kinds: &[u32] = match section.kind {
         SectionKind::Movie => &[1],
         SectionKind::Show => &[2, 3, 4],
-        SectionKind::Artist => &[10],
+        SectionKind::Artist => &[8, 9, 10],
         SectionKind::Photo => &[13],
     };
     let types = kinds.iter().map(|kind| {

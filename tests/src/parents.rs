@@ -1,5 +1,5 @@
-//! Shows and seasons: the items above episodes, which hold no files of their own. They come
-//! into being with the first episode that names them.
+//! Shows and seasons above episodes, artists and albums above tracks: items that hold no files
+//! of their own. They come into being with the first item that names them.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,10 @@ use serde_json::Value;
 
 use crate::library::{Item, Section};
 
-/// Type numbers.
-const SHOW: u32 = 2;
-const SEASON: u32 = 3;
-const EPISODE: u32 = 4;
+/// Type numbers of what lies above each other, top down.
+const FAMILIES: [[u32; 3]; 2] = [[2, 3, 4], [8, 9, 10]];
 
-/// The items above a section's episodes.
+/// The items above those of a section that hold files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parents {
     /// By rating key.
@@ -32,26 +30,31 @@ impl Parents {
         self.items.get_mut(at)
     }
 
-    /// Gives an episode its season and show. New ones get `next_key` and the one behind it.
-    pub(crate) fn adopt(&mut self, episode: &mut Item, next_key: &mut u64) {
-        let (EPISODE, Some(title)) = (episode.kind, episode.grandparent_title.clone()) else {
+    /// Gives an item its parents, if its kind has any and it names the one at the top. New ones
+    /// get `next_key` and the one behind it.
+    pub(crate) fn adopt(&mut self, item: &mut Item, next_key: &mut u64) {
+        let family = FAMILIES.into_iter().find(|[.., leaf]| *leaf == item.kind);
+        let (Some([top, middle, _]), Some(title)) = (family, item.grandparent_title.clone()) else {
             return;
         };
         let like = |kind, title: &str| Item {
             kind,
             title: title.to_owned(),
-            added_at: episode.added_at,
-            updated_at: episode.updated_at,
+            added_at: item.added_at,
+            updated_at: item.updated_at,
             ..Item::default()
         };
-        let show = self.get_or_add(0, like(SHOW, &title), next_key);
-        let number = episode.parent_index.unwrap_or(1);
-        let mut season = like(SEASON, &format!("Season {number}"));
-        season.index = Some(number);
-        season.parent = Some(show);
-        season.details.fields.insert("parentTitle".to_owned(), Value::from(title));
-        let season = self.get_or_add(show, season, next_key);
-        (episode.parent, episode.grandparent) = (Some(season), Some(show));
+        let grandparent = self.get_or_add(0, like(top, &title), next_key);
+        let number = item.parent_index.unwrap_or(1);
+        let mut parent = match item.details.fields.get("parentTitle").and_then(Value::as_str) {
+            Some(album) => like(middle, album),
+            None => like(middle, &format!("Season {number}")),
+        };
+        parent.index = Some(number);
+        parent.parent = Some(grandparent);
+        parent.details.fields.insert("parentTitle".to_owned(), Value::from(title));
+        let parent = self.get_or_add(grandparent, parent, next_key);
+        (item.parent, item.grandparent) = (Some(parent), Some(grandparent));
     }
 
     fn get_or_add(&mut self, above: u64, mut item: Item, next_key: &mut u64) -> u64 {
@@ -68,16 +71,20 @@ impl Parents {
     }
 }
 
+/// Whether items of this kind (type number) lie above others.
+pub(crate) fn is_parent(kind: u32) -> bool {
+    FAMILIES.iter().any(|family| family[..2].contains(&kind))
+}
+
 impl Section {
-    /// One item, a show or season too.
+    /// One item, one without files too.
     pub fn find(&self, key: u64) -> Option<&Item> {
         self.item(key).or_else(|| self.parents.item(key))
     }
 
     /// All items of a kind (type number), by rating key.
     pub(crate) fn of_kind(&self, kind: u32) -> impl Iterator<Item = &Item> {
-        let items =
-            if matches!(kind, SHOW | SEASON) { &self.parents.items[..] } else { self.items() };
+        let items = if is_parent(kind) { &self.parents.items[..] } else { self.items() };
         items.iter().filter(move |item| item.kind == kind)
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::details::Details;
 use crate::library::{Collection, Item, Section};
+use crate::parents::is_parent;
 
 /// What of a row is sent.
 #[derive(Debug, Clone, Default)]
@@ -145,8 +146,7 @@ impl<'a> Row<'a> {
                 })
                 .collect(),
         });
-        let below =
-            if item.media.is_empty() && matches!(item.kind, 2 | 3) { "/children" } else { "" };
+        let below = if is_parent(item.kind) { "/children" } else { "" };
         let guids = if shape.guids { &item.guids[..] } else { &[] };
         Self::Made(Box::new(Metadata {
             rating_key: item.rating_key.to_string(),
@@ -190,6 +190,8 @@ pub(crate) fn type_name(kind: u32) -> &'static str {
         1 => "movie",
         2 => "show",
         3 => "season",
+        8 => "artist",
+        9 => "album",
         4 => "episode",
         10 => "track",
         12 => "clip",
