@@ -7,6 +7,7 @@
 //! - `faults`: what goes wrong, by script.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `soak`: things happen to a server at random, and no answer is ever wrong.
+//! - `watch`: listening to the server.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -24,3 +25,4 @@ mod events;
 mod faults;
 mod report;
 mod soak;
+mod watch;

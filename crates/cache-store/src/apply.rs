@@ -175,7 +175,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if whole {
         state.listed_at = Some(now);
         state.changed_until = newest;
-    } else {
+    } else if metadata {
+        // Rows that are not everything since then must not move where the next delta begins.
         state.changed_until = state.changed_until.max(newest);
     }
     put_section(txn, &state)?;

@@ -36,6 +36,7 @@ mod codec;
 mod error;
 mod fill;
 mod flight;
+mod hints;
 mod index;
 mod item;
 mod lease;
@@ -58,6 +59,7 @@ mod table;
 mod totals;
 mod upgrade;
 mod view;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -80,3 +82,4 @@ pub use stats::{SectionStats, Stats, TableStats};
 pub use store::{Opened, Sharing, Store, StoreConfig};
 pub use upgrade::Upgrade;
 pub use view::{Kept, View};
+pub use watch::Watched;

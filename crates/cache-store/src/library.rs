@@ -1,6 +1,6 @@
 //! The read-through: a section is brought up to date before it is read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use plex_api::{Client, Clock, UnixSeconds};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use tracing::{Instrument, debug, info_span};
 use crate::apply::Changes;
 use crate::error::Error;
 use crate::flight::{Flights, Probe, Turn};
+use crate::hints::Hints;
 use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
 use crate::section::{SectionId, SectionState};
 use crate::stamp::SectionStamp;
@@ -60,12 +61,13 @@ pub struct Library {
     policy: Policy,
     clock: Clock,
     flights: Flights,
+    pub(crate) hints: Mutex<Hints>,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self { client, store, policy, clock, flights: Flights::default() }
+        Self { client, store, policy, clock, flights: Flights::default(), hints: Mutex::default() }
     }
 
     /// The client that is asked.
@@ -107,8 +109,30 @@ impl Library {
             return Ok(result);
         }
         let probe = self.probe().await?;
+        let selected = select(want, &probe.states, &probe.listed)?;
+        self.bring_all(&probe, selected, demand, &mut result).await?;
+        Ok(result)
+    }
+
+    /// Compares the stamps of all sections of which something is cached, and brings those up to
+    /// date that moved.
+    pub(crate) async fn compare_stamps(&self, demand: Demand) -> Result<Vec<Step>, Error> {
+        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
+        let probe = self.probe().await?;
+        let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
+        self.bring_all(&probe, cached, demand, &mut result).await?;
+        Ok(result.steps)
+    }
+
+    async fn bring_all(
+        &self,
+        probe: &Probe,
+        selected: Vec<SectionState>,
+        demand: Demand,
+        result: &mut Refreshed,
+    ) -> Result<(), Error> {
         let mut unchanged = Vec::new();
-        for mut state in select(want, &probe.states, &probe.listed)? {
+        for mut state in selected {
             let listed = probe.listed.iter().find(|section| section.uuid == state.uuid);
             let Some(observed) = listed.map(SectionStamp::of) else { continue };
             let planned = self.plan(&state, &observed, demand);
@@ -126,8 +150,7 @@ impl Library {
         }
         let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
         let now = self.clock.now();
-        self.blocking(move |store| store.note_probe(&listed, &unchanged, now)).await?;
-        Ok(result)
+        self.blocking(move |store| store.note_probe(&listed, &unchanged, now)).await
     }
 
     /// The selected sections, if their stamps were observed a moment ago. Whether there are
@@ -147,7 +170,11 @@ impl Library {
                 listed.iter().map(find).collect()
             }
         };
-        let fresh = |state: &SectionState| is_fresh(state, now, &self.policy);
+        let quiet = self.hints().quiet_since();
+        let fresh = |state: &SectionState| {
+            let told = state.observed_at.zip(quiet).is_some_and(|(at, since)| at >= since);
+            is_fresh(state, now, &self.policy) || (told && state.stamp.is_some())
+        };
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
@@ -35,6 +36,9 @@ pub(crate) fn open(
     first_section: u32,
 ) -> Result<OpenFile, Error> {
     let created = match inspect(path)? {
+        Found::Nothing if config.sharing == Sharing::Shared => {
+            create_apart(path, config, first_section)?
+        }
         Found::Nothing => {
             create_file(path)?;
             true
@@ -237,6 +241,32 @@ fn create_file(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|source| failed("create the cache file", path, source))
+}
+
+/// Creates the file under another name and gives it its own when it is ready: of several
+/// processes that start at once, none sees a file that another has only begun. `false`: another
+/// one was first, and its file is taken.
+fn create_apart(path: &Path, config: &StoreConfig, first_section: u32) -> Result<bool, Error> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    let apart = path.with_file_name(name);
+    create_file(&apart)?;
+    let linked = match attempt(&apart, config, first_section).map(drop) {
+        Ok(()) => Ok(fs::hard_link(&apart, path)),
+        Err(Failure::Refused(error)) => Err(error),
+        Err(Failure::Damaged(what)) => {
+            Err(Error::Storage { doing: "creating it", source: what.into() })
+        }
+    };
+    let removed = fs::remove_file(&apart);
+    match linked?.and(removed) {
+        Ok(()) => Ok(true),
+        // Also an empty file that somebody made by hand: it is opened as it is.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // A file system without links: as good as it gets there.
+        Err(_) => create_file(path).map(|()| true),
+    }
 }
 
 /// Renames the file to `<name>.damaged-<seconds>`, with a number behind it when there is one.

@@ -12,7 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_store::{Error, Library, Opened, Policy, Selection, Sharing, Store, StoreConfig};
+use cache_store::{
+    Error, Library, Opened, Policy, Selection, Sharing, Store, StoreConfig, Watched,
+};
+use futures::Stream;
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
@@ -181,6 +184,14 @@ impl Engine {
             store.put_totals(&bytes)
         })
         .await
+    }
+
+    /// Listens to the server's events for as long as the stream is read, and keeps what is
+    /// cached up to date with what they point at; while it is live and quiet, runs on an
+    /// unchanged library make no call. Without it nothing is missed either, only asked for. The
+    /// stream keeps the cache file open: drop it before closing.
+    pub fn watch(&self) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
+        self.library.watch()
     }
 
     /// Closes the cache file, so that the next opening finds it clean.

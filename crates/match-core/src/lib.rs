@@ -45,7 +45,7 @@ mod settings;
 mod year;
 
 pub use answer::{Answer, Confidence, Decision, Match, Reason};
-pub use cache_store::{Error, Policy, Selection, Sharing};
+pub use cache_store::{Error, Policy, Selection, Sharing, Watched};
 pub use candidates::SectionContext;
 pub use engine::{Engine, EngineConfig, Run};
 pub use evidence::{Evidence, Rule, Source};

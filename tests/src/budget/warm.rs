@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use futures::FutureExt;
-use match_core::Selection;
+use futures::{FutureExt, StreamExt};
+use match_core::{Selection, Watched};
 
 use super::measured::{Meter, Played};
-use super::stage::Stage;
+use super::stage::{Stage, to_queries};
 use super::{Expect, Row, Scale};
 
 /// Beyond the freshness window, and within the age at which a section is listed anew.
@@ -36,6 +36,17 @@ pub(super) fn rows() -> Vec<Row> {
             naive: true,
             expect: Expect::Truth,
             play: |scale| warm(scale, Duration::from_secs(59)).boxed(),
+        },
+        Row {
+            name: "live",
+            situation: "the same an hour later, with the event stream live and quiet",
+            calls: "0",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| 0,
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| live(scale).boxed(),
         },
         Row {
             name: "scanned",
@@ -69,5 +80,27 @@ async fn scanned(scale: Scale) -> Result<Played> {
     stage.pms.edit(|library| library.scan(0));
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+async fn live(scale: Scale) -> Result<Played> {
+    let stage = Stage::sections(scale, 5).await?;
+    let asked = stage.queries(scale.items);
+    let engine = stage.engine().await?;
+    engine.match_files(&Selection::All, to_queries(&asked)).await?;
+    let mut watching = Box::pin(engine.watch());
+    loop {
+        match watching.next().await {
+            Some(Ok(Watched::Looked { .. })) => break,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error.into()),
+            None => anyhow::bail!("the event stream ended"),
+        }
+    }
+    stage.later(LATER);
+    let meter = Meter::start(&stage);
+    let run = engine.match_files(&Selection::All, to_queries(&asked)).await?;
+    drop(watching);
+    engine.close().await?;
     Ok(meter.stop(stage, asked, vec![run]))
 }

@@ -1,6 +1,6 @@
 //! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
 
-use plex_api::{Detail, ErrorKind, Filter, RatingKey, UnixSeconds};
+use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
@@ -132,10 +132,11 @@ impl Library {
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
         };
         let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
+        let told = self.hints().take_explained(state.id);
         let update = Update {
             scope: Scope::Delta(gone),
             total: Some(total),
-            must_change: before != stamp.content_changed_at,
+            must_change: before != stamp.content_changed_at && !told,
             // A delta cannot see a file that was replaced in place.
             complete: false,
             metadata: true,
@@ -176,7 +177,7 @@ impl Library {
         let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
         let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
         let mut rows = Spool::new();
-        let gone = self.read_again(&keys, &mut rows, latest(now, &stamp)).await?;
+        let gone = self.read_again(&keys, &mut rows, latest(now, &stamp), None).await?;
         let update = Update {
             scope: Scope::Delta(gone),
             unsupported: 0,
@@ -211,7 +212,7 @@ impl Library {
         let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(()) };
         let now = state.observed_at.unwrap_or(self.clock().now());
         let mut rows = Spool::new();
-        let gone = self.read_again(keys, &mut rows, latest(now, &observed)).await?;
+        let gone = self.read_again(keys, &mut rows, latest(now, &observed), None).await?;
         let spent = state.lookups.spent + (keys.len() as u64).div_ceil(BATCH);
         let update = Update {
             observed,
@@ -224,18 +225,19 @@ impl Library {
         self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
     }
 
-    /// Reads items by key into `rows`; returns the keys of those that are gone.
+    /// Reads items by key into `rows`, those of one kind if it is given; returns the keys of those that are gone.
     pub(crate) async fn read_again(
         &self,
         keys: &[RatingKey],
         rows: &mut Spool,
         limit: UnixSeconds,
+        kind: Option<ItemKind>,
     ) -> Result<Vec<u64>, Error> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let batch = self.client().items_with(keys, Detail::Lean).await?;
-        for item in &batch.items {
+        for item in batch.items.iter().filter(|item| kind.is_none_or(|kind| item.kind == kind)) {
             rows.push(CachedItem::from_plex(item), limit)?;
         }
         Ok(batch.missing.iter().map(|key| key.0).collect())

@@ -45,7 +45,7 @@ impl Library {
             }
             Err(error) => return Err(error),
         };
-        let gone = self.read_again(&swept.changed, &mut rows, limit).await?;
+        let gone = self.read_again(&swept.changed, &mut rows, limit, None).await?;
         if !gone.is_empty() {
             return Ok(instead(Plan::Sweep, "items vanished while the section was swept"));
         }

@@ -1,0 +1,223 @@
+//! What the server's events mean: a pure bookkeeping of what has to be looked at, and when.
+//!
+//! Events are hints. They say where to look and never what is true: an item that is told of is
+//! read, a deletion is confirmed, and after a scan, a gap or a change the stamps are compared.
+//! What they are trusted with is silence: while the stream is live and quiet, and the stamps
+//! were compared since it is, nothing is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use plex_api::{Event, RatingKey, ScanPhase, SectionKey, UnixSeconds};
+
+use crate::section::SectionId;
+
+/// What has been told and not been looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Hints {
+    /// Since when nothing is missed; `None` while nobody listens.
+    live: Option<UnixSeconds>,
+    /// Items that were told of, and when last.
+    dirty: BTreeMap<(SectionKey, u64), UnixSeconds>,
+    /// The stamps have to be compared.
+    probe: bool,
+    scanning: bool,
+    /// Somebody is looking.
+    working: bool,
+    /// Items we wrote to ourselves, and when.
+    ours: BTreeMap<u64, UnixSeconds>,
+    /// Sections in which something that was told of was really different: a moved counter
+    /// needs no other explanation.
+    explained: BTreeSet<SectionId>,
+}
+
+/// What is to be looked at now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// Items to read, by section.
+    pub(crate) items: BTreeMap<SectionKey, Vec<RatingKey>>,
+}
+
+impl Hints {
+    /// Takes an event. `settle` is how long our own write may be told of after it was made.
+    pub(crate) fn told(&mut self, event: &Event, now: UnixSeconds, settle: Duration) {
+        match event {
+            Event::Live => {
+                self.live = Some(now);
+                self.probe = true;
+            }
+            Event::Gap { .. } => self.stop(),
+            Event::Item(item) => {
+                let RatingKey(key) = item.rating_key;
+                let ours = self.ours.get(&key).is_some_and(|at| now.since(*at) <= settle);
+                match item.section {
+                    Some(section) if !ours => {
+                        self.dirty.insert((section, key), now);
+                    }
+                    None if !ours => self.probe = true,
+                    _ => {}
+                }
+            }
+            Event::Scan { phase: ScanPhase::Ended, .. } => {
+                self.scanning = false;
+                self.probe = true;
+            }
+            Event::Scan { .. } => self.scanning = true,
+            _ => {}
+        }
+    }
+
+    /// Nobody listens any more. What was told stays to be looked at.
+    pub(crate) fn stop(&mut self) {
+        self.live = None;
+        self.scanning = false;
+        self.working = false;
+    }
+
+    /// We are about to write to items ourselves.
+    pub(crate) fn ours(&mut self, keys: impl IntoIterator<Item = RatingKey>, now: UnixSeconds) {
+        self.ours.extend(keys.into_iter().map(|RatingKey(key)| (key, now)));
+    }
+
+    /// Since when a stamp that was observed holds without being observed again: the stream is
+    /// live, and nothing was told that has not been looked at.
+    pub(crate) fn quiet_since(&self) -> Option<UnixSeconds> {
+        let busy = self.probe || self.scanning || self.working || !self.dirty.is_empty();
+        self.live.filter(|_| !busy)
+    }
+
+    /// How long until something has to be looked at: nothing if now, `None` if never.
+    pub(crate) fn wait(&self, now: UnixSeconds, settle: Duration) -> Option<Duration> {
+        if self.probe {
+            return Some(Duration::ZERO);
+        }
+        let last = self.dirty.values().max()?;
+        Some(settle.saturating_sub(now.since(*last)))
+    }
+
+    /// Takes what has to be looked at. All items together, so that one burst is one batch.
+    pub(crate) fn take(&mut self, now: UnixSeconds, settle: Duration) -> Option<Due> {
+        if self.wait(now, settle) != Some(Duration::ZERO) {
+            return None;
+        }
+        let mut due = Due::default();
+        for ((section, key), _) in std::mem::take(&mut self.dirty) {
+            due.items.entry(section).or_default().push(RatingKey(key));
+        }
+        self.probe = false;
+        self.working = true;
+        self.ours.retain(|_, at| now.since(*at) <= settle);
+        Some(due)
+    }
+
+    /// It was looked at. If that failed, it is looked at again.
+    pub(crate) fn done(&mut self, failed: Option<Due>, now: UnixSeconds) {
+        self.working = false;
+        let Some(due) = failed else { return };
+        self.probe = true;
+        for (section, keys) in due.items {
+            self.dirty.extend(keys.into_iter().map(|RatingKey(key)| ((section, key), now)));
+        }
+    }
+
+    /// Something that was told of was really different in a section.
+    pub(crate) fn explain(&mut self, section: SectionId) {
+        self.explained.insert(section);
+    }
+
+    /// Whether a moved counter of a section needs no further explanation; asked once.
+    pub(crate) fn take_explained(&mut self, section: SectionId) -> bool {
+        self.explained.remove(&section)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plex_api::{ErrorKind, ItemChange, ItemEvent};
+
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(10);
+
+    fn at(seconds: i64) -> UnixSeconds {
+        UnixSeconds(1_000 + seconds)
+    }
+
+    fn item(key: u64) -> Event {
+        Event::Item(ItemEvent {
+            change: ItemChange::Processed,
+            section: Some(SectionKey(1)),
+            rating_key: RatingKey(key),
+            kind: None,
+            parent: None,
+            root: None,
+            title: None,
+        })
+    }
+
+    fn scan(phase: ScanPhase) -> Event {
+        Event::Scan { phase, section: None }
+    }
+
+    /// Live, and the stamps were compared.
+    fn quiet() -> Hints {
+        let mut hints = Hints::default();
+        hints.told(&Event::Live, at(0), SETTLE);
+        assert_eq!(hints.quiet_since(), None, "what was before is not known");
+        assert_eq!(hints.take(at(0), SETTLE), Some(Due::default()));
+        assert_eq!(hints.quiet_since(), None, "it is being looked at");
+        hints.done(None, at(0));
+        assert_eq!(hints.quiet_since(), Some(at(0)));
+        hints
+    }
+
+    #[test]
+    fn a_burst_is_one_batch_after_it_settled() {
+        let mut hints = quiet();
+        hints.told(&item(5), at(1), SETTLE);
+        hints.told(&item(6), at(4), SETTLE);
+        hints.told(&item(5), at(8), SETTLE);
+        assert_eq!(hints.quiet_since(), None);
+        assert_eq!(hints.wait(at(9), SETTLE), Some(Duration::from_secs(9)));
+        assert_eq!(hints.take(at(17), SETTLE), None);
+        let due = hints.take(at(18), SETTLE).unwrap();
+        assert_eq!(due.items[&SectionKey(1)], [RatingKey(5), RatingKey(6)]);
+        hints.done(None, at(18));
+        assert_eq!(hints.quiet_since(), Some(at(0)));
+    }
+
+    #[test]
+    fn scans_are_answered_when_they_end_and_gaps_at_once() {
+        let mut hints = quiet();
+        hints.told(&scan(ScanPhase::Started), at(1), SETTLE);
+        assert_eq!((hints.quiet_since(), hints.wait(at(1), SETTLE)), (None, None));
+        hints.told(&scan(ScanPhase::Ended), at(2), SETTLE);
+        assert_eq!(hints.wait(at(2), SETTLE), Some(Duration::ZERO));
+
+        let mut hints = quiet();
+        hints.told(&Event::Gap { kind: ErrorKind::Truncated }, at(1), SETTLE);
+        assert_eq!((hints.quiet_since(), hints.wait(at(1), SETTLE)), (None, None));
+        hints.told(&Event::Live, at(60), SETTLE);
+        assert_eq!(hints.wait(at(60), SETTLE), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_failed_is_looked_at_again() {
+        let mut hints = quiet();
+        hints.told(&item(5), at(1), SETTLE);
+        let due = hints.take(at(11), SETTLE).unwrap();
+        hints.done(Some(due.clone()), at(12));
+        assert_eq!(hints.quiet_since(), None);
+        assert_eq!(hints.take(at(12), SETTLE), Some(due));
+    }
+
+    #[test]
+    fn our_own_writes_do_not_make_us_dirty() {
+        let mut hints = quiet();
+        hints.ours([RatingKey(5)], at(1));
+        hints.told(&item(5), at(9), SETTLE);
+        assert_eq!(hints.quiet_since(), Some(at(0)));
+        hints.told(&item(5), at(12), SETTLE);
+        assert_eq!(hints.quiet_since(), None, "that was somebody else");
+    }
+}

@@ -1,0 +1,132 @@
+//! Listening to the server: what it tells of is looked at, and its silence is trusted.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use match_core::{Answer, Engine, Error, Selection, Watched};
+use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use testbed::queries::TruthQuery;
+
+type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
+
+const SCALE: Scale = Scale::small(600, 50);
+
+/// A warm engine that listens, beyond the freshness window.
+async fn listening() -> (Stage, Engine, Watching, Vec<TruthQuery>) {
+    let stage = Stage::movies(SCALE).await.unwrap();
+    let mut config = stage.config();
+    config.policy.settle = Duration::ZERO; // what settling means is tested without a server
+    let client = plex_api::Client::new(stage.client_config()).unwrap();
+    let engine = Engine::open(client, config).await.unwrap();
+    let asked = stage.queries(SCALE.items);
+    engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+    let mut watching: Watching = Box::pin(engine.watch());
+    assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
+    looked(&mut watching).await;
+    stage.later(Duration::from_hours(1));
+    (stage, engine, watching, asked)
+}
+
+/// Waits until what was told has been looked at; returns how many items were read.
+async fn looked(watching: &mut Watching) -> u64 {
+    loop {
+        match watching.next().await.unwrap().unwrap() {
+            Watched::Looked { items, .. } => return items,
+            Watched::Failed { error } => panic!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+/// Asks; returns the answers and the calls it took.
+async fn ask(stage: &Stage, engine: &Engine, asked: &[TruthQuery]) -> (Vec<Answer>, u64) {
+    let before = stage.calls();
+    let run = engine.match_files(&Selection::All, to_queries(asked)).await.unwrap();
+    (run.answers, stage.calls() - before)
+}
+
+#[track_caller]
+fn check(asked: &[TruthQuery], answers: &[Answer]) {
+    for (truth, answer) in asked.iter().zip(answers) {
+        let right = match (answer, truth.expect) {
+            (Answer::Found(found), Some(expect)) => found.rating_key.0 == expect,
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        assert!(right, "{}: expected {:?}, answered {answer:?}", truth.path, truth.expect);
+    }
+}
+
+#[tokio::test]
+async fn silence_costs_nothing() {
+    let (stage, engine, _watching, asked) = listening().await;
+    let (answers, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 0);
+    check(&asked, &answers);
+}
+
+#[tokio::test]
+async fn a_file_replaced_in_place_is_told_of_and_no_sweep_is_needed() {
+    let (stage, engine, mut watching, _) = listening().await;
+    let asked = stage.pms.edit(|library| {
+        let key = library.sections[0].items()[7].rating_key;
+        library.replace_file(
+            0,
+            key,
+            "/data/movies/Quite Another Tale (2021)/Quite Another Tale (2021).mkv",
+            5,
+        );
+        vec![TruthQuery::new(
+            format!("{MOUNT}/Quite Another Tale (2021)/Quite Another Tale (2021).mkv"),
+            Some(key),
+        )]
+    });
+    let before = stage.calls();
+    assert_eq!(looked(&mut watching).await, 1);
+    // The item, the stamps, and a delta: the total, what was added, what was updated.
+    assert_eq!(stage.calls() - before, 5);
+    let (answers, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 0);
+    check(&asked, &answers);
+}
+
+#[tokio::test]
+async fn a_deletion_is_confirmed_and_applied() {
+    let (stage, engine, mut watching, mut asked) = listening().await;
+    asked.truncate(20);
+    let gone = asked[0].expect.unwrap();
+    stage.pms.edit(|library| library.remove_item(0, gone));
+    assert_eq!(looked(&mut watching).await, 1);
+    for query in asked.iter_mut().filter(|query| query.expect == Some(gone)) {
+        query.expect = None;
+    }
+    let (answers, _) = ask(&stage, &engine, &asked).await;
+    check(&asked, &answers);
+}
+
+#[tokio::test]
+async fn a_scan_is_answered_when_it_ends_and_a_gap_at_once() {
+    let (stage, engine, mut watching, asked) = listening().await;
+    stage.pms.edit(|library| library.scan(0));
+    let before = stage.calls();
+    assert_eq!(looked(&mut watching).await, 0);
+    assert_eq!(stage.calls() - before, 2, "the stamps and the total");
+
+    stage.pms.drop_listeners();
+    assert!(matches!(watching.next().await, Some(Ok(Watched::Gap))));
+    let (_, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 0, "within the freshness window");
+    stage.later(Duration::from_mins(5));
+    let (_, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 1, "nobody listens: the stamps are asked for");
+}
+
+#[tokio::test]
+async fn when_nobody_listens_silence_is_not_trusted() {
+    let (stage, engine, watching, asked) = listening().await;
+    drop(watching);
+    let (answers, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 1, "nobody listens any more");
+    check(&asked, &answers);
+}
