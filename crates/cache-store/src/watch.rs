@@ -65,8 +65,8 @@ impl Library {
         self: &Arc<Self>,
     ) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
         let events = Box::pin(self.client().events());
-        let watcher = Watcher { library: Arc::clone(self), events, failed: false, ended: false };
-        stream::unfold(watcher, |mut watcher| async move {
+        let listening = Watcher { library: Arc::clone(self), events, failed: false, ended: false };
+        stream::unfold(listening, |mut watcher| async move {
             let watched = watcher.next().await?;
             Some((watched, watcher))
         })
