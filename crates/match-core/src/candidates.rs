@@ -1,21 +1,31 @@
-//! Candidates: the files on the server that have the queried file's name.
+//! Candidates: what the indexes suggest. A hash is only a filter, so everything is compared.
 
-use cache_store::{CachedItem, SectionState};
-use plex_api::RatingKey;
+use cache_store::{CachedItem, CachedPart, SectionState};
+use plex_api::{ItemKind, RatingKey};
 
 use crate::fold::fold_title;
-use crate::path::FoldedPath;
+use crate::path::{FoldedPath, folded_file_name};
+use crate::settings::{FoldedMappings, Settings};
+use crate::titles::parent_title;
 
-/// A section, prepared for matching.
+/// A section and the settings, prepared for matching.
 #[derive(Debug)]
 pub struct SectionContext {
+    pub(crate) kind: ItemKind,
+    pub(crate) mappings: FoldedMappings,
+    pub(crate) trust_titles: bool,
     roots: Vec<FoldedPath>,
 }
 
 impl SectionContext {
-    /// Folds the section's folders, once for all queries.
-    pub fn new(section: &SectionState) -> Self {
-        Self { roots: section.locations.iter().map(|root| FoldedPath::new(root)).collect() }
+    /// Folds the section's folders and the mappings, once for all queries.
+    pub fn new(section: &SectionState, settings: &Settings) -> Self {
+        Self {
+            kind: section.kind,
+            mappings: FoldedMappings::new(settings),
+            trust_titles: settings.trust_titles,
+            roots: section.locations.iter().map(|root| FoldedPath::new(root)).collect(),
+        }
     }
 
     /// How many of a path's components lie below the section's folders; all of them if it
@@ -29,72 +39,91 @@ impl SectionContext {
 
 /// One file on the server, with the items that hold it.
 #[derive(Debug)]
-pub(crate) struct Candidate {
+pub(crate) struct Candidate<'a> {
     /// The folded path of the file.
     pub(crate) path: FoldedPath,
     /// How many of its components lie below the section's folder.
     pub(crate) below: usize,
     /// The items that hold it, ascending: more than one for a file with several episodes.
     pub(crate) holders: Vec<RatingKey>,
-    /// The version of the first holder that the file is.
-    pub(crate) version: u16,
-    pub(crate) folded_title: String,
-    pub(crate) year: Option<u16>,
-    pub(crate) size: Option<u64>,
-    pub(crate) duration_ms: Option<u64>,
+    /// The first of them.
+    pub(crate) item: &'a CachedItem,
+    /// The file, in that item.
+    pub(crate) part: &'a CachedPart,
+    /// All of them wait in the trash.
     pub(crate) trashed: bool,
-    optimized: bool,
 }
 
-/// The candidates for a folded file name among items that an index suggests. A hash is only a
-/// filter: every name is compared. A version that the server made itself stands back behind
-/// the original.
+/// The candidates for a folded file name among items that an index suggests. A version that
+/// the server made itself stands back behind the original.
 pub(crate) fn gather<'a>(
     file_name: &str,
-    items: impl IntoIterator<Item = &'a CachedItem>,
+    items: &'a [CachedItem],
     section: &SectionContext,
-) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = Vec::new();
+) -> Vec<Candidate<'a>> {
+    let mut candidates: Vec<Candidate<'a>> = Vec::new();
     for item in items {
         for part in &item.parts {
+            // Most of the other parts of an item have another name: their folders stay unfolded.
+            if folded_file_name(&part.file).is_some_and(|name| name != file_name) {
+                continue;
+            }
             let path = FoldedPath::new(&part.file);
             if path.file_name() != Some(file_name) {
                 continue;
             }
-            if let Some(same) = candidates.iter_mut().find(|candidate| candidate.path == path) {
-                same.hold(item, part.version);
+            // One file, and not two whose names differ in case or in what was not UTF-8.
+            let same = |other: &&mut Candidate<'a>| {
+                other.part.file == part.file && !part.file.contains('\u{fffd}')
+            };
+            if let Some(same) = candidates.iter_mut().find(same) {
+                same.hold(item, part);
                 continue;
             }
             candidates.push(Candidate {
                 below: section.depth_below(&path),
                 path,
                 holders: vec![item.rating_key],
-                version: part.version,
-                folded_title: fold_title(item.grandparent_title.as_ref().unwrap_or(&item.title)),
-                year: item.year,
-                size: part.size,
-                duration_ms: part.duration_ms.or(item.duration_ms),
+                item,
+                part,
                 trashed: item.trashed,
-                optimized: part.optimized,
             });
         }
     }
-    if candidates.iter().any(|candidate| !candidate.optimized) {
-        candidates.retain(|candidate| !candidate.optimized);
+    if candidates.iter().any(|candidate| !candidate.part.optimized) {
+        candidates.retain(|candidate| !candidate.part.optimized);
     }
     // Whatever order the items came in, the answer is the same.
-    candidates.sort_unstable_by(|a, b| a.path.components().cmp(b.path.components()));
+    candidates.sort_unstable_by(|a, b| {
+        a.path.components().cmp(b.path.components()).then_with(|| a.holders.cmp(&b.holders))
+    });
     candidates
 }
 
-impl Candidate {
-    fn hold(&mut self, item: &CachedItem, version: u16) {
+impl<'a> Candidate<'a> {
+    fn hold(&mut self, item: &'a CachedItem, part: &'a CachedPart) {
         if let Err(at) = self.holders.binary_search(&item.rating_key) {
-            if at == 0 {
-                self.version = version;
-            }
             self.holders.insert(at, item.rating_key);
+            if at == 0 {
+                (self.item, self.part) = (item, part);
+            }
         }
         self.trashed &= item.trashed;
     }
+
+    /// Title of the movie, show or artist, folded.
+    pub(crate) fn title(&self) -> String {
+        parent_title(self.item).unwrap_or_else(|| fold_title(&self.item.title))
+    }
+
+    /// The year that names may speak of. An episode's own year is not its show's, and a
+    /// track's not its album's.
+    pub(crate) fn year(&self) -> Option<u16> {
+        self.item.year.filter(|_| names_its_year(self.item))
+    }
+}
+
+/// Whether the years in a file's names are those of its item.
+pub(crate) fn names_its_year(item: &CachedItem) -> bool {
+    !matches!(item.kind, ItemKind::Episode | ItemKind::Track)
 }

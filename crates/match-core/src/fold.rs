@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+
+use crate::bytes::lossy;
 
 /// Folds one name: a path component, a title, a guid.
 pub fn fold(text: &str) -> Cow<'_, str> {
@@ -18,10 +20,10 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
     }
-    // Case folding can undo composition and composition can enable folding, so: decompose and
-    // compose, fold, compose again. That is stable for every string the tests tried.
+    // A server lists a name that is not UTF-8 with replacement characters.
+    let text = lossy(text);
     let normalizer = ComposingNormalizerBorrowed::new_nfc();
-    let composed = normalizer.normalize(text);
+    let composed = normalizer.normalize(&text);
     let folded = CaseMapper::new().fold_string(&composed);
     Cow::Owned(normalizer.normalize(&folded).into_owned())
 }
@@ -57,6 +59,51 @@ pub fn fold_title(title: &str) -> String {
     words.join(" ")
 }
 
+/// What is left of a folded title when it is compared for similarity: letters without their
+/// marks, and roman numerals as numbers. Words are separated by one space.
+pub(crate) fn loosen(folded_title: &str) -> String {
+    let mut loose = String::with_capacity(folded_title.len());
+    for word in folded_title.split(' ') {
+        if !loose.is_empty() {
+            loose.push(' ');
+        }
+        match ROMAN.iter().position(|numeral| *numeral == word) {
+            Some(at) => loose.push_str(&(at + 2).to_string()),
+            None if word.is_ascii() => loose.push_str(word),
+            None => {
+                let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(word);
+                loose.extend(decomposed.chars().filter(|letter| !is_accent(*letter)));
+            }
+        }
+    }
+    loose
+}
+
+/// II to X. I is a pronoun more often than a number.
+const ROMAN: [&str; 9] = ["ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"];
+
+fn is_accent(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}')
+}
+
+/// Folds a guid. What the older agents wrote (`com.plexapp.agents.imdb://tt0078748?lang=en`)
+/// becomes what the newer ones write.
+pub(crate) fn fold_guid(guid: &str) -> Cow<'_, str> {
+    let folded = fold(guid);
+    for (older, newer) in OLDER_AGENTS {
+        if let Some(id) = folded.strip_prefix(older) {
+            let id = id.split(['?', '/']).next().unwrap_or_default();
+            return Cow::Owned(format!("{newer}{id}"));
+        }
+    }
+    folded
+}
+
+/// Agents whose ids are those of a movie or clip. The one for series numbers shows, not
+/// episodes, so its ids are left as they are.
+const OLDER_AGENTS: [(&str, &str); 2] =
+    [("com.plexapp.agents.imdb://", "imdb://"), ("com.plexapp.agents.themoviedb://", "tmdb://")];
+
 /// English articles, which libraries move to the end or drop.
 fn is_article(word: &str) -> bool {
     matches!(word, "the" | "a" | "an")
@@ -87,6 +134,42 @@ mod tests {
             assert_eq!(fold(&fold(left)), fold(left), "idempotent");
         }
         assert_ne!(fold("Alien"), fold("Aliens"));
+    }
+
+    #[test]
+    fn every_letter_folds_once() {
+        // Everything but the ideographs and syllables, of which there are many and none folds.
+        let letters = (0..0x3100).chain(0xA600..0xAC00).chain(0xF900..0x1_F000);
+        for letter in letters.filter_map(char::from_u32) {
+            for text in [format!("{letter}\u{345}"), format!("\u{3b1}{letter}\u{301}\u{323}")] {
+                let once = fold(&text).into_owned();
+                assert_eq!(fold(&once), once, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn similar_titles_loosen_to_the_same() {
+        for (left, right) in [
+            ("Am\u{e9}lie", "Amelie"),
+            ("Rocky II", "Rocky 2"),
+            ("Star Wars: Episode IV", "star wars episode 4"),
+        ] {
+            assert_eq!(loosen(&fold_title(left)), loosen(&fold_title(right)));
+        }
+        assert_ne!(loosen("rocky 2"), loosen("rocky 3"));
+    }
+
+    #[test]
+    fn guids_of_older_agents_are_those_of_newer_ones() {
+        for (guid, expect) in [
+            ("com.plexapp.agents.imdb://tt0078748?lang=en", "imdb://tt0078748"),
+            ("com.plexapp.agents.themoviedb://348?lang=de", "tmdb://348"),
+            ("IMDB://TT0078748", "imdb://tt0078748"),
+            ("com.plexapp.agents.none://0af3?lang=xn", "com.plexapp.agents.none://0af3?lang=xn"),
+        ] {
+            assert_eq!(fold_guid(guid), expect);
+        }
     }
 
     #[test]

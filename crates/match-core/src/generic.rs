@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::path::FoldedPath;
+
 /// Words that only say what kind of file or folder it is.
 const WORDS: &[&str] = &[
     "movie",
@@ -121,6 +123,19 @@ pub(crate) fn is_generic(component: &str) -> bool {
     let letters: usize =
         telling.flat_map(str::chars).map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum();
     letters < TELLING && !is_moment(component)
+}
+
+/// The end of a path from its nearest component that says something; `None` when none does.
+/// Files that agree in less than this do not agree in anything.
+pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&[String]> {
+    let components = path.components();
+    let last = components.len().checked_sub(1)?;
+    let telling =
+        |at: usize, name: &String| !is_generic(if at == last { stem(name) } else { name });
+    let at = (0..components.len())
+        .rev()
+        .find(|&at| components.get(at).is_some_and(|component| telling(at, component)))?;
+    components.get(at..)
 }
 
 /// The name without a year in brackets, and whether there was one.

@@ -3,28 +3,43 @@
 use cache_store::{CachedItem, IndexKeys, Indexing};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fold::{fold, fold_title};
+use crate::fold::fold_guid;
+use crate::generic::telling_tail;
 use crate::path::FoldedPath;
+use crate::titles;
 
 /// How items are indexed. A store of another version lists its sections again.
-pub const INDEXING: Indexing = Indexing { version: 1, keys: index_keys };
+pub const INDEXING: Indexing = Indexing { version: 2, keys: index_keys };
 
 /// The hash of a folded file name.
 pub(crate) fn name_hash(folded: &str) -> u64 {
     xxh3_64(folded.as_bytes())
 }
 
+/// The hash of a folded guid.
+pub(crate) fn guid_hash(folded: &str) -> u64 {
+    xxh3_64(folded.as_bytes())
+}
+
+/// The hash of the end of a path, folded; of a file name alone it is [`name_hash`].
+pub(crate) fn tail_hash(tail: &[String]) -> u64 {
+    match tail {
+        [name] => name_hash(name),
+        tail => name_hash(&tail.join("/")),
+    }
+}
+
 fn index_keys(item: &CachedItem) -> IndexKeys {
-    let names = item
-        .parts
-        .iter()
-        .filter_map(|part| Some(name_hash(FoldedPath::new(&part.file).file_name()?)));
-    let titles = std::iter::once(&item.title).chain(&item.original_title);
-    let titles = titles.map(|title| fold_title(title)).filter(|title| !title.is_empty());
+    let mut names = Vec::with_capacity(item.parts.len());
+    for part in &item.parts {
+        let path = FoldedPath::new(&part.file);
+        names.extend(path.file_name().map(name_hash));
+        names.extend(telling_tail(&path).map(tail_hash));
+    }
     let mut keys = IndexKeys {
-        names: names.collect(),
-        guids: item.guids.iter().map(|guid| xxh3_64(fold(guid).as_bytes())).collect(),
-        titles: titles.map(|title| xxh3_64(title.as_bytes())).collect(),
+        names,
+        guids: item.guids.iter().map(|guid| guid_hash(&fold_guid(guid))).collect(),
+        titles: titles::hashes(item),
     };
     for hashes in [&mut keys.names, &mut keys.guids, &mut keys.titles] {
         hashes.sort_unstable();

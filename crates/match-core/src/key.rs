@@ -1,14 +1,14 @@
 //! Match keys: what decides a match, in 128 bits.
 //!
 //! `blake3::derive_key(CONTEXT)` over, in this order: the algorithm version; the number of
-//! mappings and, for each, both folded folders; the number of folded path components and each
+//! mappings and, for each, both folded folders; whether titles are trusted; the number of folded path components and each
 //! of them; size, duration, title, year, season, episode and kind, each preceded by whether it
 //! is there; the number of guids and each of them, folded and sorted. Numbers are 8 bytes
 //! little endian; texts are preceded by their length in bytes. The key is the first 16 bytes.
 
 use cache_store::MatchKey;
 
-use crate::fold::{fold, fold_title};
+use crate::fold::{fold_guid, fold_title};
 use crate::path::FoldedPath;
 use crate::query::Query;
 use crate::settings::{ALGORITHM, Settings};
@@ -27,6 +27,7 @@ pub fn match_key(query: &Query, settings: &Settings) -> MatchKey {
         fields.path(&FoldedPath::new(&mapping.local));
         fields.path(&FoldedPath::new(&mapping.plex));
     }
+    fields.number(u64::from(settings.trust_titles));
     fields.path(&FoldedPath::new(&query.path));
     fields.optional_number(query.size);
     fields.optional_number(query.duration_ms);
@@ -36,7 +37,7 @@ pub fn match_key(query: &Query, settings: &Settings) -> MatchKey {
     fields.optional_number(query.season.map(u64::from));
     fields.optional_number(query.episode.map(u64::from));
     fields.optional_number(query.kind.map(|kind| u64::from(kind.type_number())));
-    let mut guids: Vec<_> = query.guids.iter().map(|guid| fold(guid)).collect();
+    let mut guids: Vec<_> = query.guids.iter().map(|guid| fold_guid(guid)).collect();
     guids.sort_unstable();
     guids.dedup();
     fields.number(guids.len() as u64);
@@ -81,7 +82,7 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::PathMapping;
+    use crate::mapping::PathMapping;
 
     fn hex(query: &Query, settings: &Settings) -> String {
         format!("{:032x}", u128::from_be_bytes(match_key(query, settings).0))
@@ -109,14 +110,14 @@ mod tests {
         for query in different {
             assert_ne!(match_key(&query, &none), key, "{query:?}");
         }
-        assert_ne!(match_key(&base, &Settings { mappings: vec![mapping] }), key);
+        assert_ne!(match_key(&base, &Settings { mappings: vec![mapping], ..none }), key);
     }
 
     #[test]
     fn the_derivation_is_what_it_was() {
         let settings = Settings::default();
         let query = Query::new("/mnt/films/Alien (1979)/Alien.mkv");
-        assert_eq!(hex(&query, &settings), "5895c20a7b91f7b17eaf489e3d8ce7d8");
+        assert_eq!(hex(&query, &settings), "291fc663d18aa22731c3c964106a256f");
         let full = Query {
             size: Some(1),
             duration_ms: Some(2),
@@ -125,6 +126,6 @@ mod tests {
             guids: vec!["imdb://tt0078748".to_owned(), "tmdb://348".to_owned()],
             ..query
         };
-        assert_eq!(hex(&full, &settings), "e928c371ad6db9801a20274883d37dd7");
+        assert_eq!(hex(&full, &settings), "52c744593cfd5ca47e05d7619fb72443");
     }
 }

@@ -26,6 +26,7 @@
 //! ```
 
 mod answer;
+mod bytes;
 mod candidates;
 mod engine;
 mod evidence;
@@ -33,8 +34,10 @@ mod fold;
 mod generic;
 mod index;
 mod key;
+mod mapping;
 mod matcher;
 mod parallel;
+mod parse;
 mod path;
 mod query;
 mod recorded;
@@ -42,6 +45,7 @@ mod report;
 mod rules;
 mod sections;
 mod settings;
+mod titles;
 mod year;
 
 pub use answer::{Answer, Confidence, Decision, Match, Reason};
@@ -52,6 +56,7 @@ pub use evidence::{Evidence, Rule, Source};
 pub use fold::{fold, fold_title};
 pub use index::INDEXING;
 pub use key::match_key;
+pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings};
 pub use matcher::match_one;
 pub use parallel::match_all;
 pub use path::FoldedPath;
@@ -63,4 +68,4 @@ pub use report::{
 };
 pub use rules::Rules;
 pub use sections::merge;
-pub use settings::{ALGORITHM, AlgorithmVersion, PathMapping, Settings};
+pub use settings::{ALGORITHM, AlgorithmVersion, Settings};

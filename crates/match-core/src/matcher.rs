@@ -1,14 +1,21 @@
-//! One query against one section.
+//! One query against one section: which candidates there are, and which rule decides.
 
-use cache_store::{Depends, Error, Index, SectionId, View};
+use cache_store::{Bucket, CachedItem, Depends, Error, Index, SectionId, View};
+use plex_api::{ItemKind, RatingKey};
 
-use crate::answer::Decision;
+use crate::answer::{Answer, Decision};
 use crate::candidates::{SectionContext, gather};
-use crate::index::name_hash;
+use crate::generic::telling_tail;
+use crate::index::{guid_hash, name_hash, tail_hash};
+use crate::parse::{self, Reading};
 use crate::path::FoldedPath;
 use crate::query::Query;
-use crate::rules::{Prepared, Rules, decide};
-use crate::settings::Settings;
+use crate::rules::{Prepared, Rules, fuzzy, guid, paths, title};
+use crate::titles;
+
+/// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
+/// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
+const CROWD: usize = 64;
 
 /// Answers one query from the indexes of a section, as they are in a view.
 pub fn match_one(
@@ -16,21 +23,205 @@ pub fn match_one(
     section: SectionId,
     context: &SectionContext,
     query: &Query,
-    settings: &Settings,
-    _rules: Rules,
+    rules: Rules,
 ) -> Result<Decision, Error> {
-    let path = FoldedPath::new(&query.path);
-    let mut depends = Depends::default();
-    let mut items = Vec::new();
-    if let Some(name) = path.file_name() {
-        let hash = name_hash(name);
-        depends.buckets.push((Index::Names, hash));
-        if let Some(bucket) = view.bucket(Index::Names, section, hash)? {
-            items = view.items(section, &bucket)?;
+    let mut reader = Reader { view, section, depends: Depends::default() };
+    let prepared = Prepared::new(query, context);
+    let mut answer = reader.by_path(&prepared, context, rules)?;
+    if rules == Rules::All && answer == Answer::Absent {
+        answer = match reader.by_guid(&prepared)? {
+            Some(answer) => answer,
+            None => reader.by_title(&prepared, context.kind)?.unwrap_or(answer),
+        };
+        if let Answer::Found(found) = &mut answer {
+            found.others = reader.other_holders(found.rating_key)?;
         }
     }
-    let prepared = Prepared::new(query, settings.map(&path), path);
-    let name = prepared.file_name().unwrap_or_default();
-    let candidates = gather(name, items.iter().map(|kept| &kept.item), context);
-    Ok(Decision { answer: decide(&prepared, &candidates), depends })
+    Ok(Decision { answer, depends: reader.depends })
+}
+
+/// Reads candidates and notes what was looked into.
+struct Reader<'v> {
+    view: &'v View<'v>,
+    section: SectionId,
+    depends: Depends,
+}
+
+impl Reader<'_> {
+    /// Rules 1 to 4, and with all rules what breaks a tie between them.
+    fn by_path(
+        &mut self,
+        query: &Prepared<'_>,
+        context: &SectionContext,
+        rules: Rules,
+    ) -> Result<Answer, Error> {
+        let Some(name) = query.file_name() else { return Ok(Answer::Absent) };
+        // A name that says nothing is looked for together with the folders that do.
+        let mut items = Vec::new();
+        let mut tails = 0;
+        for path in std::iter::once(&query.path).chain(query.mapped.as_ref().map(|(_, p)| p)) {
+            if let Some(tail) = telling_tail(path).filter(|tail| tail.len() > 1) {
+                self.add(Index::Names, tail_hash(tail), &mut items)?;
+                tails += 1;
+            }
+        }
+        if tails > 0 {
+            let candidates = gather(name, &items, context);
+            if let Some(answer) = paths::decide_by_folders(query, &candidates) {
+                return Ok(answer);
+            }
+        }
+        if let Some(bucket) = self.bucket(Index::Names, name_hash(name))? {
+            if bucket.rating_keys.len() > CROWD {
+                return Ok(Answer::Ambiguous(bucket.rating_keys.into_iter().take(CROWD).collect()));
+            }
+            self.read(bucket, &mut items)?;
+        }
+        let candidates = gather(name, &items, context);
+        let answer = paths::decide(query, &candidates);
+        if rules == Rules::All && matches!(answer, Answer::Ambiguous(_)) {
+            return Ok(paths::break_tie(query, &candidates).unwrap_or(answer));
+        }
+        Ok(answer)
+    }
+
+    /// Rule 5.
+    fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let mut items = Vec::new();
+        for guid in guid::folded(query.query) {
+            self.add(Index::Guids, guid_hash(&guid), &mut items)?;
+        }
+        Ok(guid::decide(query, &items))
+    }
+
+    /// Rules 6 and 7.
+    fn by_title(&mut self, query: &Prepared<'_>, kind: ItemKind) -> Result<Option<Answer>, Error> {
+        match kind {
+            ItemKind::Episode => self.by_episode(query),
+            ItemKind::Track => self.by_track(query),
+            _ => self.by_movie(query),
+        }
+    }
+
+    fn by_movie(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let mut readings: Vec<Reading> = parse::told(query.query).into_iter().collect();
+        readings.extend(parse::before_years(&query.path));
+        if let Some(answer) = self.by_readings(query, &readings)? {
+            return Ok(Some(answer));
+        }
+        // The parser costs more than all lookups of a query together.
+        let (parsed, _) = parse::parsed(&query.path);
+        if let Some(answer) = self.by_readings(query, &parsed)? {
+            return Ok(Some(answer));
+        }
+        readings.extend(parsed);
+        // What is similar to the title, anything that is added may be more similar.
+        self.depends.whole_section = true;
+        for reading in &readings {
+            let Some(year) = reading.year else { continue };
+            let mut items = Vec::new();
+            for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
+                for hash in titles::by_likeness(&reading.title, near) {
+                    self.add(Index::Titles, hash, &mut items)?;
+                }
+            }
+            if let Some(answer) = fuzzy::decide(query, reading, &items) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_readings(
+        &mut self,
+        query: &Prepared<'_>,
+        readings: &[Reading],
+    ) -> Result<Option<Answer>, Error> {
+        for reading in readings {
+            let mut items = Vec::new();
+            self.add(Index::Titles, titles::by_title(&reading.title), &mut items)?;
+            if let Some(answer) = title::movie(query, reading, &items) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let (mut shows, parsed) = parse::parsed(&query.path);
+        let Some(episodes) = parse::asked_episodes(query.query).or(parsed) else {
+            return Ok(None);
+        };
+        shows.splice(0..0, parse::told(query.query));
+        shows.extend(parse::shows(&query.path));
+        for show in &shows {
+            let mut items = Vec::new();
+            for &number in &episodes.numbers {
+                let hash = titles::by_episode(&show.title, episodes.season, number);
+                self.add(Index::Titles, hash, &mut items)?;
+            }
+            if let Some(answer) = title::episode(query, show, &episodes, &items) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_track(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let Some((named, artists)) = parse::track(&query.path) else { return Ok(None) };
+        let told = parse::told(query.query).map(|told| told.title);
+        for title in told.into_iter().chain([named]) {
+            for artist in &artists {
+                let mut items = Vec::new();
+                self.add(Index::Titles, titles::by_track(artist, &title), &mut items)?;
+                items.retain(|item| titles::parent_title(item).as_ref() == Some(artist));
+                if let Some(answer) = title::track(query, &title, &items) {
+                    return Ok(Some(answer));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The other items that hold a file of this item: a file with several episodes.
+    fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
+        let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };
+        let mut others = Vec::new();
+        for part in found.item.parts.iter().filter(|part| !part.optimized) {
+            let path = FoldedPath::new(&part.file);
+            let hash = match telling_tail(&path) {
+                Some(tail) => tail_hash(tail),
+                None => continue, // in a crowd of names that say nothing
+            };
+            let mut items = Vec::new();
+            self.add(Index::Names, hash, &mut items)?;
+            let holds = |item: &&CachedItem| item.parts.iter().any(|own| own.file == part.file);
+            let holders = items.iter().filter(holds).map(|item| item.rating_key);
+            others.extend(holders.filter(|&other| other != key));
+        }
+        others.sort_unstable();
+        others.dedup();
+        Ok(others)
+    }
+
+    fn bucket(&mut self, index: Index, hash: u64) -> Result<Option<Bucket>, Error> {
+        if !self.depends.buckets.contains(&(index, hash)) {
+            self.depends.buckets.push((index, hash));
+        }
+        self.view.bucket(index, self.section, hash)
+    }
+
+    /// Adds the items of a bucket, unless it is crowded, each item once.
+    fn add(&mut self, index: Index, hash: u64, items: &mut Vec<CachedItem>) -> Result<(), Error> {
+        match self.bucket(index, hash)? {
+            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(bucket, items),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, mut bucket: Bucket, items: &mut Vec<CachedItem>) -> Result<(), Error> {
+        bucket.rating_keys.retain(|key| items.iter().all(|item| item.rating_key != *key));
+        items.extend(self.view.items(self.section, &bucket)?.into_iter().map(|kept| kept.item));
+        Ok(())
+    }
 }

@@ -23,7 +23,7 @@ pub fn match_all(
     settings: &Settings,
     rules: Rules,
 ) -> Result<Vec<Decision>, Error> {
-    let context = SectionContext::new(section);
+    let context = SectionContext::new(section, settings);
     let mut order: Vec<(u64, usize)> = queries
         .par_iter()
         .enumerate()
@@ -36,7 +36,7 @@ pub fn match_all(
     let mut decided: Vec<(usize, Decision)> = order
         .par_iter()
         .filter_map(|&(_, at)| Some((at, *queries.get(at)?)))
-        .map(|(at, query)| Ok((at, match_one(view, section.id, &context, query, settings, rules)?)))
+        .map(|(at, query)| Ok((at, match_one(view, section.id, &context, query, rules)?)))
         .collect::<Result<_, Error>>()?;
     decided.sort_unstable_by_key(|(at, _)| *at);
     Ok(decided.into_iter().map(|(_, decision)| decision).collect())

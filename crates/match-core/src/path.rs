@@ -5,6 +5,8 @@
 //! `\\?\`) are components of their own. Comparing is done component by component, never on
 //! substrings: `/films` is not the beginning of `/films2`.
 
+use std::borrow::Cow;
+
 use crate::fold::fold;
 
 /// The folded components of a path, root first and file name last.
@@ -16,31 +18,14 @@ pub struct FoldedPath {
 impl FoldedPath {
     /// Folds a path.
     ///
-    /// `\` and `/` are alike; `\\?\`, `\\?\UNC\` and `//` roots, drive letters, `.` and empty
-    /// components, `..`, and the dots and spaces that Windows drops from the end of a
-    /// component are dealt with.
+    /// `\` and `/` are alike; `\\?\`, `\\?\UNC\`, `\\.\` and `//` roots, drive letters, `.` and
+    /// empty components, `..`, and the dots and spaces that Windows drops from the end of a
+    /// component are dealt with. Folding its own result changes nothing.
     pub fn new(path: &str) -> Self {
-        let path = path
-            .strip_prefix(r"\\?\UNC\")
-            .or_else(|| path.strip_prefix(r"\\?\"))
-            .or_else(|| path.strip_prefix("//?/UNC/"))
-            .or_else(|| path.strip_prefix("//?/"))
-            .unwrap_or(path);
-        let mut components: Vec<String> = Vec::new();
-        for raw in path.split(['/', '\\']) {
-            match raw {
-                "" | "." => {}
-                ".." => {
-                    components.pop();
-                }
-                raw => {
-                    let trimmed = raw.trim_end_matches(['.', ' ']);
-                    let kept = if trimmed.is_empty() { raw } else { trimmed };
-                    components.push(fold(kept).into_owned());
-                }
-            }
+        let components = components_of(path);
+        Self {
+            components: components.into_iter().map(|c| fold_component(c).into_owned()).collect(),
         }
-        Self { components }
     }
 
     /// The folded file name; `None` for a path without components.
@@ -82,9 +67,83 @@ impl FoldedPath {
     }
 }
 
+/// The components of a path as they are spelled, without empty ones and without the markers
+/// `\\?\`, `\\?\UNC\`, `\\.\` and `\??\`, which only tell Windows how to read the rest.
+fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let after = path.trim_start_matches(SEPARATORS);
+    let mut rest = after;
+    if let Some((first, below)) = after.split_once(SEPARATORS)
+        && matches!((path.len() - after.len(), first), (2.., "?" | ".") | (1, "??"))
+    {
+        rest = match below.split_once(SEPARATORS) {
+            Some((share, below)) if share.eq_ignore_ascii_case("UNC") => below,
+            _ => below,
+        };
+    }
+    rest.split(SEPARATORS).filter(|component| !component.is_empty())
+}
+
+/// Both are separators wherever they stand: a path is not asked which system it is from.
+const SEPARATORS: [char; 2] = ['/', '\\'];
+
+/// The components that are left of a path when its dot segments are resolved, as they are
+/// spelled: as many as [`FoldedPath::components`] has.
+pub(crate) fn components_of(path: &str) -> Vec<&str> {
+    let mut components: Vec<&str> = Vec::with_capacity(8);
+    for raw in spelled(path) {
+        match raw {
+            "." => {}
+            // A drive has nothing above it.
+            ".." if components.last().is_some_and(|last| is_drive(last)) => {}
+            ".." => {
+                components.pop();
+            }
+            raw => components.push(raw),
+        }
+    }
+    components
+}
+
+/// A component without the dots and spaces that Windows drops from its end, folded.
+fn fold_component(raw: &str) -> Cow<'_, str> {
+    let trimmed = raw.trim_end_matches(['.', ' ']);
+    fold(if trimmed.is_empty() { raw } else { trimmed })
+}
+
+fn is_drive(component: &str) -> bool {
+    matches!(component.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
+}
+
 /// The last component of a path as it is spelled, for requests and for people.
 pub(crate) fn raw_file_name(path: &str) -> Option<&str> {
-    path.rsplit(['/', '\\']).find(|component| !component.is_empty())
+    spelled(path).next_back()
+}
+
+/// The folded file name of a path, without folding the rest of it; `None` when there is none
+/// or finding it takes the whole path (dot segments at its end).
+pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
+    match spelled(path).next_back()? {
+        "." | ".." => None,
+        name => Some(fold_component(name)),
+    }
+}
+
+/// A path as it is spelled, without its last `count` components; `None` when there are fewer,
+/// or dot segments among them.
+pub(crate) fn without_tail(path: &str, count: usize) -> Option<&str> {
+    let mut rest = path;
+    for _ in 0..count {
+        rest = rest.trim_end_matches(SEPARATORS);
+        let start = rest.rfind(SEPARATORS).map_or(0, |at| at + 1);
+        let component = rest.get(start..)?;
+        if matches!(component, "" | "." | "..") {
+            return None;
+        }
+        rest = rest.get(..start)?;
+    }
+    // A root that is nothing but separators stays.
+    let trimmed = rest.trim_end_matches(SEPARATORS);
+    Some(if trimmed.is_empty() { rest.get(..1).unwrap_or(rest) } else { trimmed })
 }
 
 #[cfg(test)]
@@ -108,12 +167,37 @@ mod tests {
             );
         }
         let share = ["nas", "films", "a.mkv"];
-        for path in [r"\\nas\films\a.mkv", "//NAS/films/a.mkv", r"\\?\UNC\nas\films\a.mkv"] {
+        for path in [
+            r"\\nas\films\a.mkv",
+            "//NAS/films/a.mkv",
+            r"\\?\UNC\nas\films\a.mkv",
+            r"\\?\unc\NAS\films\a.mkv",
+            "//?/UNC/nas/films/a.mkv",
+            r"\??\UNC\nas\films\a.mkv",
+            r"\\nas\films\..\films\.\a.mkv ",
+        ] {
             assert_eq!(FoldedPath::new(path).components(), share, "{path}");
         }
         assert_eq!(FoldedPath::new("").file_name(), None);
         assert_eq!(FoldedPath::new("/..").file_name(), None);
         assert_eq!(FoldedPath::new("...").file_name(), Some("..."));
+        assert_eq!(FoldedPath::new(r"C:\..\a.mkv").components(), ["c:", "a.mkv"]);
+    }
+
+    #[test]
+    fn a_path_is_cut_at_components_as_it_is_spelled() {
+        for (path, count, expect) in [
+            ("/mnt/films/Alien/Alien.mkv", 2, Some("/mnt/films")),
+            (r"P:\Movies\\Alien\Alien.mkv", 2, Some(r"P:\Movies")),
+            ("/Alien.mkv", 1, Some("/")),
+            ("Alien.mkv", 1, Some("")),
+            ("/mnt/./Alien.mkv", 2, None),
+            ("Alien.mkv", 2, None),
+        ] {
+            assert_eq!(without_tail(path, count), expect, "{path}");
+        }
+        assert_eq!(folded_file_name(r"P:\Movies\ALIEN.mkv. ").as_deref(), Some("alien.mkv"));
+        assert_eq!(folded_file_name("/mnt/.."), None);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What a host knows of a local file.
 
+use std::path::Path;
+
 use cache_store::Wanted;
 use plex_api::ItemKind;
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::{escape, lossy, unescape};
 use crate::fold::fold_title;
 use crate::index::name_hash;
 use crate::path::{FoldedPath, raw_file_name};
@@ -41,6 +44,8 @@ pub struct Query {
 
 impl Query {
     /// A query for a path alone.
+    ///
+    /// A path that is not UTF-8 comes from [`Query::from_path`].
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -54,6 +59,18 @@ impl Query {
             kind: None,
         }
     }
+
+    /// A query for a path as the system has it, whether it is UTF-8 or not. What is not
+    /// becomes private characters, from which [`Query::path_bytes`] gets it back.
+    pub fn from_path(path: &Path) -> Self {
+        Self::new(escape(path.as_os_str().as_encoded_bytes()))
+    }
+
+    /// The path's bytes, as they were given to [`Query::from_path`]: on Unix the bytes of the
+    /// name, on Windows the encoding of `OsStr::as_encoded_bytes`.
+    pub fn path_bytes(&self) -> Vec<u8> {
+        unescape(&self.path)
+    }
 }
 
 /// What to ask the server for, if this one file is looked up. `None`: the path has no file
@@ -61,7 +78,7 @@ impl Query {
 pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     let folded = FoldedPath::new(&query.path);
     let name_hash = name_hash(folded.file_name()?);
-    let file_name = raw_file_name(&query.path)?.to_owned();
+    let file_name = lossy(raw_file_name(&query.path)?).into_owned();
     let stem = crate::generic::stem(&file_name);
     let mut titles: Vec<String> = query.title.iter().cloned().collect();
     titles.extend(likely_title(stem));

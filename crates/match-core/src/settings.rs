@@ -1,39 +1,44 @@
 //! What decides a match, besides the files themselves.
 
+use crate::mapping::PathMapping;
 use crate::path::FoldedPath;
 
 /// Version of the rules. It is part of every match key, so that answers of other rules are
-/// not read: it goes up whenever any query may be answered differently.
+/// not read: it goes up whenever any query may be answered differently, also through another
+/// version of the name parser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlgorithmVersion(pub u32);
 
 /// The present rules.
-pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(1);
+pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(2);
 
 /// What decides a match. All of it is part of the match key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Where the host's folders are on the server; the most specific one that fits is used.
     pub mappings: Vec<PathMapping>,
+    /// Title and year alone may give high confidence, when exactly one item of the section
+    /// has them. Off by default: two releases of one title are told apart by nothing else.
+    pub trust_titles: bool,
 }
 
-/// A folder of the host, and where the server has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathMapping {
-    /// The folder as the host sees it.
-    pub local: String,
-    /// The same folder as the server sees it.
-    pub plex: String,
-}
+/// The mappings of some settings, folded once for all queries.
+#[derive(Debug)]
+pub(crate) struct FoldedMappings(Vec<(u16, FoldedPath, FoldedPath)>);
 
-impl Settings {
-    /// The path as the server would spell it, after the most specific mapping that fits.
-    pub(crate) fn map(&self, path: &FoldedPath) -> Option<FoldedPath> {
-        let fitting = self.mappings.iter().filter_map(|mapping| {
-            let local = FoldedPath::new(&mapping.local);
-            let moved = path.moved(&local, &FoldedPath::new(&mapping.plex))?;
-            Some((local.components().len(), moved))
+impl FoldedMappings {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let folded = settings.mappings.iter().zip(0..u16::MAX).map(|(mapping, number)| {
+            (number, FoldedPath::new(&mapping.local), FoldedPath::new(&mapping.plex))
         });
-        fitting.max_by_key(|(depth, _)| *depth).map(|(_, moved)| moved)
+        let mut folded: Vec<_> = folded.collect();
+        // The most specific first; of equals the first that was given.
+        folded.sort_by_key(|(_, local, _)| std::cmp::Reverse(local.components().len()));
+        Self(folded)
+    }
+
+    /// The path as the server would have it, and by which mapping.
+    pub(crate) fn map(&self, path: &FoldedPath) -> Option<(u16, FoldedPath)> {
+        self.0.iter().find_map(|(number, local, plex)| Some((*number, path.moved(local, plex)?)))
     }
 }

@@ -5,10 +5,20 @@ const YEARS: std::ops::RangeInclusive<u16> = 1880..=2100;
 
 /// Every number of four digits in a folded name that can be a year of release.
 pub(crate) fn years(name: &str) -> impl Iterator<Item = u16> {
-    name.split(|letter: char| !letter.is_ascii_digit())
-        .filter(|digits| digits.len() == 4)
-        .filter_map(|digits| digits.parse().ok())
-        .filter(|year| YEARS.contains(year))
+    positions(name).map(|(_, year)| year)
+}
+
+/// The same, with where in the name each begins.
+pub(crate) fn positions(name: &str) -> impl Iterator<Item = (usize, u16)> {
+    let mut at = 0;
+    name.split(|letter: char| !letter.is_ascii_digit()).filter_map(move |digits| {
+        // Every piece is followed by one separator, of any length in bytes.
+        let start = at;
+        at += digits.len();
+        at += name.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let year = (digits.len() == 4).then(|| digits.parse().ok()).flatten()?;
+        YEARS.contains(&year).then_some((start, year))
+    })
 }
 
 /// Whether the names speak of years, and none of them is the item's, give or take one:

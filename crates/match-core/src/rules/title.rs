@@ -1,0 +1,142 @@
+//! Rule 6: title and year, of a movie, an episode or a track.
+
+use cache_store::CachedItem;
+
+use super::{Physical, Prepared, Verdict, ambiguous, best, found_item, weight};
+use crate::answer::{Answer, Confidence};
+use crate::evidence::Rule;
+use crate::generic::stem;
+use crate::parse::{Episodes, Reading};
+use crate::path::FoldedPath;
+use crate::titles;
+use crate::year::{contradict, years};
+
+/// Decides among items that were found under the title of a reading.
+pub(crate) fn movie(
+    query: &Prepared<'_>,
+    reading: &Reading,
+    items: &[CachedItem],
+) -> Option<Answer> {
+    let fitting = items.iter().filter_map(|item| {
+        if !titles::titles(item).any(|title| title == reading.title) {
+            return None;
+        }
+        Some((item, year_score(query, reading, item)?))
+    });
+    choose(query, fitting)
+}
+
+/// Decides among the episodes of a show that bear one of the numbers. A file that holds
+/// several episodes was merged into one candidate by whoever looked them up.
+pub(crate) fn episode(
+    query: &Prepared<'_>,
+    show: &Reading,
+    episodes: &Episodes,
+    items: &[CachedItem],
+) -> Option<Answer> {
+    let fitting = items.iter().filter_map(|item| {
+        let numbered = item.parent_index == Some(episodes.season)
+            && item.index.is_some_and(|number| episodes.numbers.contains(&number));
+        if !numbered || titles::parent_title(item).as_ref() != Some(&show.title) {
+            return None;
+        }
+        Some((item, show_year_score(show, item)?))
+    });
+    choose(query, one_a_file(fitting.collect()))
+}
+
+/// Decides among the tracks of an artist.
+pub(crate) fn track(query: &Prepared<'_>, title: &str, items: &[CachedItem]) -> Option<Answer> {
+    let fitting = items.iter().filter(|item| titles::titles(item).any(|own| own == title));
+    choose(query, fitting.map(|item| (item, weight::TITLE_YEAR - weight::YEAR_UNKNOWN)))
+}
+
+fn choose<'a>(
+    query: &Prepared<'_>,
+    fitting: impl IntoIterator<Item = (&'a CachedItem, u16)>,
+) -> Option<Answer> {
+    let scored = fitting
+        .into_iter()
+        .map(|(item, score)| (score + physical_score(query, item), item.rating_key, item));
+    match best(scored.collect()) {
+        Ok(None) => None,
+        Ok(Some((score, item, rival))) => {
+            let same_size = query.query.size.is_some_and(|size| size >= weight::TELLING_SIZE)
+                && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
+            let exact = score >= weight::TITLE_YEAR;
+            let certain = exact && (same_size || query.trust_titles && rival.is_none());
+            let confidence = if certain { Confidence::High } else { Confidence::Low };
+            let verdict = Verdict {
+                rule: Rule::TitleYear,
+                score,
+                confidence,
+                rival,
+                components: 0,
+                mapping: None,
+            };
+            Some(found_item(query, item, verdict))
+        }
+        Err(ranked) => ambiguous(ranked),
+    }
+}
+
+/// What title and year are worth; `None` when the years speak against the item.
+fn year_score(query: &Prepared<'_>, reading: &Reading, item: &CachedItem) -> Option<u16> {
+    let asked = reading.year.or(query.query.year);
+    match (asked, item.year) {
+        (Some(ours), Some(theirs)) => match ours.abs_diff(theirs) {
+            0 => Some(weight::TITLE_YEAR),
+            1 => Some(weight::TITLE_YEAR - weight::YEAR_OFF_BY_ONE),
+            _ => None,
+        },
+        (None, Some(theirs)) => {
+            let name = query.file_name().map(stem);
+            let folders = query.path.folders().iter().rev().take(2).map(String::as_str);
+            let against = contradict(name.into_iter().chain(folders), theirs, &reading.title);
+            (!against).then_some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN)
+        }
+        (_, None) => Some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN),
+    }
+}
+
+/// The year beside a show's name is the show's, which is not in the episode's record but
+/// often in its path.
+fn show_year_score(show: &Reading, item: &CachedItem) -> Option<u16> {
+    let unknown = Some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN);
+    let Some(year) = show.year else { return unknown };
+    let paths: Vec<FoldedPath> =
+        item.parts.iter().map(|part| FoldedPath::new(&part.file)).collect();
+    let mut theirs = paths.iter().flat_map(|path| path.components()).flat_map(|name| years(name));
+    match theirs.next() {
+        None => unknown,
+        Some(first) if first == year || theirs.any(|other| other == year) => {
+            Some(weight::TITLE_YEAR)
+        }
+        Some(_) => None,
+    }
+}
+
+/// What size and duration add.
+pub(super) fn physical_score(query: &Prepared<'_>, item: &CachedItem) -> u16 {
+    let mut parts = item.parts.iter().map(|part| query.compare(part, item));
+    if parts.clone().any(|Physical { size, .. }| size == Some(true)) {
+        weight::SIZE_AGREES
+    } else if parts.any(|Physical { duration, .. }| duration == Some(true)) {
+        weight::DURATION_AGREES
+    } else {
+        0
+    }
+}
+
+/// Of several episodes in one file the first: the file is one candidate.
+fn one_a_file(mut fitting: Vec<(&CachedItem, u16)>) -> Vec<(&CachedItem, u16)> {
+    fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
+    let mut kept: Vec<(&CachedItem, u16)> = Vec::with_capacity(fitting.len());
+    for (item, score) in fitting {
+        let file = item.parts.first().map(|part| &part.file);
+        if file.is_none() || kept.iter().all(|(k, _)| k.parts.first().map(|p| &p.file) != file) {
+            kept.push((item, score));
+        }
+    }
+    kept
+}
