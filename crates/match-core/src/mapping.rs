@@ -55,10 +55,10 @@ impl Settings {
     }
 }
 
-fn most_specific<'a>(
-    mappings: &'a [PathMapping],
+fn most_specific(
+    mappings: &[PathMapping],
     side: impl Fn(&PathMapping) -> &String,
-) -> Vec<&'a PathMapping> {
+) -> Vec<&PathMapping> {
     let mut sorted: Vec<&PathMapping> = mappings.iter().collect();
     sorted.sort_by_key(|mapping| {
         std::cmp::Reverse(FoldedPath::new(side(mapping)).components().len())

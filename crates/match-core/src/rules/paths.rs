@@ -39,10 +39,7 @@ struct Seen<'a> {
     candidate: &'a Candidate<'a>,
     /// Components that agree, counted upwards from the file name.
     tail: usize,
-    /// The whole path agrees, as it is or mapped.
-    whole: bool,
-    /// Everything below the section's folder agrees, and that is more than the file name.
-    relative: bool,
+    reach: Reach,
     /// Something that agrees is not generic.
     telling: bool,
     /// A folder that agrees is not generic.
@@ -50,6 +47,17 @@ struct Seen<'a> {
     physical: Physical,
     /// The mapping without which less of the path would agree.
     mapping: Option<u16>,
+}
+
+/// How far two paths agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// From the file name upwards, and then not.
+    Tail,
+    /// Everything below the section's folder agrees, and that is more than the file name.
+    BelowSection,
+    /// The whole path agrees, as it is or mapped.
+    Whole,
 }
 
 fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
@@ -67,11 +75,15 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
     let mut agreeing = candidate.path.components().iter().rev().take(tail);
     let telling_name = agreeing.next().is_some_and(|name| !is_generic(stem(name)));
     let telling_folder = agreeing.any(|folder| !is_generic(folder));
+    let reach = match whole {
+        true => Reach::Whole,
+        false if tail >= candidate.below && candidate.below > 1 => Reach::BelowSection,
+        false => Reach::Tail,
+    };
     Seen {
         candidate,
         tail,
-        whole,
-        relative: tail >= candidate.below && candidate.below > 1,
+        reach,
         telling: telling_name || telling_folder,
         telling_folder,
         physical: query.compare(candidate.part, candidate.item),
@@ -81,11 +93,11 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
 
 /// Rule 1: the whole path, after mapping or below the section's folder.
 fn whole_path(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
-    if let Some(seen) = only(views, |seen| seen.whole) {
+    if let Some(seen) = only(views, |seen| seen.reach == Reach::Whole) {
         return Some(verdict(seen, Rule::WholePath, weight::WHOLE_PATH, views, true));
     }
     let deepest = views.iter().map(|seen| seen.tail).max()?;
-    let seen = only(views, |seen| seen.relative && seen.telling)?;
+    let seen = only(views, |seen| seen.reach == Reach::BelowSection && seen.telling)?;
     (seen.tail == deepest).then(|| {
         let sure = !elsewhere(query, seen);
         verdict(seen, Rule::WholePath, weight::WHOLE_PATH - 1, views, sure)

@@ -106,7 +106,7 @@ fn show_year_score(show: &Reading, item: &CachedItem) -> Option<u16> {
     let Some(year) = show.year else { return unknown };
     let paths: Vec<FoldedPath> =
         item.parts.iter().map(|part| FoldedPath::new(&part.file)).collect();
-    let mut theirs = paths.iter().flat_map(|path| path.components()).flat_map(|name| years(name));
+    let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(|name| years(name));
     match theirs.next() {
         None => unknown,
         Some(first) if first == year || theirs.any(|other| other == year) => {
