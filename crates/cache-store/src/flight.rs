@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
+use plex_api::Private;
+
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::library::Library;
@@ -36,7 +38,7 @@ impl Drop for Leased {
         let release = move || {
             // If that fails, it expires.
             if let Err(error) = store.release_lease(section) {
-                tracing::debug!(%error, "a lease was not given back");
+                tracing::debug!(error = %Private(&error), "a lease was not given back");
             }
         };
         match tokio::runtime::Handle::try_current() {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use plex_api::{Client, Clock, UnixSeconds};
+use plex_api::{Client, Clock, Private, UnixSeconds};
 use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
@@ -143,7 +143,7 @@ impl Library {
                 result.sections.push(state);
                 continue;
             }
-            let span = info_span!("refresh", section = %state.title);
+            let span = info_span!("refresh", section = state.id.0, title = %Private(&state.title));
             let bringing = self.bring(state, observed, false, demand, &mut result.steps);
             let state = bringing.instrument(span).await?;
             result.sections.push(state);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use plex_api::UnixSeconds;
+use plex_api::{Private, UnixSeconds};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError};
 use tracing::warn;
 
@@ -71,7 +71,8 @@ pub(crate) fn replace(
     what: &str,
 ) -> Result<OpenFile, Error> {
     let moved_to = move_aside(path, config.now)?;
-    warn!(path = %path.display(), moved_to = %moved_to.display(), what, "damaged cache file moved aside");
+    let (shown, aside) = (Private(path.display()), Private(moved_to.display()));
+    warn!(path = %shown, moved_to = %aside, what, "damaged cache file moved aside");
     create_file(path)?;
     let (db, prepared) = attempt(path, config, first_section).map_err(|failure| match failure {
         Failure::Damaged(what) => Error::Storage { doing: "opening it", source: what.into() },

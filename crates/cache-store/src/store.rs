@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use plex_api::UnixSeconds;
+use plex_api::{Private, UnixSeconds};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
-use tracing::warn;
+use tracing::{trace_span, warn};
 
 use crate::buffer::Buffer;
 use crate::codec;
@@ -355,6 +355,7 @@ impl Store {
         doing: &'static str,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let _span = trace_span!("write", doing).entered();
         let buffered = self.buffer.snapshot();
         let done = self.with_db(doing, |db, _| {
             commit(db, doing, |txn| {
@@ -457,7 +458,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         // After `close` there is nothing to write and no file to write it to.
         if let Err(error) = self.flush() {
-            warn!(%error, "matches that were not yet written are lost; they will be computed again");
+            warn!(error = %Private(&error), "matches that were not yet written are lost; they will be computed again");
         }
         // redb reads pages when it closes, and panics on a damaged one.
         let db = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner).db.take();

@@ -15,6 +15,8 @@ use redb::{
 };
 use tracing::info;
 
+use plex_api::Private;
+
 use crate::codec;
 use crate::error::Error;
 use crate::index::{Index, Indexing};
@@ -149,7 +151,7 @@ pub(crate) fn prepare(
         // Another process may have done it meanwhile; doing it twice does no harm.
         run(txn, &versions, config.indexing)
     })?;
-    info!(path = %path.display(), ?upgrade, "cache file upgraded");
+    info!(path = %Private(path.display()), ?upgrade, "cache file upgraded");
     Ok(Prepared { file_id, upgrade: Some(upgrade) })
 }
 

@@ -21,6 +21,18 @@ pub enum Answer {
     Unknown(Reason),
 }
 
+impl Answer {
+    /// Its kind in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Ambiguous(_) => "ambiguous",
+            Self::Absent => "absent",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
 /// A match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {

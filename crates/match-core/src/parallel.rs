@@ -1,10 +1,11 @@
 //! Many queries at once, on rayon.
 
-use cache_store::{Error, SectionState, View};
+use cache_store::{Error, MatchKey, SectionState, View};
 use rayon::prelude::*;
 
 use crate::answer::Decision;
 use crate::candidates::SectionContext;
+use crate::key::match_key;
 use crate::matcher::match_one;
 use crate::path::FoldedPath;
 use crate::query::Query;
@@ -40,4 +41,9 @@ pub fn match_all(
         .collect::<Result<_, Error>>()?;
     decided.sort_unstable_by_key(|(at, _)| *at);
     Ok(decided.into_iter().map(|(_, decision)| decision).collect())
+}
+
+/// The keys under which the answers to queries are remembered, in order.
+pub(crate) fn match_keys(queries: &[Query], settings: &Settings) -> Vec<MatchKey> {
+    queries.par_iter().map(|query| match_key(query, settings)).collect()
 }

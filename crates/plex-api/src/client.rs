@@ -15,6 +15,7 @@ use crate::id::{RatingKey, SectionKey};
 use crate::kind::ItemKind;
 use crate::listing::{Detail, Listing};
 use crate::page::{Page, UnsupportedRow};
+use crate::privacy::Private;
 use crate::query::Query;
 use crate::section::{Identity, Section, Server};
 use crate::transport::{Call, Reply, Transport};
@@ -98,7 +99,8 @@ impl Client {
             )
             .await?;
         for row in unsupported {
-            tracing::warn!(key = row.rating_key, title = row.title, reason = %row.reason, "section left out");
+            let title = Private(row.title.as_deref().unwrap_or_default());
+            tracing::warn!(key = row.rating_key, %title, reason = %row.reason, "section left out");
         }
         Ok(sections)
     }
@@ -340,10 +342,13 @@ async fn decode_aside<T: Send + 'static>(
     reply: Reply,
     decode: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    if reply.body.len() < DECODE_ASIDE {
-        return decode(reply);
+    let small = reply.body.len() < DECODE_ASIDE;
+    let span = tracing::trace_span!("parse", bytes = reply.body.len());
+    let decode = move || span.in_scope(|| decode(reply));
+    if small {
+        return decode();
     }
-    let work = tokio::task::spawn_blocking(move || decode(reply));
+    let work = tokio::task::spawn_blocking(decode);
     work.await.unwrap_or_else(|error| {
         Err(Error::new(ErrorKind::Decode, "decoding did not end").with_source(error))
     })
@@ -354,7 +359,7 @@ pub(crate) fn explain(error: Error, call: &Call) -> Error {
 }
 
 pub(crate) fn span(call: &Call) -> tracing::Span {
-    tracing::debug_span!(
+    tracing::trace_span!(
         "plex_request",
         method = %call.method,
         endpoint = call.endpoint.name(),

@@ -17,6 +17,7 @@ use crate::decode;
 use crate::error::{Class, Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
 use crate::kind::ItemKind;
+use crate::privacy::Private;
 use crate::query::Query;
 use crate::retry::{self, RetryPolicy};
 use crate::sse::Frames;
@@ -159,7 +160,7 @@ impl Listener {
                 self.ended = true;
                 return Some(Err(error));
             }
-            tracing::debug!(%error, "not listening to the server");
+            tracing::debug!(kind = ?error.kind(), error = %Private(&error), "not listening to the server");
             if !std::mem::replace(&mut self.gap_told, true) {
                 return Some(Ok(Event::Gap { kind: error.kind() }));
             }
@@ -195,7 +196,7 @@ impl Listener {
             let events = decode::events(&frame.name, &frame.data);
             // One odd frame must not end a line that lives for days.
             self.ready.extend(events.unwrap_or_else(|error| {
-                tracing::debug!(%error, name = frame.name, "unreadable event");
+                tracing::debug!(error = %Private(&error), name = frame.name, "unreadable event");
                 vec![Event::Other { name: frame.name }]
             }));
         }

@@ -18,6 +18,7 @@ use crate::clock::{Clock, Monotonic, timer_now};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::pace::Pace;
+use crate::privacy::Private;
 use crate::redact;
 use crate::retry::{self, RetryPolicy};
 
@@ -152,7 +153,8 @@ impl Transport {
                 admission.failed(error.kind(), timer_now());
                 return Err(error);
             };
-            tracing::debug!(%error, wait_ms = wait.as_millis(), "asking again");
+            let (kind, error_text) = (error.kind(), Private(&error));
+            tracing::debug!(?kind, error = %error_text, wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
             let deadline = begun + self.retry.deadline;
             if tokio::time::timeout_at(deadline, self.pace.wait()).await.is_err() {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use cache_store::{
     Demand, Error, Looked, MatchKey, Refreshed, SectionId, SectionState, Selection, Wanted,
 };
-use tracing::info_span;
+use tracing::{info_span, trace_span};
 
 use super::pass::{Known, Pass, Passed};
 use super::{Engine, blocking};
 use crate::answer::{Answer, Reason};
-use crate::key::match_key;
+use crate::parallel::match_keys;
 use crate::query::{Query, wanted};
 use crate::report::{Report, StepReport, calls_without_cache};
 use crate::rules::Rules;
@@ -90,9 +90,8 @@ impl Engine {
         let started = self.library.clock().monotonic();
         let settings = Arc::clone(&self.settings);
         let keyed = Arc::clone(queries);
-        let keys = blocking(move || {
-            Ok(keyed.iter().map(|query| match_key(query, &settings)).collect::<Vec<_>>())
-        });
+        let keys =
+            blocking(move || Ok(trace_span!("hash").in_scope(|| match_keys(&keyed, &settings))));
         let asked = Asked { queries: Arc::clone(queries), keys: Arc::new(keys.await?) };
         report.phases.keys.record(started.elapsed());
         Ok(asked)

@@ -7,7 +7,8 @@ use cache_store::{
     Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
     has_recent_metadata,
 };
-use plex_api::{Clock, RatingKey};
+use plex_api::{Clock, Private, RatingKey};
+use tracing::{debug, trace, trace_span};
 
 use crate::answer::{Answer, Confidence, Decision};
 use crate::evidence::Rule;
@@ -80,7 +81,8 @@ impl Pass {
             return Ok(passed);
         };
         let started = self.clock.monotonic();
-        let compute = self.recall(&view, &section, &mut passed)?;
+        let compute =
+            trace_span!("recall").in_scope(|| self.recall(&view, &section, &mut passed))?;
         passed.phases.recall.record(started.elapsed());
         if passed.needs_metadata {
             passed.damaged = self.damaged();
@@ -90,7 +92,8 @@ impl Pass {
         let started = self.clock.monotonic();
         let asked: Vec<&Query> =
             compute.iter().filter_map(|compute| self.queries.get(compute.at)).collect();
-        let decisions = match_all(&view, &section, &asked, &self.settings, self.rules)?;
+        let decisions = trace_span!("score")
+            .in_scope(|| match_all(&view, &section, &asked, &self.settings, self.rules))?;
         passed.phases.matching.record(started.elapsed());
         let records = self.judge(&view, &section, compute, decisions, &mut passed)?;
         drop(view);
@@ -103,7 +106,20 @@ impl Pass {
             self.store.remember(section.id, records)?;
             passed.phases.remember.record(started.elapsed());
         }
+        self.tell(&passed);
         Ok(passed)
+    }
+
+    /// Hits and misses, and with `trace` every answer.
+    fn tell(&self, passed: &Passed) {
+        let LookupCounts { remembered, computed, .. } = passed.lookups;
+        debug!(section = self.section.0, remembered, computed, "looked up");
+        if tracing::enabled!(tracing::Level::TRACE) {
+            for (at, answer) in &passed.answers {
+                let file = Private(self.queries.get(*at).map_or("", |query| query.path.as_str()));
+                trace!(%file, answer = answer.kind(), "answered");
+            }
+        }
     }
 
     /// Answers what is remembered and still holds; the rest has to be computed.
