@@ -8,6 +8,7 @@
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `soak`: things happen to a server at random, and no answer is ever wrong.
 //! - `watch`: listening to the server.
+//! - `host`: what the host says, and what it is shown while the server is away.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -23,6 +24,7 @@ mod edits;
 mod end_to_end;
 mod events;
 mod faults;
+mod host;
 mod report;
 mod soak;
 mod watch;

@@ -61,13 +61,30 @@ pub struct Library {
     policy: Policy,
     clock: Clock,
     flights: Flights,
+    profile: Option<String>,
     pub(crate) hints: Mutex<Hints>,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self { client, store, policy, clock, flights: Flights::default(), hints: Mutex::default() }
+        Self {
+            client,
+            store,
+            policy,
+            clock,
+            flights: Flights::default(),
+            profile: None,
+            hints: Mutex::default(),
+        }
+    }
+
+    /// Names the account whose token is used, where another sees other sections or items. A
+    /// file that was bound under one name is refused under another.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Option<String>) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// The client that is asked.
@@ -157,25 +174,42 @@ impl Library {
     /// more sections than those, only the server's list of a moment ago can tell.
     async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
         let now = self.clock.now();
-        let (known, listed) =
-            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
-        let selected = match want {
-            Selection::Named(names) => {
-                let find =
-                    |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
-                names.iter().map(find).collect::<Option<Vec<_>>>()
-            }
-            Selection::All => {
-                let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
-                listed.iter().map(find).collect()
-            }
-        };
+        let selected = self.all_known(want).await?;
         let quiet = self.hints().quiet_since();
         let fresh = |state: &SectionState| {
             let told = state.observed_at.zip(quiet).is_some_and(|(at, since)| at >= since);
             is_fresh(state, now, &self.policy) || (told && state.stamp.is_some())
         };
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
+    }
+
+    /// The selected sections among those that are cached, as they are. Those that are not known
+    /// are left out; no call is made.
+    pub async fn known(&self, want: &Selection) -> Result<Vec<SectionState>, Error> {
+        let known = self.blocking(Store::sections).await?;
+        let named = |state: &SectionState| match want {
+            Selection::Named(names) => names.iter().any(|name| is_named(name, state)),
+            Selection::All => true,
+        };
+        let cached = |state: &SectionState| state.stamp.is_some();
+        Ok(known.into_iter().filter(|state| named(state) && cached(state)).collect())
+    }
+
+    /// The selected sections, if all of them are known.
+    async fn all_known(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
+        let (known, listed) =
+            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        Ok(match want {
+            Selection::Named(names) => {
+                let find =
+                    |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
+                names.iter().map(find).collect()
+            }
+            Selection::All => {
+                let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+                listed.iter().map(find).collect()
+            }
+        })
     }
 
     /// Asks for all sections in one call, and refuses another server before anything is
@@ -221,7 +255,11 @@ impl Library {
     /// Binds the file to the server, or checks that it is this one.
     pub(crate) async fn bind(&self) -> Result<(), Error> {
         let identity = self.client.identity().await?;
-        self.blocking(move |store| store.bind(&identity.machine_identifier)).await
+        let owner = match &self.profile {
+            Some(profile) => format!("{} as {profile}", identity.machine_identifier),
+            None => identity.machine_identifier,
+        };
+        self.blocking(move |store| store.bind(&owner)).await
     }
 
     fn plan(&self, state: &SectionState, observed: &SectionStamp, demand: Demand) -> Planned {

@@ -6,6 +6,7 @@
 //! [`Answer::Unknown`] and nothing on disk changes.
 
 mod answering;
+mod host;
 mod pass;
 
 use std::path::PathBuf;
@@ -43,6 +44,12 @@ pub struct EngineConfig {
     /// Size in bytes that the cache file may reach before remembered matches are dropped, those
     /// not used for longest first. Default 512 MiB.
     pub max_bytes: u64,
+    /// How old what is cached may be to be shown while the server cannot be asked, as
+    /// [`Run::stale`]. Default: nothing is shown.
+    pub stale: Option<Duration>,
+    /// Names the account whose token is used, where a server's accounts may see different
+    /// things: each name has a cache file of its own beside `cache`. Default: none.
+    pub profile: Option<String>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -59,8 +66,19 @@ impl EngineConfig {
             open_wait: store.open_wait,
             sharing: store.sharing,
             max_bytes: store.max_bytes,
+            stale: None,
+            profile: None,
             clock: Clock::system(),
         }
+    }
+
+    /// Where the cache file is: `cache`, or a file beside it that is the profile's own.
+    fn file(&self) -> PathBuf {
+        let Some(profile) = &self.profile else { return self.cache.clone() };
+        let digest = blake3::hash(profile.as_bytes()).to_hex();
+        let mut name = self.cache.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}", digest.get(..16).unwrap_or_default()));
+        self.cache.with_file_name(name)
     }
 }
 
@@ -69,14 +87,27 @@ impl EngineConfig {
 pub struct Run {
     /// One for each query, in the same order.
     pub answers: Vec<Answer>,
+    /// What would have been answered when the server could last be asked, if it cannot be asked
+    /// now and [`EngineConfig::stale`] allows it. The answers themselves are then unknown.
+    pub stale: Option<Stale>,
     /// What was done and what it cost.
     pub report: Report,
+}
+
+/// Answers that were true some time ago.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    /// One for each query, in the same order; unknown where an absence is not proven.
+    pub answers: Vec<Answer>,
+    /// How long ago the server was asked for the stamps they rest on.
+    pub age: Duration,
 }
 
 /// Answers which Plex item a local file is.
 pub struct Engine {
     library: Arc<Library>,
     settings: Arc<Settings>,
+    stale: Option<Duration>,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -91,12 +122,14 @@ impl Engine {
             max_bytes: config.max_bytes,
             ..StoreConfig::new(INDEXING, config.clock.now())
         };
-        let path = config.cache;
+        let path = config.file();
         let store = blocking(move || Store::open(&path, &store_config)).await?;
-        let library = Library::new(client, Arc::new(store), config.policy, config.clock);
+        let library = Library::new(client, Arc::new(store), config.policy, config.clock)
+            .with_profile(config.profile);
         Ok(Self {
             library: Arc::new(library),
             settings: Arc::new(config.settings),
+            stale: config.stale,
             unwritten: Mutex::default(),
         })
     }
@@ -127,9 +160,13 @@ impl Engine {
         let damaged_before = self.store().damaged_values();
         let mut report = Report::default();
         let queries = Arc::new(queries);
+        let mut stale = None;
         let answers = match self.answer(sections, &queries, &mut report).await {
             Ok(answers) => answers,
             Err(Error::Plex(error)) => {
+                if let Some(at_most) = self.stale.filter(|_| error.kind().is_outage()) {
+                    stale = self.answer_stale(sections, &queries, at_most, &mut report).await?;
+                }
                 let reason = Reason::from(&error);
                 queries.iter().map(|_| Answer::Unknown(reason.clone())).collect()
             }
@@ -154,7 +191,7 @@ impl Engine {
             elapsed = ?started.elapsed(),
             "matched"
         );
-        Ok(Run { answers, report })
+        Ok(Run { answers, stale, report })
     }
 
     /// All runs on this cache file added up, those of earlier processes too. A process that

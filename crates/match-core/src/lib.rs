@@ -49,9 +49,9 @@ mod titles;
 mod year;
 
 pub use answer::{Answer, Confidence, Decision, Match, Reason};
-pub use cache_store::{Error, Policy, Selection, Sharing, Watched};
+pub use cache_store::{Error, Failure, Policy, Selection, Sharing, Watched};
 pub use candidates::SectionContext;
-pub use engine::{Engine, EngineConfig, Run};
+pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
 pub use fold::{fold, fold_title};
 pub use index::INDEXING;

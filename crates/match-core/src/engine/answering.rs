@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_store::{
     Demand, Error, Looked, MatchKey, Refreshed, SectionId, SectionState, Selection, Wanted,
@@ -16,7 +17,7 @@ use cache_store::{
 use tracing::{info_span, trace_span};
 
 use super::pass::{Known, Pass, Passed};
-use super::{Engine, blocking};
+use super::{Engine, Stale, blocking};
 use crate::answer::{Answer, Reason};
 use crate::parallel::match_keys;
 use crate::query::{Query, wanted};
@@ -44,6 +45,8 @@ struct Desk {
     /// Queries whose absence is not proven.
     unproven: BTreeSet<usize>,
     known: Known,
+    /// The server cannot be asked.
+    stale: bool,
 }
 
 impl Engine {
@@ -79,6 +82,40 @@ impl Engine {
             }
         }
         Ok(merged(&desks, queries.len()))
+    }
+
+    /// What would be answered from the cache alone, which is at most so old; nothing is asked
+    /// and nothing is written.
+    pub(super) async fn answer_stale(
+        &self,
+        want: &Selection,
+        queries: &Arc<Vec<Query>>,
+        at_most: Duration,
+        report: &mut Report,
+    ) -> Result<Option<Stale>, Error> {
+        let now = self.library.clock().now();
+        let states = self.library.known(want).await?;
+        let ages = states.iter().map(|state| state.observed_at.map(|at| now.since(at)));
+        let Some(age) = ages.max().flatten().filter(|age| *age <= at_most) else {
+            return Ok(None);
+        };
+        let asked = self.ask(queries, report).await?;
+        let mut desks: Vec<Desk> =
+            states.iter().map(|state| Desk::new(state, queries.len())).collect();
+        for desk in &mut desks {
+            desk.stale = true;
+            let all = (0..queries.len()).collect();
+            let passed = self.pass(desk, &asked, all, Rules::Paths, report).await?;
+            desk.take(passed);
+            let unproven = desk.unproven.iter().copied().collect();
+            desk.give_up(unproven);
+        }
+        let open = undecided(&desks, queries.len());
+        for desk in desks.iter_mut().filter(|desk| !desk.partial && !open.is_empty()) {
+            let passed = self.pass(desk, &asked, open.clone(), Rules::All, report).await?;
+            desk.take(passed);
+        }
+        Ok(Some(Stale { answers: merged(&desks, queries.len()), age }))
     }
 
     /// Makes the keys under which answers are remembered.
@@ -245,7 +282,7 @@ impl Engine {
             asked: open,
             rules,
             known: desk.known.clone(),
-            stale: false,
+            stale: desk.stale,
         };
         let passed = blocking(move || info_span!("match").in_scope(|| pass.run())).await?;
         report.lookups += passed.lookups;
@@ -263,6 +300,7 @@ impl Desk {
             answers: vec![Answer::Absent; queries],
             unproven: BTreeSet::new(),
             known: Known::default(),
+            stale: false,
         }
     }
 

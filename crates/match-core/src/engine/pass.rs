@@ -32,7 +32,7 @@ pub(super) struct Pass {
     pub(super) asked: Vec<usize>,
     pub(super) rules: Rules,
     pub(super) known: Known,
-    /// The server cannot be asked: whatever is cached is taken, and nothing is written.
+    /// The server cannot be asked: what is cached is taken as it is, and nothing is written.
     pub(super) stale: bool,
 }
 
@@ -139,7 +139,7 @@ impl Pass {
             let holds = match &record {
                 Some(record) => {
                     let enough = self.rules == Rules::Paths || record.all_rules;
-                    enough && (self.stale || view.holds(section, record)?)
+                    enough && view.holds(section, record)?
                 }
                 None => false,
             };
@@ -183,7 +183,7 @@ impl Pass {
         let now = self.clock.now();
         let mut records = Vec::new();
         for (Compute { at, before }, mut decision) in compute.into_iter().zip(decisions) {
-            let proven = section.complete || self.known.absent.contains(&at) || self.stale;
+            let proven = section.complete || self.known.absent.contains(&at);
             if decision.answer == Answer::Absent && !proven {
                 passed.unproven.push(at);
                 continue;
