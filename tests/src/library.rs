@@ -260,7 +260,8 @@ impl Library {
             sections: Vec::new(),
             quirks: Quirks::default(),
             now,
-            counter: 116_260_421,
+            // As large as one that was seen: no float holds it.
+            counter: 8_457_612_157_631_014_061,
             next_key: 1,
             next_media: 1,
             next_section: 1,

@@ -1,4 +1,23 @@
 //! The simulated Plex Media Server: real HTTP on loopback.
+//!
+//! ```
+//! use testbed::generate::{LibraryKind, Spec, generate};
+//! use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let library = generate(&Spec { seed: 1, items: 100, kind: LibraryKind::Movies });
+//! let pms = Pms::start(library, Options::default()).await?;
+//! // The third page breaks off, once; the next two edits are refused.
+//! pms.script(Rule::once(Endpoint::Listing, 3, Fault::Truncated));
+//! pms.script(Rule::next(Endpoint::Edit, 2, Fault::Status(503)));
+//! // Somebody else edits an item; who listens to the events is told.
+//! pms.edit(|library| library.edit_title(0, 7, "Renamed"));
+//! reqwest::get(format!("{}/identity", pms.url())).await?;
+//! assert_eq!(pms.requests().count(Endpoint::Identity), 1);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
