@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod cache;
 mod conformance;
 mod serve;
 
@@ -27,6 +28,9 @@ struct Options {
 enum Command {
     /// Measure Matchbox against a naive client on a simulated server, and check every answer.
     Bench(Box<bench::Options>),
+    Bench(bench::Options),
+    /// Look at a cache file: stats, check, clear, compact.
+    Cache(cache::Options),
     /// Decode captured payloads of real servers and check that nothing in them is lost; let
     /// another client use the simulated server.
     Conformance(conformance::Options),
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
         .init();
     let done = match options.command {
         Command::Bench(options) => bench::run(&options),
+        Command::Bench(options) => bench::run(options),
+        Command::Cache(options) => cache::run(options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Serve(options) => serve::run(options),
     };

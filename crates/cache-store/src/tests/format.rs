@@ -188,3 +188,28 @@ fn a_shelf_with_lengths_that_disagree_is_damage() {
         }
     }
 }
+
+/// The code of a source file: without comments and blank lines, which change no byte on disk.
+fn code(source: &str) -> String {
+    let lines = source.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.filter(|line| !line.starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn format_page_is_of_this_code() {
+    let sources = [
+        include_str!("../codec.rs"),
+        include_str!("../table.rs"),
+        include_str!("../record.rs"),
+        include_str!("../shelf.rs"),
+    ];
+    let is = xxhash_rust::xxh3::xxh3_64(sources.map(code).join("\n").as_bytes());
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let says = page.lines().find_map(|line| line.strip_prefix("Sources: ")).unwrap();
+    assert_eq!(
+        says,
+        format!("{is:016x}"),
+        "the code of the format changed: bring docs/format.md up to date, then its last line"
+    );
+}

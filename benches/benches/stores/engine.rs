@@ -1,0 +1,106 @@
+//! What is asked of every store, and the records they are given.
+
+use std::path::Path;
+
+use cache_store::{CachedItem, CachedPart};
+use plex_api::{ItemKind, RatingKey, UnixSeconds};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A store under test. All data is of a numbered section.
+pub(crate) trait Engine: Sync {
+    /// In the names of the measurements.
+    const NAME: &'static str;
+
+    /// Opens or creates it in a folder.
+    fn open(folder: &Path) -> Self;
+    /// Writes all rows and their index, durably, in one transaction.
+    fn load(&self, section: u32, rows: &[Row]);
+    /// Reads rows one by one; returns how many there are.
+    fn get(&self, section: u32, rows: &[&Row]) -> usize;
+    /// Looks hashes up in the index, in whatever order is fastest; returns how many there are.
+    fn index(&self, section: u32, hashes: &[u64]) -> usize;
+    /// Reads the whole section; returns how many rows there are.
+    fn scan(&self, section: u32) -> usize;
+    /// Writes one small record, durably.
+    fn write_durably(&self, section: u32, number: u64);
+    /// Ends everything that was remembered of a section, durably.
+    fn invalidate(&self, section: u32);
+    /// Removes a section, durably.
+    fn delete(&self, section: u32);
+}
+
+/// A record.
+pub(crate) struct Row {
+    /// What ours stores.
+    pub(crate) item: CachedItem,
+    /// What the others store: as many bytes.
+    #[cfg_attr(not(feature = "engines"), allow(dead_code, reason = "for the other engines"))]
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) key: u64,
+    /// Of its file name.
+    pub(crate) hash: u64,
+}
+
+pub(crate) fn name_hash(item: &CachedItem) -> u64 {
+    let file = item.parts.first().map_or("", |part| part.file.as_str());
+    xxh3_64(file.rsplit('/').next().unwrap_or(file).as_bytes())
+}
+
+/// Movies in the shape of a real library, in the order of their keys.
+pub(crate) fn rows(count: usize) -> Vec<Row> {
+    (1..=count as u64).map(row).collect()
+}
+
+fn row(key: u64) -> Row {
+    let title = format!("The Lighthouse Keeper {key}");
+    let item = CachedItem {
+        rating_key: RatingKey(key * 3),
+        kind: ItemKind::Movie,
+        original_title: None,
+        grandparent_title: None,
+        year: Some(1989),
+        parent_index: None,
+        index: None,
+        guids: vec![
+            format!("plex://movie/5d7768374de0ee001f{key:06}"),
+            format!("imdb://tt{key:07}"),
+        ],
+        duration_ms: Some(6_086_421),
+        added_at: Some(UnixSeconds(1_731_349_749)),
+        updated_at: Some(UnixSeconds(1_735_959_624)),
+        trashed: false,
+        parts: vec![CachedPart {
+            id: Some(key + 9_000),
+            version: 0,
+            file: format!("/data/films/{title} (1989)/{title} (1989) [Bluray-1080p].mkv"),
+            size: Some(885_939_412 + key),
+            duration_ms: Some(6_086_421),
+            stamp: Some(1_730_386_641),
+            optimized: false,
+        }],
+        title,
+    };
+    let mut bytes = format!("{item:?}").into_bytes();
+    bytes.truncate(238);
+    let hash = name_hash(&item);
+    Row { key: key * 3, bytes, hash, item }
+}
+
+/// The numbers below `count` in an order that looks random and is always the same.
+pub(crate) fn shuffled(count: usize) -> impl Iterator<Item = usize> {
+    let mut order: Vec<(u64, usize)> =
+        (0..count).map(|at| (xxh3_64(&at.to_le_bytes()), at)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at)
+}
+
+/// The size of everything in a folder.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| {
+            let meta = entry.metadata().unwrap();
+            if meta.is_dir() { bytes_in(&entry.path()) } else { meta.len() }
+        })
+        .sum()
+}

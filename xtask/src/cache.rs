@@ -1,0 +1,214 @@
+//! `cargo xtask cache`: looking at a cache file, and cleaning it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use cache_store::{Clear, Opened, SectionId, Sharing, Store, StoreConfig};
+use clap::{Args, Subcommand};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use plex_api::{Clock, RatingKey};
+use serde::Serialize;
+
+/// The file is opened as by a host: one that an earlier version wrote is upgraded, one that is
+/// damaged is moved aside (it says so). There has to be a file.
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The file is in use by hosts that share it.
+    #[arg(long, global = true)]
+    shared: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Count what the file holds.
+    Stats {
+        /// The cache file.
+        path: PathBuf,
+    },
+    /// Verify every page, every value, and that items and indexes agree.
+    Check {
+        /// The cache file.
+        path: PathBuf,
+    },
+    /// Clear everything but the server it belongs to, or less.
+    Clear {
+        /// The cache file.
+        path: PathBuf,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Give free pages back to the file system.
+    Compact {
+        /// The cache file.
+        path: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct What {
+    /// Only remembered matches.
+    #[arg(long, conflicts_with_all = ["section", "item", "server"])]
+    matches: bool,
+    /// Only one section, by title or uuid.
+    #[arg(long)]
+    section: Option<String>,
+    /// Only one item of that section, by rating key.
+    #[arg(long, requires = "section")]
+    item: Option<u64>,
+    /// The server it belongs to, too.
+    #[arg(long, conflicts_with = "section")]
+    server: bool,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let Options { command, json, shared } = options;
+    match command {
+        Command::Stats { path } => stats(&open(&path, shared)?, json),
+        Command::Check { path } => check(&open(&path, shared)?, json),
+        Command::Clear { path, what } => {
+            let store = open(&path, shared)?;
+            let cleared = store.clear(what.of(&store)?)?;
+            print(
+                &cleared,
+                json,
+                &[
+                    ("sections", cleared.sections),
+                    ("items", cleared.items),
+                    ("matches", cleared.matches),
+                    ("other rows", cleared.other_rows),
+                ],
+            )?;
+            store.close().context("close the cache")
+        }
+        Command::Compact { path } => {
+            let store = open(&path, shared)?;
+            let compacted = store.compact()?;
+            print(
+                &compacted,
+                json,
+                &[("bytes before", compacted.before), ("bytes after", compacted.after)],
+            )?;
+            store.close().context("close the cache")
+        }
+    }
+}
+
+fn open(path: &Path, shared: bool) -> Result<Store> {
+    ensure!(path.is_file(), "there is no file at {}", path.display());
+    let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
+    let config =
+        StoreConfig { sharing, ..StoreConfig::new(match_core::INDEXING, Clock::system().now()) };
+    let store = Store::open(path, &config)?;
+    match store.opened() {
+        Opened::Existing => {}
+        Opened::Created => eprintln!("the file was empty: a new cache was started"),
+        Opened::Upgraded(upgrade) => eprintln!("the file was upgraded: {upgrade:?}"),
+        Opened::Recovered { moved_to } => eprintln!(
+            "the file was damaged: it is now {}, and a new cache was started",
+            moved_to.display()
+        ),
+    }
+    Ok(store)
+}
+
+fn stats(store: &Store, json: bool) -> Result<()> {
+    let stats = store.stats()?;
+    print(
+        &stats,
+        json,
+        &[
+            ("file bytes", stats.file_bytes),
+            ("live bytes", stats.live_bytes),
+            ("hits", stats.hits),
+            ("misses", stats.misses),
+            ("damaged values", stats.damaged),
+        ],
+    )?;
+    if json {
+        return Ok(());
+    }
+    let mut tables = table(&["table", "rows", "bytes", "pages, bytes"]);
+    for row in &stats.tables {
+        let numbers = [row.rows, row.bytes, row.page_bytes].map(|number| number.to_string());
+        tables.add_row([row.name.to_owned()].into_iter().chain(numbers));
+    }
+    let now = Clock::system().now();
+    let age = |at: Option<i64>| at.map_or("never".to_owned(), |at| format!("{} s ago", now.0 - at));
+    let mut sections = table(&["section", "items", "complete", "revision", "observed", "listed"]);
+    for row in &stats.sections {
+        sections.add_row([
+            row.title.clone(),
+            row.items.to_string(),
+            row.complete.to_string(),
+            row.revision.0.to_string(),
+            age(row.observed_at),
+            age(row.listed_at),
+        ]);
+    }
+    println!("{tables}\n{sections}");
+    Ok(())
+}
+
+fn check(store: &Store, json: bool) -> Result<()> {
+    let checked = store.check()?;
+    print(&checked, json, &[("rows", checked.rows), ("problems", checked.problem_count)])?;
+    if !json {
+        checked.problems.iter().for_each(|problem| println!("{problem}"));
+    }
+    if !checked.is_sound() {
+        bail!("{} problems; what is damaged is listed again when it is met", checked.problem_count);
+    }
+    Ok(())
+}
+
+impl What {
+    fn of(&self, store: &Store) -> Result<Clear> {
+        let Some(name) = &self.section else {
+            return Ok(match (self.matches, self.server) {
+                (true, _) => Clear::Matches,
+                (_, true) => Clear::Server,
+                _ => Clear::All,
+            });
+        };
+        let sections = store.sections()?;
+        let found = sections.iter().find(|state| state.title == *name || state.uuid.0 == *name);
+        let id: SectionId = found.map(|state| state.id).with_context(|| {
+            let titles: Vec<&str> = sections.iter().map(|state| state.title.as_str()).collect();
+            format!("the cache has no section \"{name}\"; it has: {}", titles.join(", "))
+        })?;
+        Ok(self.item.map_or(Clear::Section(id), |key| Clear::Item(id, RatingKey(key))))
+    }
+}
+
+/// Prints a result as JSON, or as a few named numbers.
+fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(result)?);
+        return Ok(());
+    }
+    let mut table = table(&["", ""]);
+    for (name, number) in numbers {
+        table.add_row([(*name).to_owned(), number.to_string()]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    if header.iter().any(|name| !name.is_empty()) {
+        table.set_header(header);
+    }
+    for column in 1..header.len() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
