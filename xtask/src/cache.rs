@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use cache_store::{Clear, Opened, SectionId, Sharing, Store, StoreConfig};
 use clap::{Args, Subcommand};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey};
 use serde::Serialize;
 
 /// The file is opened as by a host: one that an earlier version wrote is upgraded, one that is
 /// damaged is moved aside (it says so). There has to be a file.
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     #[command(subcommand)]
     command: Command,
     /// Print JSON.
@@ -65,7 +65,7 @@ struct What {
     server: bool,
 }
 
-pub fn run(options: Options) -> Result<()> {
+pub(crate) fn run(options: Options) -> Result<()> {
     let Options { command, json, shared } = options;
     match command {
         Command::Stats { path } => stats(&open(&path, shared)?, json),
@@ -201,7 +201,7 @@ fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if header.iter().any(|name| !name.is_empty()) {
         table.set_header(header);
     }

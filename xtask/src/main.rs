@@ -28,7 +28,6 @@ struct Options {
 enum Command {
     /// Measure Matchbox against a naive client on a simulated server, and check every answer.
     Bench(Box<bench::Options>),
-    Bench(bench::Options),
     /// Look at a cache file: stats, check, clear, compact.
     Cache(cache::Options),
     /// Decode captured payloads of real servers and check that nothing in them is lost; let
@@ -49,7 +48,6 @@ fn main() -> ExitCode {
         .init();
     let done = match options.command {
         Command::Bench(options) => bench::run(&options),
-        Command::Bench(options) => bench::run(options),
         Command::Cache(options) => cache::run(options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Serve(options) => serve::run(options),

@@ -34,8 +34,9 @@ pub(crate) struct Row {
     /// What ours stores.
     pub(crate) item: CachedItem,
     /// What the others store: as many bytes.
-    #[cfg_attr(not(feature = "engines"), allow(dead_code, reason = "for the other engines"))]
+    #[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "for the other engines"))]
     pub(crate) bytes: Vec<u8>,
+    #[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "for the other engines"))]
     pub(crate) key: u64,
     /// Of its file name.
     pub(crate) hash: u64,
