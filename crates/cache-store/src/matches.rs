@@ -23,7 +23,7 @@ pub struct MatchRecord {
     pub all_rules: bool,
     /// The section's revision when the answer was found or last found to hold.
     pub verified_at: Revision,
-    /// When the answer was last given, to the day: dearer precision would make every read
+    /// When the answer was last given, to within a week: dearer precision would make every read
     /// a write.
     pub last_used: UnixSeconds,
     /// When the host said that it applied its metadata to the item, by our clock. A match is

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_store::{
     Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
@@ -18,6 +19,10 @@ use crate::recorded::{from_record, to_record};
 use crate::report::{LookupCounts, Phases};
 use crate::rules::Rules;
 use crate::settings::Settings;
+
+/// How old the date of a remembered answer may be when it is given: a week is near enough to
+/// tell which are not used any more, and costs one write a week.
+const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 
 /// What a pass is asked.
 pub(super) struct Pass {
@@ -61,6 +66,8 @@ pub(super) struct Passed {
     pub(super) needs_metadata: bool,
     /// Damage was met: nothing that was read may be believed.
     pub(super) damaged: bool,
+    /// Remembered answers that were given, and are to be dated anew.
+    used: Vec<(MatchKey, MatchRecord)>,
     pub(super) lookups: LookupCounts,
     pub(super) phases: Phases,
 }
@@ -95,7 +102,8 @@ impl Pass {
         let decisions = trace_span!("score")
             .in_scope(|| match_all(&view, &section, &asked, &self.settings, self.rules))?;
         passed.phases.matching.record(started.elapsed());
-        let records = self.judge(&view, &section, compute, decisions, &mut passed)?;
+        let mut records = self.judge(&view, &section, compute, decisions, &mut passed)?;
+        records.append(&mut passed.used);
         drop(view);
         if self.damaged() {
             passed.damaged = true;
@@ -104,6 +112,10 @@ impl Pass {
         if passed.doubtful.is_empty() && !self.stale {
             let started = self.clock.monotonic();
             self.store.remember(section.id, records)?;
+            if !self.known.absent.is_empty() {
+                // Proving them cost calls, so they do not wait for the next transaction.
+                self.store.flush()?;
+            }
             passed.phases.remember.record(started.elapsed());
         }
         self.tell(&passed);
@@ -133,6 +145,7 @@ impl Pass {
         by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
         let mut compute = Vec::new();
         let mut by_title = false;
+        let now = self.clock.now();
         for at in by_key {
             let Some(key) = self.keys.get(at) else { continue };
             let record = view.remembered(section.id, key)?;
@@ -144,6 +157,12 @@ impl Pass {
                 None => false,
             };
             let answer = record.as_ref().filter(|_| holds).and_then(from_record);
+            if let Some(record) = &record
+                && answer.is_some()
+                && now.since(record.last_used) >= DATED_ANEW
+            {
+                passed.used.push((*key, MatchRecord { last_used: now, ..record.clone() }));
+            }
             match answer {
                 Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
                     // By its path it is absent; what its title says is asked later.
@@ -163,9 +182,8 @@ impl Pass {
             passed.lookups.computed = compute.len() as u64;
             self.store.count(passed.lookups.remembered, passed.lookups.computed);
         }
-        let recent = self.known.metadata
-            || self.stale
-            || has_recent_metadata(section, self.clock.now(), &self.policy);
+        let recent =
+            self.known.metadata || self.stale || has_recent_metadata(section, now, &self.policy);
         passed.needs_metadata =
             self.rules == Rules::All && !recent && (by_title || !compute.is_empty());
         Ok(compute)
