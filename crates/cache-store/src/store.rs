@@ -318,6 +318,13 @@ impl Store {
         }
     }
 
+    /// Notes a damaged value beside the items: it is read as missing, and nothing else hangs on it.
+    pub(crate) fn damaged_beside(&self, what: &'static str) {
+        self.damage.count.fetch_add(1, Ordering::Relaxed);
+        self.counters.damaged.fetch_add(1, Ordering::Relaxed);
+        warn!(what, "damaged record: it is read as missing");
+    }
+
     /// Counts remembered matches that answered and those that did not, for [`Store::stats`].
     pub fn count(&self, hits: u64, misses: u64) {
         self.counters.hits.fetch_add(hits, Ordering::Relaxed);

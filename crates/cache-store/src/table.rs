@@ -9,11 +9,14 @@ use std::collections::BTreeSet;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::codec::{self, Damage, Place, Record, Resealed};
+use crate::edits::EditRow;
 use crate::error::Error;
 use crate::index::Index;
 use crate::matches::MatchKey;
+use crate::metadata::MetadataRow;
 use crate::record::{ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow};
 use crate::section::SectionId;
+use crate::uploads::UploadsRow;
 
 /// Sealed values by (section, number). Section 0 is nobody's: rows of the file as a whole.
 pub(crate) type Numbered = TableDefinition<'static, (u32, u64), &'static [u8]>;
@@ -35,6 +38,12 @@ const TITLES: Numbered = TableDefinition::new("titles");
 pub(crate) const MATCHES: Hashed = TableDefinition::new("matches");
 /// (section, 0) -> who refreshes the section, and until when.
 pub(crate) const LEASES: Numbered = TableDefinition::new("leases");
+/// (section, rating key) -> what is known of an item's editable fields.
+pub(crate) const METADATA: Numbered = TableDefinition::new("metadata");
+/// (section, rating key) -> how far the edit of an item got.
+pub(crate) const EDITS: Numbered = TableDefinition::new("edits");
+/// (section, rating key) -> hashes of the images last uploaded.
+pub(crate) const UPLOADS: Numbered = TableDefinition::new("uploads");
 
 /// Key in [`META`]: the file format, 4 bytes little endian.
 pub(crate) const FORMAT_KEY: &str = "format";
@@ -75,12 +84,14 @@ pub(crate) enum Goes {
     WithItems,
     /// Clearing matches.
     WithMatches,
+    /// Clearing the section by hand: the server cannot be asked for it again.
+    WithSection,
     /// Nothing but the removal of the section itself.
     Never,
 }
 
 /// Every table but [`META`], in the order of the digest.
-pub(crate) static ALL: [Table; 7] = [
+pub(crate) static ALL: [Table; 10] = [
     numbered::<SectionRow>(0x11, "sections", Goes::Never),
     numbered::<ItemRow>(0x12, "items", Goes::WithItems),
     numbered::<ShelfRow>(1, "names", Goes::WithItems),
@@ -88,6 +99,9 @@ pub(crate) static ALL: [Table; 7] = [
     numbered::<ShelfRow>(3, "titles", Goes::WithItems),
     hashed::<MatchRow>(0x13, "matches", Goes::WithMatches),
     numbered::<LeaseRow>(0x14, "leases", Goes::Never),
+    numbered::<MetadataRow>(0x15, "metadata", Goes::WithItems),
+    numbered::<EditRow>(0x16, "edits", Goes::WithSection),
+    numbered::<UploadsRow>(0x17, "uploads", Goes::WithSection),
 ];
 
 const fn numbered<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
@@ -285,6 +299,18 @@ pub(crate) fn match_place(section: SectionId, key: &MatchKey) -> Place {
 
 pub(crate) fn lease_place(section: SectionId) -> Place {
     Place { table: 0x14, section: section.0, key: 0 }
+}
+
+pub(crate) fn metadata_place(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x15, section: section.0, key: u128::from(rating_key) }
+}
+
+pub(crate) fn edit_place(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x16, section: section.0, key: u128::from(rating_key) }
+}
+
+pub(crate) fn uploads_place(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x17, section: section.0, key: u128::from(rating_key) }
 }
 
 #[cfg(test)]

@@ -40,6 +40,20 @@ pub enum Field {
 }
 
 impl Field {
+    /// Every field.
+    pub const ALL: [Self; 10] = [
+        Self::Title,
+        Self::TitleSort,
+        Self::OriginalTitle,
+        Self::Summary,
+        Self::Tagline,
+        Self::Studio,
+        Self::ContentRating,
+        Self::OriginallyAvailableAt,
+        Self::AddedAt,
+        Self::UserRating,
+    ];
+
     /// The field's name in edits and in the list of locked fields.
     pub fn name(self) -> &'static str {
         match self {
@@ -124,6 +138,15 @@ impl Edit {
     /// The pairs that will be sent, decoded, in order.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
+    }
+
+    /// Characters that the pairs take in a request line.
+    pub fn encoded_len(&self) -> usize {
+        let mut query = Query::default();
+        for (name, value) in &self.0 {
+            query.pair(name, value);
+        }
+        query.len()
     }
 
     fn write(&self, query: &mut Query) -> Result<(), Error> {

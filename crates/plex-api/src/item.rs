@@ -151,6 +151,20 @@ pub enum TagField {
 }
 
 impl TagField {
+    /// Every field.
+    pub const ALL: [Self; 10] = [
+        Self::Genre,
+        Self::Collection,
+        Self::Label,
+        Self::Director,
+        Self::Writer,
+        Self::Producer,
+        Self::Country,
+        Self::Role,
+        Self::Mood,
+        Self::Style,
+    ];
+
     /// The field's name in edits and in the list of locked fields.
     pub fn name(self) -> &'static str {
         match self {

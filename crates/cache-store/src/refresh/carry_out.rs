@@ -215,11 +215,8 @@ impl Library {
         let gone = self.read_again(keys, &mut rows, latest(now, &observed), None).await?;
         let spent = state.lookups.spent + (keys.len() as u64).div_ceil(BATCH);
         let update = Update {
-            observed,
-            scope: Scope::Delta(gone),
-            complete: state.complete,
             lookups: Lookups { spent, ..state.lookups },
-            ..Update::new(&state, rows, stamp, now)
+            ..unmoved(&state, rows, gone, stamp, observed, now)
         };
         // If the section changed in the store meanwhile, whoever reads it next finds that out.
         self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
@@ -287,6 +284,25 @@ impl Library {
                 instead(Plan::Full, "damaged records were dropped")
             }
         })
+    }
+}
+
+/// Some items were read by key: that says nothing about the rest, so the section's stamp,
+/// and whether it is complete, stay as they are.
+pub(crate) fn unmoved(
+    state: &SectionState,
+    rows: Spool,
+    gone: Vec<u64>,
+    stamp: SectionStamp,
+    observed: SectionStamp,
+    now: UnixSeconds,
+) -> Update {
+    Update {
+        observed,
+        scope: Scope::Delta(gone),
+        complete: state.complete,
+        lookups: state.lookups,
+        ..Update::new(state, rows, stamp, now)
     }
 }
 

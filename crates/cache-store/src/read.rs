@@ -1,0 +1,166 @@
+//! Reading items by key with everything that can be edited, and writing through what we edited.
+
+use std::collections::BTreeMap;
+
+use plex_api::{Field, Item, RatingKey};
+
+use crate::apply::Update;
+use crate::error::Error;
+use crate::item::CachedItem;
+use crate::library::{Library, latest};
+use crate::metadata::{Known, Metadata};
+use crate::refresh::carry_out::unmoved;
+use crate::section::{SectionId, SectionState};
+use crate::spool::Spool;
+
+/// What the server says of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemRead {
+    /// The item, and its section as far as the store knows one.
+    Found(Box<Item>, Option<SectionId>),
+    /// There is no such item.
+    Missing,
+    /// There is one, and its row cannot be used.
+    Unreadable,
+}
+
+impl Library {
+    /// Reads items by key, about 200 a call, and keeps what was read: matching data, and the
+    /// fields that can be edited. Items that are gone leave the store.
+    ///
+    /// Returns what the server says of each key, in order.
+    pub async fn read_full(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = self.client().items(keys).await?;
+        let asked = keys.to_vec();
+        let (states, known) =
+            self.blocking(move |store| Ok((store.sections()?, store.known(&asked)?))).await?;
+        let known: BTreeMap<RatingKey, Known> = keys
+            .iter()
+            .copied()
+            .zip(known)
+            .filter_map(|(key, known)| Some((key, known?)))
+            .collect();
+        let mut of_section: BTreeMap<SectionId, Vec<Item>> = BTreeMap::new();
+        let mut found = BTreeMap::new();
+        for item in batch.items {
+            let told = item.section.and_then(|key| states.iter().find(|state| state.key == key));
+            let section = told.map(|state| state.id).or_else(|| match item.section {
+                Some(_) => None, // of a section that the store does not know
+                None => known.get(&item.rating_key).map(|known| known.section),
+            });
+            if let Some(section) = section {
+                of_section.entry(section).or_default().push(item.clone());
+            }
+            found.insert(item.rating_key, ItemRead::Found(Box::new(item), section));
+        }
+        let mut gone: BTreeMap<SectionId, Vec<RatingKey>> = BTreeMap::new();
+        for key in batch.missing {
+            if let Some(known) = known.get(&key) {
+                gone.entry(known.section).or_default().push(key);
+            }
+            found.insert(key, ItemRead::Missing);
+        }
+        for state in &states {
+            let items = of_section.remove(&state.id).unwrap_or_default();
+            let gone = gone.remove(&state.id).unwrap_or_default();
+            if !items.is_empty() || !gone.is_empty() {
+                self.keep_read(state.id, items, gone, &known).await?;
+            }
+        }
+        Ok(keys.iter().map(|key| found.remove(key).unwrap_or(ItemRead::Unreadable)).collect())
+    }
+
+    async fn keep_read(
+        &self,
+        section: SectionId,
+        items: Vec<Item>,
+        gone: Vec<RatingKey>,
+        known: &BTreeMap<RatingKey, Known>,
+    ) -> Result<(), Error> {
+        let now = self.clock().now();
+        let before = |key| known.get(&key).and_then(|known: &Known| known.metadata.as_ref());
+        let metadata: Vec<(RatingKey, Metadata)> = items
+            .iter()
+            .map(|item| {
+                let mut metadata = Metadata::from_plex(item, now);
+                // A read does not tell them; if nobody else edited the item, they stand.
+                if let Some(before) = before(item.rating_key)
+                    && before.says_the_same(&metadata)
+                {
+                    metadata.sent = before.sent.clone();
+                }
+                (item.rating_key, metadata)
+            })
+            .collect();
+        let listed = |key: &RatingKey| known.get(key).is_some_and(|known| known.item.is_some());
+        let left = gone.iter().filter(|key| listed(key)).map(|key| key.0).collect();
+        let cached = items.iter().map(CachedItem::from_plex).collect();
+        self.put_items(section, cached, left).await?;
+        self.blocking(move |store| store.put_metadata(section, &metadata, &gone)).await
+    }
+
+    /// Writes through what we edited ourselves, as far as matching reads it, so that titles
+    /// are found without asking the server again.
+    pub async fn write_through(
+        &self,
+        section: SectionId,
+        edited: Vec<(RatingKey, Metadata)>,
+    ) -> Result<(), Error> {
+        let keys: Vec<RatingKey> = edited.iter().map(|(key, _)| *key).collect();
+        let known = self.blocking(move |store| store.known(&keys)).await?;
+        let mut items = Vec::new();
+        for ((_, after), known) in edited.iter().zip(known) {
+            let Some(item) = known.and_then(|known| known.item) else { continue };
+            let now = with_fields(item.clone(), after);
+            if now != item {
+                items.push(now);
+            }
+        }
+        if items.is_empty() { Ok(()) } else { self.put_items(section, items, Vec::new()).await }
+    }
+
+    /// Puts items of a section, and removes others, in one transaction. Only what the section
+    /// lists is kept: movies and not collections. If the section changes in the store
+    /// meanwhile, nothing is written: whoever reads it next finds that out.
+    async fn put_items(
+        &self,
+        section: SectionId,
+        items: Vec<CachedItem>,
+        gone: Vec<u64>,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.flights().section(section).await;
+        let read = self.blocking(move |store| store.view()?.section(section)).await?;
+        let Some(state) = read else { return Ok(()) };
+        let Some(update) = self.update_of(&state, items, gone)? else { return Ok(()) };
+        self.apply(update).await.map(drop)
+    }
+
+    fn update_of(
+        &self,
+        state: &SectionState,
+        items: Vec<CachedItem>,
+        gone: Vec<u64>,
+    ) -> Result<Option<Update>, Error> {
+        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(None) };
+        let now = state.observed_at.unwrap_or(self.clock().now());
+        let mut rows = Spool::new();
+        for item in items.into_iter().filter(|item| item.kind == state.kind) {
+            rows.push(item, latest(now, &observed))?;
+        }
+        if rows.keys().is_empty() && gone.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
+    }
+}
+
+/// An item with the fields that matching reads as an edit left them.
+fn with_fields(mut item: CachedItem, metadata: &Metadata) -> CachedItem {
+    let value = |field| metadata.values.get(&field).cloned();
+    item.title = value(Field::Title).unwrap_or_default();
+    item.original_title = value(Field::OriginalTitle);
+    item
+}
