@@ -105,7 +105,7 @@ pub struct Stale {
 
 /// Answers which Plex item a local file is.
 pub struct Engine {
-    library: Arc<Library>,
+    pub(crate) library: Arc<Library>,
     settings: Arc<Settings>,
     stale: Option<Duration>,
     /// The runs since it was opened, that the cache file does not have yet.
@@ -252,7 +252,7 @@ fn written_totals(store: &Store) -> Result<Report, Error> {
 }
 
 /// Runs disk and CPU work off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

@@ -45,11 +45,15 @@ mod report;
 mod rules;
 mod sections;
 mod settings;
+mod sync;
 mod titles;
 mod year;
 
 pub use answer::{Answer, Confidence, Decision, Match, Reason};
-pub use cache_store::{Error, Failure, Policy, Selection, Sharing, Watched};
+pub use cache_store::{
+    CachedItem, EditProgress, Error, Failure, Metadata, Policy, Progress, RunId, Selection,
+    Sharing, Watched,
+};
 pub use candidates::SectionContext;
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
@@ -69,3 +73,7 @@ pub use report::{
 pub use rules::Rules;
 pub use sections::merge;
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
+pub use sync::{
+    Change, EditCounts, EditOptions, EditOutcome, EditFailure, EditRun, Fetched, Level, NotTried,
+    OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
+};

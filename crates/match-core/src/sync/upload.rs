@@ -1,0 +1,77 @@
+//! Posters and backgrounds, uploaded once.
+
+use cache_store::{Error, ImageHash, ItemRead, SectionId};
+use plex_api::{Artwork, ErrorKind, RatingKey};
+
+use super::outcome::{Failure, NotTried};
+use crate::engine::{Engine, blocking};
+
+/// What became of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uploaded {
+    /// The server confirmed it.
+    Done,
+    /// It is the one that was last uploaded to the item: nothing was sent.
+    Unchanged,
+    /// It is not done, and why.
+    Failed(Failure),
+    /// Nothing was sent, and it can be tried again.
+    NotTried(NotTried),
+}
+
+impl Engine {
+    /// Uploads an image to an item, unless it is the one that was last uploaded to it (by its
+    /// blake3 hash): then nothing is asked and nothing is sent. What others did to the item's
+    /// images meanwhile is not known and not touched.
+    pub async fn upload(
+        &self,
+        key: RatingKey,
+        artwork: Artwork,
+        image: Vec<u8>,
+    ) -> Result<Uploaded, Error> {
+        let section = match self.section_of(key).await {
+            Ok(Ok(section)) => section,
+            Ok(Err(failure)) => return Ok(Uploaded::Failed(failure)),
+            Err(Error::Plex(error)) => return Ok(Uploaded::NotTried(stopped(&error))),
+            Err(error) => return Err(error),
+        };
+        let hash = ImageHash::of(&image);
+        let store = self.store().clone();
+        let last = blocking(move || store.uploads(section, key)).await?.of(artwork);
+        if last == Some(hash) {
+            return Ok(Uploaded::Unchanged);
+        }
+        let sent = self.library.client().upload(key, artwork, image).await;
+        let Err(error) = sent else {
+            let store = self.store().clone();
+            blocking(move || store.put_upload(section, key, artwork, hash)).await?;
+            return Ok(Uploaded::Done);
+        };
+        Ok(match error.kind() {
+            ErrorKind::NotFound => Uploaded::Failed(Failure::Gone),
+            ErrorKind::CircuitOpen | ErrorKind::TooManyRequests | ErrorKind::Unauthorized => {
+                Uploaded::NotTried(stopped(&error))
+            }
+            kind if kind.is_outage() => Uploaded::Failed(Failure::Unconfirmed(error.to_string())),
+            _ => Uploaded::Failed(Failure::Rejected(error.to_string())),
+        })
+    }
+
+    async fn section_of(&self, key: RatingKey) -> Result<Result<SectionId, Failure>, Error> {
+        let known = self.known(vec![key]).await?.pop().flatten();
+        if let Some(known) = known {
+            return Ok(Ok(known.section));
+        }
+        Ok(match self.library.read_full(&[key]).await?.pop() {
+            Some(ItemRead::Found(_, Some(section))) => Ok(section),
+            Some(ItemRead::Found(item, None)) => {
+                Err(Failure::Refused(super::Refusal::OtherSection(item.section)))
+            }
+            _ => Err(Failure::Gone),
+        })
+    }
+}
+
+fn stopped(error: &plex_api::Error) -> NotTried {
+    NotTried::Stopped(error.kind(), error.to_string())
+}
