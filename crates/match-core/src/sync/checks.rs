@@ -128,9 +128,7 @@ pub(super) fn canonical(field: Field, value: &str) -> Option<String> {
 /// Which kinds have a field, as the server's own web client and other clients offer it. A kind
 /// that is not named here is left to the server.
 fn has_field(kind: ItemKind, field: Field) -> bool {
-    use ItemKind::{
-        Album, Artist, Collection, Episode, Movie, Photo, PhotoAlbum, Season, Show, Track,
-    };
+    use ItemKind::{Album, Artist, Collection, Episode, Photo, PhotoAlbum, Season, Track};
     match field {
         Field::Title | Field::Summary | Field::AddedAt | Field::UserRating => true,
         Field::TitleSort => !matches!(kind, Season | Track),
