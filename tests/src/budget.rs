@@ -6,6 +6,7 @@
 
 mod change;
 mod cold;
+mod edits;
 mod measured;
 pub mod processes;
 mod stage;
@@ -15,6 +16,7 @@ mod warm;
 use anyhow::Result;
 use futures::future::BoxFuture;
 
+pub use edits::{EditRow, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
 pub use stage::{MOUNT, Stage, to_queries};
 

@@ -39,6 +39,17 @@ pub struct NaiveSection {
     pub kind: u32,
 }
 
+/// What is done with each item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NaiveEdit {
+    /// It is read, to see whether it is still there.
+    Read,
+    /// It is read, and nothing is different.
+    Compare,
+    /// It is read, written field group by field group, and read again.
+    Write,
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NaiveOutcome {
@@ -126,6 +137,38 @@ impl Naive {
         outcome.calls = self.calls.load(std::sync::atomic::Ordering::Relaxed) - before;
         outcome.elapsed = started.elapsed();
         Ok(outcome)
+    }
+
+    /// Edits items one by one, as tools do: a read and a hidden second one, because empty
+    /// fields of a row that came without them are asked for again; one PUT each for fields,
+    /// actors, genres and collections; a read at the end. Refused edits are passed over.
+    /// Returns how many requests it took.
+    pub async fn edit(&self, keys: &[u64], edit: NaiveEdit) -> Result<u64> {
+        let before = self.calls.load(std::sync::atomic::Ordering::Relaxed);
+        for key in keys {
+            let item = format!("/library/metadata/{key}");
+            self.get::<serde_json::Value>(&item, &[]).await?;
+            if edit == NaiveEdit::Read {
+                continue;
+            }
+            self.get::<serde_json::Value>(&item, &[]).await?;
+            if edit == NaiveEdit::Compare {
+                continue;
+            }
+            for (name, value) in [
+                ("title.value", "Written by hand"),
+                ("actor[0].tag.tag", "Somebody"),
+                ("genre[0].tag.tag", "Drama"),
+                ("collection[0].tag.tag", "Watched with friends"),
+            ] {
+                self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let mut url = url::Url::parse(&format!("{}{item}", self.url))?;
+                url.query_pairs_mut().append_pair(name, value);
+                self.client.put(url).header("X-Plex-Token", &self.token).send().await?;
+            }
+            self.get::<serde_json::Value>(&item, &[]).await?;
+        }
+        Ok(self.calls.load(std::sync::atomic::Ordering::Relaxed) - before)
     }
 
     async fn look_up(&self, section: NaiveSection, path: &str) -> Result<Vec<u64>> {
