@@ -74,6 +74,6 @@ pub use rules::Rules;
 pub use sections::merge;
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
 pub use sync::{
-    Change, EditCounts, EditOptions, EditOutcome, EditFailure, EditRun, Fetched, Level, NotTried,
+    Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
 };

@@ -26,6 +26,6 @@ pub use checks::Refusal;
 pub use edit::{EditOptions, OnForeign};
 pub use group::PlannedRequest;
 pub use items::{Fetched, Level};
-pub use outcome::{EditCounts, EditOutcome, EditRun, Failure, NotTried};
+pub use outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 pub use upload::Uploaded;
 pub use verify::Verified;

@@ -15,7 +15,7 @@ use super::change::{Change, Step};
 use super::checks::{Refusal, check_kind, check_length, check_steps};
 use super::compare::{Difference, compare, edited_by_others};
 use super::group::group;
-use super::outcome::{EditOutcome, EditRun, Failure, NotTried};
+use super::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
 use super::send::{Item, Sent};
 use crate::engine::{Engine, blocking};
 use crate::path::FoldedPath;
@@ -29,7 +29,7 @@ pub enum OnForeign {
     Report,
     /// Write.
     Overwrite,
-    /// Leave the item alone: [`Failure::EditedByOthers`].
+    /// Leave the item alone: [`EditFailure::EditedByOthers`].
     Skip,
 }
 
@@ -249,7 +249,9 @@ impl Engine {
         let settled: HashSet<RatingKey> = targets
             .iter()
             .filter(|target| match &target.outcome {
-                Some(EditOutcome::Failed(Failure::Unconfirmed(_)) | EditOutcome::NotTried(_))
+                Some(
+                    EditOutcome::Failed(EditFailure::Unconfirmed(_)) | EditOutcome::NotTried(_),
+                )
                 | None => false,
                 Some(_) => true,
             })
@@ -327,33 +329,33 @@ impl Desk<'_> {
         read: &ItemRead,
         known: Option<Known>,
         on_foreign: OnForeign,
-    ) -> Result<Option<(SectionId, Difference, Vec<String>)>, Failure> {
+    ) -> Result<Option<(SectionId, Difference, Vec<String>)>, EditFailure> {
         let (item, section) = match read {
             ItemRead::Found(item, section) => (item, *section),
-            ItemRead::Missing => return Err(Failure::Gone),
+            ItemRead::Missing => return Err(EditFailure::Gone),
             ItemRead::Unreadable => {
-                return Err(Failure::Rejected("the server's row cannot be read".to_owned()));
+                return Err(EditFailure::Rejected("the server's row cannot be read".to_owned()));
             }
         };
         let selected = |id: &SectionId| self.states.iter().any(|state| state.id == *id);
         let Some(section) = section.filter(selected) else {
-            return Err(Failure::Refused(Refusal::OtherSection(item.section)));
+            return Err(EditFailure::Refused(Refusal::OtherSection(item.section)));
         };
-        check_kind(&target.steps, item.kind).map_err(Failure::Refused)?;
+        check_kind(&target.steps, item.kind).map_err(EditFailure::Refused)?;
         if let Some(file) = &target.file
             && !holds(&CachedItem::from_plex(item), file)
         {
-            return Err(Failure::FileGone);
+            return Err(EditFailure::FileGone);
         }
         let is = known
             .and_then(|known| known.metadata)
             .unwrap_or_else(|| Metadata::from_plex(item, self.now));
         let Some(difference) = compare(&target.steps, &is, self.now) else { return Ok(None) };
-        check_length(&difference.edit).map_err(Failure::Refused)?;
+        check_length(&difference.edit).map_err(EditFailure::Refused)?;
         let was = was.filter(|was| !was.unconfirmed).and_then(|was| was.metadata.as_ref());
         let foreign = was.map(|was| edited_by_others(&target.steps, was, &is)).unwrap_or_default();
         match on_foreign {
-            OnForeign::Skip if !foreign.is_empty() => Err(Failure::EditedByOthers(foreign)),
+            OnForeign::Skip if !foreign.is_empty() => Err(EditFailure::EditedByOthers(foreign)),
             OnForeign::Overwrite => Ok(Some((section, difference, Vec::new()))),
             _ => Ok(Some((section, difference, foreign))),
         }
@@ -392,7 +394,7 @@ pub(super) fn holds(item: &CachedItem, path: &str) -> bool {
 }
 
 fn refused(refusal: Refusal) -> EditOutcome {
-    EditOutcome::Failed(Failure::Refused(refusal))
+    EditOutcome::Failed(EditFailure::Refused(refusal))
 }
 
 fn is_open(target: Option<&Target>) -> bool {

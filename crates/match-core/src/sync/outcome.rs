@@ -22,7 +22,7 @@ pub enum EditOutcome {
     /// Everything is as it shall be: nothing was sent.
     Unchanged,
     /// It is not done, and why.
-    Failed(Failure),
+    Failed(EditFailure),
     /// Nothing was sent, and it can be tried again.
     NotTried(NotTried),
 }
@@ -30,7 +30,7 @@ pub enum EditOutcome {
 /// Why a change is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum EditFailure {
     /// It was refused before anything was sent.
     Refused(Refusal),
     /// There is no such item (any more).
@@ -108,7 +108,7 @@ impl fmt::Display for EditCounts {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for EditFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => fmt::Display::fmt(refusal, f),

@@ -13,7 +13,7 @@ use plex_api::{Class, Error as PlexError, ErrorKind, RatingKey};
 use tracing::debug;
 
 use super::group::PlannedRequest;
-use super::outcome::Failure;
+use super::outcome::EditFailure;
 use crate::engine::{Engine, blocking};
 
 /// Requests of a wave. More would leave more in doubt after a crash, fewer would write to the
@@ -31,7 +31,7 @@ const ENOUGH: usize = 10;
 #[derive(Debug, Clone)]
 pub(super) enum Sent {
     Confirmed,
-    Failed(Failure),
+    Failed(EditFailure),
     /// Not sent, or sent and certainly not applied: the run stopped.
     Stopped(ErrorKind, String),
 }
@@ -46,7 +46,7 @@ pub(super) struct Item {
 enum Verdict {
     Confirmed,
     /// It is about these items: halve them, or give up on the one.
-    Refused(Failure),
+    Refused(EditFailure),
     /// The server as a whole: stop. Whether this request was applied is not known.
     Lost(ErrorKind, String),
     /// The server as a whole: stop. This request was not applied.
@@ -58,8 +58,8 @@ impl Verdict {
         let Err(error) = answer else { return Self::Confirmed };
         let (kind, text) = (error.kind(), error.to_string());
         match kind {
-            ErrorKind::NotFound => Self::Refused(Failure::Gone),
-            ErrorKind::Conflict => Self::Refused(Failure::Conflict(text)),
+            ErrorKind::NotFound => Self::Refused(EditFailure::Gone),
+            ErrorKind::Conflict => Self::Refused(EditFailure::Conflict(text)),
             ErrorKind::CircuitOpen
             | ErrorKind::TooManyRequests
             | ErrorKind::Unauthorized
@@ -68,7 +68,7 @@ impl Verdict {
             | ErrorKind::Redirect
             | ErrorKind::WrongServer => Self::Stop(kind, text),
             _ if kind.class() == Class::Outage => Self::Lost(kind, text),
-            _ => Self::Refused(Failure::Rejected(text)),
+            _ => Self::Refused(EditFailure::Rejected(text)),
         }
     }
 }
@@ -131,7 +131,9 @@ impl Engine {
             for (request, verdict) in self.wave(wave).await {
                 let keys = &request.keys;
                 failing = match &verdict {
-                    Some(Verdict::Refused(Failure::Rejected(_))) if keys.len() == 1 => failing + 1,
+                    Some(Verdict::Refused(EditFailure::Rejected(_))) if keys.len() == 1 => {
+                        failing + 1
+                    }
                     None => failing,
                     Some(_) => 0,
                 };
@@ -152,7 +154,7 @@ impl Engine {
                         become_of(&Sent::Failed(failure));
                     }
                     Some(Verdict::Lost(kind, text)) => {
-                        become_of(&Sent::Failed(Failure::Unconfirmed(text.clone())));
+                        become_of(&Sent::Failed(EditFailure::Unconfirmed(text.clone())));
                         stopped.get_or_insert((kind, text));
                     }
                     Some(Verdict::Stop(kind, text)) => {

@@ -3,7 +3,7 @@
 use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
 
-use super::outcome::{Failure, NotTried};
+use super::outcome::{EditFailure, NotTried};
 use crate::engine::{Engine, blocking};
 
 /// What became of an image.
@@ -14,7 +14,7 @@ pub enum Uploaded {
     /// It is the one that was last uploaded to the item: nothing was sent.
     Unchanged,
     /// It is not done, and why.
-    Failed(Failure),
+    Failed(EditFailure),
     /// Nothing was sent, and it can be tried again.
     NotTried(NotTried),
 }
@@ -48,16 +48,18 @@ impl Engine {
             return Ok(Uploaded::Done);
         };
         Ok(match error.kind() {
-            ErrorKind::NotFound => Uploaded::Failed(Failure::Gone),
+            ErrorKind::NotFound => Uploaded::Failed(EditFailure::Gone),
             ErrorKind::CircuitOpen | ErrorKind::TooManyRequests | ErrorKind::Unauthorized => {
                 Uploaded::NotTried(stopped(&error))
             }
-            kind if kind.is_outage() => Uploaded::Failed(Failure::Unconfirmed(error.to_string())),
-            _ => Uploaded::Failed(Failure::Rejected(error.to_string())),
+            kind if kind.is_outage() => {
+                Uploaded::Failed(EditFailure::Unconfirmed(error.to_string()))
+            }
+            _ => Uploaded::Failed(EditFailure::Rejected(error.to_string())),
         })
     }
 
-    async fn section_of(&self, key: RatingKey) -> Result<Result<SectionId, Failure>, Error> {
+    async fn section_of(&self, key: RatingKey) -> Result<Result<SectionId, EditFailure>, Error> {
         let known = self.known(vec![key]).await?.pop().flatten();
         if let Some(known) = known {
             return Ok(Ok(known.section));
@@ -65,9 +67,9 @@ impl Engine {
         Ok(match self.library.read_full(&[key]).await?.pop() {
             Some(ItemRead::Found(_, Some(section))) => Ok(section),
             Some(ItemRead::Found(item, None)) => {
-                Err(Failure::Refused(super::Refusal::OtherSection(item.section)))
+                Err(EditFailure::Refused(super::Refusal::OtherSection(item.section)))
             }
-            _ => Err(Failure::Gone),
+            _ => Err(EditFailure::Gone),
         })
     }
 }
