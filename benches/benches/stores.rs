@@ -105,7 +105,12 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
                 engine.write_durably(1, number);
             });
         });
-        group.bench_function(id("invalidate"), |bencher| bencher.iter(|| engine.invalidate(1)));
+        group.bench_function(id("invalidate"), |bencher| {
+            bencher.iter(|| {
+                number += 1;
+                engine.invalidate(1, number);
+            });
+        });
     }
     group.throughput(Throughput::Elements(size as u64 / 4));
     group.bench_function(id("delete_section"), |bencher| {

@@ -23,8 +23,9 @@ pub(crate) trait Engine: Sync {
     fn scan(&self, section: u32) -> usize;
     /// Writes one small record, durably.
     fn write_durably(&self, section: u32, number: u64);
-    /// Ends everything that was remembered of a section, durably.
-    fn invalidate(&self, section: u32);
+    /// Ends everything that was remembered of a section, durably: in the others the write of a
+    /// generation, told from the last by its `number`.
+    fn invalidate(&self, section: u32, number: u64);
     /// Removes a section, durably.
     fn delete(&self, section: u32);
 }

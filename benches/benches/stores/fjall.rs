@@ -66,8 +66,8 @@ impl Engine for Fjall {
         self.db.persist(PersistMode::SyncAll).unwrap();
     }
 
-    fn invalidate(&self, section: u32) {
-        self.write_durably(section, 0);
+    fn invalidate(&self, section: u32, number: u64) {
+        self.write_durably(section, number);
     }
 
     fn delete(&self, section: u32) {

@@ -12,6 +12,7 @@ pub(crate) struct Lmdb {
     env: Env,
     items: Database<Bytes, Bytes>,
     names: Database<Bytes, Bytes>,
+    matches: Database<Bytes, Bytes>,
 }
 
 fn key(section: u32, key: u64) -> [u8; 12] {
@@ -26,14 +27,15 @@ impl Engine for Lmdb {
 
     fn open(folder: &Path) -> Self {
         let mut options = EnvOpenOptions::new();
-        options.map_size(8 << 30).max_dbs(2);
+        options.map_size(8 << 30).max_dbs(3);
         #[expect(unsafe_code, reason = "nobody else has the file open: the folder is ours")]
         let env = unsafe { options.open(folder) }.unwrap();
         let mut txn = env.write_txn().unwrap();
         let items = env.create_database(&mut txn, Some("items")).unwrap();
         let names = env.create_database(&mut txn, Some("names")).unwrap();
+        let matches = env.create_database(&mut txn, Some("matches")).unwrap();
         txn.commit().unwrap();
-        Self { env, items, names }
+        Self { env, items, names, matches }
     }
 
     fn load(&self, section: u32, rows: &[Row]) {
@@ -78,17 +80,17 @@ impl Engine for Lmdb {
     fn scan(&self, section: u32) -> usize {
         let txn = self.env.read_txn().unwrap();
         let rows = self.items.prefix_iter(&txn, &section.to_be_bytes()).unwrap();
-        rows.filter(|row| row.is_ok()).count()
+        rows.flatten().count()
     }
 
     fn write_durably(&self, section: u32, number: u64) {
         let mut txn = self.env.write_txn().unwrap();
-        self.items.put(&mut txn, &key(section + 100, number), &[7; 40]).unwrap();
+        self.matches.put(&mut txn, &key(section, number), &[7; 40]).unwrap();
         txn.commit().unwrap();
     }
 
-    fn invalidate(&self, section: u32) {
-        self.write_durably(section, 0);
+    fn invalidate(&self, section: u32, number: u64) {
+        self.write_durably(section, number);
     }
 
     fn delete(&self, section: u32) {

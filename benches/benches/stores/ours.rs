@@ -104,7 +104,7 @@ impl Engine for Ours {
         self.0.flush().unwrap();
     }
 
-    fn invalidate(&self, section: u32) {
+    fn invalidate(&self, section: u32, _: u64) {
         self.0.invalidate(SectionId(section)).unwrap();
     }
 
@@ -134,8 +134,8 @@ impl Engine for OursShared {
     fn write_durably(&self, section: u32, number: u64) {
         self.0.write_durably(section, number);
     }
-    fn invalidate(&self, section: u32) {
-        self.0.invalidate(section);
+    fn invalidate(&self, section: u32, number: u64) {
+        self.0.invalidate(section, number);
     }
     fn delete(&self, section: u32) {
         self.0.delete(section);

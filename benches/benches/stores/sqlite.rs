@@ -108,8 +108,8 @@ impl Engine for Sqlite {
         put.execute(params![section, number.cast_signed(), [7_u8; 40]]).unwrap();
     }
 
-    fn invalidate(&self, section: u32) {
-        self.write_durably(section, 0);
+    fn invalidate(&self, section: u32, number: u64) {
+        self.write_durably(section, number);
     }
 
     fn delete(&self, section: u32) {
