@@ -20,6 +20,7 @@
 
 mod budget;
 mod client;
+mod corpus;
 mod edits;
 mod end_to_end;
 mod events;

@@ -209,7 +209,7 @@ fn layout(root: &str, title: &str, year: u16, name: &str, random: &mut Random) -
     }
 }
 
-fn movie(title: &str, year: u16, files: Vec<String>, random: &mut Random) -> Item {
+pub(crate) fn movie(title: &str, year: u16, files: Vec<String>, random: &mut Random) -> Item {
     let id = random.next();
     let duration_ms = 4_800_000 + random.next() % 4_800_000;
     Item {
@@ -228,7 +228,7 @@ fn movie(title: &str, year: u16, files: Vec<String>, random: &mut Random) -> Ite
     }
 }
 
-fn media(files: Vec<String>, duration_ms: u64, random: &mut Random) -> Media {
+pub(crate) fn media(files: Vec<String>, duration_ms: u64, random: &mut Random) -> Media {
     let each = duration_ms / files.len() as u64;
     let parts = files.into_iter().map(|file| Part {
         file,
@@ -240,7 +240,7 @@ fn media(files: Vec<String>, duration_ms: u64, random: &mut Random) -> Media {
     Media { parts: parts.collect(), ..Media::default() }
 }
 
-fn episodes(library: &mut Library, count: usize, random: &mut Random) {
+pub(crate) fn episodes(library: &mut Library, count: usize, random: &mut Random) {
     let root = "/data/tv";
     let section =
         library.add_section("TV Shows", SectionKind::Show, "tv.plex.agents.series", &[root]);

@@ -1,7 +1,7 @@
 //! What Matchbox is tested and measured on: a simulated Plex Media Server over real HTTP, a
 //! generator of realistic libraries, and a naive client to compare with.
 //!
-//! Nothing here is part of the product. Only [`budget`] uses it; the server and the
+//! Nothing here is part of the product. Only [`budget`] and [`corpus`] use it; the server and the
 //! generator know nothing of it.
 
 #![allow(
@@ -12,6 +12,7 @@
 )]
 
 pub mod budget;
+pub mod corpus;
 pub mod details;
 mod edits;
 pub mod events;

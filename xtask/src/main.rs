@@ -10,6 +10,7 @@
 mod bench;
 mod cache;
 mod conformance;
+mod corpus;
 mod serve;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     /// Decode captured payloads of real servers and check that nothing in them is lost; let
     /// another client use the simulated server.
     Conformance(conformance::Options),
+    /// Play files whose truth is known: precision and recall by distortion and rule.
+    Corpus(corpus::Options),
     /// Run the simulated Plex Media Server on its own, until interrupted.
     Serve(serve::Options),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Cache(options) => cache::run(options),
         Command::Conformance(options) => conformance::run(&options),
+        Command::Corpus(options) => corpus::run(&options),
         Command::Serve(options) => serve::run(options),
     };
     match done {

@@ -1,0 +1,27 @@
+//! The rules against files whose truth is known. `cargo xtask corpus` plays more of them.
+
+use testbed::corpus::{Survives, run};
+
+/// Cases of each distortion.
+const EACH: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn high_confidence_is_never_wrong_and_files_are_found() {
+    let lines = run(EACH, 11).await.unwrap();
+    assert!(lines.len() >= 30, "{} distortions", lines.len());
+    let mut by_name = (0, 0);
+    let mut by_title = (0, 0);
+    for line in &lines {
+        assert_eq!(line.all.high_wrong, 0, "{line}");
+        let found = line.all.high_right + line.all.low_right;
+        let sum = match line.survives {
+            Survives::Path | Survives::FileName => &mut by_name,
+            Survives::TitleYear => &mut by_title,
+            Survives::Little | Survives::Absent => continue,
+        };
+        *sum = (sum.0 + found, sum.1 + line.all.cases);
+    }
+    let poor = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    assert!(by_name.0 * 1_000 >= by_name.1 * 999, "{by_name:?}\n{}", poor());
+    assert!(by_title.0 * 100 >= by_title.1 * 97, "{by_title:?}\n{}", poor());
+}

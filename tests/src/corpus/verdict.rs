@@ -1,0 +1,153 @@
+//! Playing a corpus through the engine, and what came of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::Result;
+use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Selection};
+use plex_api::{Client, Clock, Config, Token, UnixSeconds};
+use serde::Serialize;
+
+use super::{Case, Survives, corpus};
+use crate::queries::TruthQuery;
+use crate::server::{Options, Pms};
+
+/// What came of the cases of one distortion.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// The distortion.
+    pub distortion: &'static str,
+    /// What it leaves of the file's place and name.
+    #[serde(skip)]
+    pub survives: Survives,
+    /// All its cases.
+    pub all: Tally,
+    /// Those that were found, by the rule that decided.
+    pub by_rule: BTreeMap<String, Tally>,
+    /// The first few cases that went wrong, for people.
+    pub examples: Vec<String>,
+}
+
+/// Counts of cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// How many there are.
+    pub cases: u64,
+    /// The right item, with high confidence.
+    pub high_right: u64,
+    /// Another item, with high confidence (or one in the trash).
+    pub high_wrong: u64,
+    /// The right item, with low confidence.
+    pub low_right: u64,
+    /// Another item, with low confidence.
+    pub low_wrong: u64,
+    /// Several items, the right one among them.
+    pub tied: u64,
+    /// Several items, and none is right.
+    pub tied_wrong: u64,
+    /// Not found, though it is there.
+    pub missed: u64,
+    /// Not found, and rightly so.
+    pub absent_right: u64,
+}
+
+impl Tally {
+    /// Of the files that are there, the part that was found, in thousandths.
+    pub fn recall(&self) -> u64 {
+        let there = self.cases - self.absent_right;
+        (self.high_right + self.low_right) * 1_000 / there.max(1)
+    }
+
+    /// Of what was found, the part that was right, in thousandths.
+    pub fn precision(&self) -> u64 {
+        let right = self.high_right + self.low_right;
+        right * 1_000 / (right + self.high_wrong + self.low_wrong).max(1)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { distortion, survives, all, by_rule, examples } = self;
+        write!(f, "{distortion:34} {survives:9?} {all:?}")?;
+        for (rule, tally) in by_rule {
+            write!(f, "\n    {rule:14} {} cases, precision {}", tally.cases, tally.precision())?;
+        }
+        for example in examples {
+            write!(f, "\n    {example}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Plays about `each` cases of every distortion against a simulated server.
+pub async fn run(each: usize, seed: u64) -> Result<Vec<Line>> {
+    let (library, cases) = corpus(each, seed);
+    let clock = Clock::manual(UnixSeconds(library.now()));
+    let pms = Pms::start(library, Options::default()).await?;
+    let folder = tempfile::tempdir()?;
+    let client = Client::new(Config::new(pms.url(), Token::new(pms.token())))?;
+    let mut config = EngineConfig::new(folder.path().join("cache.matchbox"));
+    config.clock = clock;
+    let engine = Engine::open(client, config).await?;
+    let queries = cases.iter().map(|case| query(&case.query)).collect();
+    let answers = engine.match_files(&Selection::All, queries).await?.answers;
+    engine.close().await?;
+    Ok(tally(&cases, &answers))
+}
+
+fn query(truth: &TruthQuery) -> Query {
+    Query {
+        size: truth.size,
+        duration_ms: truth.duration_ms,
+        title: truth.title.clone(),
+        year: truth.year,
+        guids: truth.guids.clone(),
+        ..Query::new(truth.path.as_str())
+    }
+}
+
+fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (case, answer) in cases.iter().zip(answers) {
+        let at = lines.iter().position(|line| line.distortion == case.distortion);
+        let at = at.unwrap_or_else(|| {
+            lines.push(Line {
+                distortion: case.distortion,
+                survives: case.survives,
+                all: Tally::default(),
+                by_rule: BTreeMap::new(),
+                examples: Vec::new(),
+            });
+            lines.len() - 1
+        });
+        let line = &mut lines[at];
+        let fine = count(&mut line.all, case, answer);
+        if let Answer::Found(found) = answer {
+            count(line.by_rule.entry(found.evidence.rule.to_string()).or_default(), case, answer);
+        }
+        if !fine && line.examples.len() < 4 {
+            line.examples.push(format!("{} -> {answer:?}, not {:?}", case.query.path, case.right));
+        }
+    }
+    lines
+}
+
+/// `false`: somebody should look at it.
+fn count(tally: &mut Tally, case: &Case, answer: &Answer) -> bool {
+    tally.cases += 1;
+    let right = |key: u64| case.right.contains(&key);
+    let (slot, fine) = match answer {
+        Answer::Found(found) => match (found.confidence, right(found.rating_key.0)) {
+            (Confidence::High, true) if !case.trashed => (&mut tally.high_right, true),
+            (Confidence::High, _) => (&mut tally.high_wrong, false),
+            (Confidence::Low, true) => (&mut tally.low_right, true),
+            (Confidence::Low, false) => (&mut tally.low_wrong, false),
+        },
+        Answer::Ambiguous(keys) if keys.iter().any(|key| right(key.0)) => (&mut tally.tied, false),
+        Answer::Ambiguous(_) => (&mut tally.tied_wrong, false),
+        Answer::Absent if case.right.is_empty() => (&mut tally.absent_right, true),
+        Answer::Absent | Answer::Unknown(_) => (&mut tally.missed, false),
+    };
+    *slot += 1;
+    fine
+}
