@@ -21,7 +21,7 @@ async fn high_confidence_is_never_wrong_and_files_are_found() {
         };
         *sum = (sum.0 + found, sum.1 + line.all.cases);
     }
-    let poor = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let poor = || lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(by_name.0 * 1_000 >= by_name.1 * 999, "{by_name:?}\n{}", poor());
     assert!(by_title.0 * 100 >= by_title.1 * 97, "{by_title:?}\n{}", poor());
 }

@@ -78,6 +78,7 @@ impl Source {
 /// A distortion: its name, what it leaves, and how it makes a query, if it applies.
 type Distortion = (&'static str, Survives, fn(&Source, &mut Random) -> Option<TruthQuery>);
 
+#[expect(clippy::unnecessary_wraps, reason = "what a distortion returns")]
 fn at(path: String) -> Option<TruthQuery> {
     Some(TruthQuery::new(path, None))
 }
@@ -173,9 +174,11 @@ fn scene(source: &Source, year: u16, random: &mut Random) -> String {
     format!("{MOUNT}/incoming/{name}/{name}.mkv")
 }
 
-/// Movies that are hard to match: a distortion's name, and how the `n`th of them is called.
-/// Their files are asked for as they are, and renamed.
-const HARD: [(&str, &str, fn(usize) -> String); 7] = [
+/// The names of two distortions, and how the `n`th movie is called.
+type Hard = (&'static str, &'static str, fn(usize) -> String);
+
+/// Movies that are hard to match. Their files are asked for as they are, and renamed.
+const HARD: [Hard; 7] = [
     ("quality word in title", "the same, renamed", |n| {
         let words = ["Adventure Park", "The Webmaster", "DVDRip Queen", "Hdrama", "Bluray Moon"];
         format!("{} {n}", words[n % words.len()])

@@ -11,6 +11,7 @@ mod bench;
 mod cache;
 mod conformance;
 mod corpus;
+mod explain;
 mod serve;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Conformance(conformance::Options),
     /// Play files whose truth is known: precision and recall by distortion and rule.
     Corpus(corpus::Options),
+    /// Say why a file is matched as it is, from a cache file alone.
+    Explain(explain::Options),
     /// Run the simulated Plex Media Server on its own, until interrupted.
     Serve(serve::Options),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Cache(options) => cache::run(options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Serve(options) => serve::run(options),
     };
     match done {
