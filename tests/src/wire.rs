@@ -100,5 +100,10 @@ pub(crate) fn html(status: StatusCode) -> Response {
     let title = status.to_string();
     let body =
         format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-    (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, "text/html"),
+        // By this header a client knows them from those of a proxy.
+        (HeaderName::from_static("x-plex-protocol"), "1.0"),
+    ];
+    (status, headers, body).into_response()
 }

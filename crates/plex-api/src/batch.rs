@@ -6,11 +6,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::calls::Endpoint;
 use crate::client::{Client, explain};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::id::RatingKey;
 use crate::item::Item;
 use crate::listing::Detail;
 use crate::page::{Batch, Page, UnsupportedReason, UnsupportedRow};
+use crate::progress::{Progress, Step};
 use crate::query::Query;
 
 /// Longest request line, in characters. Proxies stop near 8 KiB; this leaves room for theirs.
@@ -25,8 +26,10 @@ impl Client {
 
     /// Items by key, about 200 in a request, several requests at once.
     ///
-    /// Keys the server does not know are an answer and not an error. Reading has no side
-    /// effects on the server. Keys given twice are asked for once.
+    /// Keys the server does not know are an answer and not an error. A 404 that does not come
+    /// from the server itself (which then names its protocol in a header) is an error, and no
+    /// key is missing. Reading has no side effects on the server. Keys given twice are asked for
+    /// once.
     pub async fn items_with(&self, keys: &[RatingKey], detail: Detail) -> Result<Batch, Error> {
         let mut seen = HashSet::with_capacity(keys.len());
         let keys: Vec<RatingKey> = keys.iter().copied().filter(|key| seen.insert(*key)).collect();
@@ -65,27 +68,28 @@ impl Client {
         let path = format!("/library/metadata/{list}");
         let doing = format!("reading {} items by key", keys.len());
         let mut all = Page::default();
+        let mut progress = Progress::default();
         loop {
             let mut call = self.get(Endpoint::Items, &path, query.clone(), &doing);
             // Said, so that no server cuts the answer at a default of its own.
-            call.window = Some((all.rows, u32::try_from(keys.len()).unwrap_or(u32::MAX)));
+            let wanted = keys.len() as u64;
+            call.window = Some((progress.rows(), u32::try_from(wanted).unwrap_or(u32::MAX)));
             match self.fetch_page(call, detail).await {
                 Ok((page, call)) => {
-                    let total = page.total.unwrap_or(page.rows);
-                    if page.rows == 0 && all.rows < total {
-                        let text = format!("{} of {total} items sent", all.rows);
-                        let error = Error::new(ErrorKind::ListingChanged, text);
-                        return Err(explain(error, &call));
+                    let step = progress.take(&page, wanted);
+                    let step = step.map_err(|error| explain(error, &call))?;
+                    if step != Step::Ended {
+                        all.items.extend(page.items);
+                        all.unsupported.extend(page.unsupported);
                     }
-                    all.rows += page.rows;
-                    all.items.extend(page.items);
-                    all.unsupported.extend(page.unsupported);
-                    if all.rows >= total {
+                    // As many as were asked for, and there cannot be more.
+                    if step != Step::More || progress.rows() >= wanted {
                         return Ok(sort_out(&keys, all));
                     }
                 }
                 // The server leaves unknown keys out, and answers 404 when that leaves nothing.
-                Err(error) if error.kind() == ErrorKind::NotFound && all.rows == 0 => {
+                // A 404 of a proxy in front of it, which may have lost its way, says nothing.
+                Err(error) if error.is_servers_own_404() && progress.rows() == 0 => {
                     return Ok(Batch { missing: keys, ..Batch::default() });
                 }
                 Err(error) => return Err(error),

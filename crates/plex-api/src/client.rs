@@ -14,8 +14,9 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
 use crate::kind::ItemKind;
 use crate::listing::{Detail, Listing};
-use crate::page::{Page, UnsupportedRow};
+use crate::page::Page;
 use crate::privacy::Private;
+use crate::progress::{Progress, Step};
 use crate::query::Query;
 use crate::section::{Identity, Section, Server};
 use crate::transport::{Call, Reply, Transport};
@@ -94,8 +95,12 @@ impl Client {
         let ((sections, unsupported), _) = self
             .fetch(
                 call,
-                |found: &(Vec<Section>, Vec<UnsupportedRow>)| found.0.len() as u64,
-                |reply| decode::sections(&reply.body),
+                |found: &decode::Found| found.0.len() as u64,
+                |reply| {
+                    let (found, frame) = decode::sections_and_frame(&reply.body)?;
+                    frame.check((found.0.len() + found.1.len()) as u64)?;
+                    Ok(found)
+                },
             )
             .await?;
         for row in unsupported {
@@ -215,26 +220,23 @@ impl Client {
         let path = format!("/library/metadata/{parent}/{what}");
         let doing = format!("listing {what} of item {parent}");
         let mut all = Page::default();
+        let mut progress = Progress::default();
+        let size = self.shared.page_size;
         loop {
             let mut call = self.get(Endpoint::Children, &path, query.clone(), &doing);
-            call.window = Some((all.rows, self.shared.page_size));
+            call.window = Some((progress.rows(), size));
             let (page, call) = self.fetch_page(call, detail).await?;
-            let first = all.rows == 0;
-            let changed = !first && (page.total != all.total || page.offset != all.rows);
-            // No total means no paging: the first answer was everything.
-            let total = page.total.unwrap_or(page.rows);
-            let stopped = page.rows == 0 && all.rows < total;
-            if changed || stopped {
-                let text = format!("{} of {total} rows read", all.rows);
-                return Err(explain(Error::new(ErrorKind::ListingChanged, text), &call));
+            let step = progress.take(&page, size.into()).map_err(|error| explain(error, &call))?;
+            if step == Step::Ended {
+                return Ok(all);
             }
-            all.rows += page.rows;
-            all.total = page.total;
+            all.rows = progress.rows();
+            all.total = all.total.or(page.total);
             all.lossy |= page.lossy;
             all.section_uuid = all.section_uuid.or(page.section_uuid);
             all.items.extend(page.items);
             all.unsupported.extend(page.unsupported);
-            if all.rows >= total {
+            if step == Step::Last {
                 return Ok(all);
             }
         }
@@ -293,6 +295,7 @@ impl Client {
         }
     }
 
+    /// Rows as they were asked for: all that the answer speaks of, from the right place on.
     pub(crate) async fn fetch_page(
         &self,
         call: Call,
@@ -303,9 +306,14 @@ impl Client {
             call,
             |page: &Page| page.rows,
             move |reply| {
-                let (mut page, offset) = decode::page_and_offset(&reply.body, detail)?;
+                let (mut page, frame) = decode::page_and_frame(&reply.body, detail)?;
+                frame.check(page.rows)?;
                 page.total = page.total.or(reply.total);
-                page.offset = offset.or(reply.offset).unwrap_or(asked);
+                page.offset = frame.offset.or(reply.offset).unwrap_or(asked);
+                if page.offset != asked && page.rows > 0 {
+                    let text = format!("asked for row {asked}, got rows from {}", page.offset);
+                    return Err(Error::new(ErrorKind::Decode, text));
+                }
                 Ok(page)
             },
         )

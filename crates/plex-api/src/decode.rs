@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::events::Event;
 use crate::id::SectionUuid;
 use crate::listing::Detail;
-use crate::model::container::{Envelope, Found, Hub, Rows, Sections};
+use crate::model::container::{self, Envelope, Hub, Rows, Sections};
 use crate::model::event::Notification;
 use crate::model::row::{Extent, Full, Hoisted, Lean, Row, RowName};
 use crate::model::section::{SectionRow, ServerRow};
@@ -30,11 +30,35 @@ pub use payload::{Payload, payload, refusal};
 /// With [`Detail::Full`] every field of [`Item`](crate::Item) is filled that the body has;
 /// otherwise summaries, tags and the like are passed over.
 pub fn page(body: &[u8], detail: Detail) -> Result<Page, Error> {
-    page_and_offset(body, detail).map(|(page, _)| page)
+    page_and_frame(body, detail).map(|(page, _)| page)
 }
 
-/// As [`page`], with the offset as the body says it.
-pub(crate) fn page_and_offset(body: &[u8], detail: Detail) -> Result<(Page, Option<u64>), Error> {
+/// What a body says of the rows in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// How many there are: `size`.
+    pub(crate) size: Option<u64>,
+    /// Where in the whole list the first one is: `offset`.
+    pub(crate) offset: Option<u64>,
+}
+
+impl Frame {
+    /// Every answer says how many rows are in it. One that does not, or that has another number
+    /// of them, is not the whole answer: an object of something else, or rows lost on the way.
+    ///
+    /// Not checked while decoding, so that captured payloads may be shortened.
+    pub(crate) fn check(self, rows: u64) -> Result<(), Error> {
+        let text = match self.size {
+            Some(size) if size == rows => return Ok(()),
+            Some(size) => format!("an answer of {size} rows with {rows} rows in it"),
+            None => format!("an answer with {rows} rows in it that does not say its size"),
+        };
+        Err(Error::new(ErrorKind::Decode, text))
+    }
+}
+
+/// As [`page`], with what the body says of it.
+pub(crate) fn page_and_frame(body: &[u8], detail: Detail) -> Result<(Page, Frame), Error> {
     match detail {
         Detail::Full => page_of::<Full>(body),
         Detail::Keys | Detail::Files | Detail::Lean => page_of::<Lean>(body),
@@ -43,8 +67,17 @@ pub(crate) fn page_and_offset(body: &[u8], detail: Detail) -> Result<(Page, Opti
 
 /// Decodes the list of sections, and what in it is no section that can be used.
 pub fn sections(body: &[u8]) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
+    sections_and_frame(body).map(|(found, _)| found)
+}
+
+/// Sections, and rows that are none.
+pub(crate) type Found = (Vec<Section>, Vec<UnsupportedRow>);
+
+/// As [`sections`], with what the body says of them.
+pub(crate) fn sections_and_frame(body: &[u8]) -> Result<(Found, Frame), Error> {
     let (text, _) = utf8(body);
     let container: Sections<&RawValue> = container(&text)?;
+    let frame = Frame { size: container.size, offset: None };
     let mut sections = Vec::with_capacity(container.directories.len());
     let mut unsupported = Vec::new();
     for raw in container.directories {
@@ -66,7 +99,7 @@ pub fn sections(body: &[u8]) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Erro
             Err(fault) => unsupported.push(fault.into_row(raw)),
         }
     }
-    Ok((sections, unsupported))
+    Ok(((sections, unsupported), frame))
 }
 
 /// Decodes the answer of `/identity`.
@@ -94,9 +127,9 @@ fn no_server() -> Error {
     Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
 }
 
-fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Option<u64>), Error> {
+fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
     let (text, lossy) = utf8(body);
-    let (page, offset) = match serde_json::from_str::<Envelope<Rows<Row<X>>>>(&text) {
+    let (page, frame) = match serde_json::from_str::<Envelope<Rows<Row<X>>>>(&text) {
         Ok(envelope) => {
             let rows = envelope
                 .container
@@ -111,13 +144,13 @@ fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Option<u64>), Error> {
             }
         }),
     };
-    Ok((Page { lossy, ..page }, offset))
+    Ok((Page { lossy, ..page }, frame))
 }
 
 fn assemble<R>(
     mut rows: Rows<R>,
     into_item: impl Fn(R, &Hoisted) -> Result<crate::item::Item, UnsupportedRow>,
-) -> (Page, Option<u64>) {
+) -> (Page, Frame) {
     let hoisted = rows.take_hoisted();
     let mut page = Page {
         items: Vec::with_capacity(rows.metadata.len()),
@@ -126,7 +159,7 @@ fn assemble<R>(
         section_uuid: rows.section_uuid.filter(|uuid| !uuid.is_empty()).map(SectionUuid),
         ..Page::default()
     };
-    let found = rows.found.into_iter().flat_map(Found::into_rows);
+    let found = rows.found.into_iter().flat_map(container::Found::into_rows);
     let grouped = rows.hubs.into_iter().flat_map(Hub::into_rows);
     for row in rows.metadata.into_iter().chain(rows.directories).chain(found).chain(grouped) {
         page.rows += 1;
@@ -135,7 +168,7 @@ fn assemble<R>(
             Err(unsupported) => page.unsupported.push(unsupported),
         }
     }
-    (page, rows.offset)
+    (page, Frame { size: rows.size, offset: rows.offset })
 }
 
 /// Where decoding failed and why.

@@ -24,6 +24,8 @@ struct Failure {
     /// One line: of the body, or of the cause.
     text: Option<String>,
     retry_after: Option<Duration>,
+    /// The answer has the headers of a Plex Media Server: no proxy made it.
+    from_plex: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -240,6 +242,7 @@ impl Error {
             url: None,
             text: Some(text.into()).filter(|text| !text.is_empty()),
             retry_after: None,
+            from_plex: false,
             source: None,
         }))
     }
@@ -262,6 +265,16 @@ impl Error {
             failure.status = Some(status);
             failure.retry_after = retry_after;
         })
+    }
+
+    /// Says that the answer came from a Plex Media Server and from nobody in front of it.
+    pub(crate) fn from_plex(self, from_plex: bool) -> Self {
+        self.change(|failure| failure.from_plex = from_plex)
+    }
+
+    /// Whether a Plex Media Server itself says that something is not there.
+    pub(crate) fn is_servers_own_404(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound && self.0.from_plex
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -46,6 +46,7 @@ mod pace;
 mod page;
 mod pages;
 mod privacy;
+mod progress;
 mod query;
 mod redact;
 mod retry;

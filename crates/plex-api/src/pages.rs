@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::listing::Listing;
 use crate::page::Page;
+use crate::progress::{Progress, Step, stopped};
 
 impl Client {
     /// Reads a whole listing: pages in order, fetched concurrently once the first has told the
@@ -16,7 +17,13 @@ impl Client {
     ///
     /// The stream ends after the last page, or after its first error. It is complete only if it
     /// ends without an error: a total that changes, rows that stop early, or rows of another
-    /// section are errors and never the end of the list.
+    /// section are errors and never the end of the list. Where the server does not tell the
+    /// total, pages are read one after the other until one has no rows.
+    ///
+    /// What it cannot see is a row that is deleted while another is added during the reading:
+    /// the total stays, and the rows behind the deleted one move up, so that one of them may be
+    /// on no page. A caller who deletes by absence has to compare
+    /// [`Section::content_changed_at`](crate::Section::content_changed_at) before and after.
     pub fn pages(
         &self,
         listing: Listing,
@@ -40,10 +47,10 @@ impl Client {
 struct Reading {
     client: Client,
     listing: Listing,
-    total: u64,
-    /// Rows of a page: what was asked for, or less if the server gives less.
-    stride: u32,
+    progress: Progress,
     first: Page,
+    /// What there is to do after it.
+    step: Step,
 }
 
 /// Rows `start..end` of a listing.
@@ -57,34 +64,50 @@ impl Reading {
     fn begin(client: Client, mut listing: Listing, first: Page) -> Result<Self, Error> {
         // From here on every page has to come from the section the first one came from.
         listing.expect_uuid = listing.expect_uuid.or_else(|| first.section_uuid.clone());
-        let size = client.shared.page_size;
-        let total = match first.total {
-            Some(total) => total,
-            // A full page and no total: nobody knows whether there is more.
-            None if first.rows == u64::from(size) => {
-                let text = format!("a page of {size} rows that does not say how many there are");
-                return Err(fault(&listing, ErrorKind::Decode, text));
-            }
-            // Fewer, or more: the server does not page, and what came is everything.
-            None => first.rows,
-        };
-        let stride = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
-        Ok(Self { client, listing, total, stride, first })
+        let mut progress = Progress::default();
+        let step = progress
+            .take(&first, client.shared.page_size.into())
+            .map_err(|error| about(&listing, error))?;
+        Ok(Self { client, listing, progress, first, step })
     }
 
     fn into_pages(self) -> impl Stream<Item = Result<Page, Error>> + Send {
-        let Self { client, listing, total, stride, first } = self;
-        let received = first.rows;
-        let short = received == 0 && total > 0;
-        let head = if short { Err(stopped(&listing, total, 0)) } else { Ok(first) };
-        let in_flight = client.shared.max_in_flight;
-        let rest = stream::iter(windows(received, total, stride))
-            .map(move |window| read_window(client.clone(), listing.clone(), total, window))
-            .buffered(in_flight)
-            .map_ok(|pages| stream::iter(pages.into_iter().map(Ok)))
-            .try_flatten();
-        stream::once(async { head }).chain(rest)
+        let Self { client, listing, progress, first, step } = self;
+        let (size, in_flight) = (client.shared.page_size, client.shared.max_in_flight);
+        // Rows of a page: what was asked for, or less if the server gives less.
+        let stride = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
+        let rest = match first.total {
+            _ if step != Step::More => stream::empty().left_stream(),
+            Some(total) => stream::iter(windows(first.rows, total, stride))
+                .map(move |window| read_window(client.clone(), listing.clone(), total, window))
+                .buffered(in_flight)
+                .map_ok(|pages| stream::iter(pages.into_iter().map(Ok)))
+                .try_flatten()
+                .left_stream()
+                .right_stream(),
+            None => one_by_one(client, listing, progress).right_stream().right_stream(),
+        };
+        stream::once(async { Ok(first) }).chain(rest)
     }
+}
+
+/// The pages after the first of a listing without a total, one after the other.
+fn one_by_one(
+    client: Client,
+    listing: Listing,
+    progress: Progress,
+) -> impl Stream<Item = Result<Page, Error>> + Send {
+    stream::try_unfold((client, listing, progress, Step::More), |state| async move {
+        let (client, listing, mut progress, step) = state;
+        if step == Step::Last {
+            return Ok(None);
+        }
+        let size = client.shared.page_size;
+        let page = client.page(&listing, progress.rows(), size).await?;
+        let step = progress.take(&page, size.into()).map_err(|error| about(&listing, error))?;
+        let next = (step != Step::Ended).then(|| (page, (client, listing, progress, step)));
+        Ok(next)
+    })
 }
 
 /// Rows `received..total` in steps of `stride`.
@@ -110,16 +133,12 @@ async fn read_window(
             let text = format!("{total} rows at first, {now} rows at row {start}");
             return Err(fault(&listing, ErrorKind::ListingChanged, text));
         }
-        if page.offset != start {
-            let text = format!("asked for row {start}, got rows from {}", page.offset);
-            return Err(fault(&listing, ErrorKind::Decode, text));
-        }
         if page.rows > wanted {
             let text = format!("asked for {wanted} rows from {start}, got {}", page.rows);
             return Err(fault(&listing, ErrorKind::Decode, text));
         }
         if page.rows == 0 {
-            return Err(stopped(&listing, total, start));
+            return Err(about(&listing, stopped(total, start)));
         }
         start += page.rows;
         pages.push_back(page);
@@ -127,14 +146,12 @@ async fn read_window(
     Ok(pages)
 }
 
-fn stopped(listing: &Listing, total: u64, row: u64) -> Error {
-    let text = format!("the server counts {total} rows and sends none from row {row} on");
-    fault(listing, ErrorKind::ListingChanged, text)
+fn fault(listing: &Listing, kind: ErrorKind, text: String) -> Error {
+    about(listing, Error::new(kind, text))
 }
 
-fn fault(listing: &Listing, kind: ErrorKind, text: String) -> Error {
-    let doing = format!("listing {} items of section {}", listing.kind, listing.section);
-    Error::new(kind, text).doing(doing)
+fn about(listing: &Listing, error: Error) -> Error {
+    error.doing(format!("listing {} items of section {}", listing.kind, listing.section))
 }
 
 #[cfg(test)]

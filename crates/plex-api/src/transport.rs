@@ -251,6 +251,7 @@ impl Transport {
             .get("retry-after")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry::retry_after(value, self.clock.now()));
+        let from_plex = response.headers().contains_key("x-plex-protocol");
         let location = response.headers().get("location").and_then(|value| value.to_str().ok());
         let location = location.and_then(|location| self.base.join(location).ok());
         // The body only explains. Whatever goes wrong with it, the status is what counts.
@@ -262,7 +263,7 @@ impl Transport {
         };
         let kind = ErrorKind::of_status(status, redact::is_maintenance(&body))
             .unwrap_or(ErrorKind::Server);
-        Error::new(kind, line).with_status(status, retry_after)
+        Error::new(kind, line).with_status(status, retry_after).from_plex(from_plex)
     }
 }
 

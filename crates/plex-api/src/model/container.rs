@@ -20,6 +20,8 @@ pub(crate) struct Envelope<C> {
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "R: Deserialize<'de>"))]
 pub(crate) struct Rows<R> {
+    #[serde(default, deserialize_with = "scalar")]
+    pub(crate) size: Option<u64>,
     #[serde(default, rename = "totalSize", deserialize_with = "scalar")]
     pub(crate) total: Option<u64>,
     #[serde(default, deserialize_with = "scalar")]
@@ -101,6 +103,8 @@ impl<R> Rows<R> {
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "R: Deserialize<'de>"))]
 pub(crate) struct Sections<R> {
+    #[serde(default, deserialize_with = "scalar")]
+    pub(crate) size: Option<u64>,
     #[serde(default, rename = "Directory", deserialize_with = "list")]
     pub(crate) directories: Vec<R>,
 }

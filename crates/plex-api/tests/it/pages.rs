@@ -72,12 +72,58 @@ async fn a_server_without_paging_sends_everything_at_once() {
         container.as_object_mut().unwrap().retain(|key, _| key != "totalSize" && key != "offset");
         container
     };
-    for total in [3, 25] {
+    // Fewer than asked for are asked about once more.
+    for (total, calls) in [(0, 1), (3, 2), (25, 1)] {
         let (pages, made) = read(10, move |_, _| ok(everything(total))).await;
-        assert_eq!((keys(&pages), made), (every(total), 1));
+        assert_eq!((keys(&pages), made), (every(total), calls));
     }
     let (pages, _) = read(10, move |_, _| ok(everything(10))).await;
-    assert_eq!(pages, [Err(ErrorKind::Decode)], "a full page may not be all there is");
+    assert_eq!(pages[1], Err(ErrorKind::Decode), "a full page may not be all there is");
+}
+
+/// A page of a server that pages and does not say how many rows there are.
+fn without_total(start: u64, size: u64, total: u64) -> Value {
+    let mut container = movies(start, size, total);
+    container.as_object_mut().unwrap().remove("totalSize");
+    container
+}
+
+#[tokio::test]
+async fn a_server_that_tells_no_total_is_read_until_no_row_comes() {
+    // Pages of at most 4 rows though 10 are asked for: a short page is not the end.
+    let short = |_: usize, seen: &Seen| ok(without_total(seen.start(), seen.size().min(4), 10));
+    let (pages, made) = read(10, short).await;
+    assert_eq!((keys(&pages), made), (every(10), 4));
+    let (pages, made) = read(10, |_, seen| ok(without_total(seen.start(), seen.size(), 30))).await;
+    assert_eq!((keys(&pages), made), (every(30), 4));
+}
+
+#[tokio::test]
+async fn nothing_or_too_little_never_passes_as_a_whole_listing() {
+    let one = || movies(0, 1, 1)["Metadata"].clone();
+    for container in [
+        json!({}),
+        json!([]),
+        json!({"size": 12}),
+        json!({"size": 3, "Metadata": one()}),
+        json!({"size": 1, "totalSize": 1}),
+        json!({"totalSize": 1, "Metadata": one()}),
+    ] {
+        let body = json!({ "MediaContainer": container }).to_string();
+        let (pages, _) = read(10, move |_, _| http(200, &[], &body)).await;
+        assert_eq!(pages, [Err(ErrorKind::Decode)], "{container}");
+    }
+}
+
+#[tokio::test]
+async fn rows_from_another_place_than_asked_for_are_refused() {
+    let (pages, _) = read(10, |_, seen| {
+        let mut page = movies(seen.start() + 5, seen.size(), 40);
+        page["offset"] = json!(5);
+        ok(page)
+    })
+    .await;
+    assert_eq!(pages, [Err(ErrorKind::Decode)]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use plex_api::{
 };
 use serde_json::json;
 
-use crate::support::{Server, TOKEN, http, movie, movies, ok};
+use crate::support::{Answer, Server, TOKEN, http, movie, movies, not_found, ok};
 
 const SECTION: SectionKey = SectionKey(1);
 
@@ -111,9 +111,9 @@ async fn items_come_in_batches_with_the_missing_ones_named() {
         let rows: Vec<_> =
             ids(&seen.target).into_iter().filter(|id| id % 3 != 0).map(movie).collect();
         if rows.is_empty() {
-            http(404, &[], "<h1>404 Not Found</h1>")
+            not_found()
         } else {
-            ok(json!({"Metadata": rows}))
+            ok(json!({"totalSize": rows.len(), "Metadata": rows}))
         }
     })
     .await;
@@ -164,6 +164,70 @@ async fn a_batch_that_comes_in_pieces_is_read_to_its_end() {
     let batch = client.items(&keys).await.unwrap();
     assert_eq!((batch.items.len(), batch.missing.len()), (120, 0));
     assert_eq!(client.calls().count(Endpoint::Items), 3);
+}
+
+/// What would otherwise make `missing` keys of items that are there.
+#[tokio::test]
+async fn no_key_is_missing_on_the_word_of_half_an_answer() {
+    type Script = fn(u64, u64) -> Answer;
+    let table: [(&str, Script, ErrorKind); 6] = [
+        ("a proxy's 404", |_, _| http(404, &[], "<h1>404 Not Found</h1>"), ErrorKind::NotFound),
+        ("the same rows again", |_, _| ok(movies(0, 50, 120)), ErrorKind::Decode),
+        (
+            "the same rows again, said to be others",
+            |start, _| {
+                let mut page = movies(0, 50, 120);
+                page["offset"] = json!(if start == 0 { 0 } else { 1 });
+                ok(page)
+            },
+            ErrorKind::Decode,
+        ),
+        (
+            "a total that falls",
+            |start, _| ok(movies(start, 50, 120 - start / 50)),
+            ErrorKind::ListingChanged,
+        ),
+        ("no container", |_, _| http(200, &[], r#"{"MediaContainer":{}}"#), ErrorKind::Decode),
+        ("rows lost", |_, _| ok(json!({"size": 12})), ErrorKind::Decode),
+    ];
+    let keys: Vec<RatingKey> = (1..=120).map(RatingKey).collect();
+    for (what, script, kind) in table {
+        let server = Server::start(move |_, seen| script(seen.start(), seen.size())).await;
+        let error = server.client().items(&keys).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{what}");
+        // Lists of what is below an item are held to the same.
+        let error = server.client().leaves(RatingKey(7), Detail::Lean).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{what}, leaves");
+    }
+    for body in [r#"{"MediaContainer":{}}"#, r#"{"MediaContainer":{"size":2}}"#] {
+        let server = Server::start(move |_, _| http(200, &[], body)).await;
+        assert_eq!(server.client().sections().await.unwrap_err().kind(), ErrorKind::Decode);
+    }
+}
+
+/// A server that does not count is asked until it has no more.
+#[tokio::test]
+async fn lists_without_a_total_are_read_until_no_row_comes() {
+    let server = Server::start(|_, seen| {
+        let mut page = movies(seen.start(), seen.size().min(10), 25);
+        page.as_object_mut().unwrap().remove("totalSize");
+        ok(page)
+    })
+    .await;
+    let mut config = server.config();
+    config.page_size = 10;
+    let client = plex_api::Client::new(config).unwrap();
+    let leaves = client.leaves(RatingKey(7), Detail::Lean).await.unwrap();
+    assert_eq!((leaves.rows, leaves.items.len(), leaves.total), (25, 25, None));
+    assert_eq!(client.calls().count(Endpoint::Children), 4);
+    // All that were asked for: there cannot be more. With one missing the server is asked again.
+    for (asked, missing, calls) in [(25, 0, 3), (26, 1, 4)] {
+        client.reset_calls();
+        let keys: Vec<RatingKey> = (1..=asked).map(RatingKey).collect();
+        let batch = client.items(&keys).await.unwrap();
+        assert_eq!((batch.items.len(), batch.missing.len()), (25, missing));
+        assert_eq!(client.calls().count(Endpoint::Items), calls);
+    }
 }
 
 #[tokio::test]

@@ -60,9 +60,20 @@ pub(crate) fn http(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>
     Answer::Bytes([head.as_bytes(), body].concat())
 }
 
-/// A successful answer.
+/// A successful answer. It says how many rows are in it, if the container does not say it.
 pub(crate) fn ok(container: impl Into<Value>) -> Answer {
-    http(200, &[], json!({ "MediaContainer": container.into() }).to_string())
+    let mut container = container.into();
+    let rows = |name: &str| container[name].as_array().map_or(0, Vec::len);
+    let size = rows("Metadata") + rows("Directory");
+    if container.get("size").is_none() {
+        container["size"] = json!(size);
+    }
+    http(200, &[], json!({ "MediaContainer": container }).to_string())
+}
+
+/// The 404 of a Plex Media Server itself.
+pub(crate) fn not_found() -> Answer {
+    http(404, &[("X-Plex-Protocol", "1.0")], "<h1>404 Not Found</h1>")
 }
 
 /// A movie as a row.

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-const ANSWER: &str = r#"{"MediaContainer": {"Directory": []}}"#;
+const ANSWER: &str = r#"{"MediaContainer": {"size": 0}}"#;
 
 /// A TLS server for `localhost` with a certificate nobody knows. Gives its address by name, by
 /// number, and the certificate as PEM.
