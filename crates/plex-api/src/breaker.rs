@@ -26,6 +26,9 @@ impl Default for BreakerPolicy {
     }
 }
 
+/// The longest wait that a moment can be named for: 30 years.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 #[derive(Debug)]
 enum State {
     Closed { failures: u32 },
@@ -94,6 +97,9 @@ impl Admission {
 
     /// The request failed for good, with this kind.
     pub(crate) fn failed(mut self, kind: ErrorKind, now: Instant) {
+        if kind == ErrorKind::Config {
+            return; // nothing was sent, so nothing was learned
+        }
         if !kind.is_outage() {
             return self.answered();
         }
@@ -108,7 +114,7 @@ impl Admission {
             State::Probing { .. } => policy.failures,
         };
         *state = if policy.failures > 0 && failures >= policy.failures {
-            State::Open { until: now + policy.cool_down, cause: kind }
+            State::Open { until: now + policy.cool_down.min(FOREVER), cause: kind }
         } else {
             State::Closed { failures }
         };
@@ -176,6 +182,26 @@ mod tests {
         let later = now + Duration::from_secs(20);
         drop(breaker.admit(later).unwrap());
         assert!(breaker.admit(later).unwrap().is_probe());
+    }
+
+    #[test]
+    fn a_cool_down_without_end_stays_open() {
+        let policy = BreakerPolicy { failures: 1, cool_down: Duration::MAX };
+        let breaker = Arc::new(Breaker::new(policy));
+        let now = timer_now();
+        breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+        assert!(breaker.admit(now + Duration::from_hours(24)).is_err());
+    }
+
+    #[test]
+    fn what_was_never_sent_says_nothing_of_the_server() {
+        let breaker = breaker(1);
+        let now = timer_now();
+        breaker.admit(now).unwrap().failed(ErrorKind::Config, now);
+        breaker.admit(now).unwrap().failed(ErrorKind::Connect, now);
+        let later = now + Duration::from_secs(20);
+        breaker.admit(later).unwrap().failed(ErrorKind::Config, later);
+        assert!(breaker.admit(later + Duration::from_secs(1)).unwrap().is_probe(), "not closed");
     }
 
     #[test]

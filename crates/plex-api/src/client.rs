@@ -320,9 +320,20 @@ impl Client {
         .await
     }
 
-    /// Sends a request whose answer has no content: servers send an empty page of HTML.
+    /// Sends a request whose answer has no content: servers send an empty page of HTML. A page
+    /// with something in it is somebody else's, who asks for a login: nothing was done.
     pub(crate) async fn act(&self, call: Call) -> Result<(), Error> {
-        self.fetch(call, |()| 0, |_| Ok(())).await.map(|_| ())
+        let nothing = |reply: Reply| {
+            if reply.from_plex || reply.body.trim_ascii().is_empty() {
+                return Ok(());
+            }
+            let text = format!(
+                "a page in place of an empty answer, not from a Plex Media Server: {}",
+                crate::redact::one_line(&reply.body)
+            );
+            Err(Error::new(ErrorKind::Decode, text))
+        };
+        self.fetch(call, |()| 0, nothing).await.map(|_| ())
     }
 
     /// Sends a request and decodes its answer, in one span. `rows` counts what came of it.
@@ -336,7 +347,10 @@ impl Client {
         let work = async {
             let reply = self.shared.transport.send(&call).await?;
             let decoded = decode_aside(reply, decode).await;
-            let decoded = decoded.map_err(|error| explain(error, &call))?;
+            let transport = &self.shared.transport;
+            let decoded = decoded.map_err(|error| {
+                explain(error.map_text(|text| transport.without_token(text)), &call)
+            })?;
             tracing::Span::current().record("rows", rows(&decoded));
             Ok(decoded)
         };

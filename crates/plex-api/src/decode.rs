@@ -18,9 +18,11 @@ use crate::id::SectionUuid;
 use crate::listing::Detail;
 use crate::model::container::{self, Envelope, Hub, Rows, Sections};
 use crate::model::event::Notification;
+use crate::model::lenient::Object;
 use crate::model::row::{Extent, Full, Hoisted, Lean, Row, RowName};
 use crate::model::section::{SectionRow, ServerRow};
 use crate::page::{Page, UnsupportedReason, UnsupportedRow};
+use crate::redact;
 use crate::section::{Identity, Section, Server};
 
 pub use payload::{Payload, payload, refusal};
@@ -81,8 +83,8 @@ pub(crate) fn sections_and_frame(body: &[u8]) -> Result<(Found, Frame), Error> {
     let mut sections = Vec::with_capacity(container.directories.len());
     let mut unsupported = Vec::new();
     for raw in container.directories {
-        match decode::<SectionRow>(raw.get()) {
-            Ok(row) => {
+        match decode::<Object<SectionRow>>(raw.get()) {
+            Ok(Object(row)) => {
                 let (key, title) = (row.key.clone(), row.title.clone());
                 match row.into_section() {
                     Some(section) => sections.push(section),
@@ -117,9 +119,7 @@ pub fn server(body: &[u8]) -> Result<Server, Error> {
 pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
     match decode::<Notification>(&utf8(data).0) {
         Ok(notification) => Ok(notification.into_events(name)),
-        Err(fault) => {
-            Err(Error::new(ErrorKind::Decode, format!("at {}: {}", fault.path, fault.message)))
-        }
+        Err(fault) => Err(fault.into_error()),
     }
 }
 
@@ -129,17 +129,17 @@ fn no_server() -> Error {
 
 fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
     let (text, lossy) = utf8(body);
-    let (page, frame) = match serde_json::from_str::<Envelope<Rows<Row<X>>>>(&text) {
+    let (page, frame) = match serde_json::from_str::<Envelope<Rows<Object<Row<X>>>>>(&text) {
         Ok(envelope) => {
             let rows = envelope
                 .container
                 .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
-            assemble(rows, Row::into_item)
+            assemble(rows.0, |row, hoisted| row.0.into_item(hoisted))
         }
         // Slow and rare: take the rows one by one, so that a bad one does not spoil the rest.
         Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
-            match decode::<Row<X>>(raw.get()) {
-                Ok(row) => row.into_item(hoisted),
+            match decode::<Object<Row<X>>>(raw.get()) {
+                Ok(row) => row.0.into_item(hoisted),
                 Err(fault) => Err(fault.into_row(raw)),
             }
         }),
@@ -175,9 +175,22 @@ fn assemble<R>(
 struct Fault {
     path: String,
     message: String,
+    /// The text ends in the middle.
+    cut: bool,
 }
 
+/// How much of a place and of a message is kept, in characters: both may repeat what was sent.
+const FAULT_LIMIT: usize = 200;
+
 impl Fault {
+    fn new(path: String, error: &serde_json::Error) -> Self {
+        Self {
+            path: redact::cut(path, FAULT_LIMIT),
+            message: redact::cut(error.to_string(), FAULT_LIMIT),
+            cut: error.is_eof(),
+        }
+    }
+
     fn into_row(self, raw: &RawValue) -> UnsupportedRow {
         let name = serde_json::from_str::<RowName>(raw.get()).unwrap_or_default();
         UnsupportedRow {
@@ -185,6 +198,11 @@ impl Fault {
             title: name.title,
             reason: UnsupportedReason::Malformed { path: self.path, message: self.message },
         }
+    }
+
+    fn into_error(self) -> Error {
+        let kind = if self.cut { ErrorKind::Truncated } else { ErrorKind::Decode };
+        Error::new(kind, format!("at {}: {}", self.path, self.message))
     }
 }
 
@@ -196,29 +214,26 @@ fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     };
     let deserializer = &mut serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(deserializer) {
-        Err(located) => {
-            Err(Fault { path: located.path().to_string(), message: located.inner().to_string() })
-        }
+        Err(located) => Err(Fault::new(located.path().to_string(), located.inner())),
         // What fails only at the end has no path: trailing characters.
-        Ok(_) => Err(Fault { path: ".".to_owned(), message: error.to_string() }),
+        Ok(_) => Err(Fault::new(".".to_owned(), &error)),
     }
 }
 
 fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
     match decode::<Envelope<C>>(text) {
         Ok(envelope) => {
-            envelope.container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
+            let container = envelope.container.map(|Object(container)| container);
+            container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
         }
         Err(_) if text.trim_start().starts_with('<') => {
-            let line = crate::redact::one_line(text.as_bytes());
+            let line = redact::one_line(text.as_bytes());
             Err(Error::new(ErrorKind::Decode, format!("XML or HTML in place of JSON: {line}")))
         }
         Err(_) if text.trim().is_empty() => {
             Err(Error::new(ErrorKind::Decode, "the answer is empty"))
         }
-        Err(fault) => {
-            Err(Error::new(ErrorKind::Decode, format!("at {}: {}", fault.path, fault.message)))
-        }
+        Err(fault) => Err(fault.into_error()),
     }
 }
 

@@ -63,7 +63,8 @@ pub enum ErrorKind {
     Decode,
     /// The answer is larger than [`Config::body_limit`](crate::Config::body_limit).
     TooLarge,
-    /// The server redirected to another host, which is not followed.
+    /// The server redirected to another host, with another query, or what is no read: not
+    /// followed.
     Redirect,
     /// Another server than [`Config::expect_server`](crate::Config::expect_server) answered.
     WrongServer,
@@ -275,6 +276,11 @@ impl Error {
     /// Whether a Plex Media Server itself says that something is not there.
     pub(crate) fn is_servers_own_404(&self) -> bool {
         self.0.kind == ErrorKind::NotFound && self.0.from_plex
+    }
+
+    /// Rewrites the text: what of it came from a server may hold secrets.
+    pub(crate) fn map_text(self, rewrite: impl FnOnce(String) -> String) -> Self {
+        self.change(|failure| failure.text = failure.text.take().map(rewrite))
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use futures::{Stream, stream};
 use reqwest::Response;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::calls::Endpoint;
 use crate::client::{Client, explain, span};
+use crate::clock::timer_now;
 use crate::decode;
 use crate::error::{Class, Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
@@ -30,9 +32,11 @@ const RECONNECT: RetryPolicy = RetryPolicy {
     attempts: u32::MAX,
     base: Duration::from_secs(1),
     cap: Duration::from_mins(1),
-    retry_after_cap: Duration::MAX,
+    retry_after_cap: Duration::from_hours(1),
     deadline: Duration::MAX,
 };
+/// How long a line has to live until its loss is no longer one of a row of failures.
+const STEADY: Duration = Duration::from_mins(1);
 
 /// Something a server told, or the state of listening to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +122,7 @@ impl Client {
             line: None,
             ready: VecDeque::new(),
             attempts: 0,
+            retry_after: None,
             gap_told: true,
             ended: false,
         };
@@ -128,15 +133,24 @@ impl Client {
     }
 }
 
+/// A line that is open.
+struct Line {
+    response: Response,
+    frames: Frames,
+    since: Instant,
+}
+
 struct Listener {
     client: Client,
-    line: Option<(Response, Frames)>,
+    line: Option<Line>,
     /// Events that were received and not yet read.
     ready: VecDeque<Event>,
-    /// Attempts to listen since the last frame, the one that brought it included. 0 before the
+    /// Attempts to listen since a line was steady, the one that made it included. 0 before the
     /// first, the only one that is not waited for: a line that breaks after each ping must not
     /// be asked for again and again without a pause.
     attempts: u32,
+    /// How long the server asked to be left alone.
+    retry_after: Option<Duration>,
     /// The reader knows that nobody is listening. True at first: there is no `Live` yet.
     gap_told: bool,
     ended: bool,
@@ -152,7 +166,7 @@ impl Listener {
                 return None;
             }
             let outcome = match self.line.take() {
-                Some((response, frames)) => self.receive(response, frames).await,
+                Some(line) => self.receive(line).await,
                 None => self.connect().await,
             };
             let Err(error) = outcome else { continue };
@@ -161,6 +175,7 @@ impl Listener {
                 return Some(Err(error));
             }
             tracing::debug!(kind = ?error.kind(), error = %Private(&error), "not listening to the server");
+            self.retry_after = error.retry_after();
             if !std::mem::replace(&mut self.gap_told, true) {
                 return Some(Ok(Event::Gap { kind: error.kind() }));
             }
@@ -170,29 +185,37 @@ impl Listener {
     async fn connect(&mut self) -> Result<(), Error> {
         let wait = RECONNECT.jitter(self.attempts, retry::random());
         if self.attempts > 0 {
-            tokio::time::sleep(wait).await;
+            let asked = self.retry_after.take().unwrap_or_default();
+            tokio::time::sleep(asked.min(RECONNECT.retry_after_cap).saturating_add(wait)).await;
         }
         self.attempts = self.attempts.saturating_add(1);
         let call = self.call();
         let response = self.client.shared.transport.open(&call).instrument(span(&call)).await?;
-        self.line = Some((response, Frames::default()));
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream")) {
+            let text = format!("{} in place of an event stream", kind.unwrap_or("nothing known"));
+            return Err(explain(Error::new(ErrorKind::Decode, text), &call));
+        }
+        self.line = Some(Line { response, frames: Frames::default(), since: timer_now() });
         self.gap_told = false;
         self.ready.push_back(Event::Live);
         Ok(())
     }
 
-    async fn receive(&mut self, mut response: Response, mut frames: Frames) -> Result<(), Error> {
+    async fn receive(&mut self, mut line: Line) -> Result<(), Error> {
         let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
-        let bytes = match tokio::time::timeout(SILENCE_LIMIT, response.chunk()).await {
+        let bytes = match tokio::time::timeout(SILENCE_LIMIT, line.response.chunk()).await {
             Err(_) => return broken(ErrorKind::Timeout, "no ping from the server"),
             Ok(Err(_)) => return broken(ErrorKind::Truncated, "the line broke"),
             Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server hung up"),
             Ok(Ok(Some(bytes))) => bytes,
         };
         let mut complete = Vec::new();
-        frames.push(&bytes, &mut complete)?;
-        for frame in complete {
+        line.frames.push(&bytes, &mut complete)?;
+        if line.since.elapsed() >= STEADY {
             self.attempts = 1;
+        }
+        for frame in complete {
             let events = decode::events(&frame.name, &frame.data);
             // One odd frame must not end a line that lives for days.
             self.ready.extend(events.unwrap_or_else(|error| {
@@ -200,7 +223,7 @@ impl Listener {
                 vec![Event::Other { name: frame.name }]
             }));
         }
-        self.line = Some((response, frames));
+        self.line = Some(line);
         Ok(())
     }
 

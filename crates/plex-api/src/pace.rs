@@ -1,9 +1,9 @@
 //! Pacing: at most so many requests begun in a second, evenly spread.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::timer_now;
@@ -12,6 +12,8 @@ use crate::clock::timer_now;
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Option<Duration>,
+    /// When the next request may begin. Locked by the one who waits for that moment, so that
+    /// who goes away while waiting takes no moment from the others.
     next: Mutex<Option<Instant>>,
 }
 
@@ -21,19 +23,14 @@ impl Pace {
         Self { interval, next: Mutex::new(None) }
     }
 
-    /// Waits until the next request may begin.
+    /// Waits until the next request may begin, in the order of the callers.
     pub(crate) async fn wait(&self) {
-        if let Some(interval) = self.interval {
-            tokio::time::sleep_until(self.reserve(interval)).await;
-        }
-    }
-
-    fn reserve(&self, interval: Duration) -> Instant {
+        let Some(interval) = self.interval else { return };
+        let mut next = self.next.lock().await;
         let now = timer_now();
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let moment = next.map_or(now, |next| next.max(now));
+        tokio::time::sleep_until(moment).await;
         *next = Some(moment + interval);
-        moment
     }
 }
 
@@ -54,5 +51,17 @@ mod tests {
             unlimited.wait().await;
         }
         assert_eq!(start.elapsed().as_millis(), 400);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn who_stops_waiting_keeps_nobody_waiting() {
+        let start = timer_now();
+        let pace = Pace::new(NonZeroU32::new(1));
+        pace.wait().await;
+        let leaving = (0..200).map(|_| tokio::time::timeout(Duration::from_millis(10), pace.wait()));
+        for outcome in futures::future::join_all(leaving).await {
+            outcome.unwrap_err();
+        }
+        pace.wait().await;
+        assert_eq!(start.elapsed().as_millis(), 1000);
     }
 }

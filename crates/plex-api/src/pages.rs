@@ -74,8 +74,10 @@ impl Reading {
     fn into_pages(self) -> impl Stream<Item = Result<Page, Error>> + Send {
         let Self { client, listing, progress, first, step } = self;
         let (size, in_flight) = (client.shared.page_size, client.shared.max_in_flight);
-        // Rows of a page: what was asked for, or less if the server gives less.
-        let stride = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
+        // A server that gives less than was asked for has its pages fit into the windows. One
+        // short page among longer ones costs nothing more.
+        let piece = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
+        let stride = size - size % piece;
         let rest = match first.total {
             _ if step != Step::More => stream::empty().left_stream(),
             Some(total) => stream::iter(windows(first.rows, total, stride))

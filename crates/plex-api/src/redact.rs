@@ -23,10 +23,28 @@ fn without_secrets(url: &Url) -> String {
 }
 
 fn parameter(pair: &str) -> String {
-    match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("token") => format!("{name}=***"),
-        _ => pair.to_owned(),
+    let Some((name, _)) = pair.split_once('=') else { return pair.to_owned() };
+    // Its letters may be percent-encoded.
+    let spelled = url::form_urlencoded::parse(name.as_bytes()).next();
+    let secret = spelled.is_some_and(|(name, _)| name.to_ascii_lowercase().contains("token"));
+    if secret { format!("{name}=***") } else { pair.to_owned() }
+}
+
+/// Shorter ones are no secrets, and taking them out would spoil any text.
+const SECRET_MIN: usize = 4;
+
+/// A text without a secret, and without its beginning where the text was cut within it.
+pub(crate) fn without_secret(text: String, secret: &str) -> String {
+    if secret.len() < SECRET_MIN {
+        return text;
     }
+    let mut clean = text.replace(secret, "***");
+    for length in (SECRET_MIN..secret.len()).rev() {
+        if let Some(part) = secret.get(..length) {
+            clean = clean.replace(&format!("{part}..."), "***...");
+        }
+    }
+    clean
 }
 
 /// Longest line of a body that an error repeats, in characters.
@@ -43,7 +61,8 @@ pub(crate) fn one_line(body: &[u8]) -> String {
     cut(text.split_whitespace().collect::<Vec<_>>().join(" "), LINE_LIMIT)
 }
 
-fn cut(mut text: String, limit: usize) -> String {
+/// At most so many characters of a text.
+pub(crate) fn cut(mut text: String, limit: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(limit) {
         text.truncate(end);
         text.push_str("...");
@@ -101,8 +120,23 @@ mod tests {
         ] {
             assert_eq!(address(&Url::parse(url).unwrap()), expected);
         }
+        let encoded = Url::parse("http://pms/a?X-Plex-%54oken=s3cret").unwrap();
+        assert_eq!(address(&encoded), "http://pms/a?X-Plex-%54oken=***");
         let long = Url::parse(&format!("http://pms/{}", "1,".repeat(500))).unwrap();
         assert_eq!(address(&long).len(), ADDRESS_LIMIT + 3);
+    }
+
+    #[test]
+    fn texts_lose_the_secret_whole_or_cut() {
+        for (text, secret, expected) in [
+            ("got X-Plex-Token: s3cret-token, and", "s3cret-token", "got X-Plex-Token: ***, and"),
+            ("got s3cret-to...", "s3cret-token", "got ***..."),
+            ("nothing", "s3cret-token", "nothing"),
+            ("a b c", "b", "a b c"),
+            ("a b c", "", "a b c"),
+        ] {
+            assert_eq!(without_secret(text.to_owned(), secret), expected);
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::retry::{self, RetryPolicy};
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Redirects followed, on the same host.
 const REDIRECTS: usize = 3;
+/// Longest address that HTTP libraries send, in bytes. Servers and proxies may stop earlier, and
+/// then say so.
+const ADDRESS_LIMIT: usize = 65_534;
 /// How much of an error's body is read to find its one line of text, in bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// Largest buffer reserved on the word of a `Content-Length`, in bytes.
@@ -52,11 +55,14 @@ pub(crate) struct Call {
 /// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    status: u16,
     pub(crate) body: Vec<u8>,
     /// Rows of the whole listing, from a header.
     pub(crate) total: Option<u64>,
     /// First row of the answer, from a header.
     pub(crate) offset: Option<u64>,
+    /// A Plex Media Server made it, and nobody in front of one.
+    pub(crate) from_plex: bool,
 }
 
 /// Counts one request when it is over, and also when nobody waits for it any more: the server
@@ -127,7 +133,22 @@ impl Transport {
 
     /// Sends a request, again if need be, and returns its whole answer.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
+        let outcome = self.send_until_answered(call).await;
+        // That of the outcome, not of an attempt before it.
+        let status = outcome.as_ref().map_or_else(Error::status, |reply| Some(reply.status));
+        if let Some(status) = status {
+            tracing::Span::current().record("status", status);
+        }
+        outcome
+    }
+
+    async fn send_until_answered(&self, call: &Call) -> Result<Reply, Error> {
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        let length = call.url.as_str().len();
+        if length > ADDRESS_LIMIT {
+            let text = format!("an address of {length} bytes; {ADDRESS_LIMIT} can be sent");
+            return Err(explain(Error::new(ErrorKind::Config, text)));
+        }
         // The permit is kept while waiting to ask again. So in an outage the queue behind it
         // stands still until the circuit opens, and then a thousand callers are told at once
         // instead of each finding out. Time counts from the first attempt, not from joining the
@@ -137,6 +158,7 @@ impl Transport {
         self.pace.wait().await;
         let begun = timer_now();
         let mut failed = 0;
+        let mut previous = None;
         loop {
             let left = self.retry.deadline.saturating_sub(begun.elapsed());
             let error = match self.attempt(call, failed > 0, left).await {
@@ -146,6 +168,9 @@ impl Transport {
                 }
                 Err(error) => explain(error),
             };
+            // An attempt that had no time says less than the one before it.
+            let hurried = error.kind() == ErrorKind::Timeout && left < self.request_timeout;
+            let error = previous.take().filter(|_| hurried).unwrap_or(error);
             failed += 1;
             let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
             let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
@@ -153,11 +178,12 @@ impl Transport {
                 admission.failed(error.kind(), timer_now());
                 return Err(error);
             };
+            previous = Some(error.clone());
             let (kind, error_text) = (error.kind(), Private(&error));
             tracing::debug!(?kind, error = %error_text, wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
-            let deadline = begun + self.retry.deadline;
-            if tokio::time::timeout_at(deadline, self.pace.wait()).await.is_err() {
+            let left = self.retry.deadline.saturating_sub(begun.elapsed());
+            if tokio::time::timeout(left, self.pace.wait()).await.is_err() {
                 admission.failed(error.kind(), timer_now());
                 return Err(error);
             }
@@ -184,17 +210,16 @@ impl Transport {
     }
 
     async fn exchange(&self, call: &Call, bytes: &mut u64) -> Result<Reply, Error> {
-        let response =
-            self.request(call).send().await.map_err(|error| network_error(error, false))?;
+        let response = self.answer(call).await?;
         let status = response.status().as_u16();
-        tracing::Span::current().record("status", status);
         if !response.status().is_success() {
             return Err(self.refusal(response, bytes).await);
         }
+        let from_plex = is_from_plex(response.headers());
         let total = number(response.headers(), "x-plex-container-total-size");
         let offset = number(response.headers(), "x-plex-container-start");
         let body = read_body(response, self.body_limit, bytes).await?;
-        Ok(Reply { body, total, offset })
+        Ok(Reply { status, body, total, offset, from_plex })
     }
 
     /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
@@ -208,13 +233,13 @@ impl Transport {
             bytes: 0,
             begun: self.clock.monotonic(),
         };
-        let response = tokio::time::timeout(self.request_timeout, self.request(call).send()).await;
+        let response = tokio::time::timeout(self.request_timeout, self.answer(call)).await;
         if let Ok(Ok(response)) = &response {
             tracing::Span::current().record("status", response.status().as_u16());
         }
         let outcome = match response {
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer")),
-            Ok(Err(error)) => Err(network_error(error, false)),
+            Ok(Err(error)) => Err(error),
             Ok(Ok(response)) if response.status().is_success() => Ok(response),
             Ok(Ok(response)) => Err(self.refusal(response, &mut meter.bytes).await),
         };
@@ -222,8 +247,23 @@ impl Transport {
         outcome.map_err(explain)
     }
 
-    fn request(&self, call: &Call) -> reqwest::RequestBuilder {
-        let mut request = self.http.request(call.method.clone(), call.url.clone());
+    /// Sends a request and waits for the head of its answer, wherever on this host that is.
+    async fn answer(&self, call: &Call) -> Result<Response, Error> {
+        let mut url = call.url.clone();
+        let mut followed = 0;
+        loop {
+            let sent = self.request(call, &url).send().await;
+            let response = sent.map_err(|error| network_error(error, false))?;
+            match next_address(call, &url, &response).filter(|_| followed < REDIRECTS) {
+                Some(next) => url = next,
+                None => return Ok(response),
+            }
+            followed += 1;
+        }
+    }
+
+    fn request(&self, call: &Call, url: &Url) -> reqwest::RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), url.clone());
         if !call.body.is_empty() {
             request = request.body(call.body.clone());
         }
@@ -251,7 +291,7 @@ impl Transport {
             .get("retry-after")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry::retry_after(value, self.clock.now()));
-        let from_plex = response.headers().contains_key("x-plex-protocol");
+        let from_plex = is_from_plex(response.headers());
         let location = response.headers().get("location").and_then(|value| value.to_str().ok());
         let location = location.and_then(|location| self.base.join(location).ok());
         // The body only explains. Whatever goes wrong with it, the status is what counts.
@@ -263,7 +303,14 @@ impl Transport {
         };
         let kind = ErrorKind::of_status(status, redact::is_maintenance(&body))
             .unwrap_or(ErrorKind::Server);
-        Error::new(kind, line).with_status(status, retry_after).from_plex(from_plex)
+        Error::new(kind, self.without_token(line))
+            .with_status(status, retry_after)
+            .from_plex(from_plex)
+    }
+
+    /// A text that a server had a part in: it may repeat the headers that it was sent.
+    pub(crate) fn without_token(&self, text: String) -> String {
+        redact::without_secret(text, &String::from_utf8_lossy(self.token.as_bytes()))
     }
 }
 
@@ -302,7 +349,7 @@ fn http_client(config: &Config) -> Result<reqwest::Client, Error> {
         .default_headers(headers(config)?)
         .connect_timeout(config.connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .redirect(redirect::Policy::custom(same_host))
+        .redirect(redirect::Policy::none())
         .referer(false)
         .tls_certs_merge(roots)
         .no_proxy();
@@ -319,13 +366,19 @@ fn config_error(what: &str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Config, what).with_source(error.without_url())
 }
 
-fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let from = attempt.previous().last();
-    let follow = from.is_some_and(|from| may_follow(from, attempt.url()));
-    if follow && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
+/// Where a redirected request may be sent again. Only reads are: others would lose their method
+/// or their body. And only with the very same query: without its filter a read lists, and a scan
+/// takes in, something else.
+fn next_address(call: &Call, from: &Url, response: &Response) -> Option<Url> {
+    if call.method != Method::GET || !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get("location")?.to_str().ok()?;
+    let to = from.join(location).ok()?;
+    (may_follow(from, &to) && to.query() == call.url.query()).then_some(to)
 }
 
-/// Custom headers stay on a request that is redirected, so another host would get the token;
+/// Custom headers go with a request that is redirected, so another host would get the token;
 /// so would anybody who listens, after a step from https to http.
 fn may_follow(from: &Url, to: &Url) -> bool {
     let same = from.host_str() == to.host_str();
@@ -356,6 +409,11 @@ fn header_value(value: &str, name: &str) -> Result<HeaderValue, Error> {
     })
 }
 
+/// Servers of this kind name their protocol in every answer; a proxy's own answers do not.
+fn is_from_plex(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-plex-protocol")
+}
+
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
@@ -365,12 +423,13 @@ fn network_error(error: reqwest::Error, in_body: bool) -> Error {
     let error = error.without_url();
     let kind = if error.is_timeout() {
         ErrorKind::Timeout
-    } else if causes(&error).any(<dyn StdError>::is::<rustls::Error>) {
-        ErrorKind::Tls
     } else if in_body {
         ErrorKind::Truncated
-    } else if error.is_redirect() {
-        ErrorKind::Redirect
+    } else if causes(&error).any(<dyn StdError>::is::<rustls::Error>) {
+        ErrorKind::Tls
+    } else if error.is_builder() {
+        // Nothing was sent.
+        ErrorKind::Config
     } else {
         ErrorKind::Connect
     };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::lenient::{list, scalar};
+use super::lenient::{Object, list, scalar};
 use super::row::Hoisted;
 
 /// The outermost object. Answers of PMS 0.9 have no `MediaContainer` but `_elementType`.
@@ -11,7 +11,7 @@ use super::row::Hoisted;
 #[serde(bound(deserialize = "C: Deserialize<'de>"))]
 pub(crate) struct Envelope<C> {
     #[serde(rename = "MediaContainer")]
-    pub(crate) container: Option<C>,
+    pub(crate) container: Option<Object<C>>,
     #[serde(default, rename = "_elementType")]
     pub(crate) old_generation: Option<IgnoredAny>,
 }

@@ -54,6 +54,17 @@ struct TimelineEntry {
     state: Option<i64>,
     #[serde(default, rename = "mediaState", deserialize_with = "scalar")]
     media_state: Option<String>,
+    #[serde(default, rename = "metadataState", deserialize_with = "scalar")]
+    metadata_state: Option<String>,
+    #[serde(default, rename = "queueSize", deserialize_with = "scalar")]
+    queue_size: Option<String>,
+}
+
+impl TimelineEntry {
+    /// State 5 is sent while there is work left, too; then one of these says which.
+    fn is_done(&self) -> bool {
+        self.media_state.is_none() && self.metadata_state.is_none() && self.queue_size.is_none()
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,8 +142,7 @@ impl TimelineEntry {
         };
         let change = match self.state {
             Some(0) => ItemChange::Created,
-            // Sent twice: while its media are still looked at, and when all is done.
-            Some(5) if self.media_state.is_none() => ItemChange::Processed,
+            Some(5) if self.is_done() => ItemChange::Processed,
             Some(9) => ItemChange::Deleted,
             _ => ItemChange::Updated,
         };

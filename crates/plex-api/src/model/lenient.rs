@@ -6,7 +6,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// How a scalar is read. `None` means that there is no value: null, an empty string, a number
 /// out of range.
@@ -66,7 +67,9 @@ impl Scalar for i64 {
 
     fn from_text(text: &str) -> Option<Self> {
         let text = text.trim();
-        text.parse().ok().or_else(|| Self::from_float(text.parse().ok()?))
+        let unsigned = || text.parse().ok().and_then(Self::from_unsigned);
+        let float = || text.parse().ok().and_then(Self::from_float);
+        text.parse().ok().or_else(unsigned).or_else(float)
     }
 }
 
@@ -181,11 +184,70 @@ pub(crate) fn scalar<'de, T: Scalar, D: Deserializer<'de>>(
     deserializer.deserialize_any(ScalarVisitor(PhantomData))
 }
 
+/// Longest list that is read. A row takes a hundred times more memory than the two bytes it can
+/// be sent as, so the limit of the body does not bound it. Pages are asked for with 500 rows.
+const LIST_LIMIT: usize = 100_000;
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = seq.next_element()? {
+            if list.len() == LIST_LIMIT {
+                return Err(A::Error::custom(format!("a list of more than {LIST_LIMIT} entries")));
+            }
+            list.push(entry);
+        }
+        Ok(list)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+}
+
 /// Reads a list; null is an empty one, as is a list that is missing.
 pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
+    deserializer.deserialize_any(ListVisitor(PhantomData))
+}
+
+/// An object. Without this a list of the fields' values would be read as one.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+/// A key as servers write them: digits, and no other spelling of the same number.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let padded = text.len() > 1 && text.starts_with('0');
+    text.parse().ok().filter(|_| digits && !padded)
 }
 
 /// Text that is only looked at: `read` gets it borrowed, and nothing is allocated.
@@ -250,6 +312,7 @@ mod tests {
                 Ok(Some(8_457_612_157_631_014_061)),
             ),
             (json!(u64::MAX), Ok(Some(u64::MAX)), Ok(Some(-1))),
+            (json!(u64::MAX.to_string()), Ok(Some(u64::MAX)), Ok(Some(-1))),
             (json!([5]), Err(()), Err(())),
             (json!({"a": 5}), Err(()), Err(())),
         ] {

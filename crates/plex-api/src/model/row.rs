@@ -268,9 +268,9 @@ enum Key {
 }
 
 fn rating_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Key>, D::Error> {
-    let read = |text: &str| match text.parse() {
-        Ok(number) => Key::Number(number),
-        Err(_) => Key::Other(text.to_owned()),
+    let read = |text: &str| match lenient::number(text) {
+        Some(number) => Key::Number(number),
+        None => Key::Other(text.to_owned()),
     };
     deserializer.deserialize_any(Peek(read))
 }

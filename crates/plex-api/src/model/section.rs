@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::lenient::{list, scalar};
+use super::lenient::{list, number, scalar};
 use crate::clock::UnixSeconds;
 use crate::id::{SectionKey, SectionUuid};
 use crate::kind::SectionKind;
@@ -56,7 +56,7 @@ impl SectionRow {
             .into_iter()
             .filter_map(|location| Some(Location { id: location.id, path: location.path? }));
         Some(Section {
-            key: SectionKey(self.key?.parse().ok()?),
+            key: SectionKey(u32::try_from(number(&self.key?)?).ok()?),
             uuid: SectionUuid(self.uuid.filter(|uuid| !uuid.is_empty())?),
             title: self.title.unwrap_or_default(),
             kind: SectionKind::from_name(self.kind.as_deref().unwrap_or_default()),

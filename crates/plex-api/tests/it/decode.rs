@@ -118,6 +118,9 @@ fn rows_that_cannot_be_used_are_kept_with_the_reason() {
             malformed("Media[0].Part[1].size"),
         ),
         (json!("text"), None, None, malformed(".")),
+        (json!([5]), None, None, malformed(".")),
+        (json!({"ratingKey": "+5"}), Some("+5"), None, UnsupportedReason::RatingKeyNotNumeric),
+        (json!({"ratingKey": "007"}), Some("007"), None, UnsupportedReason::RatingKeyNotNumeric),
     ] {
         let good = json!({"ratingKey": "1", "title": "good"});
         let page = page(&body(&json!({"size": 2, "Metadata": [row, good]})), Detail::Lean).unwrap();
@@ -183,10 +186,8 @@ fn bodies_that_are_no_answer_are_errors_with_a_place() {
         ("", "the answer is empty"),
         (" \n", "the answer is empty"),
         ("<html><body><h1>Hello</h1></body></html>", "XML or HTML in place of JSON: Hello"),
-        (
-            "{\"MediaContainer\": {\"Metadata\": [{\"ratingKey\": \"1\"}",
-            "at MediaContainer.Metadata",
-        ),
+        ("{\"MediaContainer\": {\"Metadata\": [}", "at MediaContainer.Metadata"),
+        ("{\"MediaContainer\": [0]}", "at MediaContainer"),
         ("{\"MediaContainer\": {}} trailing", "trailing characters"),
         ("{\"_elementType\": \"MediaContainer\", \"_children\": []}", "PMS 0.9"),
         ("{}", "no MediaContainer"),
@@ -198,6 +199,48 @@ fn bodies_that_are_no_answer_are_errors_with_a_place() {
         assert_eq!(error.kind(), ErrorKind::Decode);
         assert!(error.to_string().contains(text), "{error}");
     }
+}
+
+/// The rest is under way or lost: unlike a wrong answer, that may be mended by asking again.
+#[test]
+fn a_body_that_ends_in_the_middle_broke_off() {
+    let whole = body(&json!({"size": 1, "Metadata": [{"ratingKey": "1"}]}));
+    for end in [5, 30, whole.len() - 1] {
+        for error in [page(&whole[..end], Detail::Full).err(), sections(&whole[..end]).err()] {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), ErrorKind::Truncated, "{end}: {error}");
+        }
+    }
+}
+
+/// Rows take a hundred times the room that they can be sent in.
+#[test]
+fn lists_without_end_are_refused() {
+    let many = format!("[{}{{}}]", "{},".repeat(100_000));
+    for body in [
+        format!("{{\"MediaContainer\":{{\"size\":1,\"Metadata\":{many}}}}}"),
+        format!("{{\"MediaContainer\":{{\"size\":1,\"Directory\":{many}}}}}"),
+    ] {
+        for error in [page(body.as_bytes(), Detail::Full).err(), page(body.as_bytes(), Detail::Lean).err()] {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), ErrorKind::Decode);
+            assert!(error.to_string().contains("more than 100000"), "{error}");
+        }
+    }
+    // Within a row it costs the row.
+    let body = format!("{{\"MediaContainer\":{{\"Metadata\":[{{\"ratingKey\":\"1\",\"Guid\":{many}}}]}}}}");
+    let page = page(body.as_bytes(), Detail::Lean).unwrap();
+    assert_eq!((page.items.len(), page.unsupported.len()), (0, 1));
+}
+
+#[test]
+fn reasons_do_not_repeat_what_was_sent_at_length() {
+    let long = "x".repeat(1_000_000);
+    let row = json!({"ratingKey": "1", "Media": [{"Part": long}]});
+    let page = page(&body(&json!({"Metadata": [row]})), Detail::Lean).unwrap();
+    assert!(page.unsupported[0].reason.to_string().len() < 500);
+    let error = sections(&body(&json!({"Directory": long}))).unwrap_err();
+    assert!(error.to_string().len() < 500);
 }
 
 /// Depth costs no stack where it is skipped, and is refused where it is read.

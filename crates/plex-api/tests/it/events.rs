@@ -69,9 +69,48 @@ async fn a_line_that_breaks_after_each_ping_is_not_asked_for_without_a_pause() {
         assert_eq!(pair, [Event::Live, Event::Gap { kind: ErrorKind::Truncated }]);
     }
     assert_eq!(server.seen().len(), 10);
-    // Nine random waits of up to a second.
+    // Nine random waits.
     let waited = begun.elapsed();
-    assert!((Duration::from_millis(100)..Duration::from_secs(9)).contains(&waited), "{waited:?}");
+    assert!(waited > Duration::from_millis(100), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_grows_from_loss_to_loss() {
+    let server = Server::start(|_, _| Answer::Bytes(stream("event: ping\ndata: {}\n\n"))).await;
+    let client = server.client();
+    let begun = tokio::time::Instant::now();
+    let events: Vec<Event> = client.events().take(80).map(Result::unwrap).collect().await;
+    assert_eq!(events.iter().filter(|event| **event == Event::Live).count(), 40);
+    // 39 random waits, all but six of them of up to a minute: 16 minutes in the mean. Waits of
+    // up to a second would be 39 seconds at most.
+    assert!(begun.elapsed() > Duration::from_mins(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_be_left_alone_is() {
+    let server = Server::start(|number, _| match number {
+        0 => http(503, &[("Retry-After", "600")], ""),
+        _ => Answer::Open(stream("")),
+    })
+    .await;
+    let begun = tokio::time::Instant::now();
+    let client = server.client();
+    let first = std::pin::pin!(client.events()).next().await.unwrap().unwrap();
+    assert_eq!(first, Event::Live);
+    let waited = begun.elapsed();
+    assert!((Duration::from_mins(10)..Duration::from_secs(602)).contains(&waited), "{waited:?}");
+}
+
+/// A page of a proxy is no line to listen to, whatever its status.
+#[tokio::test]
+async fn only_an_event_stream_is_listened_to() {
+    for headers in [&[("content-type", "text/html")][..], &[]] {
+        let headers = headers.to_vec();
+        let server = Server::start(move |_, _| http(200, &headers, "<h1>Log in</h1>")).await;
+        let events: Vec<_> = server.client().events().collect().await;
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].as_ref().unwrap_err().kind(), ErrorKind::Decode);
+    }
 }
 
 #[tokio::test]
@@ -113,6 +152,8 @@ fn messages_are_read_in_every_form() {
         ("timeline", entry(r#""itemID": 5, "sectionID": 1, "type": 1, "state": 0"#), vec![item(ItemChange::Created, 5, Some(1), movie)]),
         ("timeline", entry(r#""itemID": "5", "sectionID": "1", "type": "1", "state": "5""#), vec![item(ItemChange::Processed, 5, Some(1), movie)]),
         ("timeline", entry(r#""itemID": 5, "state": 5, "mediaState": "analyzing""#), vec![item(ItemChange::Updated, 5, None, None)]),
+        ("timeline", entry(r#""itemID": 5, "state": 5, "metadataState": "loading""#), vec![item(ItemChange::Updated, 5, None, None)]),
+        ("timeline", entry(r#""itemID": 5, "state": 5, "queueSize": 2"#), vec![item(ItemChange::Updated, 5, None, None)]),
         ("timeline", entry(r#""itemID": 5, "type": -1, "sectionID": -1, "state": 3"#), vec![item(ItemChange::Updated, 5, None, None)]),
         ("timeline", entry(r#""itemID": 5, "state": 9, "metadataState": "deleted""#), vec![item(ItemChange::Deleted, 5, None, None)]),
         ("timeline", entry(r#""itemID": "abc", "state": 9"#), other("timeline")),

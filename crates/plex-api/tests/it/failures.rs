@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use plex_api::{
-    BreakerPolicy, Client, Config, Endpoint, Error, ErrorKind, ItemKind, Listing, RetryPolicy,
-    SectionKey, Token,
+    Artwork, BreakerPolicy, Client, Config, Edit, Endpoint, Error, ErrorKind, Field, ItemKind,
+    Listing, RatingKey, RetryPolicy, SectionKey, Token,
 };
 use serde_json::json;
 
-use crate::support::{Answer, Server, TOKEN, http, ok};
+use crate::support::{Answer, Server, TOKEN, http, movies, ok};
 
 const MIGRATION: &str = "<?xml version=\"1.0\"?>\n<Response code=\"503\" title=\"Maintenance\" \
     status=\"Plex Media Server is currently running database migrations.\"/>";
@@ -282,6 +282,137 @@ async fn redirects_are_followed_on_the_same_host_only() {
     let (error, _) = fail(&server, server.config()).await;
     assert_eq!(error.kind(), ErrorKind::Redirect);
     assert_eq!(thief.seen().len(), 0);
+}
+
+/// Where following would turn a write into a read, or send it without its ids.
+#[tokio::test]
+async fn writes_are_never_redirected() {
+    for status in [301, 302, 303, 307, 308] {
+        for location in ["/moved", "/moved?type=1&id=1&title.value=x"] {
+            let server = Server::start(move |_, seen| match seen.target.starts_with("/moved") {
+                true => http(200, &[], ""),
+                false => http(status, &[("Location", location)], ""),
+            })
+            .await;
+            let client = server.client();
+            let edit = Edit::new().set(Field::Title, "x");
+            let keys = [RatingKey(1)];
+            let edited = client.edit_items(SectionKey(1), ItemKind::Movie, &keys, &edit).await;
+            assert_eq!(edited.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
+            let image = vec![1, 2, 3];
+            let uploaded = client.upload(RatingKey(1), Artwork::Poster, image).await;
+            assert_eq!(uploaded.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
+            assert_eq!(server.seen().len(), 2, "{status} {location}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn reads_are_redirected_with_their_query_or_not_at_all() {
+    for (location, answered) in [("/moved", false), ("/moved?type=4", false), ("/moved?", true)] {
+        let server = Server::start(move |_, seen| {
+            let query = seen.target.split_once('?').map_or("", |(_, query)| query);
+            match seen.target.starts_with("/moved") {
+                true => ok(movies(seen.start(), seen.size(), 3)),
+                false if answered => {
+                    http(302, &[("Location", format!("{location}{query}").as_str())], "")
+                }
+                false => http(302, &[("Location", location)], ""),
+            }
+        })
+        .await;
+        let page = server.client().page(&Listing::new(SectionKey(1), ItemKind::Movie), 0, 3).await;
+        assert_eq!(page.map(|page| page.rows).ok(), answered.then_some(3), "{location}");
+        assert_eq!(server.seen().len(), 1 + usize::from(answered), "{location}");
+    }
+    // A circle ends.
+    let server = Server::start(|_, _| http(302, &[("Location", "/library/sections")], "")).await;
+    let error = server.client().sections().await.unwrap_err();
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Redirect, 4));
+}
+
+/// A proxy's login page is not the server's empty answer.
+#[tokio::test]
+async fn writes_are_done_only_on_the_word_of_the_server() {
+    const LOGIN: &str = "<html><body><form><input name=password></form>Please log in</body></html>";
+    for (answer, done) in [
+        (http(200, &[], ""), true),
+        (http(204, &[], "\r\n"), true),
+        (http(200, &[("X-Plex-Protocol", "1.0")], "<h1>200 OK</h1>"), true),
+        (http(200, &[("content-type", "text/html")], LOGIN), false),
+        (http(200, &[], "<html><script src=login.js></script></html>"), false),
+    ] {
+        let server = Server::start(move |_, _| answer.clone()).await;
+        let edit = Edit::new().set(Field::Title, "x");
+        let outcome = server.client().edit_item(RatingKey(1), &edit).await;
+        assert_eq!(outcome.as_ref().map_err(Error::kind).err(), (!done).then_some(ErrorKind::Decode));
+        let outcome = server.client().scan(SectionKey(1), None).await;
+        assert_eq!(outcome.is_ok(), done);
+    }
+}
+
+/// Servers in front of the server show what they were sent.
+#[tokio::test]
+async fn what_a_server_repeats_of_the_headers_is_not_repeated() {
+    for status in [200, 400, 404, 500, 503] {
+        for before in [0, 170, 187] {
+            let body = format!("{} GET / X-Plex-Token: {TOKEN} Host: x", "-".repeat(before));
+            let body = if status == 200 { format!("<p>{body}</p>") } else { body };
+            let server = Server::start(move |_, _| http(status, &[], &body)).await;
+            let client = server.client();
+            let edit = Edit::new().set(Field::Title, "x");
+            let errors =
+                [client.sections().await.err(), client.edit_item(RatingKey(1), &edit).await.err()];
+            for error in errors.into_iter().flatten() {
+                let text = format!("{error} {error:?}");
+                assert!(!text.contains("s3cr"), "{status} {before}: {text}");
+            }
+            assert!(!format!("{client:?}").contains("s3cr"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn times_without_end_do_not_overflow() {
+    let server = Server::start(|_, _| http(503, &[], "")).await;
+    let mut config = server.config();
+    config.retry.deadline = Duration::MAX;
+    config.request_timeout = Duration::MAX;
+    config.connect_timeout = Duration::MAX;
+    config.breaker = BreakerPolicy { failures: 1, cool_down: Duration::MAX };
+    let (error, requests) = fail(&server, config).await;
+    assert_eq!((error.kind(), requests), (ErrorKind::Unavailable, 4));
+}
+
+/// It says nothing of the server, so it counts neither as a request nor as an outage.
+#[tokio::test]
+async fn what_is_too_long_to_send_is_refused_before_it_is_sent() {
+    let server = Server::start(|_, _| http(200, &[], "")).await;
+    let mut config = server.config();
+    config.breaker = BreakerPolicy { failures: 1, cool_down: Duration::from_hours(1) };
+    let client = Client::new(config).unwrap();
+    let edit = Edit::new().set(Field::Summary, "x".repeat(70_000));
+    for _ in 0..3 {
+        let error = client.edit_item(RatingKey(1), &edit).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    }
+    assert_eq!(client.calls().total().count, 0);
+    client.edit_item(RatingKey(1), &Edit::new().set(Field::Summary, "x")).await.unwrap();
+    assert_eq!(server.seen().len(), 1);
+}
+
+/// The last attempt of a request may have no time left; that is not why it failed.
+#[tokio::test]
+async fn an_attempt_without_time_does_not_hide_why_the_others_failed() {
+    let server = Server::start(|number, _| match number {
+        0 => http(503, &[], MIGRATION),
+        _ => Answer::Open(Vec::new()),
+    })
+    .await;
+    let mut config = server.config();
+    config.retry.deadline = Duration::from_millis(300);
+    let (error, requests) = fail(&server, config).await;
+    assert_eq!((error.kind(), requests), (ErrorKind::Maintenance, 2), "{error}");
 }
 
 #[tokio::test]

@@ -54,6 +54,17 @@ async fn a_server_that_gives_less_than_asked_is_read_in_its_own_steps() {
     assert_eq!(made, 8);
 }
 
+/// One page that is short, the first too, does not set the pace.
+#[tokio::test]
+async fn one_short_first_page_costs_one_request() {
+    let script = |number: usize, seen: &Seen| {
+        ok(movies(seen.start(), if number == 0 { 1 } else { seen.size() }, 1000))
+    };
+    let (pages, made) = read(100, script).await;
+    assert_eq!(keys(&pages), every(1000));
+    assert_eq!(made, 11);
+}
+
 #[tokio::test]
 async fn a_short_page_is_completed_from_where_it_stopped() {
     let script = |_: usize, seen: &Seen| {
@@ -178,7 +189,7 @@ async fn what_breaks_a_listing_is_an_error_and_its_end() {
                 let end = if start == 20 { body.len() / 2 } else { body.len() };
                 http(200, &[], &body[..end])
             }),
-            ErrorKind::Decode,
+            ErrorKind::Truncated,
         ),
         (
             "not found",
