@@ -53,6 +53,7 @@ impl Client {
                 all.items.extend(batch.items);
                 all.missing.extend(batch.missing);
                 all.unsupported.extend(batch.unsupported);
+                all.lossy |= batch.lossy;
                 Ok(all)
             })
             .await
@@ -81,6 +82,7 @@ impl Client {
                     if step != Step::Ended {
                         all.items.extend(page.items);
                         all.unsupported.extend(page.unsupported);
+                        all.lossy |= page.lossy;
                     }
                     // As many as were asked for, and there cannot be more.
                     if step != Step::More || progress.rows() >= wanted {
@@ -121,7 +123,7 @@ fn chunks(keys: &[RatingKey], room: usize) -> Vec<Vec<RatingKey>> {
 /// Holds an answer against what was asked: in that order, with what is missing.
 fn sort_out(keys: &[RatingKey], page: Page) -> Batch {
     let mut found: HashMap<RatingKey, Item> = HashMap::with_capacity(page.items.len());
-    let mut batch = Batch { unsupported: page.unsupported, ..Batch::default() };
+    let mut batch = Batch { unsupported: page.unsupported, lossy: page.lossy, ..Batch::default() };
     let asked: HashSet<RatingKey> = keys.iter().copied().collect();
     for item in page.items {
         if asked.contains(&item.rating_key) {

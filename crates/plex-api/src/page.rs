@@ -75,4 +75,6 @@ pub struct Batch {
     pub missing: Vec<RatingKey>,
     /// Rows that came and cannot be used. Their keys are not counted as missing.
     pub unsupported: Vec<UnsupportedRow>,
+    /// Some of it was not valid UTF-8, see [`Page::lossy`].
+    pub lossy: bool,
 }

@@ -433,8 +433,8 @@ fn network_error(error: reqwest::Error, in_body: bool) -> Error {
     } else {
         ErrorKind::Connect
     };
-    let text = causes(&error).last().map(ToString::to_string).unwrap_or_default();
-    Error::new(kind, text).with_source(error)
+    // Said once: who prints the chain of causes would else read it twice.
+    Error::new(kind, causes(&error).last().map(ToString::to_string).unwrap_or_default())
 }
 
 /// An error and its causes, outermost first. The error inside an I/O error is not one of its

@@ -205,6 +205,20 @@ async fn no_key_is_missing_on_the_word_of_half_an_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_batch_says_when_its_texts_were_guessed() {
+    let row = |title: &[u8]| {
+        [br#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"1","title":""#, title, br#""}]}}"#]
+            .concat()
+    };
+    for (title, lossy) in [(&b"Qu\xc3\xa9"[..], false), (b"Qu\xe9", true)] {
+        let body = row(title);
+        let server = Server::start(move |_, _| http(200, &[], &body)).await;
+        let batch = server.client().items(&[RatingKey(1)]).await.unwrap();
+        assert_eq!((batch.items.len(), batch.lossy), (1, lossy));
+    }
+}
+
 /// A server that does not count is asked until it has no more.
 #[tokio::test]
 async fn lists_without_a_total_are_read_until_no_row_comes() {
