@@ -269,7 +269,7 @@ impl Error {
     }
 
     /// Says that the answer came from a Plex Media Server and from nobody in front of it.
-    pub(crate) fn from_plex(self, from_plex: bool) -> Self {
+    pub(crate) fn with_origin(self, from_plex: bool) -> Self {
         self.change(|failure| failure.from_plex = from_plex)
     }
 

@@ -57,7 +57,8 @@ mod tests {
         let start = timer_now();
         let pace = Pace::new(NonZeroU32::new(1));
         pace.wait().await;
-        let leaving = (0..200).map(|_| tokio::time::timeout(Duration::from_millis(10), pace.wait()));
+        let leaving =
+            (0..200).map(|_| tokio::time::timeout(Duration::from_millis(10), pace.wait()));
         for outcome in futures::future::join_all(leaving).await {
             outcome.unwrap_err();
         }

@@ -107,7 +107,7 @@ fn one_by_one(
         let size = client.shared.page_size;
         let page = client.page(&listing, progress.rows(), size).await?;
         let step = progress.take(&page, size.into()).map_err(|error| about(&listing, error))?;
-        let next = (step != Step::Ended).then(|| (page, (client, listing, progress, step)));
+        let next = (step != Step::Ended).then_some((page, (client, listing, progress, step)));
         Ok(next)
     })
 }

@@ -11,8 +11,10 @@ use crate::page::Page;
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     rows: u64,
-    /// What the first page said of the whole list; the outer `None` before it came.
-    total: Option<Option<u64>>,
+    /// The first page came.
+    begun: bool,
+    /// What it said of the whole list.
+    total: Option<u64>,
     /// The first page of a list without a total, to know it again.
     first: Option<Page>,
 }
@@ -37,7 +39,10 @@ impl Progress {
     /// Takes the next page, for which `wanted` rows were asked.
     pub(crate) fn take(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
         let rows = self.rows;
-        let total = *self.total.get_or_insert(page.total);
+        if !std::mem::replace(&mut self.begun, true) {
+            self.total = page.total;
+        }
+        let total = self.total;
         if let Some(now) = page.total.filter(|now| Some(*now) != total) {
             let before = total.map_or_else(|| "unknown".to_owned(), |total| total.to_string());
             let text = format!("{before} rows at first, {now} rows at row {rows}");

@@ -305,7 +305,7 @@ impl Transport {
             .unwrap_or(ErrorKind::Server);
         Error::new(kind, self.without_token(line))
             .with_status(status, retry_after)
-            .from_plex(from_plex)
+            .with_origin(from_plex)
     }
 
     /// A text that a server had a part in: it may repeat the headers that it was sent.

@@ -134,7 +134,7 @@ fn named(name: &str) -> Event {
 impl TimelineEntry {
     /// `None` for what is not of the library.
     fn into_event(self) -> Option<Event> {
-        if self.identifier.is_some_and(|identifier| identifier != LIBRARY) {
+        if self.identifier.as_deref().is_some_and(|identifier| identifier != LIBRARY) {
             return None;
         }
         let Some(item) = self.item.filter(|item| *item > 0) else {

@@ -221,14 +221,18 @@ fn lists_without_end_are_refused() {
         format!("{{\"MediaContainer\":{{\"size\":1,\"Metadata\":{many}}}}}"),
         format!("{{\"MediaContainer\":{{\"size\":1,\"Directory\":{many}}}}}"),
     ] {
-        for error in [page(body.as_bytes(), Detail::Full).err(), page(body.as_bytes(), Detail::Lean).err()] {
+        for error in
+            [page(body.as_bytes(), Detail::Full).err(), page(body.as_bytes(), Detail::Lean).err()]
+        {
             let error = error.unwrap();
             assert_eq!(error.kind(), ErrorKind::Decode);
             assert!(error.to_string().contains("more than 100000"), "{error}");
         }
     }
     // Within a row it costs the row.
-    let body = format!("{{\"MediaContainer\":{{\"Metadata\":[{{\"ratingKey\":\"1\",\"Guid\":{many}}}]}}}}");
+    let body = format!(
+        "{{\"MediaContainer\":{{\"Metadata\":[{{\"ratingKey\":\"1\",\"Guid\":{many}}}]}}}}"
+    );
     let page = page(body.as_bytes(), Detail::Lean).unwrap();
     assert_eq!((page.items.len(), page.unsupported.len()), (0, 1));
 }

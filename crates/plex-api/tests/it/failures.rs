@@ -299,7 +299,8 @@ async fn writes_are_never_redirected() {
             let keys = [RatingKey(1)];
             let edited = client.edit_items(SectionKey(1), ItemKind::Movie, &keys, &edit).await;
             assert_eq!(edited.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
-            let image = vec![1, 2, 3];
+            // The scripted server takes the end of this body for the end of the head.
+            let image = b"\r\n\r\n".to_vec();
             let uploaded = client.upload(RatingKey(1), Artwork::Poster, image).await;
             assert_eq!(uploaded.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
             assert_eq!(server.seen().len(), 2, "{status} {location}");
@@ -345,7 +346,10 @@ async fn writes_are_done_only_on_the_word_of_the_server() {
         let server = Server::start(move |_, _| answer.clone()).await;
         let edit = Edit::new().set(Field::Title, "x");
         let outcome = server.client().edit_item(RatingKey(1), &edit).await;
-        assert_eq!(outcome.as_ref().map_err(Error::kind).err(), (!done).then_some(ErrorKind::Decode));
+        assert_eq!(
+            outcome.as_ref().map_err(Error::kind).err(),
+            (!done).then_some(ErrorKind::Decode)
+        );
         let outcome = server.client().scan(SectionKey(1), None).await;
         assert_eq!(outcome.is_ok(), done);
     }

@@ -208,8 +208,12 @@ async fn no_key_is_missing_on_the_word_of_half_an_answer() {
 #[tokio::test]
 async fn a_batch_says_when_its_texts_were_guessed() {
     let row = |title: &[u8]| {
-        [br#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"1","title":""#, title, br#""}]}}"#]
-            .concat()
+        [
+            br#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"1","title":""#,
+            title,
+            br#""}]}}"#,
+        ]
+        .concat()
     };
     for (title, lossy) in [(&b"Qu\xc3\xa9"[..], false), (b"Qu\xe9", true)] {
         let body = row(title);
