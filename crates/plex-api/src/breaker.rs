@@ -27,7 +27,7 @@ impl Default for BreakerPolicy {
 }
 
 /// The longest wait that a moment can be named for: 30 years.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
 
 #[derive(Debug)]
 enum State {

@@ -289,9 +289,12 @@ async fn redirects_are_followed_on_the_same_host_only() {
 async fn writes_are_never_redirected() {
     for status in [301, 302, 303, 307, 308] {
         for location in ["/moved", "/moved?type=1&id=1&title.value=x"] {
-            let server = Server::start(move |_, seen| match seen.target.starts_with("/moved") {
-                true => http(200, &[], ""),
-                false => http(status, &[("Location", location)], ""),
+            let server = Server::start(move |_, seen| {
+                if seen.target.starts_with("/moved") {
+                    http(200, &[], "")
+                } else {
+                    http(status, &[("Location", location)], "")
+                }
             })
             .await;
             let client = server.client();
@@ -313,13 +316,11 @@ async fn reads_are_redirected_with_their_query_or_not_at_all() {
     for (location, answered) in [("/moved", false), ("/moved?type=4", false), ("/moved?", true)] {
         let server = Server::start(move |_, seen| {
             let query = seen.target.split_once('?').map_or("", |(_, query)| query);
-            match seen.target.starts_with("/moved") {
-                true => ok(movies(seen.start(), seen.size(), 3)),
-                false if answered => {
-                    http(302, &[("Location", format!("{location}{query}").as_str())], "")
-                }
-                false => http(302, &[("Location", location)], ""),
+            if seen.target.starts_with("/moved") {
+                return ok(movies(seen.start(), seen.size(), 3));
             }
+            let query = if answered { query } else { "" };
+            http(302, &[("Location", format!("{location}{query}").as_str())], "")
         })
         .await;
         let page = server.client().page(&Listing::new(SectionKey(1), ItemKind::Movie), 0, 3).await;
