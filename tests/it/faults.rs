@@ -46,7 +46,7 @@ async fn a_page_that_goes_wrong_once() {
         (Fault::BadUtf8, Ok(()), 6),
         (Fault::Latency(Duration::from_millis(1)), Ok(()), 6),
         (Fault::Slow(Duration::from_millis(1)), Ok(()), 6),
-        (Fault::Half, Err(ErrorKind::Decode), 6),
+        (Fault::Half, Err(ErrorKind::Truncated), 6),
         (page("text/html", HTML), Err(ErrorKind::Decode), 6),
         (page("text/xml", XML), Err(ErrorKind::Decode), 6),
         (page("application/json", b""), Err(ErrorKind::Decode), 6),
