@@ -4,6 +4,7 @@
 //! have to decide, on wrong ones only), on a call budget that was not kept to, and, with
 //! `--baseline`, on counts that rose or times that left the noise band.
 
+mod assumptions;
 mod baseline;
 mod budget;
 mod html;
@@ -11,24 +12,27 @@ mod input;
 mod matrix;
 mod naive;
 mod plan;
+mod profile;
 mod progress;
 mod result;
 mod series;
 mod story;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use input::Input;
 use plan::{Mode, Selected};
+pub(crate) use profile::Profile;
 use progress::Progress;
 use result::{Machine, Outcome, SCHEMA};
 use story::Name;
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// Movies in the generated library [default: 10000, with --quick 2000]. With this, or with
     /// --queries, --library or --server, only the four main scenarios run.
@@ -71,6 +75,14 @@ pub(crate) struct Options {
     /// Write the counts (no times) of this run as a baseline.
     #[arg(long, value_name = "PATH")]
     write_baseline: Option<PathBuf>,
+    /// Write a trace of the run, to open in Chrome or at <https://ui.perfetto.dev>.
+    #[arg(long, value_name = "PATH")]
+    trace: Option<PathBuf>,
+    /// Show where the time went, by phase.
+    #[arg(long)]
+    profile: bool,
+    #[arg(skip)]
+    profiler: Profile,
     /// Serve captured `/library/sections/{id}/all` answers instead of a generated library.
     #[arg(long, value_name = "PAGE.json", num_args = 1.., conflicts_with = "server")]
     library: Vec<PathBuf>,
@@ -92,6 +104,16 @@ impl Options {
                 Err(_) => (None, Some(PathBuf::from(text))),
             },
         }
+    }
+
+    /// Where to write a trace.
+    pub(crate) fn trace(&self) -> Option<&Path> {
+        self.trace.as_deref()
+    }
+
+    /// What sums up the time by phase, if that is asked for.
+    pub(crate) fn profiler(&self) -> Option<Profile> {
+        self.profile.then(|| self.profiler.clone())
     }
 
     fn mode(&self) -> Mode {
@@ -122,6 +144,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let outcome = runtime.block_on(measure(options, &selected, &progress))?;
     progress.finish();
     outcome.print();
+    if options.profile {
+        options.profiler.print(&outcome);
+    }
     write(options, &outcome)?;
     judge(&outcome, options.queries().1.is_some())?;
     match &options.baseline {
@@ -141,9 +166,11 @@ async fn measure(options: &Options, selected: &Selected, progress: &Progress) ->
         budget: Vec::new(),
         matrix: Vec::new(),
         series: None,
+        server: None,
     };
     if !selected.story.is_empty() {
-        let input = Input::prepare(options, progress).await?;
+        let mut input = Input::prepare(options, progress).await?;
+        outcome.server = input.seen.take();
         outcome.items = input.items;
         outcome.scenarios =
             story::run("", &selected.story, &Name::ANSWERED, input, progress).await?;

@@ -14,9 +14,15 @@ mod corpus;
 mod explain;
 mod serve;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_chrome::ChromeLayerBuilder;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Tools around Matchbox. `RUST_LOG=debug` shows what happens inside.
 #[derive(Parser)]
@@ -43,15 +49,34 @@ enum Command {
     Serve(serve::Options),
 }
 
+/// Sends the log to stderr, and to a trace and a profile where they are asked for. The trace
+/// is whole when what is returned is dropped.
+fn log(
+    trace: Option<&Path>,
+    profile: Option<bench::Profile>,
+) -> Option<tracing_chrome::FlushGuard> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let ours = || {
+        let all = LevelFilter::TRACE;
+        let crates = ["plex_api", "cache_store", "match_core"];
+        Targets::new().with_targets(crates.map(|name| (name, all)))
+    };
+    let (chrome, guard) =
+        trace.map(|path| ChromeLayerBuilder::new().file(path).include_args(true).build()).unzip();
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter))
+        .with(chrome.map(|layer| layer.with_filter(ours())))
+        .with(profile.map(|layer| layer.with_filter(ours())))
+        .init();
+    guard
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    let _trace = match &options.command {
+        Command::Bench(options) => log(options.trace(), options.profiler()),
+        _ => log(None, None),
+    };
     let done = match options.command {
         Command::Bench(options) => bench::run(&options),
         Command::Cache(options) => cache::run(options),

@@ -153,6 +153,7 @@ mod tests {
             budget: Vec::new(),
             matrix: Vec::new(),
             series: None,
+            server: None,
         }
     }
 

@@ -144,6 +144,7 @@ mod tests {
             budget: Vec::new(),
             matrix: Vec::new(),
             series: None,
+            server: None,
         }
     }
 

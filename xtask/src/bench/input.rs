@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
-use plex_api::{Client, Clock, Config, Detail, Filter, Listing, Sort, Token, UnixSeconds};
+use plex_api::{Client, Clock, Config, Detail, Filter, Listing, Section, Sort, Token, UnixSeconds};
 use testbed::generate::{LibraryKind, Spec, generate};
 use testbed::library::Library;
 use testbed::payload::library_from_pages;
@@ -13,7 +13,9 @@ use testbed::queries::{TruthQuery, absent_queries, queries};
 use testbed::server::{self, Pms};
 
 use super::Options;
+use super::assumptions;
 use super::progress::Progress;
+use super::result::Seen;
 
 /// Items of a default run; the call budget is stated for this size.
 const ITEMS: usize = 10_000;
@@ -43,6 +45,8 @@ pub(crate) struct Input {
     pub(crate) items: usize,
     /// The clock Matchbox goes by.
     pub(crate) clock: Clock,
+    /// How a real server behaved against our assumptions.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl Server {
@@ -87,7 +91,14 @@ impl Input {
         ensure!(!queries.is_empty(), "there is nothing to ask for: the library has no files");
         let clock = Clock::manual(UnixSeconds(library.now()));
         let pms = Pms::start(library, server::Options::default()).await?;
-        Ok(Self { server: Server::Simulated(pms), section: None, queries, items, clock })
+        Ok(Self {
+            server: Server::Simulated(pms),
+            section: None,
+            queries,
+            items,
+            clock,
+            seen: None,
+        })
     }
 
     /// A generated library, with a query for each file or `count` of them.
@@ -97,7 +108,14 @@ impl Input {
         let queries = made_queries(&library, count.unwrap_or(items), ABSENT_EVERY, spec.seed);
         let clock = Clock::manual(UnixSeconds(library.now()));
         let pms = Pms::start(library, server::Options::default()).await?;
-        Ok(Self { server: Server::Simulated(pms), section: None, queries, items, clock })
+        Ok(Self {
+            server: Server::Simulated(pms),
+            section: None,
+            queries,
+            items,
+            clock,
+            seen: None,
+        })
     }
 
     async fn real(
@@ -113,7 +131,12 @@ impl Input {
         let section = options.section.clone().context("name the section with --section")?;
         progress.say("listing the section, to know what is true");
         let client = Client::new(Config::new(url, Token::new(token.as_str())))?;
-        let truth = list_truth(&client, &section).await?;
+        let row = find_section(&client, &section).await?;
+        let truth = list_truth(&client, &row).await?;
+        progress.say("looking how the server behaves");
+        let assumptions = assumptions::check(&client, &row).await?;
+        let version = client.identity().await?.version;
+        let seen = Some(Seen { version, assumptions });
         let items = truth.len();
         let mut queries = given.unwrap_or(truth);
         if let Some(count) = count {
@@ -123,7 +146,7 @@ impl Input {
         let server = Server::Real { url: url.to_owned(), token };
         // The real clock, and every scenario starts beyond the freshness window.
         let clock = Clock::manual(Clock::system().now());
-        Ok(Self { server, section: Some(section), queries, items, clock })
+        Ok(Self { server, section: Some(section), queries, items, clock, seen })
     }
 }
 
@@ -162,14 +185,20 @@ fn read_queries(path: &Path) -> Result<Vec<TruthQuery>> {
     Ok(queries)
 }
 
-/// One query for each file of a real section, as if it were mounted elsewhere.
-async fn list_truth(client: &Client, name: &str) -> Result<Vec<TruthQuery>> {
+async fn find_section(client: &Client, name: &str) -> Result<Section> {
     let sections = client.sections().await?;
-    let Some(section) = sections.iter().find(|section| section.title == name) else {
-        let known: Vec<_> = sections.iter().map(|section| section.title.as_str()).collect();
-        bail!("the server has no section \"{name}\"; it has: {}", known.join(", "));
+    if let Some(section) = sections.iter().find(|section| section.title == name) {
+        return Ok(section.clone());
+    }
+    let known: Vec<_> = sections.iter().map(|section| section.title.as_str()).collect();
+    bail!("the server has no section \"{name}\"; it has: {}", known.join(", "))
+}
+
+/// One query for each file of a real section, as if it were mounted elsewhere.
+async fn list_truth(client: &Client, section: &Section) -> Result<Vec<TruthQuery>> {
+    let Some(kind) = section.kind.leaf() else {
+        bail!("section \"{}\" holds no files", section.title)
     };
-    let Some(kind) = section.kind.leaf() else { bail!("section \"{name}\" holds no files") };
     let mut pages = std::pin::pin!(client.pages(Listing {
         section: section.key,
         expect_uuid: Some(section.uuid.clone()),

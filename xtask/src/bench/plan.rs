@@ -1,5 +1,7 @@
 //! What the bench consists of: the names that `--list` shows and `--scenario` takes.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use testbed::budget::rows;
 use testbed::generate::LibraryKind;
@@ -16,6 +18,8 @@ pub(crate) struct Variant {
     pub(crate) quick_items: usize,
     pub(crate) kind: LibraryKind,
     pub(crate) steps: &'static [Name],
+    /// The server's distance: every answer comes so much later.
+    pub(crate) latency: Duration,
     /// Only with `--full`.
     pub(crate) full_only: bool,
 }
@@ -30,6 +34,7 @@ const BASE: Variant = Variant {
     quick_items: 500,
     kind: LibraryKind::Movies,
     steps: READ,
+    latency: Duration::ZERO,
     full_only: false,
 };
 
@@ -52,6 +57,13 @@ pub(crate) const VARIANTS: &[Variant] = &[
         quick_items: 0,
         steps: CHANGE,
         full_only: true,
+        ..BASE
+    },
+    Variant { name: "5ms", what: "a server 5 ms away", latency: Duration::from_millis(5), ..BASE },
+    Variant {
+        name: "50ms",
+        what: "a server 50 ms away",
+        latency: Duration::from_millis(50),
         ..BASE
     },
     Variant { name: "episodes", what: "shows", kind: LibraryKind::Episodes, ..BASE },

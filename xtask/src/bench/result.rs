@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use testbed::budget::Played;
 use testbed::queries::TruthQuery;
 
+use super::assumptions::Assumption;
 use super::series::Series;
 
 /// Version of the JSON: goes up when a field changes its meaning or goes away.
@@ -34,6 +35,16 @@ pub(crate) struct Outcome {
     /// What is measured over many runs or many single files.
     #[serde(default)]
     pub(crate) series: Option<Series>,
+    /// How a real server behaved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<Seen>,
+}
+
+/// How a real server behaved against our assumptions.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) version: String,
+    pub(crate) assumptions: Vec<Assumption>,
 }
 
 /// What it ran on.

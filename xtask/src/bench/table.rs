@@ -51,6 +51,9 @@ impl Outcome {
         if let Some(series) = &self.series {
             series.print();
         }
+        if let Some(server) = &self.server {
+            super::assumptions::print(&server.version, &server.assumptions);
+        }
     }
 
     /// The groups with their titles.
