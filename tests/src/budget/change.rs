@@ -59,6 +59,17 @@ pub(super) fn rows() -> Vec<Row> {
             play: |scale| exchanged(scale, 10, 10).boxed(),
         },
         Row {
+            name: "edited",
+            situation: "1 item's metadata edited elsewhere, noticed when metadata is due",
+            calls: "4",
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget: |_| 4,
+            naive: true,
+            expect: Expect::Truth,
+            play: |scale| edited(scale).boxed(),
+        },
+        Row {
             name: "replaced",
             situation: "1 file replaced in place, queried by its new path",
             calls: "6",
@@ -151,6 +162,31 @@ fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
     let queries = added.collect();
     library.scan(0);
     queries
+}
+
+/// A file that only its title tells. Somebody gives the item another title: asked by the old
+/// one it is not there, asked by the new one it is.
+async fn edited(scale: Scale) -> Result<Played> {
+    let stage = Stage::movies(scale).await?;
+    let (key, title, year) = stage.pms.edit(|library| {
+        let item = &library.sections[0].items()[0];
+        (item.rating_key, item.title.clone(), item.year)
+    });
+    let asked = |title: &str, expect| TruthQuery {
+        title: Some(title.to_owned()),
+        year,
+        ..TruthQuery::new(format!("{MOUNT}/unsorted/{key}-x1.mkv"), expect)
+    };
+    let before = vec![asked(&title, Some(key))];
+    stage.run(&Selection::All, &stage.present(scale.items)).await?;
+    stage.run(&Selection::All, &before).await?;
+    stage.later(LATER);
+    let new = "Nobody Ever Called It So";
+    stage.pms.edit(|library| library.edit_title(0, key, new));
+    let asked = vec![asked(&title, None), asked(new, Some(key))];
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
 }
 
 async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
