@@ -8,9 +8,11 @@
 //! `MATCHBOX_SOAK_STEPS` sets the number of steps a seed, `MATCHBOX_SOAK_SEED` plays one seed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::time::Duration;
 
-use match_core::{Answer, Confidence, Engine, Query, Run, Selection};
+use futures::{Stream, StreamExt};
+use match_core::{Answer, Confidence, Engine, Error, Query, Run, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage};
 
 use testbed::generate::add_movie;
@@ -71,6 +73,7 @@ enum Step {
     Recreate,
     Restart,
     Clear,
+    Listen,
     Outage,
     Failure,
     Day,
@@ -100,16 +103,21 @@ const HAPPENS: &[Step] = &[
     Step::Recreate,
     Step::Restart,
     Step::Clear,
+    Step::Listen,
     Step::Outage,
     Step::Failure,
     Step::Day,
 ];
+
+type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
 
 struct Soak {
     seed: u64,
     random: Random,
     stage: Stage,
     engine: Option<Engine>,
+    /// The event stream, while somebody listens.
+    watching: Option<Watching>,
     /// Paths that were there once, as the client sees them, with the item that lost the file in
     /// place: a delta cannot see that, so until the next sweep the old path may be answered
     /// with it.
@@ -134,6 +142,7 @@ impl Soak {
             random,
             stage,
             engine: None,
+            watching: None,
             ghosts: BTreeMap::new(),
             named: 0,
             log: Vec::new(),
@@ -151,6 +160,10 @@ impl Soak {
                 self.happen(step).await;
             }
             self.log.push(format!("{happened:?}"));
+            if trouble {
+                self.watching = None; // nothing is told over a line that is broken
+            }
+            self.catch_up().await;
             // Beyond the freshness window, within which changes are not seen.
             let pauses = [61, 600, 3_600];
             self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
@@ -206,10 +219,52 @@ impl Soak {
         all
     }
 
-    async fn ask(&mut self, asked: &[String]) -> Run {
+    async fn ready(&mut self) {
         if self.engine.is_none() {
-            self.engine = Some(self.stage.engine().await.unwrap());
+            let mut config = self.stage.config();
+            config.policy.settle = Duration::ZERO;
+            let client = plex_api::Client::new(self.stage.client_config()).unwrap();
+            self.engine = Some(Engine::open(client, config).await.unwrap());
         }
+    }
+
+    /// Reads what the server tells until the last scan was looked at: silence is trusted, and
+    /// what is still on the line is no silence.
+    async fn catch_up(&mut self) {
+        let (Some(engine), Some(watching)) = (&self.engine, &mut self.watching) else { return };
+        // Not every change is told of; a scan is.
+        self.stage.pms.edit(|library| {
+            for section in 0..library.sections.len() {
+                library.advance(1);
+                library.scan(section);
+            }
+        });
+        let looked = async {
+            loop {
+                let scanned: BTreeMap<String, i64> = self.stage.pms.edit(|library| {
+                    let sections = library.sections.iter();
+                    sections.map(|section| (section.uuid.clone(), section.scanned_at)).collect()
+                });
+                let known = engine.store().sections().unwrap();
+                let seen = |(uuid, at): (&String, &i64)| {
+                    let state = known.iter().find(|state| state.uuid.0 == *uuid);
+                    state.is_some_and(|state| {
+                        let seen = state.observed.and_then(|stamp| stamp.scanned_at);
+                        state.stamp.is_none() || seen.is_some_and(|seen| seen.0 == *at)
+                    })
+                };
+                if scanned.iter().all(seen) {
+                    break;
+                }
+                watching.next().await.unwrap().unwrap();
+            }
+        };
+        let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
+        assert!(looked.is_ok(), "seed {}, step {}: not caught up", self.seed, self.log.len());
+    }
+
+    async fn ask(&mut self, asked: &[String]) -> Run {
+        self.ready().await;
         let queries = asked.iter().map(|path| Query::new(path.as_str())).collect();
         self.engine.as_ref().unwrap().match_files(&Selection::All, queries).await.unwrap()
     }
@@ -230,6 +285,7 @@ impl Soak {
                 | Step::Collection
                 | Step::Restart
                 | Step::Clear
+                | Step::Listen
                 | Step::Outage
                 | Step::Failure
                 | Step::Day
@@ -294,7 +350,13 @@ impl Soak {
     /// What happens to us, or to the line.
     async fn trouble(&mut self, step: Step) {
         match step {
+            // The watcher keeps the file open, and an outage is another one's matter.
+            Step::Listen => {
+                self.ready().await;
+                self.watching = Some(Box::pin(self.engine.as_ref().unwrap().watch()));
+            }
             Step::Restart => {
+                self.watching = None;
                 if let Some(engine) = self.engine.take() {
                     engine.close().await.unwrap();
                 }
@@ -304,6 +366,23 @@ impl Soak {
                     engine.store().clear(cache_store::Clear::All).unwrap();
                 }
             }
+            Step::Outage | Step::Failure => {
+                self.watching = None;
+                self.line(step);
+            }
+            Step::Day => {
+                self.stage.later(Duration::from_hours(25));
+                for holder in self.ghosts.values_mut() {
+                    *holder = None; // a sweep is due, and sees it
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What goes wrong with requests.
+    fn line(&mut self, step: Step) {
+        match step {
             Step::Outage => self.stage.pms.script(Rule::always(Fault::Outage)),
             Step::Failure => {
                 let endpoint =
@@ -316,12 +395,6 @@ impl Soak {
                 ]);
                 let nth = 1 + self.random.next() % 6;
                 self.stage.pms.script(Rule::once(endpoint, nth, fault));
-            }
-            Step::Day => {
-                self.stage.later(Duration::from_hours(25));
-                for holder in self.ghosts.values_mut() {
-                    *holder = None; // a sweep is due, and sees it
-                }
             }
             _ => {}
         }
