@@ -13,6 +13,13 @@ use crate::library::{FileFilter, Library};
 use crate::queries::TruthQuery;
 
 pub(super) fn rows() -> Vec<Row> {
+    let mut rows = seen();
+    rows.extend(unseen());
+    rows
+}
+
+/// Changes that a delta shows.
+fn seen() -> Vec<Row> {
     vec![
         Row {
             name: "added-1",
@@ -58,6 +65,12 @@ pub(super) fn rows() -> Vec<Row> {
             expect: Expect::Truth,
             play: |scale| exchanged(scale, 10, 10).boxed(),
         },
+    ]
+}
+
+/// Changes that a delta does not show, or not all of them.
+fn unseen() -> Vec<Row> {
+    vec![
         Row {
             name: "edited",
             situation: "1 item's metadata edited elsewhere, noticed when metadata is due",
