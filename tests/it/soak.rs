@@ -259,7 +259,7 @@ impl Soak {
                 watching.next().await.unwrap().unwrap();
             }
         };
-        let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
+        let looked = tokio::time::timeout(Duration::from_mins(1), looked).await;
         assert!(looked.is_ok(), "seed {}, step {}: not caught up", self.seed, self.log.len());
     }
 
