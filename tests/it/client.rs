@@ -136,7 +136,7 @@ async fn searches_find_by_title_and_by_guid() {
         let item = &library.sections[0].items()[42];
         (item.title.clone(), item.guid.clone())
     });
-    let found = client.search_title(section.key, ItemKind::Movie, &title, 50).await.unwrap();
+    let found = client.search_title(section.key, ItemKind::Movie, &[&title], 50).await.unwrap();
     assert!(found.items.iter().any(|item| item.title == title));
     let found = client.lookup_guid(section.key, ItemKind::Movie, &guid, 50).await.unwrap();
     assert!(found.items.iter().all(|item| item.guid.as_deref() == Some(guid.as_str())));
@@ -185,7 +185,7 @@ async fn every_list_is_asked_for_in_pages() {
     client.total(&listing(&section)).await.unwrap();
     client.children(show, Detail::Lean).await.unwrap();
     client.leaves(show, Detail::Keys).await.unwrap();
-    client.search_title(key, kind, "a", 5).await.unwrap();
+    client.search_title(key, kind, &["a"], 5).await.unwrap();
     client.lookup_file(key, kind, "a.mkv", 5).await.unwrap();
     client.lookup_guid(key, kind, "plex://episode/1", 5).await.unwrap();
     let url = format!("{}/library/sections/{key}/all?X-Plex-Token={}", pms.url(), pms.token());

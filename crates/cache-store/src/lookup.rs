@@ -46,6 +46,9 @@ const BY_NAME: u32 = 20;
 /// Rows asked for in a search by title, which finds every title that contains it.
 const BY_TITLE: u32 = 100;
 
+/// Words of a title that are searched for: more say little more, and a request has its length.
+const WORDS: usize = 5;
+
 /// Titles tried for one file.
 const TITLES: usize = 2;
 
@@ -145,7 +148,8 @@ impl Search<'_> {
         for title in file.titles.iter().take(TITLES) {
             self.lookups.spent += 1;
             let (section, kind) = (self.state.key, self.state.kind);
-            let page = self.client.search_title(section, kind, title, BY_TITLE).await?;
+            let page =
+                self.client.search_title(section, kind, &telling_words(title), BY_TITLE).await?;
             let found = self.take(page, file.name_hash);
             if !found.is_empty() {
                 return Ok(Looked::Found(found));
@@ -236,6 +240,17 @@ impl Search<'_> {
     }
 }
 
+/// The words to search for, the longest first: each by itself, because what stands between two
+/// words of a title (a colon, a dash) is often not what stands there in a file's name.
+fn telling_words(title: &str) -> Vec<&str> {
+    let plain =
+        |word: &&str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut words: Vec<&str> = title.split_whitespace().filter(plain).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.truncate(WORDS);
+    if words.is_empty() { vec![title] } else { words }
+}
+
 /// Of some items the longest such name, and whose it is: a long one is hardly there twice.
 pub(crate) fn longest_plain_name(
     items: impl Iterator<Item = CachedItem>,
@@ -268,4 +283,21 @@ fn swap_case(name: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_searched_word_by_word() {
+        for (title, words) in [
+            ("The Return of Ice Age Dawn 1", &["Return", "Dawn", "The", "Ice", "Age"][..]),
+            ("Mission: Impossible", &["Impossible"]),
+            ("9", &["9"]),
+            ("\u{5343}\u{3068} X", &["\u{5343}\u{3068} X"]),
+        ] {
+            assert_eq!(telling_words(title), words, "{title}");
+        }
+    }
 }

@@ -7,7 +7,8 @@ use plex_api::ItemKind;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{escape, lossy, unescape};
-use crate::fold::fold_title;
+use crate::fold::{fold, fold_title};
+use crate::generic::{is_generic, stem};
 use crate::index::name_hash;
 use crate::path::{FoldedPath, raw_file_name};
 
@@ -79,9 +80,15 @@ pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     let folded = FoldedPath::new(&query.path);
     let name_hash = name_hash(folded.file_name()?);
     let file_name = lossy(raw_file_name(&query.path)?).into_owned();
-    let stem = crate::generic::stem(&file_name);
+    let own = stem(&file_name);
+    // "movie.mkv" says nothing, the folder it is in says all.
+    let named = if is_generic(&fold(own)) {
+        folded.folders().iter().rev().find(|folder| !is_generic(folder)).map_or(own, String::as_str)
+    } else {
+        own
+    };
     let mut titles: Vec<String> = query.title.iter().cloned().collect();
-    titles.extend(likely_title(stem));
+    titles.extend(likely_title(named));
     titles.dedup_by_key(|title| fold_title(title));
     Some(Wanted { file_name, name_hash, titles })
 }

@@ -154,16 +154,19 @@ impl Client {
         }
     }
 
-    /// Items of a section whose title contains `title`; at most `limit` rows.
+    /// Items of a section whose title contains each of `words`, in any order; at most `limit`
+    /// rows. Filters are joined by `&` as the server's documentation says; a server that heeds
+    /// one of them only lists more.
     pub async fn search_title(
         &self,
         section: SectionKey,
         kind: ItemKind,
-        title: &str,
+        words: &[&str],
         limit: u32,
     ) -> Result<Page, Error> {
-        let doing = format!("searching section {section} for {title:?}");
-        self.lookup(Endpoint::SearchTitle, section, kind, ("title", title), limit, &doing).await
+        let doing = format!("searching section {section} for {words:?}");
+        let filters: Vec<_> = words.iter().map(|word| ("title", *word)).collect();
+        self.lookup(Endpoint::SearchTitle, section, kind, &filters, limit, &doing).await
     }
 
     /// Items of a section that may hold a file of this name; at most `limit` rows.
@@ -178,7 +181,8 @@ impl Client {
         limit: u32,
     ) -> Result<Page, Error> {
         let doing = format!("looking up {file_name:?} in section {section}");
-        self.lookup(Endpoint::LookupFile, section, kind, ("file", file_name), limit, &doing).await
+        self.lookup(Endpoint::LookupFile, section, kind, &[("file", file_name)], limit, &doing)
+            .await
     }
 
     /// Items of a section with this agent's guid (`plex://movie/...`); at most `limit` rows.
@@ -191,7 +195,7 @@ impl Client {
         limit: u32,
     ) -> Result<Page, Error> {
         let doing = format!("looking up {guid} in section {section}");
-        self.lookup(Endpoint::LookupGuid, section, kind, ("guid", guid), limit, &doing).await
+        self.lookup(Endpoint::LookupGuid, section, kind, &[("guid", guid)], limit, &doing).await
     }
 
     /// The children of an item: seasons of a show, tracks of an album. All of them, read page
@@ -247,14 +251,16 @@ impl Client {
         endpoint: Endpoint,
         section: SectionKey,
         kind: ItemKind,
-        (name, value): (&str, &str),
+        filters: &[(&str, &str)],
         limit: u32,
         doing: &str,
     ) -> Result<Page, Error> {
         let mut query = Query::default();
         // Without its type a section of shows was seen to answer a file lookup with 500.
         query.pair("type", &kind.type_number().to_string());
-        query.pair(name, value);
+        for (name, value) in filters {
+            query.pair(name, value);
+        }
         Detail::Lean.write(&mut query);
         let path = format!("/library/sections/{section}/all");
         let mut call = self.get(endpoint, &path, query, doing);

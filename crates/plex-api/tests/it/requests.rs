@@ -267,12 +267,12 @@ async fn what_was_not_asked_for_is_not_an_answer() {
 async fn lookups_always_send_their_type_and_encode_the_value() {
     let server = Server::start(|_, seen| ok(movies(0, seen.size(), 1))).await;
     let client = server.client();
-    client.search_title(SECTION, ItemKind::Movie, "Am\u{e9}lie & co", 20).await.unwrap();
+    client.search_title(SECTION, ItemKind::Movie, &["Am\u{e9}lie & co", "two"], 20).await.unwrap();
     client.lookup_file(SECTION, ItemKind::Episode, "a b+c.mkv", 20).await.unwrap();
     client.lookup_guid(SECTION, ItemKind::Movie, "plex://movie/5d", 20).await.unwrap();
     let seen = server.seen();
     for (seen, expected) in seen.iter().zip([
-        "/library/sections/1/all?type=1&title=Am%C3%A9lie%20%26%20co&",
+        "/library/sections/1/all?type=1&title=Am%C3%A9lie%20%26%20co&title=two&",
         "/library/sections/1/all?type=4&file=a%20b%2Bc.mkv&",
         "/library/sections/1/all?type=1&guid=plex%3A%2F%2Fmovie%2F5d&",
     ]) {
