@@ -202,6 +202,9 @@ fn format_page_is_of_this_code() {
         include_str!("../table.rs"),
         include_str!("../record.rs"),
         include_str!("../shelf.rs"),
+        include_str!("../metadata.rs"),
+        include_str!("../edits.rs"),
+        include_str!("../uploads.rs"),
     ];
     let is = xxhash_rust::xxh3::xxh3_64(sources.map(code).join("\n").as_bytes());
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
