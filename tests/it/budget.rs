@@ -1,11 +1,15 @@
 //! Every row of the call budget, at a size that is fast.
 
-use testbed::budget::{EditRow, Expect, Row, Scale, edit_rows, processes, rows};
+use testbed::budget::{Arguments, Expect, Row, Scale, child, edit_rows, rows};
+
+/// How this program comes to do a child's work.
+const CHILD: Arguments = &["budget::child_process", "--exact", "--nocapture"];
 
 /// Plays one row: within its budget, no answer wrong, none missed, and the engine counts the
 /// calls that the server counts.
 async fn check(row: &Row) -> Result<(), String> {
-    let played = row.play(row.test).await.map_err(|error| format!("{}: {error:#}", row.name))?;
+    let played =
+        row.play(row.test, CHILD).await.map_err(|error| format!("{}: {error:#}", row.name))?;
     let measured = &played.measured;
     let reported = measured.reports.iter().map(|report| report.calls.total().count).max();
     let unknown = if row.expect == Expect::Unknown { measured.queries } else { 0 };
@@ -39,57 +43,25 @@ async fn every_row_keeps_to_its_budget() {
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-/// Plays one row of edits: within its budget at every endpoint, every item as it should be, and
-/// dearer for a client that knows nothing.
-async fn check_edits(row: &EditRow) -> Result<(), String> {
-    const COUNT: u64 = 1_000;
-    let played = row.play(Scale::small(1_200, 500), COUNT).await;
-    let played = played.map_err(|error| format!("{}: {error:#}", row.name))?;
-    let budget = (row.budget)(COUNT);
-    let within = played.requests.by_endpoint.iter().all(|(endpoint, count)| {
-        budget.iter().any(|(allowed, most)| allowed == endpoint && count <= most)
-    });
-    let counts = played.counts;
-    let expect = (row.expect)(usize::try_from(COUNT).unwrap());
-    let right = if row.name == "edit-crash" {
-        // Those confirmed before the crash are unchanged, those in doubt may be.
-        counts.done + counts.unchanged == expect.done && counts.unchanged >= 300 - 32
-    } else {
-        counts == expect
-    };
-    let total = played.requests.total();
-    if within && right && played.wrong == 0 && played.reported == total && played.naive > total {
-        return Ok(());
-    }
-    Err(format!(
-        "{}: {:?} of {budget:?}, {} reported; {counts} (expected {expect}); {} wrong; naive {}",
-        row.name, played.requests.by_endpoint, played.reported, played.wrong, played.naive
-    ))
-}
-
 #[tokio::test]
 async fn edits_keep_to_their_budget() {
+    const COUNT: u64 = 1_000;
     let mut failed = Vec::new();
     for row in edit_rows() {
-        failed.extend(check_edits(&row).await.err());
+        let problem = match row.play(Scale::small(1_200, 500), COUNT, CHILD).await {
+            Ok(played) => row.problem(COUNT, &played),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        failed.extend(problem.map(|problem| format!("{}: {problem}", row.name)));
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-/// Started again by the test below, this does a child's work; by itself it has nothing to do.
+/// Started again by a row that takes more processes, this does a child's work; by itself it has
+/// nothing to do.
 #[tokio::test]
 async fn child_process() {
-    processes::child().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_processes_cost_as_one() {
-    let arguments = ["budget::child_process", "--exact", "--nocapture"];
-    let played = processes::play(Scale::small(600, 50), &arguments).await.unwrap();
-    let measured = &played.measured;
-    assert_eq!(measured.queries, 8 * 600);
-    assert_eq!((measured.wrong, measured.missed), (0, 0), "{measured:#?}");
-    assert!(measured.calls <= measured.budget, "{} calls", measured.calls);
+    child::work().await.unwrap();
 }
 
 /// The table people read is the table that is tested.

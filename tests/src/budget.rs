@@ -5,10 +5,11 @@
 //! that is fast, `cargo xtask bench` at the sizes the table names and beside the naive client.
 
 mod change;
+pub mod child;
 mod cold;
 mod edits;
 mod measured;
-pub mod processes;
+mod processes;
 mod stage;
 mod trouble;
 mod warm;
@@ -16,6 +17,7 @@ mod warm;
 use anyhow::Result;
 use futures::future::BoxFuture;
 
+pub use child::Arguments;
 pub use edits::{EditRow, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
 pub use stage::{MOUNT, Stage, to_queries};
@@ -64,14 +66,38 @@ pub struct Row {
     pub naive: bool,
     /// How the queries have to be answered.
     pub expect: Expect,
-    play: fn(Scale) -> BoxFuture<'static, Result<Played>>,
+    play: Play,
 }
 
+/// How a situation is played, and how a child is started where it takes one.
+type Play = fn(Scale, Arguments) -> BoxFuture<'static, Result<Played>>;
+
 impl Row {
+    /// A row as most are: stated for 10,000 items, beside the naive client, with true answers.
+    fn new(
+        name: &'static str,
+        situation: &'static str,
+        calls: &'static str,
+        budget: fn(Scale) -> u64,
+        play: Play,
+    ) -> Self {
+        Self {
+            name,
+            situation,
+            calls,
+            items: &[10_000],
+            test: Scale::small(600, 50),
+            budget,
+            naive: true,
+            expect: Expect::Truth,
+            play,
+        }
+    }
+
     /// Plays the situation on a server of its own with an empty cache. What was done before
-    /// the situation is not measured.
-    pub async fn play(&self, scale: Scale) -> Result<Played> {
-        let mut played = (self.play)(scale).await?;
+    /// the situation is not measured. `child`: see [`child`].
+    pub async fn play(&self, scale: Scale, child: Arguments) -> Result<Played> {
+        let mut played = (self.play)(scale, child).await?;
         played.measured.budget = (self.budget)(scale);
         Ok(played)
     }
@@ -91,6 +117,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = cold::rows();
     rows.extend(warm::rows());
     rows.extend(change::rows());
+    rows.extend(processes::rows());
     rows.extend(trouble::rows());
     rows
 }

@@ -32,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::events::Notice;
@@ -76,6 +76,7 @@ pub struct Pms {
 pub(crate) struct Shared {
     library: Mutex<Library>,
     requests: Mutex<Requests>,
+    arrival: Notify,
     script: Script,
     down: Arc<AtomicBool>,
     pub(crate) token: String,
@@ -161,6 +162,7 @@ impl Pms {
         let shared = Arc::new(Shared {
             library: Mutex::new(library),
             requests: Mutex::default(),
+            arrival: Notify::new(),
             script: Script::default(),
             down: Arc::clone(&down),
             token: options.token.clone(),
@@ -200,6 +202,17 @@ impl Pms {
     /// The requests received so far.
     pub fn requests(&self) -> Requests {
         lock(&self.shared.requests).clone()
+    }
+
+    /// Waits until so many requests to an endpoint were received.
+    pub async fn arrived(&self, endpoint: Endpoint, count: u64) {
+        loop {
+            let arrival = self.shared.arrival.notified();
+            if self.requests().count(endpoint) >= count {
+                return;
+            }
+            arrival.await;
+        }
     }
 
     /// Counts from zero again.
@@ -267,6 +280,7 @@ impl Shared {
     /// Counts a request and says what befalls it.
     pub(crate) fn arrived(&self, endpoint: Endpoint) -> Option<Fault> {
         *lock(&self.requests).by_endpoint.entry(endpoint).or_default() += 1;
+        self.arrival.notify_waiters();
         self.script.next(endpoint)
     }
 

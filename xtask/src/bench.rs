@@ -133,6 +133,14 @@ impl Options {
     }
 }
 
+/// Does a child's work: the bench started this program again.
+pub(crate) fn child() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let started = runtime.block_on(testbed::budget::child::work())?;
+    ensure!(started, "only the bench can start this");
+    Ok(())
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
         plan::print(options.mode());

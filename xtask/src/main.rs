@@ -38,6 +38,9 @@ enum Command {
     Bench(Box<bench::Options>),
     /// Look at a cache file: stats, check, clear, compact.
     Cache(cache::Options),
+    /// Play a part in the bench beside other processes; of no use by itself.
+    #[command(hide = true)]
+    Child,
     /// Decode captured payloads of real servers and check that nothing in them is lost; let
     /// another client use the simulated server.
     Conformance(conformance::Options),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
     let done = match options.command {
         Command::Bench(options) => bench::run(&options),
         Command::Cache(options) => cache::run(options),
+        Command::Child => bench::child(),
         Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -7,7 +7,7 @@ use match_core::Selection;
 use super::measured::{Meter, Played};
 use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
-use super::{Expect, Row, Scale};
+use super::{Row, Scale};
 use crate::generate::add_movie;
 use crate::library::{FileFilter, Library};
 use crate::queries::TruthQuery;
@@ -21,49 +21,38 @@ pub(super) fn rows() -> Vec<Row> {
 /// Changes that a delta shows.
 fn seen() -> Vec<Row> {
     vec![
+        Row::new("added-1", "1 item added", "4", |_| 4, |scale, _| added(scale, 1).boxed()),
         Row {
-            name: "added-1",
-            situation: "1 item added",
-            calls: "4",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 4,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| added(scale, 1).boxed(),
-        },
-        Row {
-            name: "added-400",
-            situation: "400 items added",
-            calls: "4",
-            items: &[10_000],
             test: Scale::small(600, 500),
-            budget: |_| 4,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| added(scale, 400).boxed(),
+            ..Row::new(
+                "added-400",
+                "400 items added",
+                "4",
+                |_| 4,
+                |scale, _| added(scale, 400).boxed(),
+            )
         },
         Row {
-            name: "deleted-1",
-            situation: "1 item deleted and a scan ran",
-            calls: "24",
             items: &[100_000],
             test: Scale::small(2_000, 10),
-            budget: |_| 24,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| exchanged(scale, 1, 0).boxed(),
+            ..Row::new(
+                "deleted-1",
+                "1 item deleted and a scan ran",
+                "24",
+                |_| 24,
+                |scale, _| exchanged(scale, 1, 0).boxed(),
+            )
         },
         Row {
-            name: "deleted-10-added-10",
-            situation: "10 items deleted and 10 added",
-            calls: "160",
             items: &[100_000],
             test: Scale::small(2_000, 10),
-            budget: |_| 160,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| exchanged(scale, 10, 10).boxed(),
+            ..Row::new(
+                "deleted-10-added-10",
+                "10 items deleted and 10 added",
+                "160",
+                |_| 160,
+                |scale, _| exchanged(scale, 10, 10).boxed(),
+            )
         },
     ]
 }
@@ -71,61 +60,41 @@ fn seen() -> Vec<Row> {
 /// Changes that a delta does not show, or not all of them.
 fn unseen() -> Vec<Row> {
     vec![
-        Row {
-            name: "edited",
-            situation: "1 item's metadata edited elsewhere, noticed when metadata is due",
-            calls: "4",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 4,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| edited(scale).boxed(),
-        },
-        Row {
-            name: "replaced",
-            situation: "1 file replaced in place, queried by its new path",
-            calls: "6",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 6,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| replaced(scale, FileFilter::Ignored).boxed(),
-        },
-        Row {
-            name: "replaced-file",
-            situation: "1 file replaced in place, queried by its new path, `file=` honoured",
-            calls: "6",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 6,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| replaced(scale, FileFilter::Exact).boxed(),
-        },
-        Row {
-            name: "half-deleted",
-            situation: "half the library deleted: 2 and a sweep of what is left",
-            calls: "2 + ceil(N/2P)",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |scale| 2 + (scale.items / 2).div_ceil(u64::from(scale.page)),
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| half_deleted(scale).boxed(),
-        },
-        Row {
-            name: "re-created",
-            situation: "section removed and re-created under the same name",
-            calls: "2 + 2 + ceil(N/P)",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |scale| 4 + scale.pages(),
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| recreated(scale).boxed(),
-        },
+        Row::new(
+            "edited",
+            "1 item's metadata edited elsewhere, noticed when metadata is due",
+            "4",
+            |_| 4,
+            |scale, _| edited(scale).boxed(),
+        ),
+        Row::new(
+            "replaced",
+            "1 file replaced in place, queried by its new path",
+            "6",
+            |_| 6,
+            |scale, _| replaced(scale, FileFilter::Ignored).boxed(),
+        ),
+        Row::new(
+            "replaced-file",
+            "1 file replaced in place, queried by its new path, `file=` honoured",
+            "6",
+            |_| 6,
+            |scale, _| replaced(scale, FileFilter::Exact).boxed(),
+        ),
+        Row::new(
+            "half-deleted",
+            "half the library deleted: 2 and a sweep of what is left",
+            "2 + ceil(N/2P)",
+            |scale| 2 + (scale.items / 2).div_ceil(u64::from(scale.page)),
+            |scale, _| half_deleted(scale).boxed(),
+        ),
+        Row::new(
+            "re-created",
+            "section removed and re-created under the same name",
+            "2 + 2 + ceil(N/P)",
+            |scale| 4 + scale.pages(),
+            |scale, _| recreated(scale).boxed(),
+        ),
     ]
 }
 

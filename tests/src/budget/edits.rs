@@ -1,14 +1,16 @@
 //! The call budget of acting on matches: verifying and editing, warm.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use match_core::{Change, EditCounts, EditOptions, EditRun, Engine, Query, Selection, Verified};
-use plex_api::{Field, RatingKey, TagField};
+use plex_api::{Clock, Field, RatingKey, TagField};
 
 use super::Scale;
+use super::child::{self, Arguments, Task};
 use super::stage::Stage;
 use super::warm::LATER;
 use crate::faults::{Fault, Rule};
@@ -26,16 +28,19 @@ pub struct EditRow {
     /// Requests that may be made to each endpoint, for so many items that are acted on. An
     /// endpoint that is not named may not be asked at all.
     pub budget: fn(u64) -> Vec<(Endpoint, u64)>,
-    /// How many of so many items come to what; a verified match that is right counts as done.
-    pub expect: fn(usize) -> EditCounts,
-    play: fn(Scale, u64) -> BoxFuture<'static, Result<PlayedEdits>>,
+    /// Whether so many items may come to that; a verified match that is right counts as done.
+    expect: fn(usize, &EditCounts) -> bool,
+    play: fn(Stage, Items, Arguments) -> BoxFuture<'static, Result<PlayedEdits>>,
 }
+
+/// The items that are acted on: the file each was matched by, and its key.
+type Items = Vec<(String, RatingKey)>;
 
 /// A situation after it was played.
 pub struct PlayedEdits {
     /// Requests, by the server's own count.
     pub requests: Requests,
-    /// Calls that the engine says it made.
+    /// Calls that the client counted.
     pub reported: u64,
     /// What the changes came to.
     pub counts: EditCounts,
@@ -43,13 +48,41 @@ pub struct PlayedEdits {
     pub naive: u64,
     /// Items that are not what they should be.
     pub wrong: u64,
+    /// How long it took; on a shared machine this says little.
+    pub wall: Duration,
 }
 
 impl EditRow {
     /// Plays the situation on a server of its own: a library as large as the scale says, of
-    /// which so many items are acted on.
-    pub async fn play(&self, scale: Scale, count: u64) -> Result<PlayedEdits> {
-        (self.play)(scale, count).await
+    /// which so many items are acted on. `child`: see [`child`].
+    pub async fn play(&self, scale: Scale, count: u64, child: Arguments) -> Result<PlayedEdits> {
+        let (stage, items) = stage(scale, count).await?;
+        (self.play)(stage, items, child).await
+    }
+
+    /// Requests that may be made in all.
+    pub fn total(&self, count: u64) -> u64 {
+        (self.budget)(count).iter().map(|(_, most)| most).sum()
+    }
+
+    /// What is not as it should be: an endpoint asked more often than it may be, a change that
+    /// came to something else, an item that is not what it should be, calls that were made and
+    /// not counted, or no less work than a client has that knows nothing.
+    pub fn problem(&self, count: u64, played: &PlayedEdits) -> Option<String> {
+        let PlayedEdits { requests, reported, counts, naive, wrong, .. } = played;
+        let budget = (self.budget)(count);
+        let within = requests.by_endpoint.iter().all(|(endpoint, count)| {
+            budget.iter().any(|(allowed, most)| allowed == endpoint && count <= most)
+        });
+        let total = requests.total();
+        let expected = (self.expect)(usize::try_from(count).unwrap(), counts);
+        if within && expected && *wrong == 0 && *reported == total && *naive > total {
+            return None;
+        }
+        Some(format!(
+            "{:?} of {budget:?}, {reported} counted; {counts}; {wrong} wrong; naive {naive}",
+            requests.by_endpoint
+        ))
     }
 }
 
@@ -58,8 +91,8 @@ fn reads(count: u64) -> u64 {
     count.div_ceil(200)
 }
 
-fn all_done(done: usize) -> EditCounts {
-    EditCounts { done, ..EditCounts::default() }
+fn all_done(count: usize, counts: &EditCounts) -> bool {
+    *counts == EditCounts { done: count, ..EditCounts::default() }
 }
 
 /// All rows, in the order of the table.
@@ -71,15 +104,17 @@ pub fn edit_rows() -> Vec<EditRow> {
             calls: "ceil(M/200)",
             budget: |count| vec![(Endpoint::Metadata, reads(count))],
             expect: all_done,
-            play: |scale, count| verify(scale, count).boxed(),
+            play: |stage, items, _| verify(stage, items).boxed(),
         },
         EditRow {
             name: "edit-right",
             situation: "M items, all already right",
             calls: "1 probe, 0 writes",
             budget: |_| vec![(Endpoint::Sections, 1)],
-            expect: |unchanged| EditCounts { unchanged, ..EditCounts::default() },
-            play: |scale, count| right(scale, count).boxed(),
+            expect: |unchanged, counts| {
+                *counts == EditCounts { unchanged, ..EditCounts::default() }
+            },
+            play: |stage, items, _| right(stage, items).boxed(),
         },
         EditRow {
             name: "edit-own",
@@ -90,7 +125,7 @@ pub fn edit_rows() -> Vec<EditRow> {
                 vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count)]
             },
             expect: all_done,
-            play: |scale, count| edited(scale, count, Work::Own).boxed(),
+            play: |stage, items, _| edited(stage, items, Work::Own).boxed(),
         },
         EditRow {
             name: "edit-collection",
@@ -101,7 +136,7 @@ pub fn edit_rows() -> Vec<EditRow> {
                 vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count.div_ceil(100))]
             },
             expect: all_done,
-            play: |scale, count| edited(scale, count, Work::Collection).boxed(),
+            play: |stage, items, _| edited(stage, items, Work::Collection).boxed(),
         },
         EditRow {
             name: "edit-poisoned",
@@ -111,34 +146,38 @@ pub fn edit_rows() -> Vec<EditRow> {
                 let reading = (Endpoint::Metadata, reads(count));
                 vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count.div_ceil(100) + 14)]
             },
-            expect: |count| EditCounts { done: count - 1, failed: 1, ..EditCounts::default() },
-            play: |scale, count| edited(scale, count, Work::Poisoned).boxed(),
+            expect: |count, counts| {
+                *counts == EditCounts { done: count - 1, failed: 1, ..EditCounts::default() }
+            },
+            play: |stage, items, _| edited(stage, items, Work::Poisoned).boxed(),
         },
         EditRow {
             name: "edit-crash",
-            situation: "own titles; a crash after 3 of 10 items were confirmed, then run again",
+            situation: "own titles; the process is killed after 3 of 10 items were confirmed, and run \
+                        again",
             calls: "1 probe, ceil(M/200) reads, 7/10 M PUT and those in doubt (at most 32)",
             budget: |count| {
+                let writes = count - confirmed(count) + IN_DOUBT;
                 let reading = (Endpoint::Metadata, reads(count));
-                vec![
-                    (Endpoint::Sections, 1),
-                    reading,
-                    (Endpoint::Edit, count - done_of(count) + 32),
-                ]
+                vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, writes)]
             },
-            expect: |count| {
-                // Confirmed before the crash, apart from those in doubt: the test says more.
-                all_done(count)
+            // Those in doubt are read, and found to be unchanged or not.
+            expect: |count, counts| {
+                counts.done + counts.unchanged == count
+                    && counts.unchanged as u64 + IN_DOUBT >= confirmed(count as u64)
             },
-            play: |scale, count| crashed(scale, count).boxed(),
+            play: |stage, items, child| crashed(stage, items, child).boxed(),
         },
     ]
 }
 
-/// How many items were confirmed before the crash.
-fn done_of(count: u64) -> u64 {
+/// How many items were confirmed when the process was killed.
+fn confirmed(count: u64) -> u64 {
     count * 3 / 10
 }
+
+/// Items of a run of which it may not be known whether they were sent or confirmed: one wave.
+const IN_DOUBT: u64 = 32;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
@@ -148,7 +187,7 @@ enum Work {
 }
 
 /// A warm stage, an hour later, and the items that are acted on.
-async fn stage(scale: Scale, count: u64) -> Result<(Stage, Vec<(String, RatingKey)>)> {
+async fn stage(scale: Scale, count: u64) -> Result<(Stage, Items)> {
     let stage = Stage::movies(scale).await?;
     let asked = stage.present(scale.items);
     stage.run(&Selection::All, &asked).await?;
@@ -168,7 +207,7 @@ async fn stage(scale: Scale, count: u64) -> Result<(Stage, Vec<(String, RatingKe
 }
 
 /// Beyond the freshness window, and within the age at which titles are read anew.
-const AFTER: std::time::Duration = std::time::Duration::from_mins(10);
+const AFTER: Duration = Duration::from_mins(10);
 
 /// The changes, and the same for the naive client.
 fn changes(items: &[(String, RatingKey)], work: Work) -> Vec<Change> {
@@ -190,101 +229,99 @@ async fn edit(engine: &Engine, changes: Vec<Change>) -> Result<EditRun> {
     Ok(engine.edit(&Selection::All, changes, EditOptions::default()).await?)
 }
 
-async fn verify(scale: Scale, count: u64) -> Result<PlayedEdits> {
-    let (stage, items) = stage(scale, count).await?;
-    let engine = stage.engine().await?;
-    stage.pms.reset_requests();
+/// What a child is to do: it is killed while it does it.
+pub(super) async fn own_titles(engine: &Engine, items: &[(String, RatingKey)]) -> Result<()> {
+    edit(engine, changes(items, Work::Own)).await?;
+    Ok(())
+}
+
+async fn verify(stage: Stage, items: Items) -> Result<PlayedEdits> {
+    let client = stage.client()?;
+    let engine = Engine::open(client.clone(), stage.config()).await?;
     let matches: Vec<(Query, RatingKey)> =
         items.iter().map(|(path, key)| (Query::new(path.as_str()), *key)).collect();
+    stage.pms.reset_requests();
+    client.reset_calls();
+    let started = Clock::system().monotonic();
     let verified = engine.verify(&Selection::All, &matches).await?;
-    let right = verified.iter().filter(|verified| **verified == Verified::Right).count();
+    let wall = started.elapsed();
     let requests = stage.pms.requests();
+    let reported = client.calls().total().count;
     engine.close().await?;
-    let reported = requests.total();
+    let done = verified.iter().filter(|verified| **verified == Verified::Right).count();
+    let counts = EditCounts { done, failed: verified.len() - done, ..EditCounts::default() };
     let naive = naive(&stage, &items, NaiveEdit::Read).await?;
-    let counts = all_done(right);
-    Ok(PlayedEdits { requests, reported, counts, naive, wrong: 0 })
+    Ok(PlayedEdits { requests, reported, counts, naive, wrong: 0, wall })
 }
 
-async fn right(scale: Scale, count: u64) -> Result<PlayedEdits> {
-    let (stage, items) = stage(scale, count).await?;
+async fn right(stage: Stage, items: Items) -> Result<PlayedEdits> {
     let engine = stage.engine().await?;
-    edit(&engine, changes(&items, Work::Own)).await?;
+    own_titles(&engine, &items).await?;
     engine.close().await?;
-    stage.later(std::time::Duration::from_mins(2));
-    let played = measured(&stage, &items, Work::Own).await?;
-    let naive = naive(&stage, &items, NaiveEdit::Compare).await?;
-    Ok(PlayedEdits { naive, ..played })
+    stage.later(Duration::from_mins(2));
+    measured(&stage, &items, Work::Own, NaiveEdit::Compare).await
 }
 
-async fn edited(scale: Scale, count: u64, work: Work) -> Result<PlayedEdits> {
-    let (stage, items) = stage(scale, count).await?;
+async fn edited(stage: Stage, items: Items, work: Work) -> Result<PlayedEdits> {
     if work == Work::Poisoned {
         let (_, key) = items.get(items.len() / 2).context("no items")?;
         stage.pms.edit(|library| library.poison_item(0, key.0));
     }
-    let played = measured(&stage, &items, work).await?;
-    let naive = naive(&stage, &items, NaiveEdit::Write).await?;
-    Ok(PlayedEdits { naive, ..played })
+    measured(&stage, &items, work, NaiveEdit::Write).await
 }
 
-async fn crashed(scale: Scale, count: u64) -> Result<PlayedEdits> {
-    let (stage, items) = stage(scale, count).await?;
-    let engine = stage.engine().await?;
-    // The server confirms some, and then no answer comes any more.
-    let before = stage.pms.requests().count(Endpoint::Edit);
-    let rule = Rule {
+/// The server confirms some, and then no answer comes any more: there a child is killed.
+async fn crashed(stage: Stage, items: Items, child: Arguments) -> Result<PlayedEdits> {
+    let confirmed = confirmed(items.len() as u64);
+    stage.pms.reset_requests();
+    stage.pms.script(Rule {
         endpoint: Some(Endpoint::Edit),
-        nth: done_of(count) + 1,
+        nth: confirmed + 1,
         times: u64::MAX,
         fault: Fault::Hang,
-    };
-    stage.pms.script(rule);
-    {
-        let running = std::pin::pin!(edit(&engine, changes(&items, Work::Own)));
-        let hangs = std::pin::pin!(async {
-            while stage.pms.requests().count(Endpoint::Edit) - before <= done_of(count) {
-                tokio::task::yield_now().await;
-            }
-        });
-        // The run is dropped where it stands.
-        futures::future::select(running, hangs).await;
-    }
-    drop(engine);
+    });
+    let task = items.iter().map(|(path, key)| (path.clone(), key.0)).collect();
+    let child = child::start(&stage, child, 0, Task::Edit(task))?;
+    child.kill_when(stage.pms.arrived(Endpoint::Edit, confirmed + 1)).await?;
     stage.pms.clear_faults();
-    let played = measured(&stage, &items, Work::Own).await?;
-    let naive = naive(&stage, &items, NaiveEdit::Write).await?;
-    Ok(PlayedEdits { naive, ..played })
+    measured(&stage, &items, Work::Own, NaiveEdit::Write).await
 }
 
-/// Edits with a new engine on the file, and counts.
-async fn measured(stage: &Stage, items: &[(String, RatingKey)], work: Work) -> Result<PlayedEdits> {
+/// Edits with a new engine on the file, and counts; then the naive client does the same work.
+async fn measured(
+    stage: &Stage,
+    items: &[(String, RatingKey)],
+    work: Work,
+    by_hand: NaiveEdit,
+) -> Result<PlayedEdits> {
     let engine = stage.engine().await?;
     stage.pms.reset_requests();
+    let started = Clock::system().monotonic();
     let run = edit(&engine, changes(items, work)).await?;
+    let wall = started.elapsed();
     let requests = stage.pms.requests();
     engine.close().await?;
-    let is = |key: RatingKey| {
-        stage.pms.edit(|library| {
-            let item = library.item_at(0, key.0);
-            match work {
-                Work::Own => {
-                    item.title == format!("Title of {key}")
-                        && item.summary == format!("What happens in {key}.")
-                }
-                Work::Collection | Work::Poisoned => {
-                    item.details.poisoned
-                        || item
-                            .details
-                            .tags_of("collection")
-                            .contains(&"Watched with friends".into())
-                }
-            }
-        })
-    };
-    let wrong = items.iter().filter(|(_, key)| !is(*key)).count() as u64;
+    let wrong = items.iter().filter(|(_, key)| !is_done(stage, *key, work)).count() as u64;
     let reported = run.calls.total().count;
-    Ok(PlayedEdits { requests, reported, counts: run.counts(), naive: 0, wrong })
+    let naive = naive(stage, items, by_hand).await?;
+    Ok(PlayedEdits { requests, reported, counts: run.counts(), naive, wrong, wall })
+}
+
+/// Whether an item on the server is what it should be.
+fn is_done(stage: &Stage, key: RatingKey, work: Work) -> bool {
+    stage.pms.edit(|library| {
+        let item = library.item_at(0, key.0);
+        match work {
+            Work::Own => {
+                item.title == format!("Title of {key}")
+                    && item.summary == format!("What happens in {key}.")
+            }
+            Work::Collection | Work::Poisoned => {
+                let tags = item.details.tags_of("collection");
+                item.details.poisoned || tags.contains(&"Watched with friends".into())
+            }
+        }
+    })
 }
 
 async fn naive(stage: &Stage, items: &[(String, RatingKey)], edit: NaiveEdit) -> Result<u64> {

@@ -67,9 +67,14 @@ impl Stage {
         config
     }
 
+    /// A client of the server.
+    pub fn client(&self) -> Result<Client> {
+        Ok(Client::new(self.client_config())?)
+    }
+
     /// An engine on the cache file.
     pub async fn engine(&self) -> Result<Engine> {
-        Ok(Engine::open(Client::new(self.client_config())?, self.config()).await?)
+        Ok(Engine::open(self.client()?, self.config()).await?)
     }
 
     /// One run as a host does it: open, match, close.

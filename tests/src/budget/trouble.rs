@@ -21,37 +21,35 @@ const TASKS: usize = 8;
 pub(super) fn rows() -> Vec<Row> {
     vec![
         Row {
-            name: "tasks-8",
-            situation: "8 tasks ask at once on a cold section",
-            calls: "2 + ceil(N/P)",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |scale| 2 + scale.pages(),
             naive: false,
-            expect: Expect::Truth,
-            play: |scale| tasks(scale).boxed(),
+            ..Row::new(
+                "tasks-8",
+                "8 tasks ask at once on a cold section",
+                "2 + ceil(N/P)",
+                |scale| 2 + scale.pages(),
+                |scale, _| tasks(scale).boxed(),
+            )
         },
         Row {
-            name: "down",
-            situation: "server down, as many queries as items: one attempt with its retries",
-            calls: "4",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| u64::from(RetryPolicy::default().attempts),
             naive: false,
             expect: Expect::Unknown,
-            play: |scale| down(scale).boxed(),
+            ..Row::new(
+                "down",
+                "server down, as many queries as items: one attempt with its retries",
+                "4",
+                |_| u64::from(RetryPolicy::default().attempts),
+                |scale, _| down(scale).boxed(),
+            )
         },
         Row {
-            name: "page-7",
-            situation: "503 on page 7 of a sweep, then fine: the sweep and the retries",
-            calls: "1 + ceil(N/P) + 1",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |scale| 1 + scale.pages() + 1,
             naive: false,
-            expect: Expect::Truth,
-            play: |scale| page_7(scale).boxed(),
+            ..Row::new(
+                "page-7",
+                "503 on page 7 of a sweep, then fine: the sweep and the retries",
+                "1 + ceil(N/P) + 1",
+                |scale| 1 + scale.pages() + 1,
+                |scale, _| page_7(scale).boxed(),
+            )
         },
     ]
 }

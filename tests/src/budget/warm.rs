@@ -8,57 +8,41 @@ use match_core::{Selection, Watched};
 
 use super::measured::{Meter, Played};
 use super::stage::{Stage, to_queries};
-use super::{Expect, Row, Scale};
+use super::{Row, Scale};
 
 /// Beyond the freshness window, and within the age at which a section is listed anew.
 pub(super) const LATER: Duration = Duration::from_hours(1);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row {
-            name: "warm",
-            situation: "warm, unchanged, as many queries as items over 5 sections, after a restart",
-            calls: "1",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 1,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| warm(scale, LATER).boxed(),
-        },
-        Row {
-            name: "fresh",
-            situation: "the same within the freshness window, after a restart",
-            calls: "0",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 0,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| warm(scale, Duration::from_secs(59)).boxed(),
-        },
-        Row {
-            name: "live",
-            situation: "the same an hour later, with the event stream live and quiet",
-            calls: "0",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 0,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| live(scale).boxed(),
-        },
-        Row {
-            name: "scanned",
-            situation: "a scan ran, nothing changed",
-            calls: "2",
-            items: &[10_000],
-            test: Scale::small(600, 50),
-            budget: |_| 2,
-            naive: true,
-            expect: Expect::Truth,
-            play: |scale| scanned(scale).boxed(),
-        },
+        Row::new(
+            "warm",
+            "warm, unchanged, as many queries as items over 5 sections, after a restart",
+            "1",
+            |_| 1,
+            |scale, _| warm(scale, LATER).boxed(),
+        ),
+        Row::new(
+            "fresh",
+            "the same within the freshness window, after a restart",
+            "0",
+            |_| 0,
+            |scale, _| warm(scale, Duration::from_secs(59)).boxed(),
+        ),
+        Row::new(
+            "live",
+            "the same an hour later, with the event stream live and quiet",
+            "0",
+            |_| 0,
+            |scale, _| live(scale).boxed(),
+        ),
+        Row::new(
+            "scanned",
+            "a scan ran, nothing changed",
+            "2",
+            |_| 2,
+            |scale, _| scanned(scale).boxed(),
+        ),
     ]
 }
 

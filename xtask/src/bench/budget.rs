@@ -2,7 +2,7 @@
 //! client.
 
 use anyhow::{Context, Result};
-use testbed::budget::{Row, Scale, rows};
+use testbed::budget::{Arguments, EditRow, Row, Scale, edit_rows, rows};
 
 use super::plan::Mode;
 use super::progress::Progress;
@@ -10,6 +10,9 @@ use super::result::Scenario;
 
 /// Sizes above this take minutes together, and are for `--full`.
 const LARGEST: u64 = 10_000;
+
+/// How this program comes to do a child's work.
+const CHILD: Arguments = &["child"];
 
 /// Plays the rows with these names.
 pub(super) async fn run(
@@ -24,7 +27,20 @@ pub(super) async fn run(
             played.push(play(row, scale).await.with_context(|| row.name)?);
         }
     }
+    for row in edit_rows().iter().filter(|row| names.contains(&row.name)) {
+        let (scale, count) = match mode {
+            Mode::Quick => (Scale::new(600), 200),
+            Mode::Default | Mode::Full => (Scale::new(10_000), 1_000),
+        };
+        progress.say(format!("budget: {}, {count} of {} items", row.name, scale.items));
+        played.push(play_edits(row, scale, count).await.with_context(|| row.name)?);
+    }
     Ok(played)
+}
+
+async fn play_edits(row: &EditRow, scale: Scale, count: u64) -> Result<Scenario> {
+    let played = row.play(scale, count, CHILD).await?;
+    Ok(Scenario::edited(row, scale.items, count, &played))
 }
 
 /// The sizes a row is played at: those it is stated for, if they are not too large, else the
@@ -41,7 +57,7 @@ fn scales(row: &Row, mode: Mode) -> Vec<Scale> {
 }
 
 async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
-    let played = row.play(scale).await?;
+    let played = row.play(scale, CHILD).await?;
     let mut scenario = Scenario::played(row, scale.items, &played);
     let pms = &played.stage.pms;
     if row.naive && !played.asked.is_empty() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use testbed::budget::rows;
+use testbed::budget::{edit_rows, rows};
 use testbed::generate::LibraryKind;
 
 use super::story::Name;
@@ -113,7 +113,7 @@ impl Selected {
         let wanted = |other: &str| name.is_none_or(|name| name == other);
         let selected = Self {
             story: Name::ALL.into_iter().filter(|story| wanted(story.text())).collect(),
-            rows: rows().iter().map(|row| row.name).filter(|row| wanted(row)).collect(),
+            rows: budget().map(|(name, _)| name).filter(|row| wanted(row)).collect(),
             variants: VARIANTS
                 .iter()
                 .filter(|variant| wanted(variant.name))
@@ -142,6 +142,16 @@ impl Selected {
     }
 }
 
+/// The rows of the call budget, by name.
+fn budget() -> impl Iterator<Item = (&'static str, String)> {
+    let rows = rows().into_iter().map(|row| {
+        let what = format!("{}; at most {} calls", row.situation, row.calls);
+        (row.name, what)
+    });
+    let edits = edit_rows().into_iter();
+    rows.chain(edits.map(|row| (row.name, format!("{}; at most {}", row.situation, row.calls))))
+}
+
 fn known() -> String {
     Name::ALL.map(Name::text).join(", ")
 }
@@ -153,8 +163,8 @@ pub(crate) fn print(mode: Mode) {
         println!("  {:<22} {}", name.text(), name.what());
     }
     println!("The call budget:");
-    for row in rows() {
-        println!("  {:<22} {}; at most {} calls", row.name, row.situation, row.calls);
+    for (name, what) in budget() {
+        println!("  {name:<22} {what}");
     }
     println!("Sizes, kinds, distances, troubles:");
     for variant in VARIANTS {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use match_core::{Answer, AnswerCounts, Report, Run};
 use serde::{Deserialize, Serialize};
-use testbed::budget::Played;
+use testbed::budget::{EditRow, Played, PlayedEdits};
 use testbed::queries::TruthQuery;
 
 use super::assumptions::Assumption;
@@ -247,6 +247,37 @@ impl Scenario {
             unexpected_unknown: None,
             problem,
             mistakes: if measured.wrong > 0 { measured.mistakes.clone() } else { Vec::new() },
+            lines: Vec::new(),
+        }
+    }
+
+    /// A row of the budget of edits after it was played: "found" are the items that are as they
+    /// shall be, confirmed or left alone.
+    pub(crate) fn edited(row: &EditRow, items: u64, acted_on: u64, played: &PlayedEdits) -> Self {
+        let counts = played.counts;
+        let requests = played.requests.by_endpoint.iter();
+        let by_endpoint =
+            requests.map(|(endpoint, count)| (format!("{endpoint:?}").to_lowercase(), *count));
+        Self {
+            name: row.name.to_owned(),
+            situation: row.situation.to_owned(),
+            items,
+            queries: acted_on,
+            answers: Answers {
+                found: (counts.done + counts.unchanged) as u64,
+                unknown: counts.not_tried as u64,
+                ..Answers::default()
+            },
+            wrong: played.wrong,
+            missed: 0,
+            calls: Calls { total: played.requests.total(), by_endpoint: by_endpoint.collect() },
+            budget: Some(row.total(acted_on)),
+            naive: Naive::scaled(played.naive, acted_on, acted_on),
+            wall_ms: played.wall.as_secs_f64() * 1e3,
+            report: Report::default(),
+            unexpected_unknown: None,
+            problem: row.problem(acted_on, played),
+            mistakes: Vec::new(),
             lines: Vec::new(),
         }
     }

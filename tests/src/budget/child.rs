@@ -1,0 +1,146 @@
+//! Situations in which several processes play.
+//!
+//! The children are real: each is this very program, started again. So whoever plays a row says
+//! with which arguments the program comes to call [`work`].
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use cache_store::Sharing;
+use match_core::{Answer, Engine, EngineConfig, Query, Report, Selection};
+use plex_api::{Client, Clock, Config, RatingKey, Token, UnixSeconds};
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+
+use super::edits;
+use super::stage::Stage;
+
+/// What this program is started with, to be a child.
+pub type Arguments = &'static [&'static str];
+
+/// Where a child finds its orders.
+const ORDERS: &str = "MATCHBOX_BUDGET_CHILD";
+
+/// What a child is to do, and where.
+#[derive(Serialize, Deserialize)]
+struct Orders {
+    url: String,
+    token: String,
+    page: u32,
+    now: i64,
+    cache: PathBuf,
+    task: Task,
+    /// Where it says what came of it.
+    told: PathBuf,
+}
+
+/// What a child is to do.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Match these files, beside others who do.
+    Match(Vec<String>),
+    /// Give these items titles of their own.
+    Edit(Vec<(String, u64)>),
+}
+
+/// What a child that matched was answered.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Told {
+    /// In the order of its queries.
+    pub(super) answers: Vec<ToldAnswer>,
+    pub(super) report: Report,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum ToldAnswer {
+    Found(u64),
+    Absent,
+    Other,
+}
+
+/// A child at work. It is killed when this is dropped.
+pub(super) struct Working {
+    child: Child,
+    told: PathBuf,
+}
+
+/// Starts a child on the stage's server and cache file.
+pub(super) fn start(
+    stage: &Stage,
+    arguments: Arguments,
+    number: u64,
+    task: Task,
+) -> Result<Working> {
+    let cache = stage.config().cache;
+    let told = cache.with_extension(format!("told-{number}"));
+    let orders = Orders {
+        url: stage.pms.url().to_owned(),
+        token: stage.pms.token().to_owned(),
+        page: stage.scale.page,
+        now: stage.clock.now().0,
+        cache,
+        task,
+        told: told.clone(),
+    };
+    let file = told.with_extension(format!("orders-{number}"));
+    std::fs::write(&file, serde_json::to_vec(&orders)?)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).env(ORDERS, file).stdout(Stdio::null()).kill_on_drop(true);
+    Ok(Working { child: command.spawn()?, told })
+}
+
+impl Working {
+    /// Waits until it is done; returns what it was answered.
+    pub(super) async fn told(mut self) -> Result<Told> {
+        ensure!(self.child.wait().await?.success(), "a child failed");
+        Ok(serde_json::from_slice(&std::fs::read(self.told)?)?)
+    }
+
+    /// Kills it (`SIGKILL`) as soon as something is the case, which it must not outrun.
+    pub(super) async fn kill_when(mut self, reached: impl Future<Output = ()>) -> Result<()> {
+        tokio::select! {
+            ended = self.child.wait() => anyhow::bail!("the child ended by itself: {}", ended?),
+            () = reached => Ok(self.child.kill().await?),
+        }
+    }
+}
+
+/// Does a child's work, if this program was started as one; returns whether it was.
+pub async fn work() -> Result<bool> {
+    let Some(file) = std::env::var_os(ORDERS) else { return Ok(false) };
+    let orders: Orders = serde_json::from_slice(&std::fs::read(file)?)?;
+    let mut client = Config::new(orders.url, Token::new(orders.token));
+    client.page_size = orders.page;
+    let mut config = EngineConfig::new(&orders.cache);
+    config.clock = Clock::manual(UnixSeconds(orders.now));
+    config.open_wait = Duration::from_mins(1);
+    if matches!(orders.task, Task::Match(_)) {
+        config.sharing = Sharing::Shared;
+    }
+    let engine = Engine::open(Client::new(client)?, config).await?;
+    match orders.task {
+        Task::Match(paths) => match_files(&engine, paths, &orders.told).await?,
+        Task::Edit(items) => {
+            let items: Vec<_> =
+                items.into_iter().map(|(path, key)| (path, RatingKey(key))).collect();
+            edits::own_titles(&engine, &items).await?;
+        }
+    }
+    engine.close().await?;
+    Ok(true)
+}
+
+async fn match_files(engine: &Engine, paths: Vec<String>, told: &Path) -> Result<()> {
+    let queries = paths.into_iter().map(Query::new).collect();
+    let run = engine.match_files(&Selection::All, queries).await?;
+    let answer = |answer: &Answer| match answer {
+        Answer::Found(found) => ToldAnswer::Found(found.rating_key.0),
+        Answer::Absent => ToldAnswer::Absent,
+        _ => ToldAnswer::Other,
+    };
+    let answers = run.answers.iter().map(answer).collect();
+    std::fs::write(told, serde_json::to_vec(&Told { answers, report: run.report })?)?;
+    Ok(())
+}
