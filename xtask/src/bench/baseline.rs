@@ -16,6 +16,10 @@ const NOISE_RATIO: f64 = 2.0;
 /// takes that long.
 const NOISE_MS: f64 = 50.0;
 
+/// Scenarios whose counts differ from run to run, within their budget: who of several processes
+/// comes first is not ours to say.
+const UNSTEADY: &[&str] = &["processes-8"];
+
 /// What is compared.
 #[derive(Serialize, Deserialize)]
 struct Baseline {
@@ -48,7 +52,8 @@ impl Baseline {
             wall_ms: with_times.then_some(scenario.wall_ms),
         };
         let named = outcome.groups().into_iter().flat_map(|(group, scenarios)| {
-            scenarios.iter().map(move |scenario| {
+            let steady = scenarios.iter().filter(|scenario| !UNSTEADY.contains(&&*scenario.name));
+            steady.map(move |scenario| {
                 (format!("{group}: {}, {} items", scenario.name, scenario.items), counts(scenario))
             })
         });
