@@ -13,6 +13,9 @@ use crate::retry::RetryPolicy;
 use crate::secret::Token;
 
 /// Everything a [`Client`](crate::Client) needs to know. Start from [`Config::new`].
+///
+/// Proxies of the environment (`HTTP_PROXY` and the like) are not used: a server on the local
+/// network must not be asked through one.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Address of the server, `http://host:32400`; a path prefix of a proxy may follow.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Response, redirect};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use crate::breaker::Breaker;
@@ -63,6 +63,10 @@ pub(crate) struct Reply {
     pub(crate) offset: Option<u64>,
     /// A Plex Media Server made it, and nobody in front of one.
     pub(crate) from_plex: bool,
+    /// Its place among the requests in flight. Kept until the body is decoded and gone, so that
+    /// no more bodies are in memory than requests may be in flight.
+    #[expect(dead_code, reason = "it is held, not read")]
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Counts one request when it is over, and also when nobody waits for it any more: the server
@@ -97,7 +101,7 @@ pub(crate) struct Transport {
     body_limit: usize,
     retry: RetryPolicy,
     pub(crate) clock: Clock,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     pace: Pace,
     breaker: Arc<Breaker>,
     pub(crate) counters: Counters,
@@ -116,7 +120,7 @@ impl Transport {
             body_limit: config.body_limit,
             retry: config.retry.clone(),
             clock: config.clock.clone(),
-            in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             pace: Pace::new(config.requests_per_second),
             breaker: Arc::new(Breaker::new(config.breaker.clone())),
             counters: Counters::default(),
@@ -153,7 +157,7 @@ impl Transport {
         // stands still until the circuit opens, and then a thousand callers are told at once
         // instead of each finding out. Time counts from the first attempt, not from joining the
         // queue.
-        let _permit = self.in_flight.acquire().await;
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok();
         let admission = self.breaker.admit(timer_now()).map_err(explain)?;
         self.pace.wait().await;
         let begun = timer_now();
@@ -164,7 +168,7 @@ impl Transport {
             let error = match self.attempt(call, failed > 0, left).await {
                 Ok(reply) => {
                     admission.answered();
-                    return Ok(reply);
+                    return Ok(Reply { permit, ..reply });
                 }
                 Err(error) => explain(error),
             };
@@ -219,7 +223,7 @@ impl Transport {
         let total = number(response.headers(), "x-plex-container-total-size");
         let offset = number(response.headers(), "x-plex-container-start");
         let body = read_body(response, self.body_limit, bytes).await?;
-        Ok(Reply { status, body, total, offset, from_plex })
+        Ok(Reply { status, body, total, offset, from_plex, permit: None })
     }
 
     /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
