@@ -1,8 +1,10 @@
 //! What a run says of itself, and all runs together.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use match_core::{Report, Rule, Selection};
+use match_core::{Engine, OnProgress, Phase, Report, Rule, RunProgress, Selection};
+use plex_api::Client;
 use testbed::budget::{Scale, Stage};
 use testbed::server::Fault;
 
@@ -71,4 +73,45 @@ async fn the_file_keeps_the_totals_of_all_runs() {
     engine.close().await.unwrap();
     let engine = stage.engine().await.unwrap();
     assert_eq!(engine.lifetime().await.unwrap().runs, 3);
+}
+
+/// A run of an engine that is listened to.
+async fn listened(stage: &Stage, asked: &[testbed::queries::TruthQuery]) -> Vec<RunProgress> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let mut config = stage.config();
+    config.progress = Some(OnProgress::new(move |told| ear.lock().unwrap().push(told)));
+    let client = Client::new(stage.client_config()).unwrap();
+    let engine = Engine::open(client, config).await.unwrap();
+    engine.match_files(&Selection::All, testbed::budget::to_queries(asked)).await.unwrap();
+    engine.close().await.unwrap();
+    std::mem::take(&mut *heard.lock().unwrap())
+}
+
+#[tokio::test]
+async fn a_run_tells_how_far_it_is() {
+    let stage = Stage::movies(Scale { items: 600, page: 200 }).await.unwrap();
+    let asked = stage.present(400);
+    let heard = listened(&stage, &asked).await;
+    let of = |phase| -> Vec<(u64, u64)> {
+        let heard = heard.iter().filter(|told| told.phase == phase);
+        heard.map(|told| (told.done, told.total)).collect()
+    };
+    assert_eq!(of(Phase::Refresh), [(200, 600), (400, 600), (600, 600)], "page by page");
+    for phase in [Phase::Keys, Phase::Recall, Phase::Matching, Phase::Remember] {
+        assert_eq!(of(phase), [(0, 400), (400, 400)], "{phase:?}");
+    }
+    let mut names: Vec<&str> = heard.iter().map(|told| told.phase.name()).collect();
+    names.dedup();
+    let phases = match_core::Phases::default().named().map(|(name, _)| name);
+    assert_eq!(names, phases[..5], "in the order of the report");
+    assert!(heard.is_sorted_by_key(|told| told.calls) && heard[0].calls >= 2, "{heard:?}");
+    assert_eq!(heard.last().unwrap().calls, stage.calls());
+
+    // Nothing changed: no row is read, and nothing has to be computed.
+    stage.later(Duration::from_hours(1));
+    let heard = listened(&stage, &asked).await;
+    let told = |phase, done| RunProgress { phase, done, total: 400, calls: 1 };
+    let expect = [(Phase::Keys, 0), (Phase::Keys, 400), (Phase::Recall, 0), (Phase::Recall, 400)];
+    assert_eq!(heard, expect.map(|(phase, done)| told(phase, done)));
 }

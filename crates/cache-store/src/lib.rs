@@ -76,7 +76,7 @@ pub use error::Error;
 pub use index::{Bucket, Index, IndexKeys, Indexing};
 pub use item::{CachedItem, CachedPart, ContentHash};
 pub use lease::Lease;
-pub use library::{Library, Refreshed, Selection, Step};
+pub use library::{Library, OnRows, Refreshed, Selection, Step};
 pub use lookup::{Looked, Wanted};
 pub use matches::{Depends, Failure, MatchKey, MatchRecord, Outcome, RecordedEvidence};
 pub use metadata::{Known, Metadata};

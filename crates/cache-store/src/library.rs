@@ -54,6 +54,9 @@ pub struct Refreshed {
     pub steps: Vec<Step>,
 }
 
+/// Is called with the rows of a listing that were read so far, and how many there are.
+pub type OnRows = Box<dyn Fn(u64, u64) + Send + Sync>;
+
 /// A server's sections, kept up to date in a store.
 pub struct Library {
     client: Client,
@@ -62,6 +65,7 @@ pub struct Library {
     clock: Clock,
     flights: Flights,
     profile: Option<String>,
+    on_rows: Option<OnRows>,
     pub(crate) hints: Mutex<Hints>,
 }
 
@@ -75,6 +79,7 @@ impl Library {
             clock,
             flights: Flights::default(),
             profile: None,
+            on_rows: None,
             hints: Mutex::default(),
         }
     }
@@ -85,6 +90,19 @@ impl Library {
     pub fn with_profile(mut self, profile: Option<String>) -> Self {
         self.profile = profile;
         self
+    }
+
+    /// Names whom to tell, page by page, how far a listing or a sweep is.
+    #[must_use]
+    pub fn with_rows(mut self, on_rows: Option<OnRows>) -> Self {
+        self.on_rows = on_rows;
+        self
+    }
+
+    pub(crate) fn tell_rows(&self, done: u64, total: u64) {
+        if let Some(tell) = &self.on_rows {
+            tell(done, total);
+        }
     }
 
     /// The client that is asked.

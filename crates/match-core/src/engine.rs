@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_store::{
-    Error, Library, Opened, Policy, Selection, Sharing, Store, StoreConfig, Watched,
+    Error, Library, OnRows, Opened, Policy, Selection, Sharing, Store, StoreConfig, Watched,
 };
 use futures::Stream;
 use plex_api::{Client, Clock, UnixSeconds};
@@ -22,6 +22,7 @@ use tracing::info;
 
 use crate::answer::{Answer, Reason};
 use crate::index::INDEXING;
+use crate::progress::{OnProgress, Phase, Teller};
 use crate::query::Query;
 use crate::report::Report;
 use crate::settings::Settings;
@@ -52,6 +53,8 @@ pub struct EngineConfig {
     pub profile: Option<String>,
     /// What time it is.
     pub clock: Clock,
+    /// Whom to tell how far a run is. Default: nobody.
+    pub progress: Option<OnProgress>,
 }
 
 impl EngineConfig {
@@ -69,6 +72,7 @@ impl EngineConfig {
             stale: None,
             profile: None,
             clock: Clock::system(),
+            progress: None,
         }
     }
 
@@ -108,6 +112,7 @@ pub struct Engine {
     pub(crate) library: Arc<Library>,
     settings: Arc<Settings>,
     stale: Option<Duration>,
+    progress: Teller,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -124,12 +129,19 @@ impl Engine {
         };
         let path = config.file();
         let store = blocking(move || Store::open(&path, &store_config)).await?;
+        let progress = Teller { to: config.progress, client: client.clone() };
+        let told = progress.clone();
+        let on_rows: Option<OnRows> = progress.to.is_some().then(|| -> OnRows {
+            Box::new(move |done, total| told.tell(Phase::Refresh, done, total))
+        });
         let library = Library::new(client, Arc::new(store), config.policy, config.clock)
-            .with_profile(config.profile);
+            .with_profile(config.profile)
+            .with_rows(on_rows);
         Ok(Self {
             library: Arc::new(library),
             settings: Arc::new(config.settings),
             stale: config.stale,
+            progress,
             unwritten: Mutex::default(),
         })
     }

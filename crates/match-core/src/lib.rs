@@ -39,6 +39,7 @@ mod matcher;
 mod parallel;
 mod parse;
 mod path;
+mod progress;
 mod query;
 mod recorded;
 mod report;
@@ -64,6 +65,7 @@ pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings}
 pub use matcher::match_one;
 pub use parallel::match_all;
 pub use path::FoldedPath;
+pub use progress::{OnProgress, Phase, RunProgress};
 pub use query::Query;
 pub use recorded::{from_record, to_record};
 pub use report::{

@@ -87,7 +87,7 @@ pub(crate) async fn run(
                 pms.set_fault(Fault::Outage);
             }
         }
-        let mut scenario = measure(name, &input, &cache, &queries).await?;
+        let mut scenario = measure(name, &input, &cache, &queries, progress).await?;
         if naive.contains(&name) && scenario.unexpected_unknown.is_none() {
             progress.say(format!("{prefix}{}: the naive client", name.text()));
             let (server, section) = (&input.server, input.section.as_deref());
@@ -113,11 +113,12 @@ async fn measure(
     input: &Input,
     cache: &Path,
     queries: &[TruthQuery],
+    progress: &Progress,
 ) -> Result<Scenario> {
     let before = requests(&input.server);
     let stored = if name == Name::Outage { Some(fingerprint(cache)?) } else { None };
     let started = now();
-    let run = matchbox(input, cache, queries).await?;
+    let run = matchbox(input, cache, queries, progress).await?;
     let wall = started.elapsed();
     let asked = requests(&input.server).zip(before).map(|(after, before)| after - before);
 
@@ -142,10 +143,16 @@ async fn measure(
 }
 
 /// One run as a host does it: open, match, close.
-async fn matchbox(input: &Input, cache: &Path, queries: &[TruthQuery]) -> Result<Run> {
+async fn matchbox(
+    input: &Input,
+    cache: &Path,
+    queries: &[TruthQuery],
+    progress: &Progress,
+) -> Result<Run> {
     let config = Config::new(input.server.url(), Token::new(input.server.token()));
     let mut options = EngineConfig::new(cache);
     options.clock = input.clock.clone();
+    options.progress = Some(progress.of_a_run());
     let engine = Engine::open(Client::new(config)?, options).await?;
     let want = match &input.section {
         Some(section) => Selection::section(section),

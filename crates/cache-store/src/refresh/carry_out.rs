@@ -163,7 +163,7 @@ impl Library {
         let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy().overlap);
         let wanted = listing::request(state, filter(since));
         let at_most = (state.items / 2).max(LARGE_DELTA);
-        Ok(listing::read(self.client(), wanted, at_most, limit, rows).await?.is_some())
+        Ok(listing::read(self, wanted, at_most, limit, rows).await?.is_some())
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
@@ -252,7 +252,7 @@ impl Library {
         let mut rows = Spool::new();
         let wanted = listing::request(state, Filter::None);
         let limit = latest(now, &stamp);
-        let read = match listing::read(self.client(), wanted, u64::MAX, limit, &mut rows).await {
+        let read = match listing::read(self, wanted, u64::MAX, limit, &mut rows).await {
             Ok(Some(read)) => read,
             Ok(None) => return Ok(instead(Plan::Full, "the section is larger than can be")),
             Err(error) if changed_meanwhile(&error) => {

@@ -1,10 +1,11 @@
 //! Reading listings into a spool.
 
 use futures::StreamExt;
-use plex_api::{Client, Detail, Filter, Listing, Sort, UnixSeconds};
+use plex_api::{Detail, Filter, Listing, Sort, UnixSeconds};
 
 use crate::error::Error;
 use crate::item::CachedItem;
+use crate::library::Library;
 use crate::section::SectionState;
 use crate::spool::Spool;
 
@@ -42,13 +43,14 @@ pub(crate) fn files(section: &SectionState) -> Listing {
 /// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
 /// no more than its first page was read.
 pub(crate) async fn read(
-    client: &Client,
+    library: &Library,
     listing: Listing,
     at_most: u64,
     limit: UnixSeconds,
     spool: &mut Spool,
 ) -> Result<Option<Read>, Error> {
-    let mut pages = std::pin::pin!(client.pages(listing));
+    let mut pages = std::pin::pin!(library.client().pages(listing));
+    let mut rows = 0;
     let mut read = Read { unsupported: 0, total: 0 };
     while let Some(page) = pages.next().await {
         let page = page?;
@@ -60,6 +62,8 @@ pub(crate) async fn read(
         for item in &page.items {
             spool.push(CachedItem::from_plex(item), limit)?;
         }
+        rows += page.rows;
+        library.tell_rows(rows, read.total);
     }
     Ok(Some(read))
 }

@@ -71,11 +71,14 @@ impl Library {
     ) -> Result<Option<Swept>, Error> {
         let id = state.id;
         let mut swept = Swept::default();
+        let mut read = 0;
         let mut pages = std::pin::pin!(self.client().pages(listing::files(state)));
         while let Some(page) = pages.next().await {
             let page = page?;
             swept.unsupported += page.unsupported.len() as u64;
             swept.total = page.total.unwrap_or(swept.total + page.rows);
+            read += page.rows;
+            self.tell_rows(read, swept.total);
             let listed: Vec<CachedItem> = page.items.iter().map(CachedItem::from_plex).collect();
             for row in &listed {
                 swept.keys.push(row.rating_key.0);

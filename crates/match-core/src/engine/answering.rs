@@ -20,6 +20,7 @@ use super::pass::{Known, Pass, Passed};
 use super::{Engine, Stale, blocking};
 use crate::answer::{Answer, Reason};
 use crate::parallel::match_keys;
+use crate::progress::Phase;
 use crate::query::{Query, wanted};
 use crate::report::{Report, StepReport, calls_without_cache};
 use crate::rules::Rules;
@@ -127,8 +128,11 @@ impl Engine {
         let started = self.library.clock().monotonic();
         let settings = Arc::clone(&self.settings);
         let keyed = Arc::clone(queries);
-        let keys =
-            blocking(move || Ok(trace_span!("hash").in_scope(|| match_keys(&keyed, &settings))));
+        let progress = self.progress.clone();
+        let keys = blocking(move || {
+            let make = || trace_span!("hash").in_scope(|| match_keys(&keyed, &settings));
+            Ok(progress.around(Phase::Keys, keyed.len(), make))
+        });
         let asked = Asked { queries: Arc::clone(queries), keys: Arc::new(keys.await?) };
         report.phases.keys.record(started.elapsed());
         Ok(asked)
@@ -283,6 +287,7 @@ impl Engine {
             rules,
             known: desk.known.clone(),
             stale: desk.stale,
+            progress: self.progress.clone(),
         };
         let passed = blocking(move || info_span!("match").in_scope(|| pass.run())).await?;
         report.lookups += passed.lookups;

@@ -14,6 +14,7 @@ use tracing::{debug, trace, trace_span};
 use crate::answer::{Answer, Confidence, Decision};
 use crate::evidence::Rule;
 use crate::parallel::match_all;
+use crate::progress::{Phase, Teller};
 use crate::query::Query;
 use crate::recorded::{from_record, to_record};
 use crate::report::{LookupCounts, Phases};
@@ -39,6 +40,7 @@ pub(super) struct Pass {
     pub(super) known: Known,
     /// The server cannot be asked: what is cached is taken as it is, and nothing is written.
     pub(super) stale: bool,
+    pub(super) progress: Teller,
 }
 
 /// What this run has found out about a section, beside what is in the store.
@@ -88,8 +90,9 @@ impl Pass {
             return Ok(passed);
         };
         let started = self.clock.monotonic();
-        let compute =
-            trace_span!("recall").in_scope(|| self.recall(&view, &section, &mut passed))?;
+        let recall =
+            || trace_span!("recall").in_scope(|| self.recall(&view, &section, &mut passed));
+        let compute = self.progress.around(Phase::Recall, self.asked.len(), recall)?;
         passed.phases.recall.record(started.elapsed());
         if passed.needs_metadata {
             passed.damaged = self.damaged();
@@ -99,8 +102,11 @@ impl Pass {
         let started = self.clock.monotonic();
         let asked: Vec<&Query> =
             compute.iter().filter_map(|compute| self.queries.get(compute.at)).collect();
-        let decisions = trace_span!("score")
-            .in_scope(|| match_all(&view, &section, &asked, &self.settings, self.rules))?;
+        let score = || {
+            trace_span!("score")
+                .in_scope(|| match_all(&view, &section, &asked, &self.settings, self.rules))
+        };
+        let decisions = self.progress.around(Phase::Matching, asked.len(), score)?;
         passed.phases.matching.record(started.elapsed());
         let mut records = self.judge(&view, &section, compute, decisions, &mut passed)?;
         records.append(&mut passed.used);
@@ -111,7 +117,9 @@ impl Pass {
         }
         if passed.doubtful.is_empty() && !self.stale {
             let started = self.clock.monotonic();
-            self.store.remember(section.id, records)?;
+            let count = records.len();
+            let write = || self.store.remember(section.id, records);
+            self.progress.around(Phase::Remember, count, write)?;
             if !self.known.absent.is_empty() {
                 // Proving them cost calls, so they do not wait for the next transaction.
                 self.store.flush()?;
