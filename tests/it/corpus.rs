@@ -1,13 +1,13 @@
 //! The rules against files whose truth is known. `cargo xtask corpus` plays more of them.
 
-use testbed::corpus::{Survives, run};
+use testbed::corpus::{Survives, report};
 
 /// Cases of each distortion.
 const EACH: usize = 200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn high_confidence_is_never_wrong_and_files_are_found() {
-    let lines = run(EACH, 11).await.unwrap();
+    let lines = report(EACH, 11).await.unwrap();
     assert!(lines.len() >= 30, "{} distortions", lines.len());
     let mut by_name = (0, 0);
     let mut by_title = (0, 0);

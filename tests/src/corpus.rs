@@ -8,7 +8,8 @@ mod verdict;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-pub use verdict::{Line, Tally, run};
+use serde::Serialize;
+pub use verdict::{Line, Tally, report};
 
 use crate::generate::{LibraryKind, Random, Spec, episodes, file_safe, generate, media, movie};
 use crate::library::{Item, Library};
@@ -18,7 +19,8 @@ use crate::queries::TruthQuery;
 const MOUNT: &str = "/mnt/elsewhere";
 
 /// What of a file's place and name is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Survives {
     /// The path below the section's folder, in another spelling.
     Path,

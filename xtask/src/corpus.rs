@@ -1,7 +1,9 @@
 //! `cargo xtask corpus`: precision and recall of the rules, for each way in which a local file
 //! differs from what the server lists.
 
-use anyhow::{Result, ensure};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
 
 /// How much is played.
 #[derive(clap::Args)]
@@ -12,13 +14,20 @@ pub(crate) struct Options {
     /// Decides the library and the cases.
     #[arg(long, default_value_t = 11)]
     seed: u64,
+    /// Also write what came of each distortion to this file, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let lines = runtime.block_on(testbed::corpus::run(options.each, options.seed))?;
+    let lines = runtime.block_on(testbed::corpus::report(options.each, options.seed))?;
     for line in &lines {
         println!("{line}");
+    }
+    if let Some(path) = &options.json {
+        let json = serde_json::to_vec_pretty(&lines)?;
+        std::fs::write(path, json).with_context(|| format!("writing {}", path.display()))?;
     }
     let cases: u64 = lines.iter().map(|line| line.all.cases).sum();
     let wrong: u64 = lines.iter().map(|line| line.all.high_wrong).sum();

@@ -1,4 +1,5 @@
-//! Playing a corpus through the engine, and what came of it.
+//! Playing a corpus through the engine, and what came of it: plain data, for tests, for the
+//! pages of the bench, and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +19,6 @@ pub struct Line {
     /// The distortion.
     pub distortion: &'static str,
     /// What it leaves of the file's place and name.
-    #[serde(skip)]
     pub survives: Survives,
     /// All its cases.
     pub all: Tally,
@@ -33,6 +33,8 @@ pub struct Line {
 pub struct Tally {
     /// How many there are.
     pub cases: u64,
+    /// Cases whose file is in the library.
+    pub there: u64,
     /// The right item, with high confidence.
     pub high_right: u64,
     /// Another item, with high confidence (or one in the trash).
@@ -52,25 +54,35 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Of the files that are there, the part that was found, in thousandths.
-    pub fn recall(&self) -> u64 {
-        let there = self.cases - self.absent_right;
-        (self.high_right + self.low_right) * 1_000 / there.max(1)
+    /// Of the files that are there, the part that was found, in thousandths; `None` when none
+    /// is there.
+    pub fn recall(&self) -> Option<u64> {
+        thousandths(self.high_right + self.low_right, self.there)
     }
 
-    /// Of what was found, the part that was right, in thousandths.
-    pub fn precision(&self) -> u64 {
+    /// Of what was found, the part that was right, in thousandths; `None` when nothing was
+    /// found.
+    pub fn precision(&self) -> Option<u64> {
         let right = self.high_right + self.low_right;
-        right * 1_000 / (right + self.high_wrong + self.low_wrong).max(1)
+        thousandths(right, right + self.high_wrong + self.low_wrong)
     }
+}
+
+fn thousandths(part: u64, of: u64) -> Option<u64> {
+    (part * 1_000).checked_div(of)
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { distortion, survives, all, by_rule, examples } = self;
-        write!(f, "{distortion:34} {survives:9?} {all:?}")?;
+        let share = |share: Option<u64>| {
+            share.map_or("-".to_owned(), |part| format!("{}.{}%", part / 10, part % 10))
+        };
+        let (recall, precision) = (share(all.recall()), share(all.precision()));
+        write!(f, "{distortion:34} {survives:9?} recall {recall}, precision {precision}, {all:?}")?;
         for (rule, tally) in by_rule {
-            write!(f, "\n    {rule:14} {} cases, precision {}", tally.cases, tally.precision())?;
+            let precision = share(tally.precision());
+            write!(f, "\n    {rule:14} {} cases, precision {precision}", tally.cases)?;
         }
         for example in examples {
             write!(f, "\n    {example}")?;
@@ -80,7 +92,7 @@ impl fmt::Display for Line {
 }
 
 /// Plays about `each` cases of every distortion against a simulated server.
-pub async fn run(each: usize, seed: u64) -> Result<Vec<Line>> {
+pub async fn report(each: usize, seed: u64) -> Result<Vec<Line>> {
     let (library, cases) = corpus(each, seed);
     let clock = Clock::manual(UnixSeconds(library.now()));
     let pms = Pms::start(library, Options::default()).await?;
@@ -135,6 +147,7 @@ fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
 /// `false`: somebody should look at it.
 fn count(tally: &mut Tally, case: &Case, answer: &Answer) -> bool {
     tally.cases += 1;
+    tally.there += u64::from(!case.right.is_empty());
     let right = |key: u64| case.right.contains(&key);
     let (slot, fine) = match answer {
         Answer::Found(found) => match (found.confidence, right(found.rating_key.0)) {
