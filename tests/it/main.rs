@@ -7,6 +7,7 @@
 //! - `faults`: what goes wrong, by script.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `soak`: things happen to a server at random, and no answer is ever wrong.
+//! - `sync`: items, verifying, edits and uploads through the engine; requests are counted.
 //! - `watch`: listening to the server.
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `report`: what a run says of itself, and all runs together.
@@ -28,4 +29,5 @@ mod faults;
 mod host;
 mod report;
 mod soak;
+mod sync;
 mod watch;

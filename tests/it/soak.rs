@@ -2,6 +2,8 @@
 //! answer is held against the truth: no confident answer is wrong, and no file that the server
 //! lists is absent, ever.
 //!
+//! One wrong answer is accepted, in one case that is told apart ([`Lost`]), and counted.
+//!
 //! What the server is assumed to do is listed in `docs/architecture.md`; the library of this
 //! test keeps to it, and to nothing else.
 //!
@@ -11,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::Duration;
 
+use cache_store::Plan;
 use futures::{Stream, StreamExt};
 use match_core::{Answer, Confidence, Engine, Error, Query, Run, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage};
@@ -118,12 +121,31 @@ struct Soak {
     engine: Option<Engine>,
     /// The event stream, while somebody listens.
     watching: Option<Watching>,
-    /// Paths that were there once, as the client sees them, with the item that lost the file in
-    /// place: a delta cannot see that, so until the next sweep the old path may be answered
-    /// with it.
-    ghosts: BTreeMap<String, Option<u64>>,
+    /// Paths that were there once, as the client sees them.
+    ghosts: BTreeMap<String, Option<Lost>>,
     named: u64,
     log: Vec<String>,
+    tally: Tally,
+}
+
+/// A file that an item lost in place, and that nobody has seen yet.
+#[derive(Debug, Clone)]
+struct Lost {
+    section: String,
+    holder: u64,
+    /// A delta explained the moved counter by something else. It cannot see this, so until the
+    /// section is looked at whole the old path may be answered with the item: the one wrong answer
+    /// that is accepted (`docs/architecture.md`).
+    covered: bool,
+}
+
+/// What the answers of a soak came to.
+#[derive(Debug, Default)]
+struct Tally {
+    answers: u64,
+    confident: u64,
+    /// Confident answers that were wrong in the one way that is accepted.
+    accepted: u64,
 }
 
 impl Soak {
@@ -146,6 +168,7 @@ impl Soak {
             ghosts: BTreeMap::new(),
             named: 0,
             log: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -179,6 +202,13 @@ impl Soak {
     async fn look(&mut self, trouble: bool) {
         let asked = self.questions();
         let run = self.ask(&asked).await;
+        for step in &run.report.steps {
+            self.seen(&step.section, step.plan, step.changes.any());
+        }
+        if run.report.answers.unknown > 0 {
+            // Of a run that failed on its way nobody knows how far it came.
+            self.ghosts.values_mut().flatten().for_each(|lost| lost.covered = true);
+        }
         for (path, answer) in asked.iter().zip(&run.answers) {
             if let Some(wrong) = self.judge(path, answer, trouble) {
                 let log = self.log.iter().rev().take(8).rev().cloned().collect::<Vec<_>>();
@@ -192,14 +222,36 @@ impl Soak {
         }
     }
 
-    fn judge(&self, path: &str, answer: &Answer, trouble: bool) -> Option<String> {
+    /// A section was looked at: what that could show of files that were lost in place, and what
+    /// it could not.
+    fn seen(&mut self, title: &str, plan: Plan, changed: bool) {
+        let told = self.watching.is_some();
+        let whole = matches!(plan, Plan::Sweep | Plan::Full | Plan::Lazy);
+        for ghost in self.ghosts.values_mut() {
+            let Some(lost) = ghost.as_mut().filter(|lost| lost.section == title) else { continue };
+            if whole {
+                *ghost = None;
+            } else if plan == Plan::Delta {
+                lost.covered |= changed || told;
+            }
+        }
+    }
+
+    fn judge(&mut self, path: &str, answer: &Answer, trouble: bool) -> Option<String> {
         let holders = self.stage.pms.edit(|library| holders(library, path));
+        self.tally.answers += 1;
         match answer {
             Answer::Found(found) if found.confidence == Confidence::High => {
+                self.tally.confident += 1;
                 let key = found.rating_key.0;
-                let ghost = self.ghosts.get(path).copied().flatten() == Some(key);
-                let right = holders.contains(&key) || (holders.is_empty() && ghost);
-                (!right).then(|| format!("confident, but the holders are {holders:?}"))
+                if holders.contains(&key) {
+                    return None;
+                }
+                let lost = self.ghosts.get(path).and_then(Option::as_ref);
+                let accepted = holders.is_empty()
+                    && lost.is_some_and(|lost| lost.covered && lost.holder == key);
+                self.tally.accepted += u64::from(accepted);
+                (!accepted).then(|| format!("confident, but the holders are {holders:?}; {lost:?}"))
             }
             Answer::Absent if !holders.is_empty() => Some(format!("listed under {holders:?}")),
             Answer::Unknown(reason) if !trouble => Some(format!("unknown: {reason}")),
@@ -239,6 +291,7 @@ impl Soak {
                 library.scan(section);
             }
         });
+        let mut taken = Vec::new();
         let looked = async {
             loop {
                 let scanned: BTreeMap<String, i64> = self.stage.pms.edit(|library| {
@@ -256,11 +309,16 @@ impl Soak {
                 if scanned.iter().all(seen) {
                     break;
                 }
-                watching.next().await.unwrap().unwrap();
+                if let Watched::Looked { steps, .. } = watching.next().await.unwrap().unwrap() {
+                    taken.extend(steps);
+                }
             }
         };
         let looked = tokio::time::timeout(Duration::from_mins(1), looked).await;
         assert!(looked.is_ok(), "seed {}, step {}: not caught up", self.seed, self.log.len());
+        for step in taken {
+            self.seen(&step.section, step.plan, step.changes.any());
+        }
     }
 
     async fn ask(&mut self, asked: &[String]) -> Run {
@@ -325,7 +383,7 @@ impl Soak {
             }),
             Step::Replace | Step::Move => {
                 let file = format!("{}/{name}/{name}.mkv", self.root(section));
-                self.haunt(section, key, Some(key));
+                self.haunt(section, key, true);
                 self.edit(section, |library| match step {
                     Step::Replace => library.replace_file(section, key, &file, 5),
                     _ => library.move_file(section, key, &file),
@@ -371,10 +429,7 @@ impl Soak {
                 self.line(step);
             }
             Step::Day => {
-                self.stage.later(Duration::from_hours(25));
-                for holder in self.ghosts.values_mut() {
-                    *holder = None; // a sweep is due, and sees it
-                }
+                self.stage.later(Duration::from_hours(25)); // a sweep is due
             }
             _ => {}
         }
@@ -401,24 +456,26 @@ impl Soak {
     }
 
     fn delete(&mut self, section: usize, key: u64) {
-        self.haunt(section, key, None);
+        self.haunt(section, key, false);
         self.edit(section, |library| library.remove_item(section, key));
     }
 
-    /// The paths of an item are about to become former ones.
-    fn haunt(&mut self, section: usize, key: u64, holder: Option<u64>) {
-        let paths = self.stage.pms.edit(|library| {
+    /// The paths of an item are about to become former ones, and whether it stays without them.
+    fn haunt(&mut self, section: usize, key: u64, stays: bool) {
+        let (title, paths) = self.stage.pms.edit(|library| {
             let section = &library.sections[section];
             let root = &section.locations[0].1;
             let parts = section.item(key).unwrap().media.iter().flat_map(|media| &media.parts);
-            parts.map(|part| part.file.replacen(root, MOUNT, 1)).collect::<Vec<_>>()
+            let paths = parts.map(|part| part.file.replacen(root, MOUNT, 1));
+            (section.title.clone(), paths.collect::<Vec<_>>())
         });
+        let lost = stays.then_some(Lost { section: title, holder: key, covered: false });
         // Only so many, or the runs grow long.
         while self.ghosts.len() > 12 {
             self.ghosts.pop_first();
         }
         for path in paths {
-            self.ghosts.insert(path, holder);
+            self.ghosts.insert(path, lost.clone());
         }
     }
 
@@ -468,10 +525,15 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+#[expect(clippy::print_stdout, reason = "what a soak came to, for those who ask with --nocapture")]
 async fn soak(seed: u64) {
     let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
     let mut soak = Soak::new(seed).await;
     soak.play(steps).await;
+    let tally = &soak.tally;
+    println!("seed {seed}, {steps} steps: {tally:?}");
+    // The accepted case is rare; were it not, the exemption would hide more than it says.
+    assert!(tally.accepted * 200 <= tally.confident, "seed {seed}: {tally:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

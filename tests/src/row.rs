@@ -243,6 +243,8 @@ pub(crate) fn collection(collection: &Collection, section: &Section) -> Value {
         "title": collection.title,
         "smart": false,
         "childCount": members.count().to_string(),
+        "librarySectionID": section.key,
+        "librarySectionTitle": section.title,
     })
 }
 

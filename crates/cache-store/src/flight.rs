@@ -19,8 +19,9 @@ use crate::library::Library;
 use crate::section::{SectionId, SectionState};
 use crate::store::Store;
 
-/// How long a process has a section to itself. A refresh that takes longer is not wrong, only
-/// dearer: of two, the one that is written last finds the section moved.
+/// How long a process has a section to itself without saying so again: a process that dies
+/// holds the others up for no longer. A refresh that takes longer renews it at half-time; one that
+/// cannot is not wrong, only dearer: of two, the one that is written last finds the section moved.
 const LEASE: Duration = Duration::from_mins(2);
 
 /// How often a process that waits looks whether the lease is free.
@@ -49,12 +50,35 @@ impl Drop for Leased {
 }
 
 impl Library {
+    /// Does something that takes the section's lease, if it is held, for as long as it takes.
+    pub(crate) async fn renewing<T>(
+        &self,
+        lease: Option<&Leased>,
+        mut work: impl Future<Output = T> + Unpin,
+    ) -> T {
+        let Some(lease) = lease else { return work.await };
+        loop {
+            match tokio::time::timeout(LEASE / 2, &mut work).await {
+                Ok(done) => return done,
+                Err(_) => {
+                    // If that fails, it expires; if another has it by now, two do the same work.
+                    if let Err(error) = self.take_lease(lease.section).await {
+                        tracing::debug!(error = %Private(&error), "a lease was not renewed");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_lease(&self, section: SectionId) -> Result<Lease, Error> {
+        let now = self.clock().now();
+        self.blocking(move |store| store.take_lease(section, now, LEASE)).await
+    }
+
     /// Waits for the lease of a section.
     pub(crate) async fn lease(&self, section: SectionId) -> Result<Leased, Error> {
         loop {
-            let now = self.clock().now();
-            let taken = self.blocking(move |store| store.take_lease(section, now, LEASE)).await?;
-            if let Lease::Held { .. } = taken {
+            if let Lease::Held { .. } = self.take_lease(section).await? {
                 let leased = Leased { store: Arc::clone(self.store()), section };
                 return Ok(leased);
             }

@@ -317,7 +317,8 @@ impl Library {
             }
             debug!(plan = ?planned.plan, reason = planned.reason, "planned");
             left -= 1;
-            match self.carry_out(&state, planned, observed, demand).await? {
+            let work = Box::pin(self.carry_out(&state, planned, observed, demand));
+            match self.renewing(lease.as_ref(), work).await? {
                 Ok((state, changes)) => {
                     steps.push(step(&state, planned, changes));
                     return Ok(state);

@@ -70,7 +70,7 @@ impl Library {
                 self.keep_read(state.id, items, gone, &known).await?;
             }
         }
-        Ok(keys.iter().map(|key| found.remove(key).unwrap_or(ItemRead::Unreadable)).collect())
+        Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or(ItemRead::Unreadable)).collect())
     }
 
     async fn keep_read(

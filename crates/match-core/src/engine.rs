@@ -108,6 +108,25 @@ pub struct Stale {
 }
 
 /// Answers which Plex item a local file is.
+///
+/// Everything that asks the server is async, on tokio. A host that is not writes, once, a runtime
+/// of its own around it:
+///
+/// ```no_run
+/// use match_core::{Engine, EngineConfig, Query, Selection};
+/// use plex_api::{Client, Config, Token};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
+/// let engine = runtime.block_on(Engine::open(client, EngineConfig::new("nas.matchbox")))?;
+/// let queries = vec![Query::new("/mnt/films/Alien (1979)/Alien.mkv")];
+/// let run = runtime.block_on(engine.match_files(&Selection::All, queries))?;
+/// println!("{}", run.report);
+/// runtime.block_on(engine.close())?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Engine {
     pub(crate) library: Arc<Library>,
     settings: Arc<Settings>,
@@ -213,6 +232,12 @@ impl Engine {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let store = Arc::clone(self.store());
         Ok(blocking(move || written_totals(&store)).await? + unwritten)
+    }
+
+    /// Counts items that were found again under another rating key.
+    pub(crate) fn count_rekeyed(&self, count: u64) {
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.lookups.rekeyed += count;
     }
 
     /// Adds the runs since the opening to the totals in the cache file. Runs that could not

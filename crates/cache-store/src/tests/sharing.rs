@@ -1,13 +1,14 @@
 //! Several processes on one file. Two stores of one process are as two processes to redb.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use plex_api::UnixSeconds;
+use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, place, section, shared, stamp,
 };
-use crate::{Error, Lease, Store};
+use crate::{Error, Lease, Library, Policy, Store};
 
 #[test]
 fn what_one_writes_the_other_reads() {
@@ -114,4 +115,31 @@ fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
     let _ = one.take_lease(id, future, Duration::from_mins(1)).unwrap();
     let taken = other.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
     assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60) });
+}
+
+/// A lease lasts two minutes, and a listing of a slow server may take ten. Time is tokio's here
+/// and passes at once while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
+    let (_folder, path) = place();
+    let clock = Clock::manual(NOW);
+    let one = Arc::new(Store::open(&path, &shared()).unwrap());
+    let client = Client::new(Config::new("http://127.0.0.1:1", Token::new("x"))).unwrap();
+    let library = Library::new(client, one, Policy::default(), clock.clone());
+    let id = section(library.store());
+    let other = Store::open(&path, &shared()).unwrap();
+    let take = || other.take_lease(id, clock.now(), Duration::from_mins(2)).unwrap();
+
+    let lease = library.lease(id).await.unwrap();
+    let work = async {
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            clock.advance(Duration::from_secs(30));
+            assert!(matches!(take(), Lease::Busy { .. }), "{} s", clock.now().since(NOW).as_secs());
+        }
+    };
+    library.renewing(Some(&lease), Box::pin(work)).await;
+    // Nobody renews it any more: it expires although it was not given back.
+    clock.advance(Duration::from_mins(2));
+    assert!(matches!(take(), Lease::Held { .. }));
 }

@@ -70,12 +70,7 @@ impl Engine {
         for desk in &mut desks {
             self.settle(desk, &asked, all.clone(), Rules::Paths, report).await?;
         }
-        for at in 0..desks.len() {
-            let open = not_found(&desks, |desk, query| desk.unproven.contains(&query), at);
-            if let Some(desk) = desks.get_mut(at) {
-                self.prove(desk, &asked, open, report).await?;
-            }
-        }
+        self.prove_all(&mut desks, &asked, report).await?;
         let open = undecided(&desks, queries.len());
         if !open.is_empty() {
             for desk in desks.iter_mut().filter(|desk| !desk.partial) {
@@ -176,33 +171,70 @@ impl Engine {
         Ok(())
     }
 
+    /// Proves in every section that the files that none of them has are not there. What is
+    /// found out on the way may end an answer of another kind, which then has to be proven, too.
+    async fn prove_all(
+        &self,
+        desks: &mut [Desk],
+        asked: &Asked,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut changed = false;
+            for at in 0..desks.len() {
+                let open = not_found(desks, at);
+                if let Some(desk) = desks.get_mut(at) {
+                    changed |= self.prove(desk, asked, open, report).await?;
+                }
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+        for at in 0..desks.len() {
+            let open = not_found(desks, at);
+            if let Some(desk) = desks.get_mut(at) {
+                desk.give_up(open);
+            }
+        }
+        Ok(())
+    }
+
     /// Proves that files are not in a section, or finds them: by lookups as long as they are
-    /// cheaper, then by knowing the section completely.
+    /// cheaper, then by knowing the section completely. Returns whether that showed changes:
+    /// then the section's other answers were given anew, because a sweep sees what the delta
+    /// before it could not.
     async fn prove(
         &self,
         desk: &mut Desk,
         asked: &Asked,
         mut open: Vec<usize>,
         report: &mut Report,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if open.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if self.look_up(desk, asked, &open, report).await? {
             self.settle(desk, asked, open.clone(), Rules::Paths, report).await?;
             open.retain(|at| desk.unproven.contains(at));
         }
+        let mut changed = false;
         for _ in 0..ATTEMPTS {
             if open.is_empty() {
-                return Ok(());
+                break;
             }
             let demand = Demand { prove: true, ..Demand::files(open.len() as u64) };
-            self.refresh_one(desk, demand, report).await?;
+            changed |= self.refresh_one(desk, demand, report).await?;
             self.settle(desk, asked, open.clone(), Rules::Paths, report).await?;
             open.retain(|at| desk.unproven.contains(at));
         }
         desk.give_up(open);
-        Ok(())
+        if changed {
+            let answered = (0..desk.answers.len()).filter(|at| !desk.unproven.contains(at));
+            let answered = answered.collect();
+            self.settle(desk, asked, answered, Rules::Paths, report).await?;
+        }
+        Ok(changed)
     }
 
     /// Looks the open queries up one by one, if that is cheaper than listing the section.
@@ -235,19 +267,20 @@ impl Engine {
         Ok(settled > 0)
     }
 
+    /// Brings one section up to date; returns whether anything in it was different.
     async fn refresh_one(
         &self,
         desk: &mut Desk,
         demand: Demand,
         report: &mut Report,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let only = Selection::section(desk.uuid.clone());
         let refreshed = self.refresh(&only, demand, report).await?;
         if let Some(state) = refreshed.sections.first() {
             desk.id = state.id;
             desk.partial = state.is_partial();
         }
-        Ok(())
+        Ok(refreshed.steps.iter().any(|step| step.changes.any()))
     }
 
     async fn refresh(
@@ -310,7 +343,12 @@ impl Desk {
     }
 
     fn take(&mut self, passed: Passed) {
-        self.unproven.extend(passed.unproven);
+        for at in passed.unproven {
+            self.unproven.insert(at);
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = Answer::Absent;
+            }
+        }
         for (at, answer) in passed.answers {
             self.unproven.remove(&at);
             if let Some(slot) = self.answers.get_mut(at) {
@@ -329,14 +367,16 @@ impl Desk {
     }
 }
 
-/// Queries that are open at a desk, and that no desk has found.
-fn not_found(desks: &[Desk], open: impl Fn(&Desk, usize) -> bool, at: usize) -> Vec<usize> {
+/// Queries whose absence is not proven at a desk, and that no desk has found.
+fn not_found(desks: &[Desk], at: usize) -> Vec<usize> {
     let Some(desk) = desks.get(at) else { return Vec::new() };
     let found = |query: usize| {
         let mut answers = desks.iter().filter_map(|desk| desk.answers.get(query));
         answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Ambiguous(_)))
     };
-    (0..desk.answers.len()).filter(|&query| open(desk, query) && !found(query)).collect()
+    (0..desk.answers.len())
+        .filter(|query| desk.unproven.contains(query) && !found(*query))
+        .collect()
 }
 
 /// Queries of which the paths leave something to say: found in no section.

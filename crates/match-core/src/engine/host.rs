@@ -58,7 +58,8 @@ impl Engine {
 
     /// Says that an item is not the one that holds a file. The answer is dropped and the reason
     /// is remembered: should the rules come to the same item again, they say so with low
-    /// confidence.
+    /// confidence. [`Engine::mark_applied`] ends that, and so does [`Engine::verify`] when it finds
+    /// the item changed since and right.
     pub async fn match_failed(
         &self,
         query: &Query,
@@ -80,12 +81,20 @@ impl Engine {
                 applied_at: None,
                 failed: None,
             });
-            // Verified before anything was: it holds for nothing.
-            record.verified_at = Revision::default();
-            record.depends.whole_section = true;
+            doubt(&mut record);
             record.applied_at = None;
             record.failed = Some(failure.clone());
             Ok(Some(record))
+        })
+        .await
+    }
+
+    /// Takes back what [`Engine::match_failed`] said of these items.
+    pub(crate) async fn end_failures(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
+        let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
+        self.revise(&queries, move |_, _, at, record| {
+            Ok(record
+                .and_then(|mut record| end_failure(&mut record, items.get(at)).then_some(record)))
         })
         .await
     }
@@ -101,6 +110,7 @@ impl Engine {
             Ok(record.and_then(|mut record| match &record.outcome {
                 Outcome::Found { rating_key, .. } if Some(rating_key) == item => {
                     record.applied_at = Some(now);
+                    end_failure(&mut record, item);
                     Some(record)
                 }
                 _ => None,
@@ -159,6 +169,23 @@ impl Engine {
     fn keys(&self, queries: &[Query]) -> Vec<MatchKey> {
         queries.iter().map(|query| match_key(query, &self.settings)).collect()
     }
+}
+
+/// What is remembered holds for nothing any more: it counts as verified before anything was.
+fn doubt(record: &mut MatchRecord) {
+    record.verified_at = Revision::default();
+    record.depends.whole_section = true;
+}
+
+/// Ends what was said against an item, and with it the answer that was given under it. `false`:
+/// nothing was.
+fn end_failure(record: &mut MatchRecord, item: Option<&RatingKey>) -> bool {
+    let said = record.failed.as_ref().is_some_and(|failed| Some(&failed.rating_key) == item);
+    if said {
+        record.failed = None;
+        doubt(record);
+    }
+    said
 }
 
 type Revised = Result<Option<MatchRecord>, Error>;

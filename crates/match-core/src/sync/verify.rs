@@ -1,5 +1,7 @@
 //! Before a write: is the item still the file's?
 
+use std::collections::HashSet;
+
 use cache_store::{CachedItem, Error, ItemRead, Selection};
 use plex_api::RatingKey;
 
@@ -27,7 +29,9 @@ impl Engine {
     /// Verifies matches: about 200 a call, and nothing more for those that hold. A match that
     /// does not hold is dropped, and its file is matched again: by its path, and where that
     /// finds nothing by the guids the item had. What is read is kept, so that an edit within
-    /// the freshness window does not read it again.
+    /// the freshness window does not read it again. Items that have another rating key now are
+    /// counted with the runs ([`Engine::lifetime`]), and that an item is right although it changed
+    /// since ends what [`Engine::match_failed`] said of it.
     ///
     /// One for each match, in order.
     pub async fn verify(
@@ -48,32 +52,47 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let mut verified = vec![Verified::Right; matches.len()];
+        let mut changed = Vec::new();
+        let mut missing = HashSet::new();
         let mut lost = Vec::new();
         let mut queries = Vec::new();
-        for (at, (((query, _), was), read)) in matches.iter().zip(was).zip(read).enumerate() {
+        for (at, (((query, key), was), read)) in matches.iter().zip(was).zip(read).enumerate() {
             let is = match &read {
                 ItemRead::Found(item, _) => Some(CachedItem::from_plex(item)),
                 ItemRead::Missing | ItemRead::Unreadable => None,
             };
-            if is.is_some_and(|is| still(&is, was.as_ref(), query)) {
+            if let Some(is) = is.filter(|is| still(is, was.as_ref(), query)) {
+                if was.is_some_and(|was| was.content_hash() != is.content_hash()) {
+                    changed.push((query.clone(), *key));
+                }
                 continue;
+            }
+            if read == ItemRead::Missing {
+                missing.insert(at);
             }
             let mut query = query.clone();
             query.guids.extend(was.into_iter().flat_map(|was| was.guids));
             lost.push(at);
             queries.push(query);
         }
+        if !changed.is_empty() {
+            self.end_failures(&changed).await?;
+        }
         if lost.is_empty() {
             return Ok(verified);
         }
         let run = self.match_files(sections, queries).await?;
+        let mut rekeyed = 0;
         for (at, answer) in lost.into_iter().zip(run.answers) {
             let Some((_, key)) = matches.get(at) else { continue };
             let outcome = match answer {
                 Answer::Found(found) if found.rating_key == *key || found.others.contains(key) => {
                     Verified::Right
                 }
-                Answer::Found(found) => Verified::Moved(Box::new(found)),
+                Answer::Found(found) => {
+                    rekeyed += u64::from(missing.contains(&at));
+                    Verified::Moved(Box::new(found))
+                }
                 Answer::Ambiguous(keys) => Verified::Unclear(keys),
                 Answer::Absent => Verified::Gone,
                 Answer::Unknown(reason) => Verified::Unknown(reason),
@@ -82,6 +101,7 @@ impl Engine {
                 *slot = outcome;
             }
         }
+        self.count_rekeyed(rekeyed);
         Ok(verified)
     }
 }

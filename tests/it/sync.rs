@@ -1,0 +1,437 @@
+//! Items, verifying, edits and uploads through the engine: what comes of them, and how many
+//! requests the server received for it.
+
+use std::time::Duration;
+
+use match_core::{
+    Change, EditFailure, EditOptions, EditOutcome, EditRun, Engine, Fetched, Level, NotTried,
+    OnForeign, Progress, Query, Refusal, Rule as MatchedBy, Selection, Uploaded, Verified,
+};
+use plex_api::{Artwork, Field, ItemKind, RatingKey, SectionKey, TagField};
+use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use testbed::library::Item;
+use testbed::server::{Endpoint, Fault, Rule};
+
+const SCALE: Scale = Scale::small(60, 20);
+
+/// A rating key that no item has.
+const NOBODY: RatingKey = RatingKey(9_999_999);
+
+struct World {
+    stage: Stage,
+    engine: Engine,
+    /// The items, by key, each with its file as the client sees it.
+    items: Vec<(RatingKey, String)>,
+}
+
+impl World {
+    /// A section that is known, and nothing counted yet; still within the freshness window.
+    async fn new() -> Self {
+        let stage = Stage::movies(SCALE).await.unwrap();
+        let engine = stage.engine().await.unwrap();
+        let asked = stage.present(SCALE.items);
+        engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+        let mut items: Vec<_> = asked
+            .into_iter()
+            .filter_map(|query| Some((RatingKey(query.expect?), query.path)))
+            .collect();
+        items.sort_unstable();
+        items.dedup_by_key(|(key, _)| *key);
+        stage.pms.reset_requests();
+        Self { stage, engine, items }
+    }
+
+    fn key(&self, at: usize) -> RatingKey {
+        self.items[at].0
+    }
+
+    fn keys(&self, count: usize) -> Vec<RatingKey> {
+        self.items.iter().take(count).map(|(key, _)| *key).collect()
+    }
+
+    /// Requests since this was last asked.
+    fn requests(&self) -> Vec<(Endpoint, u64)> {
+        let requests = self.stage.pms.requests().by_endpoint.into_iter().collect();
+        self.stage.pms.reset_requests();
+        requests
+    }
+
+    async fn edit(&self, changes: Vec<Change>) -> EditRun {
+        self.edit_with(changes, EditOptions::default()).await
+    }
+
+    async fn edit_with(&self, changes: Vec<Change>, options: EditOptions) -> EditRun {
+        self.engine.edit(&Selection::All, changes, options).await.unwrap()
+    }
+
+    fn on_server(&self, key: RatingKey) -> Item {
+        self.stage.pms.edit(|library| library.sections[0].item(key.0).unwrap().clone())
+    }
+
+    fn titles(&self, count: usize) -> Vec<Change> {
+        self.keys(count).into_iter().map(|key| titled(key, &format!("Title of {key}"))).collect()
+    }
+}
+
+fn titled(key: RatingKey, title: &str) -> Change {
+    Change::new(key).set(Field::Title, title)
+}
+
+fn done(fields: &[&str]) -> EditOutcome {
+    let fields = fields.iter().map(|&field| field.to_owned()).collect();
+    EditOutcome::Done { fields, overwritten: Vec::new() }
+}
+
+#[tokio::test]
+async fn items_are_read_once_and_a_key_that_is_not_there_is_an_answer() {
+    let world = World::new().await;
+    let mut keys = world.keys(5);
+    keys.extend([NOBODY, world.key(0)]);
+    let fetch = |level| world.engine.items(&Selection::All, &keys, level);
+    for (level, calls, stored) in [
+        (Level::Matching, 1, true), // the key that nobody knows has to be asked for
+        (Level::Metadata, 1, false),
+        (Level::Metadata, 1, true),
+    ] {
+        let fetched = fetch(level).await.unwrap();
+        assert_eq!(world.requests(), [(Endpoint::Metadata, calls)], "{level:?}");
+        assert_eq!(fetched[5], Fetched::Missing);
+        for (at, fetched) in fetched.iter().enumerate().filter(|(at, _)| *at != 5) {
+            let Fetched::Found { item, metadata, from_store } = fetched else {
+                panic!("{fetched:?}")
+            };
+            assert_eq!((item.rating_key, *from_store), (keys[at], stored), "{level:?}");
+            assert_eq!(metadata.is_some(), level == Level::Metadata);
+        }
+    }
+    world.engine.items(&Selection::All, &keys[..5], Level::Metadata).await.unwrap();
+    assert_eq!(world.requests(), []);
+    world.stage.pms.set_fault(Fault::Outage);
+    world.engine.items(&Selection::All, &keys, Level::Metadata).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_match_is_right_or_moved_or_gone_or_unknown() {
+    let world = World::new().await;
+    let mut matches: Vec<(Query, RatingKey)> =
+        world.items.iter().take(6).map(|(key, path)| (Query::new(path.as_str()), *key)).collect();
+    matches.push(matches[0].clone()); // two files of one item
+    let verify = || world.engine.verify(&Selection::All, &matches);
+    assert_eq!(verify().await.unwrap(), vec![Verified::Right; 7]);
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)]);
+
+    let (same_file, same_guid) = world.stage.pms.edit(|library| {
+        let mut again = |at: usize, change: fn(&mut Item)| {
+            let key = world.key(at).0;
+            let mut item = Item { rating_key: 0, ..library.sections[0].item(key).unwrap().clone() };
+            library.remove_item(0, key);
+            change(&mut item);
+            library.add_item(0, item)
+        };
+        let same_file = again(1, |_| {});
+        let same_guid = again(2, |item| {
+            item.media.truncate(1);
+            item.media[0].parts.truncate(1);
+            "/data/movies/Quite Another (2021)/Cut.mkv"
+                .clone_into(&mut item.media[0].parts[0].file);
+        });
+        library.remove_item(0, world.key(3).0);
+        library.edit_title(0, world.key(4).0, "Renamed");
+        library.scan(0);
+        (same_file, same_guid)
+    });
+    world.stage.later(Duration::from_mins(2));
+    let verified = verify().await.unwrap();
+    for at in [0, 4, 5, 6] {
+        assert_eq!(verified[at], Verified::Right, "{at}");
+    }
+    let Verified::Moved(found) = &verified[1] else { panic!("{:?}", verified[1]) };
+    assert_eq!(found.rating_key, RatingKey(same_file));
+    let Verified::Moved(found) = &verified[2] else { panic!("{:?}", verified[2]) };
+    assert_eq!((found.rating_key, found.evidence.rule), (RatingKey(same_guid), MatchedBy::Guid));
+    assert_eq!(verified[3], Verified::Gone);
+    // One read for all of them; then the three that are lost are matched again, and the one that
+    // is nowhere is worth a sweep beside the delta.
+    let requests = world.requests();
+    assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Metadata).unwrap().1, 1);
+    assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Sections).unwrap().1, 1);
+    assert!(
+        requests.iter().map(|(_, count)| count).sum::<u64>() <= 2 + 3 + 2 * SCALE.pages(),
+        "{requests:?}"
+    );
+    assert_eq!(world.engine.lifetime().await.unwrap().lookups.rekeyed, 2);
+
+    world.stage.pms.set_fault(Fault::Outage);
+    let verified = verify().await.unwrap();
+    assert!(verified.iter().all(|verified| matches!(verified, Verified::Unknown(_))));
+}
+
+#[tokio::test]
+async fn what_failed_once_is_believed_again_after_the_item_changed_and_was_verified() {
+    let world = World::new().await;
+    let matches = [(Query::new(world.items[0].1.as_str()), world.key(0))];
+    let failed =
+        || async { world.engine.failures(&[matches[0].0.clone()]).await.unwrap()[0].clone() };
+    let fail = || world.engine.match_failed(&matches[0].0, matches[0].1, "another edition");
+
+    fail().await.unwrap();
+    world.engine.verify(&Selection::All, &matches).await.unwrap();
+    assert!(failed().await.is_some(), "it is what it was");
+    world.stage.pms.edit(|library| library.edit_title(0, world.key(0).0, "The other edition"));
+    world.engine.verify(&Selection::All, &matches).await.unwrap();
+    assert_eq!(failed().await, None);
+
+    fail().await.unwrap();
+    let queries = vec![matches[0].0.clone()];
+    world.engine.match_files(&Selection::All, queries).await.unwrap();
+    world.engine.mark_applied(&matches).await.unwrap();
+    assert_eq!(failed().await, None, "the host says that it is the item");
+}
+
+#[tokio::test]
+async fn a_dry_run_is_the_plan_and_the_run_is_the_dry_run() {
+    let world = World::new().await;
+    let mut changes = world.titles(3);
+    let tagged = |key: &RatingKey| Change::new(*key).add_tags(TagField::Label, ["mine"]);
+    changes.extend(world.keys(30)[3..].iter().map(tagged));
+    let dry = EditOptions { dry_run: true, ..EditOptions::default() };
+    let planned = world.edit_with(changes.clone(), dry).await;
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)], "what has to be read is read");
+    assert_eq!(planned.planned.len(), 4);
+    assert_eq!(planned.planned[3].keys, world.keys(30)[3..]);
+    assert_eq!(planned.planned[3].fields, ["label"]);
+    assert!(planned.outcomes.iter().all(|is| *is == EditOutcome::NotTried(NotTried::DryRun)));
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+    assert_ne!(world.on_server(world.key(0)).title, format!("Title of {}", world.key(0)));
+
+    let run = world.edit(changes.clone()).await;
+    assert_eq!(run.planned, planned.planned);
+    assert_eq!(world.requests(), [(Endpoint::Edit, 4)], "and nothing is read again");
+    assert_eq!(run.counts().done, 30);
+    let again = world.edit(changes).await;
+    assert_eq!((again.counts().unchanged, again.planned.len()), (30, 0));
+    assert_eq!(world.requests(), []);
+}
+
+#[tokio::test]
+async fn what_somebody_else_edited_is_overwritten_or_skipped_or_told() {
+    let world = World::new().await;
+    let keys = world.keys(3);
+    world.engine.items(&Selection::All, &keys, Level::Metadata).await.unwrap();
+    world.stage.later(Duration::from_mins(20));
+    world.stage.pms.edit(|library| {
+        for key in &keys {
+            library.edit_title(0, key.0, "By somebody else");
+        }
+    });
+    let theirs = || vec!["title".to_owned()];
+    for (key, on_foreign, outcome, writes) in [
+        (keys[0], OnForeign::Skip, EditOutcome::Failed(EditFailure::EditedByOthers(theirs())), 0),
+        (keys[1], OnForeign::Overwrite, done(&["title"]), 1),
+        (
+            keys[2],
+            OnForeign::Report,
+            EditOutcome::Done { fields: theirs(), overwritten: theirs() },
+            1,
+        ),
+    ] {
+        world.requests();
+        let options = EditOptions { on_foreign, ..EditOptions::default() };
+        let run = world.edit_with(vec![titled(key, "Ours")], options).await;
+        assert_eq!(run.outcomes, [outcome], "{on_foreign:?}");
+        let requests = world.requests();
+        let sent = requests.iter().find(|(at, _)| *at == Endpoint::Edit).map_or(0, |(_, n)| *n);
+        assert_eq!(sent, writes, "{on_foreign:?}");
+        let title = if writes > 0 { "Ours" } else { "By somebody else" };
+        assert_eq!(world.on_server(key).title, title);
+    }
+    // A field that the change is not about is nobody's business.
+    world.stage.pms.edit(|library| library.edit_title(0, keys[0].0, "Once more"));
+    let skip = EditOptions { on_foreign: OnForeign::Skip, ..EditOptions::default() };
+    let run = world.edit_with(vec![Change::new(keys[0]).set(Field::Summary, "Ours")], skip).await;
+    assert_eq!(run.outcomes, [done(&["summary"])]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_before_anything_is_sent() {
+    let world = World::new().await;
+    let key = world.key(0);
+    let long = "x".repeat(9_000);
+    let run = world
+        .edit(vec![
+            Change::new(key).set(Field::Summary, long),
+            Change::new(world.key(1)).add_tags(TagField::Style, ["Baroque"]),
+            titled(world.key(2), ""),
+            Change::new(world.key(3)).set(Field::UserRating, "11"),
+            Change::new(world.key(4)).raw("id", "1"),
+            titled(NOBODY, "Nobody"),
+            titled(world.key(5), "Somebody").of_file(format!("{MOUNT}/Elsewhere/Else.mkv")),
+        ])
+        .await;
+    let refused = |at: usize| match &run.outcomes[at] {
+        EditOutcome::Failed(EditFailure::Refused(refusal)) => refusal.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(refused(0), Refusal::TooLong { ref field, .. } if field == "summary"));
+    assert_eq!(refused(1), Refusal::NoSuchField("style".to_owned(), ItemKind::Movie));
+    assert_eq!(refused(2), Refusal::EmptyTitle);
+    assert_eq!(refused(3), Refusal::NotAValue(Field::UserRating, "11".to_owned()));
+    assert_eq!(refused(4), Refusal::ChoosesItems("id".to_owned()));
+    assert_eq!(run.outcomes[5], EditOutcome::Failed(EditFailure::Gone));
+    assert_eq!(run.outcomes[6], EditOutcome::Failed(EditFailure::FileGone));
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)]);
+
+    let nothing = world.edit(Vec::new()).await;
+    assert!(nothing.outcomes.is_empty());
+    let no_steps = world.edit(vec![Change::new(key)]).await;
+    assert_eq!(no_steps.outcomes, [EditOutcome::Unchanged]);
+    assert_eq!(world.requests(), [], "no list is empty on the way to the server");
+}
+
+#[tokio::test]
+async fn an_item_of_another_section_is_left_alone() {
+    let stage = Stage::sections(SCALE, 2).await.unwrap();
+    let engine = stage.engine().await.unwrap();
+    let asked = stage.present(SCALE.items);
+    engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+    let other = RatingKey(stage.pms.edit(|library| library.sections[1].items()[0].rating_key));
+    let first = Selection::section("Movies 0");
+    let edit = || async {
+        let run = engine.edit(&first, vec![titled(other, "New")], EditOptions::default()).await;
+        run.unwrap().outcomes.remove(0)
+    };
+    let refused =
+        |section| EditOutcome::Failed(EditFailure::Refused(Refusal::OtherSection(section)));
+    assert_eq!(edit().await, refused(None));
+    // Of a section that the store does not know, the server says which it is.
+    engine.store().clear(cache_store::Clear::All).unwrap();
+    assert_eq!(edit().await, refused(Some(SectionKey(2))));
+    assert_eq!(stage.pms.requests().count(Endpoint::Edit), 0);
+}
+
+#[tokio::test]
+async fn a_collections_name_that_is_taken_is_a_conflict() {
+    let world = World::new().await;
+    let second = world.stage.pms.edit(|library| {
+        library.add_collection(0, "First");
+        RatingKey(library.add_collection(0, "Second"))
+    });
+    let run = world.edit(vec![titled(second, "First"), titled(world.key(0), "A film")]).await;
+    assert!(
+        matches!(run.outcomes[0], EditOutcome::Failed(EditFailure::Conflict(_))),
+        "{:?}",
+        run.outcomes[0]
+    );
+    assert_eq!(run.outcomes[1], done(&["title"]));
+}
+
+#[tokio::test]
+async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
+    let world = World::new().await;
+    let changes = world.titles(50);
+    let gone =
+        Rule { endpoint: Some(Endpoint::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
+    world.stage.pms.script(gone);
+    let run = world.edit(changes.clone()).await;
+    let counts = run.counts();
+    assert_eq!(counts.done, 20);
+    assert!((1..=4).contains(&counts.failed), "in flight, and not confirmed: {counts}");
+    assert_eq!(counts.not_tried, 50 - 20 - counts.failed);
+    for outcome in &run.outcomes {
+        let told = matches!(
+            outcome,
+            EditOutcome::Done { .. }
+                | EditOutcome::Failed(EditFailure::Unconfirmed(_))
+                | EditOutcome::NotTried(NotTried::Stopped(..))
+        );
+        assert!(told, "{outcome:?}");
+    }
+    let open = world.engine.open_edits().await.unwrap();
+    assert_eq!(open.len(), 30, "those that were done are closed");
+
+    world.stage.pms.clear_faults();
+    // The next time the host runs, it knows nothing of a circuit that is open.
+    let World { stage, engine, items } = world;
+    engine.close().await.unwrap();
+    let world = World { engine: stage.engine().await.unwrap(), stage, items };
+    world.requests();
+    let run = world.edit(changes).await;
+    assert_eq!(run.counts().done + run.counts().unchanged, 50);
+    assert!(run.counts().unchanged >= 20);
+    let requests = world.requests();
+    assert!(requests.contains(&(Endpoint::Edit, 50 - run.counts().unchanged as u64)));
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+    for key in world.keys(50) {
+        assert_eq!(world.on_server(key).title, format!("Title of {key}"));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
+    let world = World::new().await;
+    let hang = Rule { endpoint: Some(Endpoint::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
+    world.stage.pms.script(hang);
+    let running = world.edit(world.titles(40));
+    tokio::select! {
+        run = running => panic!("{:?}", run.counts()),
+        () = world.stage.pms.arrived(Endpoint::Edit, 5) => {}
+    }
+    world.stage.pms.clear_faults();
+    let open = world.engine.open_edits().await.unwrap();
+    let count = |progress: Progress| open.iter().filter(|edit| edit.progress == progress).count();
+    assert_eq!(open.len(), 40);
+    assert_eq!((count(Progress::Sent), count(Progress::Planned)), (32, 8), "one wave was sent");
+    world.engine.forget_edits(open[0].run).await.unwrap();
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+    // Those that may have been applied are read before they are compared.
+    world.requests();
+    let run = world.edit(world.titles(40)).await;
+    let (done, unchanged) = (run.counts().done, run.counts().unchanged);
+    assert_eq!((done + unchanged, unchanged), (40, 4));
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 36)]);
+}
+
+#[tokio::test]
+async fn of_two_changes_of_an_item_the_later_one_counts() {
+    let world = World::new().await;
+    let key = world.key(0);
+    let run = world
+        .edit(vec![
+            titled(key, "First").add_tags(TagField::Label, ["a", "b"]),
+            titled(world.key(1), "Another"),
+            titled(key, "Second").remove_tags(TagField::Label, ["a"]),
+        ])
+        .await;
+    assert_eq!(run.counts().done, 3);
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 2)]);
+    let item = world.on_server(key);
+    assert_eq!(
+        (item.title.as_str(), item.details.tags_of("label")),
+        ("Second", &["b".to_owned()][..])
+    );
+    // And of two runs the later one.
+    world.edit(vec![titled(key, "Third")]).await;
+    world.edit(vec![titled(key, "Fourth")]).await;
+    assert_eq!(world.on_server(key).title, "Fourth");
+    assert_eq!(world.requests(), [(Endpoint::Edit, 2)]);
+}
+
+#[tokio::test]
+async fn an_image_is_uploaded_once() {
+    let world = World::new().await;
+    let upload = |kind, image: &[u8]| world.engine.upload(world.key(0), kind, image.to_vec());
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done);
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Unchanged);
+    assert_eq!(world.requests(), [(Endpoint::Upload, 1)]);
+    assert_eq!(upload(Artwork::Background, b"one").await.unwrap(), Uploaded::Done);
+    assert_eq!(upload(Artwork::Poster, b"two").await.unwrap(), Uploaded::Done);
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "it was another");
+    assert_eq!(world.requests(), [(Endpoint::Upload, 3)]);
+    let gone = world.engine.upload(NOBODY, Artwork::Poster, vec![1]).await.unwrap();
+    assert_eq!(gone, Uploaded::Failed(EditFailure::Gone));
+    world.stage.pms.script(Rule::always(Fault::Status(503)));
+    let failed = upload(Artwork::Poster, b"three").await.unwrap();
+    assert!(matches!(failed, Uploaded::Failed(EditFailure::Unconfirmed(_))), "{failed:?}");
+    world.stage.pms.clear_faults();
+    assert_eq!(upload(Artwork::Poster, b"three").await.unwrap(), Uploaded::Done);
+}
