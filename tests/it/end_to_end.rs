@@ -8,7 +8,7 @@ use match_core::{Answer, Engine, EngineConfig, Error, Query, Run, Selection};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
 use testbed::queries::{TruthQuery, absent_queries, queries};
-use testbed::server::{Fault, Options, Pms};
+use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
 
 const ITEMS: usize = 1_200;
 const MOUNT: &str = "/mnt/elsewhere";
@@ -241,6 +241,28 @@ async fn a_missing_section_is_an_error_that_names_the_others() {
     let error = engine.match_files(&Selection::section("Filme"), asked).await.unwrap_err();
     assert!(matches!(&error, Error::NoSection { .. }), "{error:?}");
     assert!(error.to_string().contains("Movies"), "{error}");
+}
+
+/// Else every file of that section would look absent.
+#[tokio::test]
+async fn a_section_whose_row_cannot_be_read_is_not_taken_for_removed() {
+    const ROWS: &[u8] = br#"{"MediaContainer":{"size":1,"Directory":[
+        {"key":"1","type":"movie","title":"Movies"}]}}"#;
+    let world = World::new().await;
+    world.run(&world.queries).await;
+    world.later();
+    let before = digest(&world.cache());
+    let rows = Fault::Answer { status: 200, content_type: "application/json", body: ROWS };
+    world.pms.script(Rule::next(Endpoint::Sections, 1, rows));
+    let engine = world.engine().await;
+    let asked = world.queries[..1].iter().map(to_query).collect();
+    let error = engine.match_files(&Selection::All, asked).await.unwrap_err();
+    assert!(matches!(&error, Error::UnreadableSection { title } if title == "Movies"), "{error:?}");
+    engine.close().await.unwrap();
+    assert_eq!(digest(&world.cache()), before);
+    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!((seen, run.report.lookups.computed), (1, 0), "nothing was lost");
+    check(&world.queries, &run);
 }
 
 #[tokio::test]

@@ -7,16 +7,21 @@ use futures::{Stream, StreamExt};
 use match_core::{Answer, Engine, Error, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::queries::TruthQuery;
+use testbed::server::Endpoint;
 
 type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
 
 const SCALE: Scale = Scale::small(600, 50);
 
-/// A warm engine that listens, beyond the freshness window.
+/// A warm engine that listens, beyond the freshness window, and looks at once.
 async fn listening() -> (Stage, Engine, Watching, Vec<TruthQuery>) {
+    listening_and_settling(Duration::ZERO).await
+}
+
+async fn listening_and_settling(settle: Duration) -> (Stage, Engine, Watching, Vec<TruthQuery>) {
     let stage = Stage::movies(SCALE).await.unwrap();
     let mut config = stage.config();
-    config.policy.settle = Duration::ZERO; // what settling means is tested without a server
+    config.policy.settle = settle;
     let client = plex_api::Client::new(stage.client_config()).unwrap();
     let engine = Engine::open(client, config).await.unwrap();
     let asked = stage.queries(SCALE.items);
@@ -129,4 +134,46 @@ async fn when_nobody_listens_silence_is_not_trusted() {
     let (answers, calls) = ask(&stage, &engine, &asked).await;
     assert_eq!(calls, 1, "nobody listens any more");
     check(&asked, &answers);
+}
+
+/// A server works on a new item for a while and tells of every step. Time is tokio's here and
+/// passes at once while everybody waits; our clock goes with it.
+#[tokio::test]
+async fn an_item_that_is_told_of_again_and_again_is_read_once_it_is_quiet() {
+    let settle = Duration::from_secs(10);
+    let (stage, engine, mut watching, _) = listening_and_settling(settle).await;
+    stage.pms.reset_requests();
+    tokio::time::pause();
+    let clock = stage.clock.clone();
+    let ticking = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            clock.advance(Duration::from_secs(1));
+        }
+    });
+    let told = async {
+        for step in 0..4 {
+            stage.pms.edit(|library| {
+                let key = library.sections[0].items()[7].rating_key;
+                library.edit_title(0, key, &format!("Step {step}"));
+            });
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            assert_eq!(stage.calls(), 0, "it is told of for the {step}. time");
+        }
+        tokio::time::Instant::now()
+    };
+    // The watcher listens while the server tells.
+    let mut early = Box::pin(looked(&mut watching));
+    let last = tokio::select! {
+        at = told => at - Duration::from_secs(6),
+        items = &mut early => panic!("{items} items were read before they were quiet"),
+    };
+    assert_eq!(early.await, 1);
+    let quiet = last.elapsed();
+    ticking.abort();
+    let tick = Duration::from_secs(1);
+    assert!(quiet + tick >= settle, "{quiet:?}");
+    assert_eq!(stage.pms.requests().count(Endpoint::Metadata), 1, "one batch for four tellings");
+    drop(watching);
+    engine.close().await.unwrap();
 }

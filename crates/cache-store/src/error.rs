@@ -105,6 +105,12 @@ pub enum Error {
         /// The section's title.
         title: String,
     },
+    /// Every section was selected, and the server lists one whose row cannot be read: a file in
+    /// it would look absent. Name the sections that are meant.
+    UnreadableSection {
+        /// The section's title, as far as it can be read.
+        title: String,
+    },
     /// The section changed in the store while it was being refreshed, or kept changing on
     /// the server while it was listed. Nothing was written: ask again.
     Moved {
@@ -248,6 +254,11 @@ impl fmt::Display for Error {
             Self::Unmatchable { title } => {
                 write!(f, "section \"{title}\" holds no files that could be matched")
             }
+            Self::UnreadableSection { title } => write!(
+                f,
+                "the server lists a section \"{title}\" without a usable key or uuid: name the \
+                 sections that are meant"
+            ),
             Self::Moved { title } => write!(
                 f,
                 "section \"{title}\" changed while it was being read; nothing was written: ask again"

@@ -93,6 +93,8 @@ impl Library {
 pub(crate) struct Probe {
     pub(crate) listed: Arc<Vec<plex_api::Section>>,
     pub(crate) states: Vec<SectionState>,
+    /// The title of a section whose row cannot be read, if there is one.
+    pub(crate) unreadable: Option<String>,
 }
 
 /// Those who are asking now.

@@ -144,6 +144,9 @@ impl Library {
             return Ok(result);
         }
         let probe = self.probe().await?;
+        if let (Selection::All, Some(title)) = (want, &probe.unreadable) {
+            return Err(Error::UnreadableSection { title: title.clone() });
+        }
         let selected = select(want, &probe.states, &probe.listed)?;
         self.bring_all(&probe, selected, demand, &mut result).await?;
         Ok(result)
@@ -237,8 +240,8 @@ impl Library {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
             Turn::Mine(guard) => guard,
         };
-        let listed = match self.client.sections().await {
-            Ok(listed) => Arc::new(listed),
+        let (listed, others) = match self.client.section_rows().await {
+            Ok((listed, others)) => (Arc::new(listed), others),
             Err(error) => {
                 self.flights.end_probe(Err(error.clone()));
                 return Err(error.into());
@@ -248,7 +251,8 @@ impl Library {
         self.check_server(&known, &listed).await?;
         let noted = Arc::clone(&listed);
         let states = self.blocking(move |store| store.note_sections(&noted)).await?;
-        let probe = Probe { listed, states };
+        let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
+        let probe = Probe { listed, states, unreadable };
         self.flights.end_probe(Ok(probe.clone()));
         Ok(probe)
     }

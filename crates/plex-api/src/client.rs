@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{RatingKey, SectionKey};
 use crate::kind::ItemKind;
 use crate::listing::{Detail, Listing};
-use crate::page::Page;
+use crate::page::{Page, UnsupportedRow};
 use crate::privacy::Private;
 use crate::progress::{Progress, Step};
 use crate::query::Query;
@@ -84,15 +84,20 @@ impl Client {
     /// All sections with their stamps, in one request.
     ///
     /// A row without a uuid or numeric key is no section that can be cached: it is left out,
-    /// with a warning.
+    /// with a warning. Who has to know uses [`Client::section_rows`].
     pub async fn sections(&self) -> Result<Vec<Section>, Error> {
+        Ok(self.section_rows().await?.0)
+    }
+
+    /// All sections with their stamps, in one request, and the rows that are none.
+    pub async fn section_rows(&self) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
         let call = self.get(
             Endpoint::Sections,
             "/library/sections",
             Query::default(),
             "listing the sections",
         );
-        let ((sections, unsupported), _) = self
+        let (found, _) = self
             .fetch(
                 call,
                 |found: &decode::Found| found.0.len() as u64,
@@ -103,11 +108,11 @@ impl Client {
                 },
             )
             .await?;
-        for row in unsupported {
+        for row in &found.1 {
             let title = Private(row.title.as_deref().unwrap_or_default());
             tracing::warn!(key = row.rating_key, %title, reason = %row.reason, "section left out");
         }
-        Ok(sections)
+        Ok(found)
     }
 
     /// How many rows a listing has. An answer that does not say is an error, never 0.

@@ -1,0 +1,232 @@
+//! What happens in a soak: each step is one thing that somebody does to the server, or to us.
+
+use std::time::Duration;
+
+use testbed::budget::MOUNT;
+use testbed::generate::add_movie;
+use testbed::library::Library;
+use testbed::server::{Endpoint, Fault, Rule};
+
+use super::{Lost, Soak};
+
+/// What happens to the server, or to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Nothing,
+    Scan,
+    Add,
+    Delete,
+    DeleteAndAdd,
+    Upgrade,
+    Replace,
+    Move,
+    Edit,
+    Trash,
+    Restore,
+    Collection,
+    Migrate,
+    Recreate,
+    Restart,
+    Clear,
+    Listen,
+    Outage,
+    Failure,
+    Day,
+}
+
+/// Common things are here more often.
+pub(super) const HAPPENS: &[Step] = &[
+    Step::Nothing,
+    Step::Scan,
+    Step::Scan,
+    Step::Add,
+    Step::Add,
+    Step::Add,
+    Step::Delete,
+    Step::Delete,
+    Step::DeleteAndAdd,
+    Step::Upgrade,
+    Step::Replace,
+    Step::Replace,
+    Step::Move,
+    Step::Edit,
+    Step::Edit,
+    Step::Trash,
+    Step::Restore,
+    Step::Collection,
+    Step::Migrate,
+    Step::Recreate,
+    Step::Restart,
+    Step::Clear,
+    Step::Listen,
+    Step::Outage,
+    Step::Failure,
+    Step::Day,
+];
+
+impl Soak {
+    pub(super) async fn happen(&mut self, step: Step) {
+        let section = self.random.below(self.stage.pms.edit(|library| library.sections.len()));
+        let keys: Vec<u64> = self.stage.pms.edit(|library| {
+            library.sections[section].items().iter().map(|item| item.rating_key).collect()
+        });
+        let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
+        let name = format!("Film No {} ({})", self.named, 1950 + self.named % 70);
+        self.named += 1;
+        let needs_item = !matches!(
+            step,
+            Step::Nothing
+                | Step::Scan
+                | Step::Add
+                | Step::Collection
+                | Step::Restart
+                | Step::Clear
+                | Step::Listen
+                | Step::Outage
+                | Step::Failure
+                | Step::Day
+        );
+        if needs_item && keys.len() < 5 {
+            return;
+        }
+        match step {
+            // The library stays about as large as it was.
+            Step::Add if keys.len() > 50 => {
+                for key in keys.iter().step_by(3) {
+                    self.delete(section, *key);
+                }
+            }
+            Step::Add => {
+                let count = 1 + self.random.below(4);
+                self.edit(section, |library| {
+                    for at in 0..count {
+                        let (title, year) = name.rsplit_once(" (").unwrap();
+                        add_movie(library, section, &format!("{title} {at} ({year}"));
+                    }
+                });
+            }
+            Step::Delete => self.delete(section, key),
+            Step::DeleteAndAdd => {
+                self.delete(section, key);
+                self.edit(section, |library| {
+                    add_movie(library, section, &name);
+                });
+            }
+            // The same file under a new item.
+            Step::Upgrade => self.edit(section, |library| {
+                let item = library.sections[section].item(key).unwrap().clone();
+                library.remove_item(section, key);
+                let again = testbed::library::Item { rating_key: 0, ..item };
+                library.add_item(section, again);
+            }),
+            Step::Replace | Step::Move => {
+                let file = format!("{}/{name}/{name}.mkv", self.root(section));
+                self.haunt(section, key, true);
+                self.edit(section, |library| match step {
+                    Step::Replace => library.replace_file(section, key, &file, 5),
+                    _ => library.move_file(section, key, &file),
+                });
+            }
+            Step::Edit => {
+                let title = format!("Renamed {}", self.named);
+                self.stage.pms.edit(|library| library.edit_title(section, key, &title));
+            }
+            Step::Trash => self.edit(section, |library| library.trash_item(section, key)),
+            Step::Restore => self.edit(section, |library| library.restore_item(section, key)),
+            Step::Scan => self.edit(section, |_| {}),
+            Step::Collection => {
+                self.stage.pms.edit(|library| library.add_collection(section, &name));
+            }
+            Step::Migrate => self.stage.pms.edit(|library| library.migrate_agent(section)),
+            Step::Recreate => self.stage.pms.edit(|library| library.recreate_section(section)),
+            _ => self.trouble(step).await,
+        }
+    }
+
+    /// What happens to us, or to the line.
+    async fn trouble(&mut self, step: Step) {
+        match step {
+            // The watcher keeps the file open, and an outage is another one's matter.
+            Step::Listen => {
+                self.ready().await;
+                self.watching = Some(Box::pin(self.engine.as_ref().unwrap().watch()));
+            }
+            Step::Restart => {
+                self.watching = None;
+                if let Some(engine) = self.engine.take() {
+                    engine.close().await.unwrap();
+                }
+            }
+            Step::Clear => {
+                if let Some(engine) = &self.engine {
+                    engine.store().clear(cache_store::Clear::All).unwrap();
+                }
+            }
+            Step::Outage | Step::Failure => {
+                self.watching = None;
+                self.line(step);
+            }
+            Step::Day => {
+                self.stage.later(Duration::from_hours(25)); // a sweep is due
+            }
+            _ => {}
+        }
+    }
+
+    /// What goes wrong with requests.
+    fn line(&mut self, step: Step) {
+        match step {
+            Step::Outage => self.stage.pms.script(Rule::always(Fault::Outage)),
+            Step::Failure => {
+                let endpoint =
+                    self.random.pick(&[Endpoint::Sections, Endpoint::Listing, Endpoint::Metadata]);
+                let fault = self.random.pick(&[
+                    Fault::Status(503),
+                    Fault::Truncated,
+                    Fault::Half,
+                    Fault::FewRows(2),
+                ]);
+                let nth = 1 + self.random.next() % 6;
+                self.stage.pms.script(Rule::once(endpoint, nth, fault));
+            }
+            _ => {}
+        }
+    }
+
+    fn delete(&mut self, section: usize, key: u64) {
+        self.haunt(section, key, false);
+        self.edit(section, |library| library.remove_item(section, key));
+    }
+
+    /// The paths of an item are about to become former ones, and whether it stays without them.
+    fn haunt(&mut self, section: usize, key: u64, stays: bool) {
+        let (title, paths) = self.stage.pms.edit(|library| {
+            let section = &library.sections[section];
+            let root = &section.locations[0].1;
+            let parts = section.item(key).unwrap().media.iter().flat_map(|media| &media.parts);
+            let paths = parts.map(|part| part.file.replacen(root, MOUNT, 1));
+            (section.title.clone(), paths.collect::<Vec<_>>())
+        });
+        let lost = stays.then_some(Lost { section: title, holder: key, covered: false });
+        // Only so many, or the runs grow long.
+        while self.ghosts.len() > 12 {
+            self.ghosts.pop_first();
+        }
+        for path in paths {
+            self.ghosts.insert(path, lost.clone());
+        }
+    }
+
+    /// Something changes, and a scan ends.
+    fn edit(&self, section: usize, change: impl FnOnce(&mut Library)) {
+        self.stage.pms.edit(|library| {
+            change(library);
+            library.advance(1);
+            library.scan(section);
+        });
+    }
+
+    fn root(&self, section: usize) -> String {
+        self.stage.pms.edit(|library| library.sections[section].locations[0].1.clone())
+    }
+}
