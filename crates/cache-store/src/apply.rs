@@ -1,20 +1,23 @@
 //! Applying a refresh: one write transaction in which items, indexes, stamp and revision move
 //! together or not at all.
 
+use std::ops::Bound;
+
 use plex_api::UnixSeconds;
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{CursorError, ReadableTable, Table, WriteTransaction};
 
 use crate::codec;
 use crate::error::Error;
 use crate::index::Indexing;
 use crate::item::CachedItem;
 use crate::postings::Postings;
-use crate::record::{ItemFields, ItemRow};
+use crate::record::{ItemBody, ItemRow};
 use crate::section::{Lookups, SectionId, SectionState};
+use crate::sections::{put_section, section_in};
 use crate::shelf::Division;
-use crate::spool::Spool;
+use crate::spool::{Row, Rows, Spool};
 use crate::stamp::{Revision, SectionStamp};
-use crate::store::{Store, put_section, section_in};
+use crate::store::Store;
 use crate::table::{self, Goes};
 
 /// What a refresh read, and what has to be true for it to count.
@@ -134,10 +137,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();
-    let mut writer = Writer::new(txn, indexing, &current, rows.keys().len() as u64)?;
-    for item in rows.read()? {
-        writer.put(item?)?;
-    }
+    let mut writer = Writer::new(txn, indexing, &current, rows.len() as u64)?;
+    writer.put_all(&mut rows.read()?)?;
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
         Scope::Complete(listed) => writer.remove_others(listed)?,
@@ -195,14 +196,25 @@ struct Writer<'txn> {
     section: SectionId,
     revision: Revision,
     items: Table<'txn, (u32, u64), &'static [u8]>,
+    /// What is known of items beside matching goes with them.
+    metadata: Table<'txn, (u32, u64), &'static [u8]>,
     postings: Postings<'txn>,
     /// The section was empty, so there is nothing to compare with.
     first: bool,
-    highest: Option<u64>,
     count: u64,
     changes: Changes,
     damaged: bool,
     bytes: Vec<u8>,
+}
+
+/// An item in the file, held against the one that was read.
+enum Before {
+    None,
+    /// Not a byte differs.
+    Equal,
+    /// What matching uses is the same, and `changed_at` with it.
+    SameContent(Revision),
+    Other(CachedItem),
 }
 
 impl<'txn> Writer<'txn> {
@@ -217,9 +229,9 @@ impl<'txn> Writer<'txn> {
             section: section.id,
             revision,
             items: txn.open_table(table::ITEMS).map_err(Error::storage("writing items"))?,
+            metadata: txn.open_table(table::METADATA).map_err(Error::storage("writing items"))?,
             postings: Postings::new(txn, indexing, section, revision, rows),
             first: section.items == 0,
-            highest: None,
             count: section.items,
             changes: Changes::default(),
             damaged: false,
@@ -227,36 +239,85 @@ impl<'txn> Writer<'txn> {
         })
     }
 
-    fn put(&mut self, item: CachedItem) -> Result<(), Error> {
-        let key = item.rating_key.0;
-        let content = item.content_hash();
-        // In a section that was empty, a key above all before it cannot be there already.
-        let new = self.first && self.highest.is_none_or(|highest| key > highest);
-        self.highest = self.highest.max(Some(key));
-        let before = if new { None } else { self.read(key)? };
-        match before {
-            Some(before) if before.content == content.0 => {
+    fn put_all(&mut self, rows: &mut Rows) -> Result<(), Error> {
+        let mut more = rows.advance()?;
+        if more && self.first {
+            more = self.append(rows)?;
+        }
+        while more {
+            self.put(rows.row())?;
+            more = rows.advance()?;
+        }
+        Ok(())
+    }
+
+    /// Appends rows to an empty section as long as their keys ascend, which is how they are
+    /// asked for: pages are filled once and in order. `true`: the row at hand is another.
+    fn append(&mut self, rows: &mut Rows) -> Result<bool, Error> {
+        let doing = "writing items";
+        let Self { section, revision, items, postings, bytes, .. } = self;
+        let end = Bound::Included((section.0, u64::MAX));
+        let mut cursor = items.upper_bound_mut(end).map_err(Error::storage(doing))?;
+        let (mut added, mut more) = (0, true);
+        while more {
+            let row = rows.row();
+            row.body.seal(table::item_place(*section, row.key), *revision, bytes);
+            match cursor.insert_before((section.0, row.key), bytes.as_slice()) {
+                Ok(()) => {}
+                // It comes after a higher one, or the section was not as empty as it is counted,
+                // which is noticed when the items are counted.
+                Err(CursorError::UnorderedKey) => break,
+                Err(error) => return Err(Error::storage(doing)(error)),
+            }
+            postings.enter_row(row)?;
+            added += 1;
+            more = rows.advance()?;
+        }
+        cursor.close().map_err(Error::storage(doing))?;
+        self.count += added;
+        self.changes.added += added;
+        Ok(more)
+    }
+
+    fn put(&mut self, row: Row<'_>) -> Result<(), Error> {
+        let Row { key, body, .. } = row;
+        match self.before(key, body)? {
+            Before::Equal => self.changes.unchanged += 1,
+            Before::SameContent(changed_at) => {
                 self.changes.unchanged += 1;
                 // Backdating: the content is the same, so `changed_at` stays where it was.
-                let row = ItemRow::new(Revision(before.changed_at), content, ItemFields::new(item));
-                if row != before {
-                    self.write(key, &row)?;
-                }
+                self.write(key, changed_at, body)?;
             }
-            before => {
-                let was = before.is_some();
-                self.changes.changed += u64::from(was);
-                self.changes.added += u64::from(!was);
-                self.count += u64::from(!was);
-                if let Some(before) = before {
-                    self.postings.leave(&before.item.into_item())?;
-                }
-                self.postings.enter(&item)?;
-                let row = ItemRow::new(self.revision, content, ItemFields::new(item));
-                self.write(key, &row)?;
+            Before::None => {
+                self.changes.added += 1;
+                self.count += 1;
+                self.postings.enter_row(row)?;
+                self.write(key, self.revision, body)?;
+            }
+            Before::Other(before) => {
+                self.changes.changed += 1;
+                self.postings.leave(&before)?;
+                self.postings.enter_row(row)?;
+                self.write(key, self.revision, body)?;
             }
         }
         Ok(())
+    }
+
+    fn before(&mut self, key: u64, body: ItemBody<'_>) -> Result<Before, Error> {
+        let doing = "comparing items";
+        let value = self.items.get((self.section.0, key)).map_err(Error::storage(doing))?;
+        let Some(value) = value else { return Ok(Before::None) };
+        let opened = ItemBody::open(table::item_place(self.section, key), value.value());
+        let before = opened.and_then(|(changed_at, before)| {
+            Ok(match before {
+                before if before == body => Before::Equal,
+                before if before.same_content(body) => Before::SameContent(changed_at),
+                before => Before::Other(before.item()?),
+            })
+        });
+        self.damaged |= before.is_err();
+        Ok(before.unwrap_or(Before::None))
     }
 
     /// Removes every item that was not listed.
@@ -286,13 +347,20 @@ impl<'txn> Writer<'txn> {
     fn remove(&mut self, gone: &[u64]) -> Result<(), Error> {
         let doing = "removing items that are gone";
         for &key in gone {
+            let removed =
+                self.items.remove((self.section.0, key)).map_err(Error::storage(doing))?;
+            let before = removed.and_then(|value| {
+                let row =
+                    codec::open::<ItemRow>(table::item_place(self.section, key), value.value());
+                row.ok().map(|row| row.item.into_item())
+            });
             // The key was seen a moment ago; that it is not found now is damage.
-            let Some(before) = self.read(key)? else {
+            let Some(before) = before else {
                 self.damaged = true;
                 continue;
             };
-            self.postings.leave(&before.item.into_item())?;
-            self.items.remove((self.section.0, key)).map_err(Error::storage(doing))?;
+            self.metadata.remove((self.section.0, key)).map_err(Error::storage(doing))?;
+            self.postings.leave(&before)?;
             self.changes.removed += 1;
             self.count = self.count.saturating_sub(1);
         }
@@ -306,17 +374,8 @@ impl<'txn> Writer<'txn> {
         Ok((!self.damaged).then_some(written))
     }
 
-    fn read(&mut self, key: u64) -> Result<Option<ItemRow>, Error> {
-        let doing = "comparing items";
-        let value = self.items.get((self.section.0, key)).map_err(Error::storage(doing))?;
-        let Some(value) = value else { return Ok(None) };
-        let row = codec::open(table::item_place(self.section, key), value.value());
-        self.damaged |= row.is_err();
-        Ok(row.ok())
-    }
-
-    fn write(&mut self, key: u64, row: &ItemRow) -> Result<(), Error> {
-        codec::seal(table::item_place(self.section, key), row, &mut self.bytes);
+    fn write(&mut self, key: u64, changed_at: Revision, body: ItemBody<'_>) -> Result<(), Error> {
+        body.seal(table::item_place(self.section, key), changed_at, &mut self.bytes);
         self.items
             .insert((self.section.0, key), self.bytes.as_slice())
             .map_err(Error::storage("writing items"))?;

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::postings::Postings;
 use crate::record::ItemRow;
 use crate::section::SectionId;
-use crate::store::{Store, put_section, put_store_row, read_store_row, section_in};
+use crate::sections::{put_section, section_in};
+use crate::store::{Store, put_store_row, read_store_row};
 use crate::table::{self, ALL, Goes};
 
 /// What a clear removes.
@@ -36,7 +37,7 @@ pub struct Cleared {
     pub items: u64,
     /// Remembered matches.
     pub matches: u64,
-    /// Other rows that belonged to them: index shelves, leases.
+    /// Other rows that belonged to them: index shelves, leases, metadata.
     pub other_rows: u64,
 }
 
@@ -106,6 +107,12 @@ impl Store {
                 let Some(removed) = removed else { return Ok(Cleared::default()) };
                 codec::open::<ItemRow>(place, removed.value())
             };
+            let other_rows = {
+                let mut metadata =
+                    txn.open_table(table::METADATA).map_err(Error::storage(doing))?;
+                let removed = metadata.remove((section.0, key.0)).map_err(Error::storage(doing))?;
+                u64::from(removed.is_some())
+            };
             let mut divisions = None;
             if let Ok(row) = row {
                 let revision = state.revision.next();
@@ -115,7 +122,7 @@ impl Store {
             }
             let Some(divisions) = divisions else {
                 // Damaged, the item or its shelf: nobody can say what else names it.
-                let mut cleared = Cleared { items: 1, ..Cleared::default() };
+                let mut cleared = Cleared { items: 1, other_rows, ..Cleared::default() };
                 cleared.rows(txn, section, |goes| goes == Goes::WithItems)?;
                 state.forget();
                 put_section(txn, &state)?;
@@ -128,7 +135,7 @@ impl Store {
             state.complete = false;
             state.stamp = None;
             put_section(txn, &state)?;
-            Ok(Cleared { items: 1, ..Cleared::default() })
+            Ok(Cleared { items: 1, other_rows, ..Cleared::default() })
         })
     }
 }

@@ -82,16 +82,25 @@ pub(crate) enum Resealed {
 
 /// Writes `record` in its envelope into `out`, which is cleared first.
 pub(crate) fn seal<R: Record>(place: Place, record: &R, out: &mut Vec<u8>) {
+    seal_with::<R>(place, out, |out| encode(record, out));
+}
+
+/// As [`seal`], of a record whose payload `write` appends; `false` from it: it cannot.
+pub(crate) fn seal_with<R: Record>(
+    place: Place,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> bool,
+) {
     out.clear();
     out.push(FORMAT);
     out.extend_from_slice(&R::SCHEMA.to_le_bytes());
     out.extend_from_slice(&[0; 8]);
     // Encoding into a Vec can only fail on a type that refuses to encode; ours do not, and
-    // if one did, the empty payload would not pass its checksum.
-    let written = bincode::encode_into_std_write(record, out, CONFIG);
-    let sum = match written {
-        Ok(_) => checksum(place, R::SCHEMA, out.get(HEADER..).unwrap_or_default()),
-        Err(_) => 0,
+    // if one did, the payload would not pass its checksum.
+    let sum = if write(out) {
+        checksum(place, R::SCHEMA, out.get(HEADER..).unwrap_or_default())
+    } else {
+        0
     };
     if let Some(field) = out.get_mut(3..HEADER) {
         field.copy_from_slice(&sum.to_le_bytes());
@@ -114,13 +123,17 @@ pub(crate) fn borrow<'a, R: BorrowDecode<'a, ()>>(
     schema: u16,
     bytes: &'a [u8],
 ) -> Result<R, Damage> {
+    let payload = payload(place, schema, bytes)?;
+    match bincode::borrow_decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
+        Ok((record, consumed)) if consumed == payload.len() => Ok(record),
+        _ => Err(Damage::Payload),
+    }
+}
+
+/// The payload of a value of the present schema, as it is encoded.
+pub(crate) fn payload(place: Place, schema: u16, bytes: &[u8]) -> Result<&[u8], Damage> {
     match unseal(place, bytes)? {
-        (found, payload) if found == schema => {
-            match bincode::borrow_decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
-                Ok((record, consumed)) if consumed == payload.len() => Ok(record),
-                _ => Err(Damage::Payload),
-            }
-        }
+        (found, payload) if found == schema => Ok(payload),
         _ => Err(Damage::Schema),
     }
 }
@@ -168,6 +181,13 @@ pub(crate) fn decode<R: Decode<()>>(payload: &[u8]) -> Option<R> {
         Ok((record, consumed)) if consumed == payload.len() => Some(record),
         _ => None,
     }
+}
+
+/// Decodes what stands first in a payload; returns what follows it, too.
+pub(crate) fn decode_first<T: Decode<()>>(payload: &[u8]) -> Option<(T, &[u8])> {
+    let (first, consumed) =
+        bincode::decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()).ok()?;
+    Some((first, payload.get(consumed..)?))
 }
 
 /// Little endian, variable-length integers: bincode's "standard".

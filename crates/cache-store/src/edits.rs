@@ -90,7 +90,7 @@ impl EditRow {
             .map_or(true, |row| row.progress == ProgressFields::Sent)
     }
 
-    fn new(edit: &EditProgress) -> Self {
+    pub(crate) fn new(edit: &EditProgress) -> Self {
         let progress = match &edit.progress {
             Progress::Planned => ProgressFields::Planned,
             Progress::Sent => ProgressFields::Sent,

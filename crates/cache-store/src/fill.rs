@@ -5,7 +5,7 @@ use plex_api::UnixSeconds;
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
 use crate::item::CachedItem;
-use crate::section::{Lookups, SectionId};
+use crate::section::{Lookups, SectionId, SectionState};
 use crate::spool::Spool;
 use crate::stamp::SectionStamp;
 use crate::store::Store;
@@ -20,26 +20,58 @@ impl Store {
         stamp: SectionStamp,
         now: UnixSeconds,
     ) -> Result<Changes, Error> {
-        let missing = || Error::Moved { title: format!("#{}", section.0) };
-        let base = self.view()?.section(section)?.ok_or_else(missing)?;
-        let mut rows = Spool::new();
-        for item in items {
-            rows.push(item, UnixSeconds(i64::MAX))?;
-        }
+        let base = self.base(section)?;
+        let mut rows = spooled(items, Spool::of_all(&base, self.indexing))?;
         let update = Update {
-            scope: Scope::Complete(rows.keys().to_vec()),
+            scope: Scope::Complete(rows.take_keys()),
             complete: true,
             metadata: true,
             lookups: Lookups::default(),
             ..Update::new(&base, rows, stamp, now)
         };
+        self.carry_out(update)
+    }
+
+    /// Brings a section up to date, as a delta would that showed these `items` and found those
+    /// `gone`. For benchmarks, tools and tests, too.
+    pub fn update(
+        &self,
+        section: SectionId,
+        items: impl IntoIterator<Item = CachedItem>,
+        gone: &[u64],
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Changes, Error> {
+        let base = self.base(section)?;
+        let update = Update {
+            scope: Scope::Delta(gone.to_vec()),
+            metadata: true,
+            ..Update::new(&base, spooled(items, Spool::new())?, stamp, now)
+        };
+        self.carry_out(update)
+    }
+
+    fn base(&self, section: SectionId) -> Result<SectionState, Error> {
+        let missing = || Error::Moved { title: format!("#{}", section.0) };
+        self.view()?.section(section)?.ok_or_else(missing)
+    }
+
+    fn carry_out(&self, update: Update) -> Result<Changes, Error> {
+        let (section, title) = (update.base.id, update.base.title.clone());
         match self.apply(update)? {
             Applied::Done(_, changes) => Ok(changes),
             Applied::Damaged => {
                 self.drop_items(section)?;
-                Err(Error::Moved { title: base.title })
+                Err(Error::Moved { title })
             }
-            _ => Err(Error::Moved { title: base.title }),
+            _ => Err(Error::Moved { title }),
         }
     }
+}
+
+fn spooled(items: impl IntoIterator<Item = CachedItem>, mut rows: Spool) -> Result<Spool, Error> {
+    for item in items {
+        rows.push(item, UnixSeconds(i64::MAX))?;
+    }
+    Ok(rows)
 }

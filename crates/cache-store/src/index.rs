@@ -32,6 +32,11 @@ impl Index {
             Self::Titles => 3,
         }
     }
+
+    /// The one with a number.
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|index| index.number() == number)
+    }
 }
 
 /// The 64-bit hashes under which an item can be found, by index.

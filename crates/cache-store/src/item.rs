@@ -108,7 +108,7 @@ impl CachedItem {
     /// `added_at` and `updated_at` are left out: a background refresh on the server moves
     /// them without any visible change, and no rule reads them.
     pub fn content_hash(&self) -> ContentHash {
-        let mut fields = Fields(CONTENT_HASHER.clone());
+        let mut fields = Fields(Vec::with_capacity(512));
         fields.number(u64::from(self.kind.type_number()));
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
@@ -142,12 +142,13 @@ const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 1";
 static CONTENT_HASHER: LazyLock<blake3::Hasher> =
     LazyLock::new(|| blake3::Hasher::new_derive_key(CONTENT_CONTEXT));
 
-/// Feeds length-prefixed fields to blake3, so that no two field lists hash alike.
-struct Fields(blake3::Hasher);
+/// Fields behind their lengths, so that no two lists of fields are the same bytes. They are
+/// hashed in one go: many small updates of blake3 take twice as long.
+struct Fields(Vec<u8>);
 
 impl Fields {
     fn number(&mut self, value: u64) {
-        self.0.update(&value.to_le_bytes());
+        self.0.extend_from_slice(&value.to_le_bytes());
     }
 
     fn optional_number(&mut self, value: Option<u64>) {
@@ -157,7 +158,7 @@ impl Fields {
 
     fn text(&mut self, value: &str) {
         self.number(value.len() as u64);
-        self.0.update(value.as_bytes());
+        self.0.extend_from_slice(value.as_bytes());
     }
 
     fn optional_text(&mut self, value: Option<&str>) {
@@ -165,9 +166,9 @@ impl Fields {
         self.text(value.unwrap_or(""));
     }
 
-    fn finish(self) -> ContentHash {
+    fn finish(&self) -> ContentHash {
         let mut bytes = [0; 16];
-        self.0.finalize_xof().fill(&mut bytes);
+        CONTENT_HASHER.clone().update(&self.0).finalize_xof().fill(&mut bytes);
         ContentHash(bytes)
     }
 }

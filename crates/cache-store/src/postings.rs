@@ -3,6 +3,8 @@
 //! Changes are gathered and applied in the order of the shelves, so that a shelf is read and
 //! written once a batch, however many of its buckets change.
 
+use std::ops::Bound;
+
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::codec::Damage;
@@ -11,6 +13,7 @@ use crate::index::{Index, Indexing};
 use crate::item::CachedItem;
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{Division, Shelf, shelf};
+use crate::spool::Row;
 use crate::stamp::Revision;
 use crate::table;
 
@@ -73,6 +76,15 @@ impl<'txn> Postings<'txn> {
         self.gather(item, true)
     }
 
+    /// The item of a row is in the section from now on.
+    pub(crate) fn enter_row(&mut self, row: Row<'_>) -> Result<(), Error> {
+        let Some(hashes) = row.hashes() else { return self.enter(&row.item()?) };
+        self.entered += 1;
+        let change = |(index, hash)| Change { index, hash, key: row.key, enters: true };
+        self.pending.extend(hashes.map(change));
+        self.apply_if_many()
+    }
+
     /// The item, as it was, is no longer in the section.
     pub(crate) fn leave(&mut self, item: &CachedItem) -> Result<(), Error> {
         self.gather(item, false)
@@ -85,6 +97,10 @@ impl<'txn> Postings<'txn> {
             let hashes = keys.of(index).iter();
             self.pending.extend(hashes.map(|&hash| Change { index, hash, key, enters }));
         }
+        self.apply_if_many()
+    }
+
+    fn apply_if_many(&mut self) -> Result<(), Error> {
         if self.pending.len() >= BATCH { self.apply() } else { Ok(()) }
     }
 
@@ -136,6 +152,12 @@ impl<'txn> Postings<'txn> {
             let share = self.expected.max(self.entered).div_ceil(self.entered.max(1));
             let bits = Division::bits_for((changes.len() as u64).saturating_mul(share));
             division.bits = Some(bits);
+            // Shelves of a division that nobody knows any more, if there are any.
+            table
+                .retain_in(table::whole(self.section), |_, _| false)
+                .map_err(Error::storage(doing))?;
+            let end = Bound::Included((self.section.0, u64::MAX));
+            let mut cursor = table.upper_bound_mut(end).map_err(Error::storage(doing))?;
             let mut rest = changes;
             for number in 0..division.shelves() {
                 let length = rest.partition_point(|change| shelf(bits, change.hash) <= number);
@@ -144,8 +166,13 @@ impl<'txn> Postings<'txn> {
                 let mut content = Shelf::default();
                 self.change(&mut content, here);
                 division.buckets += content.len();
-                self.put(&mut table, index, bits, number, &content)?;
+                let place = table::shelf_place(index, self.section, number);
+                content.seal(place, bits, &mut self.bytes);
+                cursor
+                    .insert_before((self.section.0, number), self.bytes.as_slice())
+                    .map_err(Error::storage(doing))?;
             }
+            cursor.close().map_err(Error::storage(doing))?;
             return Ok(());
         };
         for here in changes.chunk_by(|a, b| shelf(bits, a.hash) == shelf(bits, b.hash)) {

@@ -8,7 +8,7 @@ mod earlier;
 
 use plex_api::{ItemKind, RatingKey, SectionKey, SectionUuid, UnixSeconds};
 
-use crate::codec::{self, Decode, Encode, Record};
+use crate::codec::{self, Damage, Decode, Encode, Place, Record};
 use crate::index::{Bucket, Index};
 use crate::item::{CachedItem, CachedPart, ContentHash};
 use crate::matches::{Depends, Failure, MatchRecord, Outcome, RecordedEvidence};
@@ -169,11 +169,54 @@ impl ItemFields {
     }
 }
 
-impl ItemRow {
-    pub(crate) fn new(changed_at: Revision, content: ContentHash, item: ItemFields) -> Self {
-        Self { changed_at: changed_at.0, content: content.0, item }
+/// An encoded [`ItemRow`] without `changed_at`, which is ours: all that comes from the server.
+/// A refresh carries items about as this, so that each is encoded once and the one that did
+/// not change is told by its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ItemBody<'a>(&'a [u8]);
+
+impl<'a> ItemBody<'a> {
+    /// Encodes an item behind what `out` holds; `false`: it cannot be encoded.
+    pub(crate) fn encode(item: CachedItem, out: &mut Vec<u8>) -> bool {
+        let ContentHash(content) = item.content_hash();
+        codec::encode(&content, out) && codec::encode(&ItemFields::new(item), out)
+    }
+
+    /// What [`ItemBody::encode`] wrote.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Opens a sealed item as far as it is compared; returns its `changed_at`, too.
+    pub(crate) fn open(place: Place, bytes: &'a [u8]) -> Result<(Revision, Self), Damage> {
+        let payload = codec::payload(place, ItemRow::SCHEMA, bytes)?;
+        let (changed_at, body) = codec::decode_first(payload).ok_or(Damage::Payload)?;
+        Ok((Revision(changed_at), Self(body)))
+    }
+
+    /// Whether matching sees no difference.
+    pub(crate) fn same_content(self, other: Self) -> bool {
+        self.0.get(..CONTENT).is_some_and(|content| other.0.get(..CONTENT) == Some(content))
+    }
+
+    /// The item.
+    pub(crate) fn item(self) -> Result<CachedItem, Damage> {
+        let fields = self.0.get(CONTENT..).and_then(codec::decode::<ItemFields>);
+        fields.map(ItemFields::into_item).ok_or(Damage::Payload)
+    }
+
+    /// Seals the row into `out`.
+    pub(crate) fn seal(self, place: Place, changed_at: Revision, out: &mut Vec<u8>) {
+        codec::seal_with::<ItemRow>(place, out, |out| {
+            let written = codec::encode(&changed_at.0, out);
+            out.extend_from_slice(self.0);
+            written
+        });
     }
 }
+
+/// Bytes of a content hash.
+const CONTENT: usize = 16;
 
 /// An index bucket, as it lies on a shelf.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
@@ -418,7 +461,7 @@ impl MatchRow {
             }
             OutcomeFields::Absent => Outcome::Absent,
         };
-        let buckets = self.buckets.into_iter().map(|(n, hash)| Some((index_of(n)?, hash)));
+        let buckets = self.buckets.into_iter().map(|(n, hash)| Some((Index::of_number(n)?, hash)));
         Some(MatchRecord {
             outcome,
             evidence: RecordedEvidence {
@@ -444,8 +487,4 @@ impl MatchRow {
             }),
         })
     }
-}
-
-fn index_of(number: u8) -> Option<Index> {
-    Index::ALL.into_iter().find(|index| index.number() == number)
 }

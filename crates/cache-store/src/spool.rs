@@ -1,41 +1,67 @@
 //! Rows on their way from the server to one write transaction.
 //!
 //! A refresh must not hold a transaction while it waits for the network, and memory must not
-//! grow with the library: pages are spooled, in memory up to a bound and in an unnamed
-//! temporary file beyond it.
+//! grow with the library: rows are encoded when they arrive, as they will lie in the file, and
+//! spooled: in memory up to a bound and in an unnamed temporary file beyond it.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use plex_api::UnixSeconds;
 use tempfile::SpooledTempFile;
 
-use crate::codec;
 use crate::error::Error;
+use crate::index::{Index, IndexKeys, Indexing};
 use crate::item::CachedItem;
-use crate::record::ItemFields;
+use crate::record::ItemBody;
+use crate::section::SectionState;
 
-/// How many bytes are kept in memory before a temporary file takes over. 32 MiB holds about
-/// 150,000 movies.
-const IN_MEMORY: usize = 32 << 20;
+/// How many bytes are kept in memory before a temporary file takes over. 4 MiB holds about
+/// 18,000 movies.
+const IN_MEMORY: usize = 4 << 20;
+
+/// Rows are written and read this many bytes at a time.
+const CHUNK: usize = 1 << 16;
 
 /// Rows of one refresh, in the order they came.
 pub(crate) struct Spool {
     file: SpooledTempFile,
-    buffer: Vec<u8>,
+    /// Rows that are not in `file` yet, each behind its [`Head`].
+    waiting: Vec<u8>,
+    rows: usize,
     keys: Vec<u64>,
     newest: Option<UnixSeconds>,
+    /// Every row will be indexed.
+    indexing: Option<Indexing>,
 }
 
 impl Spool {
+    /// For rows of which most are as they were: those that are not are indexed when that is seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, buffer: Vec::new(), keys: Vec::new(), newest: None }
+        let (waiting, keys) = (Vec::new(), Vec::new());
+        Self { file, waiting, rows: 0, keys, newest: None, indexing: None }
+    }
+
+    /// For all rows of a section. In one that is empty each is new, so its index keys are made
+    /// here, where the item is at hand and need not be decoded again.
+    pub(crate) fn of_all(section: &SectionState, indexing: Indexing) -> Self {
+        Self { indexing: (section.items == 0).then_some(indexing), ..Self::new() }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows
     }
 
     /// The rating keys of the rows, in the order they came: all of a row that is kept in
     /// memory, 8 bytes each.
     pub(crate) fn keys(&self) -> &[u64] {
         &self.keys
+    }
+
+    /// Takes the keys out: the rows can still be read.
+    pub(crate) fn take_keys(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.keys)
     }
 
     /// The newest `addedAt`/`updatedAt` among the rows that is not later than `limit`: both
@@ -53,41 +79,124 @@ impl Spool {
 
     pub(crate) fn push(&mut self, item: CachedItem, limit: UnixSeconds) -> Result<(), Error> {
         self.saw(&item, limit);
-        self.keys.push(item.rating_key.0);
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&[0; 4]);
-        if !codec::encode(&ItemFields::new(item), &mut self.buffer) {
+        let key = item.rating_key.0;
+        let head = self.waiting.len();
+        self.waiting.extend_from_slice(&[0; HEAD]);
+        if let Some(indexing) = self.indexing {
+            put_hashes(&(indexing.keys)(&item), &mut self.waiting);
+        }
+        let body = self.waiting.len();
+        if !ItemBody::encode(item, &mut self.waiting) {
             return Err(failed(io::Error::other("an item does not encode")));
         }
-        let length = u32::try_from(self.buffer.len() - 4)
-            .map_err(|_| failed(io::Error::other("an item is larger than 4 GiB")))?;
-        if let Some(prefix) = self.buffer.first_chunk_mut() {
-            *prefix = length.to_le_bytes();
+        let length = |bytes: usize| {
+            u32::try_from(bytes)
+                .map_err(|_| failed(io::Error::other("an item is larger than 4 GiB")))
+        };
+        let lengths = (length(body - head - HEAD)?, length(self.waiting.len() - body)?);
+        if let Some(place) = self.waiting.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
+            *place = head_of(key, lengths);
         }
-        self.file.write_all(&self.buffer).map_err(failed)
+        self.keys.push(key);
+        self.rows += 1;
+        if self.waiting.len() >= CHUNK { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<(), Error> {
+        self.file.write_all(&self.waiting).map_err(failed)?;
+        self.waiting.clear();
+        Ok(())
     }
 
     /// Reads the rows back, in order.
-    pub(crate) fn read(mut self) -> Result<impl Iterator<Item = Result<CachedItem, Error>>, Error> {
+    pub(crate) fn read(mut self) -> Result<Rows, Error> {
+        self.spill()?;
         self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut file = BufReader::with_capacity(1 << 16, self.file);
-        let mut left = self.keys.len();
-        let mut buffer = self.buffer;
-        Ok(std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
-            Some(read_row(&mut file, &mut buffer))
-        }))
+        let file = BufReader::with_capacity(CHUNK, self.file);
+        let indexed = self.indexing.is_some();
+        Ok(Rows { file, left: self.rows, indexed, key: 0, hashes: 0, bytes: self.waiting })
     }
 }
 
-fn read_row(file: &mut impl Read, buffer: &mut Vec<u8>) -> Result<CachedItem, Error> {
-    let mut prefix = [0; 4];
-    file.read_exact(&mut prefix).map_err(failed)?;
-    buffer.resize(u32::from_le_bytes(prefix) as usize, 0);
-    file.read_exact(buffer).map_err(failed)?;
-    codec::decode::<ItemFields>(buffer)
-        .map(ItemFields::into_item)
-        .ok_or_else(|| failed(io::Error::other("a spooled item does not decode")))
+/// Bytes before a row: its key, and the lengths of its index keys and its body.
+const HEAD: usize = 16;
+
+fn head_of(key: u64, (hashes, body): (u32, u32)) -> [u8; HEAD] {
+    let lengths = u64::from(hashes) << 32 | u64::from(body);
+    (u128::from(lengths) << 64 | u128::from(key)).to_le_bytes()
+}
+
+/// Bytes of an index key: the number of the index, and the hash.
+const HASH: usize = 9;
+
+fn put_hashes(keys: &IndexKeys, out: &mut Vec<u8>) {
+    for index in Index::ALL {
+        for hash in keys.of(index) {
+            out.push(index.number());
+            out.extend_from_slice(&hash.to_le_bytes());
+        }
+    }
+}
+
+/// The rows of a spool, one at a time.
+pub(crate) struct Rows {
+    file: BufReader<SpooledTempFile>,
+    left: usize,
+    indexed: bool,
+    key: u64,
+    /// How many of `bytes` are index keys; the rest is the body.
+    hashes: usize,
+    bytes: Vec<u8>,
+}
+
+/// A row.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// The rating key.
+    pub(crate) key: u64,
+    pub(crate) body: ItemBody<'a>,
+    hashes: Option<&'a [u8]>,
+}
+
+impl Rows {
+    /// Goes to the next row; `false`: there is none.
+    pub(crate) fn advance(&mut self) -> Result<bool, Error> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
+        self.left = left;
+        let mut head = [0; HEAD];
+        self.file.read_exact(&mut head).map_err(failed)?;
+        let [key @ .., _, _, _, _, _, _, _, _] = head;
+        let [_, _, _, _, _, _, _, _, b0, b1, b2, b3, hashes @ ..] = head;
+        self.key = u64::from_le_bytes(key);
+        self.hashes = u32::from_le_bytes(hashes) as usize;
+        let body = u32::from_le_bytes([b0, b1, b2, b3]) as usize;
+        self.bytes.resize(self.hashes + body, 0);
+        self.file.read_exact(&mut self.bytes).map_err(failed)?;
+        Ok(true)
+    }
+
+    /// The row that was gone to.
+    pub(crate) fn row(&self) -> Row<'_> {
+        let (hashes, body) = self.bytes.split_at_checked(self.hashes).unwrap_or_default();
+        let hashes = self.indexed.then_some(hashes);
+        Row { key: self.key, body: ItemBody::new(body), hashes }
+    }
+}
+
+impl Row<'_> {
+    /// The item.
+    pub(crate) fn item(&self) -> Result<CachedItem, Error> {
+        let damaged = |_| failed(io::Error::other("a spooled item does not decode"));
+        self.body.item().map_err(damaged)
+    }
+
+    /// Its index keys, if they were made when it was spooled.
+    pub(crate) fn hashes(&self) -> Option<impl Iterator<Item = (Index, u64)>> {
+        let (hashes, _) = self.hashes?.as_chunks::<HASH>();
+        Some(hashes.iter().filter_map(|&[number, ref hash @ ..]| {
+            Some((Index::of_number(number)?, u64::from_le_bytes(*hash)))
+        }))
+    }
 }
 
 fn failed(source: io::Error) -> Error {

@@ -19,6 +19,9 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Bytes of keys and values.
     pub live_bytes: u64,
+    /// Whether [`Store::compact`] is worth it: more than half of the file is neither data nor the
+    /// pages data need, and the file is larger than a megabyte.
+    pub worth_compacting: bool,
     /// By table.
     pub tables: Vec<TableStats>,
     /// By section.
@@ -65,8 +68,8 @@ pub struct SectionStats {
     pub listed_at: Option<i64>,
 }
 
-/// Bytes a page of redb.
-const PAGE: u64 = 4_096;
+/// A file of so many bytes is not worth compacting.
+const SMALL: u64 = 1 << 20;
 
 impl Store {
     /// Counts what the file holds. Reads the inner pages of every table: milliseconds at a
@@ -96,6 +99,8 @@ impl Store {
             Ok(Stats {
                 server: store_row(&meta)?.server,
                 file_bytes,
+                worth_compacting: file_bytes > SMALL
+                    && file_bytes > 2 * tables.iter().map(|table| table.page_bytes).sum::<u64>(),
                 live_bytes: tables.iter().map(|table| table.bytes).sum(),
                 tables,
                 sections,
@@ -126,7 +131,7 @@ impl Table {
             name: self.name,
             rows: rows.map_err(Error::storage(doing))?,
             bytes: stats.stored_bytes(),
-            page_bytes: (stats.leaf_pages() + stats.branch_pages()) * PAGE,
+            page_bytes: stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes(),
         })
     }
 }

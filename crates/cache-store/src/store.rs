@@ -1,4 +1,4 @@
-//! The cache file in use: reading, writing, what it is bound to, and its sections.
+//! The cache file in use: how it is opened and closed, what it is bound to, and damage in it.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,18 +8,18 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use plex_api::{Private, UnixSeconds};
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
-use tracing::{trace_span, warn};
+use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
+use tracing::warn;
 
 use crate::buffer::Buffer;
 use crate::codec;
-use crate::error::{Broken, Error, Remedy};
+use crate::error::{Broken, Error};
 use crate::index::Indexing;
 use crate::open::{self, OpenFile};
-use crate::record::{SectionRow, StoreRow};
-use crate::section::{SectionId, SectionState};
-use crate::stamp::SectionStamp;
+use crate::record::StoreRow;
+use crate::section::SectionId;
 use crate::table;
+use crate::transaction::{Handle, guard};
 use crate::upgrade::{Upgrade, draw};
 use crate::view::View;
 
@@ -88,29 +88,25 @@ pub enum Opened {
 }
 
 /// A section as we last knew it, on disk: one file a server.
+///
+/// redb panics on some damaged pages. Every call here catches that and answers with an error or
+/// a replaced file, but the panic hook runs before anything is caught: the usual one prints a
+/// message, and one that ends the process ends it. The hook is the host's; none is set here.
+/// Built with `panic = "abort"`, nothing can be caught.
 pub struct Store {
-    handle: RwLock<Handle>,
+    pub(crate) handle: RwLock<Handle>,
     pub(crate) config: StoreConfig,
     pub(crate) indexing: Indexing,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     opened: Opened,
     /// Tells this store from every other that has the file open.
     pub(crate) holder: u64,
     /// No section had this number or a higher one: a file that replaces a damaged one goes on
     /// from here, so that a number never means two sections within one process.
-    first_free: AtomicU32,
+    pub(crate) first_free: AtomicU32,
     damage: Damage,
     pub(crate) buffer: Buffer,
     pub(crate) counters: Counters,
-}
-
-/// The open file. It is replaced, in place, when it turns out to be damaged.
-struct Handle {
-    /// `None` while it could not be opened again.
-    db: Option<Database>,
-    /// Goes up with every replacement.
-    generation: u64,
-    file_id: u64,
 }
 
 /// What is counted until it is added to the file.
@@ -220,87 +216,7 @@ impl Store {
         }
     }
 
-    /// Every section the file knows, by its number.
-    pub fn sections(&self) -> Result<Vec<SectionState>, Error> {
-        self.view()?.sections()
-    }
-
-    /// Notes the sections as the server lists them now: new ones get a number, known ones
-    /// (by uuid) have their key, title and folders brought up to date. Sections that hold no
-    /// files are left out. Returns one state for each, in the server's order.
-    pub fn note_sections(&self, listed: &[plex_api::Section]) -> Result<Vec<SectionState>, Error> {
-        let view = self.view()?;
-        let noted = note(&view.sections()?, listed);
-        if noted.iter().all(|noted| !noted.differs) && view.unreadable_sections().is_empty() {
-            return Ok(noted.into_iter().map(|noted| noted.state).collect());
-        }
-        drop(view);
-        self.write("noting its sections", |txn| {
-            // As they are now: another process may have written since.
-            let mut noted = note(&read_sections(txn)?, listed);
-            let mut row = read_store_row(txn)?;
-            for noted in noted.iter_mut().filter(|noted| noted.differs) {
-                if noted.state.id == SectionId(0) {
-                    noted.state.id = SectionId(row.next_section);
-                    row.next_section = row.next_section.saturating_add(1);
-                }
-                put_section(txn, &noted.state)?;
-            }
-            put_store_row(txn, &row)?;
-            remove_unreadable(txn)?;
-            Ok(noted.into_iter().map(|noted| noted.state).collect())
-        })
-    }
-
-    /// The sections as the server last listed them, in its order.
-    pub(crate) fn listed(&self) -> Result<Vec<SectionId>, Error> {
-        Ok(self.store_row()?.listed.into_iter().map(SectionId).collect())
-    }
-
-    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
-    /// was. A section that changed in the store meanwhile is left alone.
-    pub(crate) fn note_probe(
-        &self,
-        listed: &[SectionId],
-        unchanged: &[(SectionId, SectionStamp)],
-        now: UnixSeconds,
-    ) -> Result<(), Error> {
-        self.write("noting a probe", |txn| {
-            let mut row = read_store_row(txn)?;
-            row.listed = listed.iter().map(|id| id.0).collect();
-            row.listed_at = Some(now.0);
-            put_store_row(txn, &row)?;
-            for (id, stamp) in unchanged {
-                let Some(mut state) = section_in(txn, *id)? else { continue };
-                if state.stamp == Some(*stamp) {
-                    state.observed = state.stamp;
-                    state.observed_at = Some(now);
-                    put_section(txn, &state)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// Writes a section's state without touching its items, if it is still as `base` has it;
-    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
-    pub(crate) fn put_state(
-        &self,
-        base: &SectionState,
-        state: &SectionState,
-    ) -> Result<bool, Error> {
-        let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
-        self.write("noting a section", |txn| {
-            let current = section_in(txn, base.id)?;
-            if current.is_none_or(|now| version(&now) != version(base)) {
-                return Ok(false);
-            }
-            put_section(txn, state)?;
-            Ok(true)
-        })
-    }
-
-    fn store_row(&self) -> Result<StoreRow, Error> {
+    pub(crate) fn store_row(&self) -> Result<StoreRow, Error> {
         let doing = "reading its meta table";
         self.read(doing, |txn| {
             store_row(&txn.open_table(table::META).map_err(Error::storage(doing))?)
@@ -342,123 +258,6 @@ impl Store {
         let mut sections = self.damage.sections.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *sections).into_iter().collect()
     }
-
-    /// Reads within one transaction.
-    pub(crate) fn read<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.with_db(doing, |db, _| work(&db.begin_read().map_err(Error::storage(doing))?))
-    }
-
-    /// Runs one write transaction: all of it, or nothing. Matches that wait in the buffer are
-    /// written with it, before `work`, which so finds every match in its table.
-    ///
-    /// `work` must not read through the store: a replacement of the file would wait for it,
-    /// and it for the replacement.
-    pub(crate) fn write<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let _span = trace_span!("write", doing).entered();
-        let buffered = self.buffer.snapshot();
-        let done = self.with_db(doing, |db, _| {
-            commit(db, doing, |txn| {
-                buffered.write(txn)?;
-                work(txn)
-            })
-        })?;
-        self.buffer.written(&buffered);
-        Ok(done)
-    }
-
-    /// Uses the open file exclusively, for what redb wants it exclusively.
-    pub(crate) fn with_db_mut<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&mut Database) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (done, generation) = {
-            let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-            let generation = handle.generation;
-            let Some(db) = handle.db.as_mut() else { return Err(closed(doing)) };
-            (guard(doing, || work(db)), generation)
-        };
-        done.map_err(|error| self.heal(error, generation))
-    }
-
-    /// Closes the file and opens it again.
-    pub(crate) fn reopen(&self) -> Result<(), Error> {
-        let doing = "opening it again";
-        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(db) = handle.db.take() {
-            guard(doing, || db.close().map_err(Error::storage(doing)))?;
-        }
-        handle.generation += 1;
-        let first = self.first_free.load(Ordering::Relaxed);
-        let OpenFile { db, file_id, .. } = open::open(&self.path, &self.config, first)?;
-        (handle.db, handle.file_id) = (Some(db), file_id);
-        Ok(())
-    }
-
-    fn with_db<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&Database, u64) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (done, generation) = {
-            let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
-            let done = match &handle.db {
-                Some(db) => guard(doing, || work(db, handle.generation)),
-                None => Err(closed(doing)),
-            };
-            (done, handle.generation)
-        };
-        done.map_err(|error| self.heal(error, generation))
-    }
-
-    /// Does what an error calls for: a damaged file is moved aside and a fresh one is started;
-    /// one that redb gave up on after an I/O error is opened again. The error then says so.
-    ///
-    /// The caller must hold no lock on the handle.
-    pub(crate) fn heal(&self, error: Error, generation: u64) -> Error {
-        let remedy = error.remedy();
-        if remedy == Remedy::None {
-            return error;
-        }
-        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-        if handle.generation != generation {
-            return error; // another thread was here first
-        }
-        let db = handle.db.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
-        let what = error.damage().unwrap_or_default();
-        // A file that is shared may have been replaced by another process.
-        let ours = self.config.sharing == Sharing::Exclusive
-            || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id);
-        let first = self.first_free.load(Ordering::Relaxed);
-        let opened = if remedy == Remedy::Replace && ours && self.path.exists() {
-            open::replace(&self.path, &self.config, first, &what)
-        } else {
-            open::open(&self.path, &self.config, first)
-        };
-        handle.generation += 1;
-        match opened {
-            Ok(OpenFile { db, opened, file_id }) => {
-                handle.db = Some(db);
-                handle.file_id = file_id;
-                match opened {
-                    Opened::Recovered { moved_to } => {
-                        Error::Damaged { path: self.path.clone(), what, moved_to }
-                    }
-                    _ => error,
-                }
-            }
-            Err(error) => error,
-        }
-    }
 }
 
 impl Drop for Store {
@@ -471,124 +270,6 @@ impl Drop for Store {
         let db = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner).db.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
     }
-}
-
-/// Runs one write transaction on a file.
-pub(crate) fn commit<T>(
-    db: &Database,
-    doing: &'static str,
-    work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut txn = db.begin_write().map_err(Error::storage(doing))?;
-    // A crash then costs the next opening a millisecond and not a walk over the file.
-    txn.set_quick_repair(true);
-    let done = work(&txn)?;
-    txn.commit().map_err(Error::storage(doing))?;
-    Ok(done)
-}
-
-/// Turns a panic inside redb (it panics on some damaged pages) into an error.
-pub(crate) fn guard<T>(
-    doing: &'static str,
-    work: impl FnOnce() -> Result<T, Error>,
-) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        let what = format!("the storage engine met a damaged page: {text}");
-        Err(Error::Storage { doing, source: Box::new(Broken(what)) })
-    })
-}
-
-fn closed(doing: &'static str) -> Error {
-    Error::Storage { doing, source: "the file could not be opened again after an error".into() }
-}
-
-/// A section as the server lists it now.
-struct Noted {
-    state: SectionState,
-    differs: bool,
-}
-
-fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
-    let mut result = Vec::with_capacity(listed.len());
-    for section in listed {
-        let Some(kind) = section.kind.leaf() else { continue };
-        let before = known.iter().find(|state| state.uuid == section.uuid);
-        let mut state = before.cloned().unwrap_or_else(|| {
-            SectionState::empty(SectionId(0), section.uuid.clone(), section.key, kind)
-        });
-        state.key = section.key;
-        state.title.clone_from(&section.title);
-        state.locations = section.locations.iter().map(|at| at.path.clone()).collect();
-        result.push(Noted { differs: before != Some(&state), state });
-    }
-    result
-}
-
-/// Removes section rows that do not open, with everything that belonged to them: the section
-/// was listed again under another number.
-fn remove_unreadable(txn: &WriteTransaction) -> Result<(), Error> {
-    let doing = "removing a damaged section";
-    let mut unreadable = Vec::new();
-    {
-        let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
-        for row in sections.iter().map_err(Error::storage(doing))? {
-            let (key, value) = row.map_err(Error::storage(doing))?;
-            let id = SectionId(key.value().0);
-            if codec::open::<SectionRow>(table::section_place(id), value.value()).is_err() {
-                unreadable.push(id);
-            }
-        }
-    }
-    for id in unreadable {
-        for table in &table::ALL {
-            table.remove_section(txn, id)?;
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>, Error> {
-    let doing = "reading its sections";
-    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
-    let mut states = Vec::new();
-    for row in sections.iter().map_err(Error::storage(doing))? {
-        let (key, value) = row.map_err(Error::storage(doing))?;
-        let id = SectionId(key.value().0);
-        if let Ok(row) = codec::open::<SectionRow>(table::section_place(id), value.value()) {
-            states.push(row.into_state(id));
-        }
-    }
-    Ok(states)
-}
-
-/// Reads one section's state inside a write transaction.
-pub(crate) fn section_in(
-    txn: &WriteTransaction,
-    id: SectionId,
-) -> Result<Option<SectionState>, Error> {
-    let doing = "reading its sections";
-    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
-    let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
-    Ok(row.and_then(|value| {
-        codec::open::<SectionRow>(table::section_place(id), value.value())
-            .ok()
-            .map(|row| row.into_state(id))
-    }))
-}
-
-/// Writes one section's state inside a write transaction.
-pub(crate) fn put_section(txn: &WriteTransaction, state: &SectionState) -> Result<(), Error> {
-    let doing = "writing its sections";
-    let mut bytes = Vec::new();
-    codec::seal(table::section_place(state.id), &SectionRow::new(state), &mut bytes);
-    let mut sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
-    sections.insert((state.id.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
-    Ok(())
 }
 
 /// Reads the store row inside a write transaction.

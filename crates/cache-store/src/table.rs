@@ -5,6 +5,7 @@
 //! digest walk it, so a new table is one line there (and one in `docs/format.md`).
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -70,6 +71,10 @@ pub(crate) struct Table {
 }
 
 type Reseal = fn(Place, &[u8], &mut Vec<u8>) -> Result<Resealed, Damage>;
+
+/// How many rewritten rows an upgrade holds in memory, whatever the size of the table: about a
+/// megabyte.
+const UPGRADED_AT_ONCE: usize = 4_096;
 
 /// How a table is keyed.
 pub(crate) enum Keys {
@@ -204,45 +209,60 @@ impl Table {
     /// Returns the sections that lost rows.
     pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {
         let doing = "upgrading its records";
-        let mut lost = BTreeSet::new();
-        let mut changes: Vec<(Place, Option<Vec<u8>>)> = Vec::new();
-        let mut bytes = Vec::new();
-        let mut visit = |place: Place, value: &[u8]| match (self.reseal)(place, value, &mut bytes) {
-            Ok(Resealed::AsItWas) => {}
-            Ok(Resealed::Upgraded) => changes.push((place, Some(bytes.clone()))),
-            Err(_) => {
-                lost.insert(place.section);
-                changes.push((place, None));
-            }
-        };
         match self.keys {
             Keys::Numbered(definition) => {
                 let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                self.visit_numbered(&rows, &mut visit)?;
-                for (place, bytes) in changes {
-                    let Ok(key) = u64::try_from(place.key) else { continue };
-                    let key = (place.section, key);
-                    match bytes {
-                        Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
-                        None => rows.remove(key).map(drop),
-                    }
-                    .map_err(Error::storage(doing))?;
-                }
+                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from(key)))
             }
             Keys::Hashed(definition) => {
                 let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                self.visit_hashed(&rows, &mut visit)?;
-                for (place, bytes) in changes {
-                    let key = (place.section, place.key.to_le_bytes());
-                    match bytes {
-                        Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
-                        None => rows.remove(key).map(drop),
-                    }
-                    .map_err(Error::storage(doing))?;
-                }
+                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from_le_bytes(key)))
             }
         }
-        Ok(lost)
+    }
+
+    fn upgrade_rows<K>(
+        &self,
+        rows: &mut redb::Table<'_, K, &'static [u8]>,
+        at: impl Fn(K) -> (u32, u128),
+    ) -> Result<BTreeSet<u32>, Error>
+    where
+        K: redb::Key + for<'k> redb::Value<SelfType<'k> = K> + Copy + 'static,
+    {
+        let doing = "upgrading its records";
+        let mut lost = BTreeSet::new();
+        let mut bytes = Vec::new();
+        let mut from = Bound::Unbounded;
+        loop {
+            let mut reached = None;
+            let mut changes: Vec<(K, Option<Vec<u8>>)> = Vec::new();
+            for row in rows.range((from, Bound::Unbounded)).map_err(Error::storage(doing))? {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let key = key.value();
+                reached = Some(key);
+                let (section, number) = at(key);
+                match (self.reseal)(self.place(section, number), value.value(), &mut bytes) {
+                    Ok(Resealed::AsItWas) => continue,
+                    Ok(Resealed::Upgraded) => changes.push((key, Some(bytes.clone()))),
+                    Err(_) => {
+                        lost.insert(section);
+                        changes.push((key, None));
+                    }
+                }
+                if changes.len() >= UPGRADED_AT_ONCE {
+                    break;
+                }
+            }
+            let Some(key) = reached else { return Ok(lost) };
+            from = Bound::Excluded(key);
+            for (key, bytes) in changes {
+                match bytes {
+                    Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
+                    None => rows.remove(key).map(drop),
+                }
+                .map_err(Error::storage(doing))?;
+            }
+        }
     }
 
     fn place(&self, section: u32, key: u128) -> Place {

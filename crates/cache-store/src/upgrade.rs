@@ -23,11 +23,11 @@ use crate::index::{Index, Indexing};
 use crate::postings::Postings;
 use crate::record::{ItemRow, StoreRow};
 use crate::section::SectionState;
+use crate::sections::{put_section, read_sections};
 use crate::shelf::Division;
-use crate::store::{
-    StoreConfig, commit, put_section, put_store_row, read_sections, read_store_row,
-};
+use crate::store::{StoreConfig, put_store_row, read_store_row};
 use crate::table::{self, ALL, Goes};
+use crate::transaction::commit;
 
 /// The file format this version writes, and the newest it reads.
 ///

@@ -43,8 +43,8 @@ impl Uploads {
 /// [`Uploads`] on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct UploadsRow {
-    poster: Option<[u8; 32]>,
-    background: Option<[u8; 32]>,
+    pub(crate) poster: Option<[u8; 32]>,
+    pub(crate) background: Option<[u8; 32]>,
 }
 
 impl Record for UploadsRow {

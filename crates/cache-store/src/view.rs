@@ -19,8 +19,9 @@ use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{ShelfRef, shelf};
 use crate::stamp::Revision;
-use crate::store::{Store, guard};
+use crate::store::Store;
 use crate::table;
+use crate::transaction::guard;
 
 /// An item with the revision at which it last really changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

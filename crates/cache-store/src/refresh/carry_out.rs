@@ -249,7 +249,7 @@ impl Library {
         if self.blocking(crate::Store::server).await?.is_none() {
             self.bind().await?;
         }
-        let mut rows = Spool::new();
+        let mut rows = Spool::of_all(state, self.store().indexing);
         let wanted = listing::request(state, Filter::None);
         let limit = latest(now, &stamp);
         let read = match listing::read(self, wanted, u64::MAX, limit, &mut rows).await {
@@ -261,7 +261,7 @@ impl Library {
             Err(error) => return Err(error),
         };
         let update = Update {
-            scope: Scope::Complete(rows.keys().to_vec()),
+            scope: Scope::Complete(rows.take_keys()),
             unsupported: read.unsupported,
             total: Some(read.total),
             complete: true,

@@ -3,18 +3,24 @@
 //! Golden bytes are never edited: a record that changes gets another schema, an entry in
 //! `record/earlier.rs`, and its present bytes here beside the old ones in `upgrading.rs`.
 
-use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
+use plex_api::{Field, ItemKind, SectionKey, SectionUuid, TagField, UnixSeconds};
 
 use super::upgrading::bytes;
 use super::{Dice, found, match_key, movie, stamp};
 use crate::codec::{self, Damage, Place, Record};
+use crate::edits::EditRow;
 use crate::matches::Failure;
+use crate::metadata::MetadataRow;
 use crate::record::{
-    CountersRow, ItemFields, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
+    CountersRow, ItemBody, ItemFields, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
 };
 use crate::section::{FileFilter, Lookups, SectionState};
 use crate::shelf::{Division, Shelf, ShelfRef};
-use crate::{Index, MatchRecord, Outcome, Revision, SectionId, table};
+use crate::uploads::UploadsRow;
+use crate::{
+    CachedItem, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision, RunId,
+    SectionId, table,
+};
 
 const STORE: &str =
     "4d0200aaf562eca22c1d5c0106616263313233030102010201fc00e2a7cafdefcdab8967452301";
@@ -32,6 +38,14 @@ const MATCH_FOUND: &str = "4d02004404c1e5c1c1e44900fb67120000010103fbe80300010c0
     38185691f4f310000fb2c01fb615101fc00e2a7ca01090a026e6f";
 const MATCH_AMBIGUOUS: &str = "4d0200b16f448ec4ef8813010201020103fbe80300010c01010101fde3e38\
     185691f4f310000fb2c01fb615101fc00e2a7ca01090a026e6f";
+const METADATA: &str = "4d0100cfd360ecf258f4fd0102000844617320426f6f740903382e350100020357617205447\
+    2616d6101057469746c6501057468756d62016101fc00e2a7cafcc8e2a7ca";
+const EDIT_PLANNED: &str = "4d01006f13f9b048df6deffdefcdab896745230100fc00e2a7ca";
+const EDIT_SENT: &str = "4d0100846d887f931987b5fdefcdab896745230101fc00e2a7ca";
+const EDIT_CONFIRMED: &str = "4d0100b2a3439ee0c5f1eafdefcdab896745230102fc00e2a7ca";
+const EDIT_FAILED: &str = "4d0100a045020360a62d07fdefcdab896745230103066c6f636b6564fc00e2a7ca";
+const UPLOADS: &str = "4d01004a74f15ad6b3f8b9010707070707070707070707070707070707070707070707070707\
+    07070707070700";
 const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
 
 fn section_row() -> SectionRow {
@@ -55,13 +69,17 @@ fn section_row() -> SectionRow {
     SectionRow::new(&state)
 }
 
-fn item_row() -> ItemRow {
+fn item() -> CachedItem {
     let mut item = movie(4711, 2);
     item.original_title = Some("\u{422}\u{435}\u{441}\u{442}".into());
     item.grandparent_title = Some("Show".into());
     item.index = Some(3);
-    let content = item.content_hash();
-    ItemRow::new(Revision(2), content, ItemFields::new(item))
+    item
+}
+
+fn item_row() -> ItemRow {
+    let content = item().content_hash().0;
+    ItemRow { changed_at: 2, content, item: ItemFields::new(item()) }
 }
 
 fn shelf() -> Shelf {
@@ -83,6 +101,25 @@ fn match_row(outcome: Outcome) -> MatchRow {
     record.evidence.mapping = Some(1);
     record.applied_at = Some(UnixSeconds(1_700_000_000));
     MatchRow::new(&record)
+}
+
+fn metadata_row() -> MetadataRow {
+    let text = |text: &str| text.to_owned();
+    MetadataRow::new(&Metadata {
+        kind: ItemKind::Movie,
+        values: [(Field::Title, text("Das Boot")), (Field::UserRating, text("8.5"))].into(),
+        tags: [(TagField::Genre, vec![text("War"), text("Drama")])].into(),
+        locked: vec![text("title")],
+        sent: [(text("thumb"), text("a"))].into(),
+        updated_at: Some(UnixSeconds(1_700_000_000)),
+        read_at: UnixSeconds(1_700_000_100),
+    })
+}
+
+fn edit_row(progress: Progress) -> EditRow {
+    let (section, rating_key) = (SECTION_1, plex_api::RatingKey(4711));
+    let (run, at) = (RunId(0x0123_4567_89AB_CDEF), UnixSeconds(1_700_000_000));
+    EditRow::new(&EditProgress { section, rating_key, run, progress, at })
 }
 
 const SECTION_1: SectionId = SectionId(1);
@@ -154,7 +191,15 @@ fn the_bytes_of_every_record() {
     let counters = CountersRow { hits: 1_000, misses: 70_000, damaged: 1 };
     check(table::counters_place(), &counters, COUNTERS);
     check(table::section_place(SECTION_1), &section_row(), SECTION);
-    check(table::item_place(SECTION_1, 4711), &item_row(), ITEM);
+    let place = table::item_place(SECTION_1, 4711);
+    check(place, &item_row(), ITEM);
+    // As a refresh writes it.
+    let (mut body, mut sealed) = (Vec::new(), Vec::new());
+    assert!(ItemBody::encode(item(), &mut body));
+    ItemBody::new(&body).seal(place, Revision(2), &mut sealed);
+    assert_eq!(sealed, bytes(ITEM));
+    assert_eq!(ItemBody::open(place, &sealed), Ok((Revision(2), ItemBody::new(&body))));
+    assert_eq!(ItemBody::new(&body).item(), Ok(item()));
     let place = table::shelf_place(Index::Names, SECTION_1, 3);
     let mut bytes = Vec::new();
     shelf().seal(place, 4, &mut bytes);
@@ -166,6 +211,22 @@ fn the_bytes_of_every_record() {
     check(place, &match_row(Outcome::Ambiguous(keys)), MATCH_AMBIGUOUS);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(table::lease_place(SECTION_1), &lease, LEASE);
+}
+
+#[test]
+fn the_bytes_of_what_is_known_beside_matching() {
+    check(table::metadata_place(SECTION_1, 4711), &metadata_row(), METADATA);
+    let edits = [
+        (Progress::Planned, EDIT_PLANNED),
+        (Progress::Sent, EDIT_SENT),
+        (Progress::Confirmed, EDIT_CONFIRMED),
+        (Progress::Failed("locked".into()), EDIT_FAILED),
+    ];
+    for (progress, golden) in edits {
+        check(table::edit_place(SECTION_1, 4711), &edit_row(progress), golden);
+    }
+    let uploads = UploadsRow { poster: Some([7; 32]), background: None };
+    check(table::uploads_place(SECTION_1, 4711), &uploads, UPLOADS);
 }
 
 #[test]

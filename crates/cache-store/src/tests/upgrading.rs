@@ -98,6 +98,34 @@ fn a_damaged_item_of_format_1_has_its_section_listed_again() {
 }
 
 #[test]
+fn an_upgrade_walks_a_table_of_any_length() {
+    let (_folder, path) = place();
+    write_format_1(&path, &bytes(ITEM));
+    {
+        let db = Database::create(&path).unwrap();
+        let txn = db.begin_write().unwrap();
+        {
+            let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
+            let mut matches = txn.open_table(matches).unwrap();
+            // More than are rewritten at once, before and behind the one that is whole.
+            for n in 0..10_000_u32 {
+                let mut key = [0; 16];
+                key[..4].copy_from_slice(&n.wrapping_mul(429_497).to_be_bytes());
+                matches.insert((1, key), bytes(MATCH).as_slice()).unwrap();
+            }
+        }
+        txn.commit().unwrap();
+    }
+    let store = open(&path);
+    let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
+    assert_eq!(upgrade.dropped, ["matches"], "they belong to other keys");
+    let matches = store.stats().unwrap().tables.into_iter().find(|t| t.name == "matches").unwrap();
+    assert_eq!(matches.rows, 1);
+    assert!(store.view().unwrap().remembered(SectionId(1), &MatchKey([7; 16])).unwrap().is_some());
+    assert_sound(&store);
+}
+
+#[test]
 fn another_indexing_version_costs_no_listing() {
     fn all_under_one_hash(_: &crate::CachedItem) -> crate::IndexKeys {
         crate::IndexKeys { names: vec![7], ..Default::default() }

@@ -1,14 +1,15 @@
 //! Buffering, clearing, pruning, bounds, and what the numbers say.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
 use super::{
     Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, name_hash, open, place,
-    section,
+    section, stamp,
 };
-use crate::{Clear, Cleared, Error, Index, MatchRecord, Store, StoreConfig};
+use crate::{CachedItem, Clear, Cleared, Error, Index, MatchRecord, Metadata, Store, StoreConfig};
 
 fn remember(store: &Store, numbers: std::ops::Range<u64>) {
     let revision = store.sections().unwrap()[0].revision;
@@ -98,6 +99,55 @@ fn each_clear_says_how_much_went() {
 }
 
 #[test]
+fn what_is_known_of_an_item_goes_with_it() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=4).map(|key| movie(key, 0)), 1);
+    let id = section(&store);
+    let metadata = Metadata {
+        kind: ItemKind::Movie,
+        values: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        locked: Vec::new(),
+        sent: BTreeMap::new(),
+        updated_at: None,
+        read_at: NOW,
+    };
+    let read: Vec<_> = (1..=4).map(|key| (RatingKey(key), metadata.clone())).collect();
+    store.put_metadata(id, &read, &[]).unwrap();
+    let known = || {
+        let keys: Vec<_> = (1..=4).map(RatingKey).collect();
+        let known = store.known(&keys).unwrap();
+        known.iter().map(Option::is_some).collect::<Vec<_>>()
+    };
+    fill(&store, [1, 2, 4].map(|key| movie(key, 0)), 2);
+    assert_eq!(known(), [true, true, false, true], "a sweep did not find it");
+    store.update(id, [], &[2], stamp(3), NOW).unwrap();
+    assert_eq!(known(), [true, false, false, true], "a delta says that it is gone");
+    let cleared = store.clear(Clear::Item(id, RatingKey(4))).unwrap();
+    assert_eq!((cleared.items, cleared.other_rows), (1, 1));
+    assert_eq!(known(), [true, false, false, false]);
+    assert_sound(&store);
+}
+
+#[test]
+fn the_order_in_which_rows_come_leaves_no_trace() {
+    let all = 1..=2_000;
+    let sorted: Vec<_> = all.clone().map(|key| movie(key, 0)).collect();
+    let mut turned: Vec<_> = sorted.iter().skip(700).chain(&sorted[..700]).cloned().collect();
+    turned.push(movie(5, 1)); // once more, and another: the last one counts
+    turned.push(movie(5, 0));
+    let digest = |items: Vec<CachedItem>| {
+        let (_folder, path) = place();
+        let store = open(&path);
+        fill(&store, items, 1);
+        assert_sound(&store);
+        store.digest().unwrap()
+    };
+    assert_eq!(digest(turned), digest(sorted));
+}
+
+#[test]
 fn invalidating_ends_every_match_and_removes_nothing() {
     let (_folder, path) = place();
     let store = open(&path);
@@ -184,6 +234,7 @@ fn a_hundred_refreshes_of_one_percent_keep_the_file_small() {
     store.close().unwrap();
     let store = open(&path);
     let file = store.file_bytes();
+    assert!(!store.stats().unwrap().worth_compacting, "{:?}", store.stats());
     let compacted = store.compact().unwrap();
     assert_eq!(compacted.before, file);
     let stats = store.stats().unwrap();
@@ -192,6 +243,18 @@ fn a_hundred_refreshes_of_one_percent_keep_the_file_small() {
     assert!(file * 10 <= stats.live_bytes * 22, "{file} for {}", stats.live_bytes);
     assert!(compacted.after <= file);
     assert_eq!(items(&store), library);
+}
+
+#[test]
+fn a_file_that_is_mostly_free_is_worth_compacting() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=9_000).map(|key| movie(key, 0)), 1);
+    assert!(!store.stats().unwrap().worth_compacting);
+    fill(&store, (1..=1_000).map(|key| movie(key, 0)), 2);
+    assert!(store.stats().unwrap().worth_compacting, "{:?}", store.stats());
+    store.compact().unwrap();
+    assert!(!store.stats().unwrap().worth_compacting, "{:?}", store.stats());
 }
 
 #[test]

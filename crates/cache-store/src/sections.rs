@@ -1,0 +1,178 @@
+//! Which sections there are, and their rows.
+
+use plex_api::UnixSeconds;
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::codec;
+use crate::error::Error;
+use crate::record::SectionRow;
+use crate::section::{SectionId, SectionState};
+use crate::stamp::SectionStamp;
+use crate::store::{Store, put_store_row, read_store_row};
+use crate::table;
+
+impl Store {
+    /// Every section the file knows, by its number.
+    pub fn sections(&self) -> Result<Vec<SectionState>, Error> {
+        self.view()?.sections()
+    }
+
+    /// Notes the sections as the server lists them now: new ones get a number, known ones
+    /// (by uuid) have their key, title and folders brought up to date. Sections that hold no
+    /// files are left out. Returns one state for each, in the server's order.
+    pub fn note_sections(&self, listed: &[plex_api::Section]) -> Result<Vec<SectionState>, Error> {
+        let view = self.view()?;
+        let noted = note(&view.sections()?, listed);
+        if noted.iter().all(|noted| !noted.differs) && view.unreadable_sections().is_empty() {
+            return Ok(noted.into_iter().map(|noted| noted.state).collect());
+        }
+        drop(view);
+        self.write("noting its sections", |txn| {
+            // As they are now: another process may have written since.
+            let mut noted = note(&read_sections(txn)?, listed);
+            let mut row = read_store_row(txn)?;
+            for noted in noted.iter_mut().filter(|noted| noted.differs) {
+                if noted.state.id == SectionId(0) {
+                    noted.state.id = SectionId(row.next_section);
+                    row.next_section = row.next_section.saturating_add(1);
+                }
+                put_section(txn, &noted.state)?;
+            }
+            put_store_row(txn, &row)?;
+            remove_unreadable(txn)?;
+            Ok(noted.into_iter().map(|noted| noted.state).collect())
+        })
+    }
+
+    /// The sections as the server last listed them, in its order.
+    pub(crate) fn listed(&self) -> Result<Vec<SectionId>, Error> {
+        Ok(self.store_row()?.listed.into_iter().map(SectionId).collect())
+    }
+
+    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
+    /// was. A section that changed in the store meanwhile is left alone.
+    pub(crate) fn note_probe(
+        &self,
+        listed: &[SectionId],
+        unchanged: &[(SectionId, SectionStamp)],
+        now: UnixSeconds,
+    ) -> Result<(), Error> {
+        self.write("noting a probe", |txn| {
+            let mut row = read_store_row(txn)?;
+            row.listed = listed.iter().map(|id| id.0).collect();
+            row.listed_at = Some(now.0);
+            put_store_row(txn, &row)?;
+            for (id, stamp) in unchanged {
+                let Some(mut state) = section_in(txn, *id)? else { continue };
+                if state.stamp == Some(*stamp) {
+                    state.observed = state.stamp;
+                    state.observed_at = Some(now);
+                    put_section(txn, &state)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes a section's state without touching its items, if it is still as `base` has it;
+    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
+    pub(crate) fn put_state(
+        &self,
+        base: &SectionState,
+        state: &SectionState,
+    ) -> Result<bool, Error> {
+        let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
+        self.write("noting a section", |txn| {
+            let current = section_in(txn, base.id)?;
+            if current.is_none_or(|now| version(&now) != version(base)) {
+                return Ok(false);
+            }
+            put_section(txn, state)?;
+            Ok(true)
+        })
+    }
+}
+
+/// A section as the server lists it now.
+struct Noted {
+    state: SectionState,
+    differs: bool,
+}
+
+fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
+    let mut result = Vec::with_capacity(listed.len());
+    for section in listed {
+        let Some(kind) = section.kind.leaf() else { continue };
+        let before = known.iter().find(|state| state.uuid == section.uuid);
+        let mut state = before.cloned().unwrap_or_else(|| {
+            SectionState::empty(SectionId(0), section.uuid.clone(), section.key, kind)
+        });
+        state.key = section.key;
+        state.title.clone_from(&section.title);
+        state.locations = section.locations.iter().map(|at| at.path.clone()).collect();
+        result.push(Noted { differs: before != Some(&state), state });
+    }
+    result
+}
+
+/// Removes section rows that do not open, with everything that belonged to them: the section
+/// was listed again under another number.
+fn remove_unreadable(txn: &WriteTransaction) -> Result<(), Error> {
+    let doing = "removing a damaged section";
+    let mut unreadable = Vec::new();
+    {
+        let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+        for row in sections.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let id = SectionId(key.value().0);
+            if codec::open::<SectionRow>(table::section_place(id), value.value()).is_err() {
+                unreadable.push(id);
+            }
+        }
+    }
+    for id in unreadable {
+        for table in &table::ALL {
+            table.remove_section(txn, id)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>, Error> {
+    let doing = "reading its sections";
+    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+    let mut states = Vec::new();
+    for row in sections.iter().map_err(Error::storage(doing))? {
+        let (key, value) = row.map_err(Error::storage(doing))?;
+        let id = SectionId(key.value().0);
+        if let Ok(row) = codec::open::<SectionRow>(table::section_place(id), value.value()) {
+            states.push(row.into_state(id));
+        }
+    }
+    Ok(states)
+}
+
+/// Reads one section's state inside a write transaction.
+pub(crate) fn section_in(
+    txn: &WriteTransaction,
+    id: SectionId,
+) -> Result<Option<SectionState>, Error> {
+    let doing = "reading its sections";
+    let sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+    let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
+    Ok(row.and_then(|value| {
+        codec::open::<SectionRow>(table::section_place(id), value.value())
+            .ok()
+            .map(|row| row.into_state(id))
+    }))
+}
+
+/// Writes one section's state inside a write transaction.
+pub(crate) fn put_section(txn: &WriteTransaction, state: &SectionState) -> Result<(), Error> {
+    let doing = "writing its sections";
+    let mut bytes = Vec::new();
+    codec::seal(table::section_place(state.id), &SectionRow::new(state), &mut bytes);
+    let mut sections = txn.open_table(table::SECTIONS).map_err(Error::storage(doing))?;
+    sections.insert((state.id.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
+    Ok(())
+}
