@@ -21,11 +21,14 @@ mod fjall_engine;
 mod lmdb;
 #[path = "stores/ours.rs"]
 mod ours;
+#[path = "stores/process.rs"]
+mod process;
 #[cfg(feature = "engines")]
 #[path = "stores/sqlite.rs"]
 mod sqlite;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use cache_store::Sharing;
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group};
 use engine::{Engine, Row, rows, shuffled};
 
 /// How many rows are asked for in one go.
@@ -41,7 +44,7 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     let (folder, file_bytes) = {
         let folder = tempfile::tempdir().unwrap();
         let engine = E::open(folder.path());
-        engine.load(1, &all);
+        engine.load(1, &mut all.clone());
         drop(engine);
         let bytes = engine::bytes_in(folder.path());
         (folder, bytes)
@@ -55,10 +58,10 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(size as u64));
     group.bench_function(id("load"), |bencher| {
         bencher.iter_batched(
-            || tempfile::tempdir().unwrap(),
-            |folder| {
-                E::open(folder.path()).load(1, &all);
-                folder
+            || (tempfile::tempdir().unwrap(), all.clone()),
+            |(folder, mut rows)| {
+                E::open(folder.path()).load(1, &mut rows);
+                (folder, rows)
             },
             BatchSize::PerIteration,
         );
@@ -80,6 +83,9 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
         let engine = E::open(folder.path());
         group.throughput(Throughput::Elements(BATCH as u64));
         group.bench_function(id("get"), |bencher| bencher.iter(|| engine.get(1, &asked)));
+        group.bench_function(id("get_sorted"), |bencher| {
+            bencher.iter(|| engine.get_sorted(1, &asked));
+        });
         group.throughput(Throughput::Elements(2 * BATCH as u64));
         group.bench_function(id("get_2_threads"), |bencher| {
             bencher.iter(|| {
@@ -116,7 +122,7 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     group.bench_function(id("delete_section"), |bencher| {
         let engine = E::open(folder.path());
         bencher.iter_batched(
-            || engine.load(2, &all[..size / 4]),
+            || engine.load(2, &mut all[..size / 4].to_vec()),
             |()| engine.delete(2),
             BatchSize::PerIteration,
         );
@@ -124,9 +130,37 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Opening after a process was killed while it wrote, to the first item read.
+fn killed(criterion: &mut Criterion) {
+    let size = size();
+    let folder = tempfile::tempdir().unwrap();
+    let engine = ours::Ours::open(folder.path());
+    ours::filled(&engine, 1, (1..=size as u64).map(engine::movie));
+    drop(engine);
+    let first = &rows(1)[0];
+    let mut group = criterion.benchmark_group("stores");
+    group.sample_size(10);
+    for (name, sharing) in [("ours", Sharing::Exclusive), ("ours_shared", Sharing::Shared)] {
+        let id = BenchmarkId::new("open_after_kill", format!("{name}/{size}"));
+        group.bench_function(id, |bencher| {
+            bencher.iter_batched(
+                || process::left_by_a_kill(folder.path(), size, sharing),
+                |folder| {
+                    let engine = process::reopen(&folder, sharing);
+                    assert!(engine.get(1, &[first]) == 1);
+                    engine
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
 fn ours(criterion: &mut Criterion) {
     bench::<ours::Ours>(criterion);
     bench::<ours::OursShared>(criterion);
+    killed(criterion);
 }
 
 #[cfg(feature = "engines")]
@@ -140,4 +174,12 @@ fn engines(criterion: &mut Criterion) {
 fn engines(_: &mut Criterion) {}
 
 criterion_group!(stores, ours, engines);
-criterion_main!(stores);
+
+fn main() {
+    if process::is_child() {
+        return;
+    }
+    process::print_memory(size());
+    stores();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -13,10 +13,17 @@ pub(crate) trait Engine: Sync {
 
     /// Opens or creates it in a folder.
     fn open(folder: &Path) -> Self;
-    /// Writes all rows and their index, durably, in one transaction.
-    fn load(&self, section: u32, rows: &[Row]);
+    /// Writes all rows and their index, durably, in one transaction. May take the items out.
+    fn load(&self, section: u32, rows: &mut [Row]);
     /// Reads rows one by one; returns how many there are.
     fn get(&self, section: u32, rows: &[&Row]) -> usize;
+    /// Reads the same rows in the order of their keys, as a batch does that has sorted what it
+    /// asks for.
+    fn get_sorted(&self, section: u32, rows: &[&Row]) -> usize {
+        let mut rows = rows.to_vec();
+        rows.sort_unstable_by_key(|row| row.key);
+        self.get(section, &rows)
+    }
     /// Looks hashes up in the index, in whatever order is fastest; returns how many there are.
     fn index(&self, section: u32, hashes: &[u64]) -> usize;
     /// Reads the whole section; returns how many rows there are.
@@ -31,13 +38,13 @@ pub(crate) trait Engine: Sync {
 }
 
 /// A record.
+#[derive(Clone)]
 pub(crate) struct Row {
-    /// What ours stores.
-    pub(crate) item: CachedItem,
+    /// What ours stores; `None` once it did.
+    pub(crate) item: Option<CachedItem>,
     /// What the others store: as many bytes.
     #[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "for the other engines"))]
     pub(crate) bytes: Vec<u8>,
-    #[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "for the other engines"))]
     pub(crate) key: u64,
     /// Of its file name.
     pub(crate) hash: u64,
@@ -54,8 +61,17 @@ pub(crate) fn rows(count: usize) -> Vec<Row> {
 }
 
 fn row(key: u64) -> Row {
+    let item = movie(key);
+    let mut bytes = format!("{item:?}").into_bytes();
+    bytes.truncate(238);
+    let hash = name_hash(&item);
+    Row { key: item.rating_key.0, bytes, hash, item: Some(item) }
+}
+
+/// The item number `number`, from 1; its rating key is three times that.
+pub(crate) fn movie(key: u64) -> CachedItem {
     let title = format!("The Lighthouse Keeper {key}");
-    let item = CachedItem {
+    CachedItem {
         rating_key: RatingKey(key * 3),
         kind: ItemKind::Movie,
         original_title: None,
@@ -81,11 +97,7 @@ fn row(key: u64) -> Row {
             optimized: false,
         }],
         title,
-    };
-    let mut bytes = format!("{item:?}").into_bytes();
-    bytes.truncate(238);
-    let hash = name_hash(&item);
-    Row { key: key * 3, bytes, hash, item }
+    }
 }
 
 /// The numbers below `count` in an order that looks random and is always the same.

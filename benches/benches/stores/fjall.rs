@@ -31,9 +31,9 @@ impl Engine for Fjall {
         Self { db, items, names, matches }
     }
 
-    fn load(&self, section: u32, rows: &[Row]) {
+    fn load(&self, section: u32, rows: &mut [Row]) {
         let mut items = self.items.start_ingestion().unwrap();
-        for row in rows {
+        for row in &*rows {
             items.write(key(section, row.key), row.bytes.as_slice()).unwrap();
         }
         items.finish().unwrap();

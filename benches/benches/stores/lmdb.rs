@@ -38,9 +38,9 @@ impl Engine for Lmdb {
         Self { env, items, names, matches }
     }
 
-    fn load(&self, section: u32, rows: &[Row]) {
+    fn load(&self, section: u32, rows: &mut [Row]) {
         let mut txn = self.env.write_txn().unwrap();
-        for row in rows {
+        for row in &*rows {
             self.items
                 .put_with_flags(&mut txn, PutFlags::APPEND, &key(section, row.key), &row.bytes)
                 .unwrap();

@@ -6,7 +6,7 @@ use cache_store::{
     CachedItem, Clear, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord, Outcome,
     RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store, StoreConfig,
 };
-use plex_api::{Location, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+use plex_api::{Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 
 use crate::engine::{Engine, Row, name_hash};
 
@@ -18,17 +18,30 @@ fn keys(item: &CachedItem) -> IndexKeys {
 }
 
 /// With the file to itself.
-pub(crate) struct Ours(Store);
+pub(crate) struct Ours(pub(crate) Store);
 
 /// Sharing the file with other processes.
 pub(crate) struct OursShared(Ours);
 
-const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+pub(crate) const STAMP: SectionStamp =
+    SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
 
 fn open(folder: &Path, sharing: Sharing) -> Ours {
     // As large as for the others.
-    let config = StoreConfig { sharing, cache_size: CACHE, ..StoreConfig::new(INDEXING, NOW) };
+    open_with(folder, sharing, CACHE)
+}
+
+pub(crate) fn open_with(folder: &Path, sharing: Sharing, cache_size: usize) -> Ours {
+    let config = StoreConfig { sharing, cache_size, ..StoreConfig::new(INDEXING, NOW) };
     Ours(Store::open(&folder.join("plex.matchbox"), &config).unwrap())
+}
+
+/// Fills a section as a listing does.
+pub(crate) fn filled(engine: &Ours, section: u32, items: impl IntoIterator<Item = CachedItem>) {
+    engine.0.note_sections(&[listed(1), listed(2)]).unwrap();
+    engine.0.fill(SectionId(section), items, STAMP, NOW).unwrap();
 }
 
 /// Memory for pages, for those stores that have a cache of their own.
@@ -60,18 +73,14 @@ impl Engine for Ours {
         open(folder, Sharing::Exclusive)
     }
 
-    fn load(&self, section: u32, rows: &[Row]) {
-        self.0.note_sections(&[listed(1), listed(2)]).unwrap();
-        let stamp =
-            SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
-        let items = rows.iter().map(|row| row.item.clone());
-        self.0.fill(SectionId(section), items, stamp, NOW).unwrap();
+    fn load(&self, section: u32, rows: &mut [Row]) {
+        filled(self, section, rows.iter_mut().filter_map(|row| row.item.take()));
     }
 
     fn get(&self, section: u32, rows: &[&Row]) -> usize {
         let view = self.0.view().unwrap();
         rows.iter()
-            .filter(|row| view.item(SectionId(section), row.item.rating_key).unwrap().is_some())
+            .filter(|row| view.item(SectionId(section), RatingKey(row.key)).unwrap().is_some())
             .count()
     }
 
@@ -119,7 +128,7 @@ impl Engine for OursShared {
     fn open(folder: &Path) -> Self {
         Self(open(folder, Sharing::Shared))
     }
-    fn load(&self, section: u32, rows: &[Row]) {
+    fn load(&self, section: u32, rows: &mut [Row]) {
         self.0.load(section, rows);
     }
     fn get(&self, section: u32, rows: &[&Row]) -> usize {

@@ -40,12 +40,12 @@ impl Engine for Sqlite {
         Self { writer: Mutex::new(Self::connect(&path)), path }
     }
 
-    fn load(&self, section: u32, rows: &[Row]) {
+    fn load(&self, section: u32, rows: &mut [Row]) {
         let mut db = self.writer.lock().unwrap();
         let txn = db.transaction().unwrap();
         {
             let mut items = txn.prepare("INSERT OR REPLACE INTO items VALUES (?,?,?)").unwrap();
-            for row in rows {
+            for row in &*rows {
                 items.execute(params![section, row.key.cast_signed(), row.bytes]).unwrap();
             }
             let mut sorted: Vec<&Row> = rows.iter().collect();
