@@ -1,10 +1,12 @@
 //! What each address of the simulated server answers.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -48,8 +50,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .with_state(Arc::clone(shared))
 }
 
-fn arguments(query: Option<&String>) -> Arguments {
-    Arguments::parse(query.map_or("", String::as_str))
+impl<S: Sync> FromRequestParts<S> for Arguments {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Response {
@@ -132,9 +138,8 @@ async fn listing(
     State(shared): Server,
     Path(key): Path<String>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     let library = shared.library();
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     match listing::answer(&library, &library.sections[at], &arguments, &headers) {
@@ -148,9 +153,8 @@ async fn collections(
     State(shared): Server,
     Path(key): Path<String>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     let library = shared.library();
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     let section = &library.sections[at];
@@ -165,9 +169,8 @@ async fn metadata(
     State(shared): Server,
     Path(keys): Path<String>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     let mut shape = arguments.shape();
     (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let library = shared.library();
@@ -199,9 +202,8 @@ async fn children(
     State(shared): Server,
     Path(key): Path<u64>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     below(&shared, key, &headers, &arguments, |section| section.children(key).collect())
 }
 
@@ -209,9 +211,8 @@ async fn leaves(
     State(shared): Server,
     Path(key): Path<u64>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     below(&shared, key, &headers, &arguments, |section| section.leaves(key).collect())
 }
 
@@ -247,21 +248,15 @@ fn below(
 async fn edit_section(
     State(shared): Server,
     Path(key): Path<String>,
-    RawQuery(query): RawQuery,
+    arguments: Arguments,
 ) -> Response {
-    let arguments = arguments(query.as_ref());
     done(shared.edit(|library| match section_at(&library.sections, &key) {
         Some(at) => library.answer_section_edit(at, &arguments),
         None => StatusCode::NOT_FOUND,
     }))
 }
 
-async fn edit_item(
-    State(shared): Server,
-    Path(key): Path<u64>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let arguments = arguments(query.as_ref());
+async fn edit_item(State(shared): Server, Path(key): Path<u64>, arguments: Arguments) -> Response {
     done(shared.edit(|library| library.answer_edit(key, &arguments)))
 }
 
