@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use cache_store::{Store, StoreConfig};
-use match_core::{Answer, INDEXING, Query, Rules, SectionContext, Settings, match_key, match_one};
+use cache_store::{SectionState, Store, StoreConfig, View};
+use match_core::{
+    Answer, Confidence, INDEXING, Query, Rules, SectionContext, Settings, from_record, match_key,
+    match_one,
+};
 use plex_api::{Clock, RatingKey};
 
 /// Options of `cargo xtask explain`.
@@ -33,34 +36,59 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let section = section.with_context(|| format!("no section {} there", options.section))?;
     let (settings, query) = (Settings::default(), Query::from_path(&options.file));
     let view = store.view()?;
-    if let Some(record) = view.remembered(section.id, &match_key(&query, &settings))? {
-        let holds = if view.holds(&section, &record)? { "holds" } else { "does not hold any more" };
-        println!("remembered with the default settings, and {holds}: {:?}", record.outcome);
+    if let Some(record) = view.remembered(section.id, &match_key(&query, &settings))?
+        && let Some(answer) = from_record(&record)
+    {
+        let holds =
+            if view.holds(&section, &record)? { "still holds" } else { "does not hold now" };
+        println!("remembered from an earlier run, which {holds}:");
+        tell(&view, &section, &answer)?;
     }
     let context = SectionContext::new(&section, &settings);
     let decision = match_one(&view, section.id, &context, &query, Rules::All)?;
+    let buckets = decision.depends.buckets.len();
+    let s = if buckets == 1 { "" } else { "s" };
+    println!("computed from {buckets} index bucket{s} of {} items:", section.items);
+    tell(&view, &section, &decision.answer)
+}
+
+/// What an answer says, each item with its files.
+fn tell(view: &View<'_>, section: &SectionState, answer: &Answer) -> Result<()> {
     let item = |key: RatingKey| -> Result<String> {
-        let Some(kept) = view.item(section.id, key)? else { return Ok(format!("item {key}")) };
-        let files: Vec<&str> = kept.item.parts.iter().map(|part| part.file.as_str()).collect();
-        Ok(format!("item {key} \"{}\" {:?}", kept.item.title, files))
+        let Some(kept) = view.item(section.id, key)? else {
+            return Ok(format!("item {key}, which is gone"));
+        };
+        let year = kept.item.year.map(|year| format!(" ({year})")).unwrap_or_default();
+        let mut text = format!("item {key}, {}{year}", kept.item.title);
+        for part in &kept.item.parts {
+            text += "\n    ";
+            text += &part.file;
+        }
+        Ok(text)
     };
-    match &decision.answer {
+    match answer {
         Answer::Found(found) => {
-            println!("found with {:?} confidence: {}", found.confidence, item(found.rating_key)?);
-            println!("because {}", found.evidence);
+            let confidence = match found.confidence {
+                Confidence::High => "high",
+                Confidence::Low => "low",
+            };
+            println!("  {}", item(found.rating_key)?);
+            println!("  with {confidence} confidence, because {}", found.evidence);
             for &other in &found.others {
-                println!("the same file is also {}", item(other)?);
+                println!("  the same file is also {}", item(other)?);
             }
         }
         Answer::Ambiguous(keys) => {
-            println!("ambiguous: nothing tells {} candidates apart, best first:", keys.len());
+            match keys.len() {
+                1 => println!("  ambiguous: too little speaks for the only candidate"),
+                many => println!("  ambiguous: nothing tells {many} candidates apart, best first"),
+            }
             for &key in keys {
                 println!("  {}", item(key)?);
             }
         }
-        Answer::Absent if section.complete => println!("absent: no rule finds it"),
-        _ => println!("no rule finds it, and the cache cannot prove that it is not there"),
+        Answer::Absent if section.complete => println!("  absent: no rule finds it"),
+        _ => println!("  no rule finds it, and the cache cannot prove that it is not there"),
     }
-    println!("looked into {} index buckets", decision.depends.buckets.len());
     Ok(())
 }
