@@ -285,6 +285,15 @@ fn with_name(page: &Listing, name: &str) -> Vec<u64> {
     rows.filter_map(|row| row.rating_key.parse().ok()).collect()
 }
 
+/// The same without a server, as Stash2Plex does it with its library cache: for each file, every
+/// item is looked at, and those that have a file of that name are found. Its title searches are
+/// left out, and so is reading the cache, in which the whole library is one value: here it lies
+/// in memory already.
+pub fn scan(library: &[(u64, String)], path: &str) -> Vec<u64> {
+    let name = base_name(path);
+    library.iter().filter(|(_, file)| base_name(file) == name).map(|(key, _)| *key).collect()
+}
+
 fn base_name(path: &str) -> String {
     path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
 }
