@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use match_core::{Answer, Engine, EngineConfig, Error, Query, Run, Selection};
+use match_core::{
+    Answer, Engine, EngineConfig, Error, MIN_SUPPORT, PathMapping, Query, Run, Selection, Source,
+};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
 use testbed::queries::{TruthQuery, absent_queries, queries};
@@ -288,4 +290,51 @@ fn digest(cache: &Path) -> u64 {
     let config = cache_store::StoreConfig::new(match_core::INDEXING, UnixSeconds(0));
     let store = cache_store::Store::open(cache, &config).unwrap();
     store.digest().unwrap()
+}
+
+#[tokio::test]
+async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
+    let world = World::new().await;
+    let mut config = EngineConfig::new(world.cache());
+    config.clock = world.clock.clone();
+    config.adopt_mappings = Some(MIN_SUPPORT);
+    let engine = Engine::open(world.client(), config).await.unwrap();
+    let run = || {
+        let asked = world.queries.iter().map(to_query).collect();
+        engine.match_files(&Selection::All, asked)
+    };
+    let mapping = PathMapping { local: MOUNT.to_owned(), plex: "/data/movies".to_owned() };
+    let first = run().await.unwrap();
+    let suggested = &first.report.suggested_mappings;
+    assert_eq!(suggested[0].mapping, mapping, "{suggested:?}");
+    assert!(suggested[0].support > 400, "{suggested:?}");
+    assert_eq!(engine.settings().mappings, [mapping]);
+
+    let calls = world.pms.requests().total();
+    let second = run().await.unwrap();
+    assert_eq!(world.pms.requests().total(), calls, "other keys, but nothing to ask");
+    assert_eq!(second.report.suggested_mappings, [], "it is no suggestion any more");
+    let whole = |run: &Run| {
+        let whole = |answer: &&Answer| match answer {
+            Answer::Found(found) => found.evidence.score == 1_000,
+            _ => false,
+        };
+        run.answers.iter().filter(whole).count()
+    };
+    assert_eq!(whole(&first), 0);
+    assert!(whole(&second) > 900, "the whole path agrees, mapped");
+    engine.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_says_that_the_server_was_asked_for_it() {
+    let world = World::new().await;
+    let source = |run: &Run| match &run.answers[0] {
+        Answer::Found(found) => found.evidence.source,
+        other => panic!("{other:?}"),
+    };
+    let (first, _) = world.run(&world.queries[..1]).await;
+    assert_eq!(source(&first), Source::LookedUp);
+    let (second, _) = world.run(&world.queries[..1]).await;
+    assert_eq!(source(&second), Source::Remembered);
 }

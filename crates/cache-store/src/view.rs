@@ -297,7 +297,8 @@ impl<'store> View<'store> {
             Outcome::Found { rating_key, others, .. } => (Some(rating_key), others),
             Outcome::Ambiguous(keys) => (None, keys),
         };
-        for &key in first.into_iter().chain(rest) {
+        // Without its runner-up, which may have been alone in a bucket, the answer may be surer.
+        for &key in first.into_iter().chain(rest).chain(&record.evidence.rival) {
             match self.item(section.id, key)? {
                 Some(kept) if kept.changed_at <= record.verified_at => {}
                 _ => return Ok(false),

@@ -13,7 +13,8 @@ use crate::evidence::Evidence;
 pub enum Answer {
     /// This one.
     Found(Match),
-    /// One of these, best first, and nothing tells them apart.
+    /// One of these, best first, and nothing tells them apart; or it may be this one, and too
+    /// little speaks for it.
     Ambiguous(Vec<RatingKey>),
     /// None, and that is proven.
     Absent,

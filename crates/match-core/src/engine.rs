@@ -8,6 +8,7 @@
 mod answering;
 mod host;
 mod pass;
+mod suggesting;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,11 @@ pub struct EngineConfig {
     pub cache: PathBuf,
     /// What decides a match.
     pub settings: Settings,
+    /// Adopt, for later runs of this engine, path mappings that at least so many files of a run
+    /// agree on. Answers are remembered with the mappings they were made with, so those that an
+    /// adopted one could change are computed again. Default: mappings are only suggested, in
+    /// [`Report::suggested_mappings`].
+    pub adopt_mappings: Option<u64>,
     /// When the server is asked again.
     pub policy: Policy,
     /// Memory for pages of the cache file, in bytes. Default 64 MiB.
@@ -64,6 +70,7 @@ impl EngineConfig {
         Self {
             cache: cache.into(),
             settings: Settings::default(),
+            adopt_mappings: None,
             policy: Policy::default(),
             cache_size: store.cache_size,
             open_wait: store.open_wait,
@@ -129,7 +136,9 @@ pub struct Stale {
 /// ```
 pub struct Engine {
     pub(crate) library: Arc<Library>,
-    settings: Arc<Settings>,
+    /// Exchanged as a whole when mappings are adopted; a run keeps those it began with.
+    settings: Mutex<Arc<Settings>>,
+    adopt_mappings: Option<u64>,
     stale: Option<Duration>,
     progress: Teller,
     /// The runs since it was opened, that the cache file does not have yet.
@@ -158,7 +167,8 @@ impl Engine {
             .with_rows(on_rows);
         Ok(Self {
             library: Arc::new(library),
-            settings: Arc::new(config.settings),
+            settings: Mutex::new(Arc::new(config.settings)),
+            adopt_mappings: config.adopt_mappings,
             stale: config.stale,
             progress,
             unwritten: Mutex::default(),
@@ -168,6 +178,11 @@ impl Engine {
     /// What opening the cache found.
     pub fn opened(&self) -> &Opened {
         self.library.store().opened()
+    }
+
+    /// What decides a match now: the settings it was opened with, and mappings adopted since.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The store, to inspect or clear it.

@@ -34,7 +34,7 @@ pub enum Source {
     Index,
     /// It was remembered, and still holds.
     Remembered,
-    /// The server was asked for this one file.
+    /// The server was asked for this one file, in this run; then it was computed.
     LookedUp,
 }
 

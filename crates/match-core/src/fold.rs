@@ -51,11 +51,13 @@ pub fn fold_title(title: &str) -> String {
     if !word.is_empty() {
         words.push(word);
     }
-    if words.len() > 1 && words.first().is_some_and(|word| is_article(word)) {
-        words.remove(0);
-    } else if words.len() > 1 && words.last().is_some_and(|word| is_article(word)) {
-        words.pop();
-    }
+    // All of them, so that folding twice is folding once.
+    let words = words.as_slice();
+    let first = words.iter().position(|word| !is_article(word));
+    let last = words.iter().rposition(|word| !is_article(word));
+    let telling = first.zip(last).and_then(|(first, last)| words.get(first..=last));
+    // "The The" is nothing but articles, and a title.
+    let words = telling.unwrap_or(words);
     words.join(" ")
 }
 

@@ -118,11 +118,15 @@ pub(crate) fn is_generic(component: &str) -> bool {
         let numbered = pieces().next().is_some() && pieces().all(|p| NUMBERED.contains(&p));
         return nothing || numbered;
     }
-    let telling = pieces().filter(|piece| !WORDS.contains(piece));
-    // One ideograph says about as much as two letters.
-    let letters: usize =
-        telling.flat_map(str::chars).map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum();
-    letters < TELLING && !is_moment(component)
+    let mut letters = 0;
+    for piece in pieces().filter(|piece| !WORDS.contains(piece)) {
+        // One ideograph says about as much as two letters.
+        letters += piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
+        if letters >= TELLING {
+            return false;
+        }
+    }
+    !is_moment(component)
 }
 
 /// The end of a path from its nearest component that says something; `None` when none does.

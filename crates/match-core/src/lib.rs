@@ -47,6 +47,8 @@ mod rules;
 mod sections;
 mod settings;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod titles;
 mod year;
 
@@ -63,7 +65,7 @@ pub use index::INDEXING;
 pub use key::match_key;
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings};
 pub use matcher::match_one;
-pub use parallel::match_all;
+pub use parallel::{match_all, match_chunks};
 pub use path::FoldedPath;
 pub use progress::{OnProgress, Phase, RunProgress};
 pub use query::Query;

@@ -85,7 +85,7 @@ fn exchange(path: &str, from: &str, to: &str) -> Option<String> {
 }
 
 /// A mapping that matches suggest, and how many files agree on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingSuggestion {
     /// The mapping.
     pub mapping: PathMapping,

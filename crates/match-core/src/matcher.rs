@@ -25,13 +25,22 @@ pub fn match_one(
     query: &Query,
     rules: Rules,
 ) -> Result<Decision, Error> {
+    decide(view, section, context, &Prepared::new(query, context), rules)
+}
+
+pub(crate) fn decide(
+    view: &View<'_>,
+    section: SectionId,
+    context: &SectionContext,
+    query: &Prepared<'_>,
+    rules: Rules,
+) -> Result<Decision, Error> {
     let mut reader = Reader { view, section, depends: Depends::default() };
-    let prepared = Prepared::new(query, context);
-    let mut answer = reader.by_path(&prepared, context, rules)?;
+    let mut answer = reader.by_path(query, context, rules)?;
     if rules == Rules::All && answer == Answer::Absent {
-        answer = match reader.by_guid(&prepared)? {
+        answer = match reader.by_guid(query)? {
             Some(answer) => answer,
-            None => reader.by_title(&prepared, context.kind)?.unwrap_or(answer),
+            None => reader.by_title(query, context.kind)?.unwrap_or(answer),
         };
         if let Answer::Found(found) = &mut answer {
             found.others = reader.other_holders(found.rating_key)?;
@@ -174,7 +183,8 @@ impl Reader<'_> {
             for artist in &artists {
                 let mut items = Vec::new();
                 self.add(Index::Titles, titles::by_track(artist, &title), &mut items)?;
-                items.retain(|item| titles::parent_title(item).as_ref() == Some(artist));
+                let by_artist = |by: String| titles::same(&by, artist);
+                items.retain(|item| titles::parent_title(item).is_some_and(by_artist));
                 if let Some(answer) = title::track(query, &title, &items) {
                     return Ok(Some(answer));
                 }

@@ -1,22 +1,31 @@
 //! Many queries at once, on rayon.
+//!
+//! Queries are worked on in chunks, so that memory does not grow with the batch and somebody
+//! who does not want the rest does not wait for it. Within a chunk they are worked on in the
+//! order of their file names' hashes, because that is the order of the index on disk.
+
+use std::ops::ControlFlow;
 
 use cache_store::{Error, MatchKey, SectionState, View};
 use rayon::prelude::*;
 
 use crate::answer::Decision;
 use crate::candidates::SectionContext;
+use crate::index::name_hash;
 use crate::key::match_key;
-use crate::matcher::match_one;
-use crate::path::FoldedPath;
+use crate::matcher::decide;
 use crate::query::Query;
-use crate::rules::Rules;
+use crate::rules::{Prepared, Rules};
 use crate::settings::Settings;
 
-/// Answers queries from one section: the same answers in the same order as [`match_one`] for
-/// each, whatever the number of threads. Runs in the caller's rayon pool.
+/// Queries in a chunk: some 10 MB of folded paths and decisions, and more than enough for the
+/// threads to share.
+const CHUNK: usize = 1 << 14;
+
+/// Answers queries from one section: the same answers in the same order as
+/// [`crate::match_one`] for each, whatever the number of threads.
 ///
-/// Queries are worked on in the order of their file names' hashes, because that is the order
-/// of the index on disk.
+/// Runs in rayon's global pool, or in the caller's own: `pool.install(|| match_all(..))`.
 pub fn match_all(
     view: &View<'_>,
     section: &SectionState,
@@ -24,26 +33,112 @@ pub fn match_all(
     settings: &Settings,
     rules: Rules,
 ) -> Result<Vec<Decision>, Error> {
+    let mut all = Vec::with_capacity(queries.len());
+    let take = |decisions| {
+        all.extend(decisions);
+        ControlFlow::Continue(())
+    };
+    let _ = match_chunks(view, section, queries.iter().copied(), settings, rules, take)?;
+    Ok(all)
+}
+
+/// [`match_all`] for batches of any size, in memory that does not grow with them: the decisions
+/// are handed over chunk by chunk, in the order of the queries, until `each` breaks off.
+/// `Break`: it did.
+pub fn match_chunks<'q>(
+    view: &View<'_>,
+    section: &SectionState,
+    queries: impl IntoIterator<Item = &'q Query>,
+    settings: &Settings,
+    rules: Rules,
+    mut each: impl FnMut(Vec<Decision>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
     let context = SectionContext::new(section, settings);
-    let mut order: Vec<(u64, usize)> = queries
-        .par_iter()
-        .enumerate()
-        .map(|(at, query)| {
-            let path = FoldedPath::new(&query.path);
-            (path.file_name().map_or(0, crate::index::name_hash), at)
-        })
-        .collect();
-    order.par_sort_unstable();
-    let mut decided: Vec<(usize, Decision)> = order
-        .par_iter()
-        .filter_map(|&(_, at)| Some((at, *queries.get(at)?)))
-        .map(|(at, query)| Ok((at, match_one(view, section.id, &context, query, rules)?)))
-        .collect::<Result<_, Error>>()?;
-    decided.sort_unstable_by_key(|(at, _)| *at);
-    Ok(decided.into_iter().map(|(_, decision)| decision).collect())
+    let mut queries = queries.into_iter();
+    loop {
+        let chunk: Vec<&Query> = queries.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut order: Vec<(u64, usize, Prepared<'_>)> = chunk
+            .par_iter()
+            .enumerate()
+            .map(|(at, query)| {
+                let prepared = Prepared::new(query, &context);
+                (prepared.file_name().map_or(0, name_hash), at, prepared)
+            })
+            .collect();
+        order.par_sort_unstable_by_key(|(hash, at, _)| (*hash, *at));
+        let mut decided: Vec<(usize, Decision)> = order
+            .into_par_iter()
+            .map(|(_, at, query)| Ok((at, decide(view, section.id, &context, &query, rules)?)))
+            .collect::<Result<_, Error>>()?;
+        decided.par_sort_unstable_by_key(|(at, _)| *at);
+        if each(decided.into_iter().map(|(_, decision)| decision).collect()).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
 }
 
 /// The keys under which the answers to queries are remembered, in order.
 pub(crate) fn match_keys(queries: &[Query], settings: &Settings) -> Vec<MatchKey> {
     queries.par_iter().map(|query| match_key(query, settings)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::match_one;
+    use crate::testing::{Shelf, movie};
+
+    /// More than one chunk; of every third file there is none, and some names are in two folders.
+    fn shelf_and_queries() -> (Shelf, Vec<Query>) {
+        let mut shelf = Shelf::new();
+        shelf.list((0..400_u64).map(|n| {
+            let title = format!("Movie {}", n / 2);
+            movie(n + 1, &title, Some(1990), &format!("/data/films/{n} of {title}/{title}.mkv"))
+        }));
+        let queries = (0..CHUNK + 100).map(|n| {
+            let (folder, name) = (n % 600, n % 600 / 2);
+            Query::new(format!("/mnt/{folder} of Movie {name}/Movie {name}.mkv"))
+        });
+        (shelf, queries.collect())
+    }
+
+    #[test]
+    fn any_number_of_threads_answers_as_one_by_one() {
+        let (shelf, queries) = shelf_and_queries();
+        let (view, state, settings) =
+            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let context = SectionContext::new(&state, &settings);
+        let one = |query| match_one(&view, state.id, &context, query, Rules::Paths).unwrap();
+        let one_by_one: Vec<Decision> = queries.iter().map(one).collect();
+        let asked: Vec<&Query> = queries.iter().collect();
+        for threads in [1, 2, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let all = pool.install(|| match_all(&view, &state, &asked, &settings, Rules::Paths));
+            assert!(all.unwrap() == one_by_one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_batch_comes_in_chunks_and_can_be_broken_off() {
+        let (shelf, queries) = shelf_and_queries();
+        let (view, state, settings) =
+            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let run = |stop_after: usize| {
+            let mut sizes = Vec::new();
+            let flow = match_chunks(&view, &state, &queries, &settings, Rules::Paths, |chunk| {
+                sizes.push(chunk.len());
+                if sizes.len() == stop_after {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            (flow.unwrap().is_break(), sizes)
+        };
+        assert_eq!(run(9), (false, vec![CHUNK, 100]));
+        assert_eq!(run(1), (true, vec![CHUNK]));
+    }
 }

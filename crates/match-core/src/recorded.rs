@@ -72,6 +72,12 @@ pub fn from_record(record: &MatchRecord) -> Option<Answer> {
     })
 }
 
+/// The rule that decided; `None` for an answer that no rule found, or one that this version
+/// does not know.
+pub(crate) fn rule_of(record: &MatchRecord) -> Option<Rule> {
+    rule(record.evidence.rule)
+}
+
 /// The number of a rule on disk.
 fn number(rule: Rule) -> u8 {
     match rule {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
+use crate::mapping::MappingSuggestion;
 
 pub use estimate::{ESTIMATE_RULE, calls_without_cache};
 pub use timing::Timing;
@@ -41,6 +42,9 @@ pub struct Report {
     pub lookups: LookupCounts,
     /// Time by phase.
     pub phases: Phases,
+    /// Path mappings that the files found agree on and that the settings do not have; of several
+    /// runs, each with its greatest support.
+    pub suggested_mappings: Vec<MappingSuggestion>,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -75,6 +79,17 @@ impl Report {
         }
     }
 
+    /// Adds a suggestion; of equal ones the better supported is kept, as runs ask for the same
+    /// files.
+    fn suggest(&mut self, suggestion: &MappingSuggestion) {
+        let same = |known: &&mut MappingSuggestion| known.mapping == suggestion.mapping;
+        match self.suggested_mappings.iter_mut().find(same) {
+            Some(known) if known.support >= suggestion.support => {}
+            Some(known) => *known = suggestion.clone(),
+            None => self.suggested_mappings.push(suggestion.clone()),
+        }
+    }
+
     /// Calls saved: the estimate less the calls made. Negative when the cache cost more than
     /// it saved, as a first run may.
     pub fn calls_saved(&self) -> i64 {
@@ -97,6 +112,9 @@ impl AddAssign<&Report> for Report {
         }
         self.lookups += other.lookups;
         self.phases += &other.phases;
+        for suggestion in &other.suggested_mappings {
+            self.suggest(suggestion);
+        }
         self.damaged += other.damaged;
         if other.runs > 0 {
             self.store_bytes = other.store_bytes;
@@ -261,6 +279,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::mapping::PathMapping;
 
     fn run(added: u64, millis: u64) -> Report {
         let mut report =
@@ -288,6 +307,21 @@ mod tests {
         assert_eq!(sum.phases.refresh.total(), Duration::from_millis(40));
         let text = serde_json::to_string(&sum).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), sum);
+    }
+
+    #[test]
+    fn of_equal_suggestions_the_better_supported_is_kept() {
+        let mapping = PathMapping { local: "/mnt".to_owned(), plex: "/data".to_owned() };
+        let suggesting = |support| Report {
+            suggested_mappings: vec![MappingSuggestion {
+                mapping: mapping.clone(),
+                support,
+                against: 0,
+            }],
+            ..Report::default()
+        };
+        let sum = suggesting(7) + suggesting(9) + suggesting(8);
+        assert_eq!(sum, suggesting(9));
     }
 
     #[test]

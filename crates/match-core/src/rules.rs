@@ -104,6 +104,27 @@ impl Verdict {
     }
 }
 
+/// The best of the items that a rule beyond the paths scored; a tie is ambiguous. `certain` is
+/// asked with the item, its score and the best other one.
+fn choose<'i>(
+    query: &Prepared<'_>,
+    rule: Rule,
+    scored: impl IntoIterator<Item = (u16, &'i CachedItem)>,
+    certain: impl FnOnce(&CachedItem, u16, Option<(RatingKey, u16)>) -> bool,
+) -> Option<Answer> {
+    let scored = scored.into_iter().map(|(score, item)| (score, item.rating_key, item));
+    match best(scored.collect()) {
+        Ok(None) => None,
+        Ok(Some((score, item, rival))) => {
+            let sure = certain(item, score, rival);
+            let confidence = if sure { Confidence::High } else { Confidence::Low };
+            let verdict = Verdict { rule, score, confidence, rival, components: 0, mapping: None };
+            Some(found_item(query, item, verdict))
+        }
+        Err(ranked) => ambiguous(ranked),
+    }
+}
+
 /// The item that a rule beyond the paths chose, with its version that fits best.
 fn found_item(query: &Prepared<'_>, item: &CachedItem, verdict: Verdict) -> Answer {
     let fitting = item.parts.iter().find(|part| query.compare(part, item).size == Some(true));

@@ -2,7 +2,8 @@
 //!
 //! Movies and videos are found by their folded title, episodes by show, season and number,
 //! tracks by artist and title: "Episode 1" and "Intro" alone would be one bucket for half a
-//! library. Movies are also found by likeness, for titles that were mistyped: two hashes of
+//! library. Spaces count for nothing: "C.H.U.D." is "CHUD", and "20,000" is "20000". Movies are
+//! also found by likeness, for titles that were mistyped: two hashes of
 //! title and year which a difference in one place leaves at least one of.
 
 use cache_store::CachedItem;
@@ -11,19 +12,32 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fold::{fold_title, loosen};
 
+/// Whether two folded titles are equal but for their spaces.
+pub(crate) fn same(left: &str, right: &str) -> bool {
+    letters(left).eq(letters(right))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|letter| *letter != ' ')
+}
+
 /// The hash of a folded title.
 pub(crate) fn by_title(title: &str) -> u64 {
-    hash(1, &[title])
+    hash(1, &[&dense(title)])
 }
 
 /// The hash of an episode.
 pub(crate) fn by_episode(show: &str, season: u32, episode: u32) -> u64 {
-    hash(2, &[show, &season.to_string(), &episode.to_string()])
+    hash(2, &[&dense(show), &season.to_string(), &episode.to_string()])
 }
 
 /// The hash of a track.
 pub(crate) fn by_track(artist: &str, title: &str) -> u64 {
-    hash(3, &[artist, title])
+    hash(3, &[&dense(artist), &dense(title)])
+}
+
+fn dense(title: &str) -> String {
+    letters(title).collect()
 }
 
 /// The hashes under which titles like this one, of this year, are found.
@@ -105,6 +119,16 @@ mod tests {
     fn alike(left: &str, right: &str) -> bool {
         let (left, right) = (by_likeness(left, 1999), by_likeness(right, 1999));
         left.iter().any(|hash| right.contains(hash))
+    }
+
+    #[test]
+    fn spaces_count_for_nothing() {
+        for (left, right) in [("c h u d", "chud"), ("20 000 leagues", "20000 leagues")] {
+            assert!(same(left, right));
+            assert_eq!(by_title(left), by_title(right));
+        }
+        assert!(!same("alien", "aliens"));
+        assert_ne!(by_episode("a", 11, 1), by_episode("a", 1, 11));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::query::{Query, wanted};
 use crate::report::{Report, StepReport, calls_without_cache};
 use crate::rules::Rules;
 use crate::sections::merge;
+use crate::settings::Settings;
 
 /// How often a section is passed over again after items were read, listed or healed.
 const ATTEMPTS: usize = 4;
@@ -33,16 +34,18 @@ const ATTEMPTS: usize = 4;
 pub(super) struct Asked {
     pub(super) queries: Arc<Vec<Query>>,
     pub(super) keys: Arc<Vec<MatchKey>>,
+    /// Those that the keys were made with.
+    pub(super) settings: Arc<Settings>,
 }
 
 /// A section in this run.
-struct Desk {
-    id: SectionId,
+pub(super) struct Desk {
+    pub(super) id: SectionId,
     uuid: String,
     /// Known only in part: titles of the rest are not known.
     partial: bool,
     /// One for each query; absent where nothing was found.
-    answers: Vec<Answer>,
+    pub(super) answers: Vec<Answer>,
     /// Queries whose absence is not proven.
     unproven: BTreeSet<usize>,
     known: Known,
@@ -77,6 +80,7 @@ impl Engine {
                 self.settle(desk, &asked, open.clone(), Rules::All, report).await?;
             }
         }
+        self.suggest(&desks, &asked, report).await?;
         Ok(merged(&desks, queries.len()))
     }
 
@@ -121,14 +125,16 @@ impl Engine {
         report: &mut Report,
     ) -> Result<Asked, Error> {
         let started = self.library.clock().monotonic();
-        let settings = Arc::clone(&self.settings);
+        let settings = self.settings();
+        let keyed_by = Arc::clone(&settings);
         let keyed = Arc::clone(queries);
         let progress = self.progress.clone();
         let keys = blocking(move || {
-            let make = || trace_span!("hash").in_scope(|| match_keys(&keyed, &settings));
+            let make = || trace_span!("hash").in_scope(|| match_keys(&keyed, &keyed_by));
             Ok(progress.around(Phase::Keys, keyed.len(), make))
         });
-        let asked = Asked { queries: Arc::clone(queries), keys: Arc::new(keys.await?) };
+        let keys = Arc::new(keys.await?);
+        let asked = Asked { queries: Arc::clone(queries), keys, settings };
         report.phases.keys.record(started.elapsed());
         Ok(asked)
     }
@@ -257,9 +263,10 @@ impl Engine {
         let looked = looked?;
         let absent = open.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
         desk.known.absent.extend(absent.map(|(&at, _)| at));
-        for looked in &looked {
+        for (&at, looked) in open.iter().zip(&looked) {
             if let Looked::Found(keys) = looked {
                 desk.known.read.extend(keys);
+                desk.known.found.insert(at);
             }
         }
         let settled = looked.iter().filter(|looked| **looked != Looked::Unproven).count() as u64;
@@ -308,9 +315,12 @@ impl Engine {
         rules: Rules,
         report: &mut Report,
     ) -> Result<Passed, Error> {
+        // Whoever waits for the answers holds this; a run that is dropped stops at the next chunk.
+        let waits = Arc::new(());
         let pass = Pass {
+            asker: Arc::downgrade(&waits),
             store: Arc::clone(self.store()),
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(&asked.settings),
             policy: self.library.policy().clone(),
             clock: self.library.clock().clone(),
             queries: Arc::clone(&asked.queries),

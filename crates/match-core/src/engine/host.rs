@@ -167,7 +167,8 @@ impl Engine {
     }
 
     fn keys(&self, queries: &[Query]) -> Vec<MatchKey> {
-        queries.iter().map(|query| match_key(query, &self.settings)).collect()
+        let settings = self.settings();
+        queries.iter().map(|query| match_key(query, &settings)).collect()
     }
 }
 

@@ -1,7 +1,11 @@
 //! One pass over a section: recall, match, remember. Disk and CPU work, off the async threads.
 
+#[cfg(test)]
+mod properties;
+
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_store::{
@@ -12,11 +16,11 @@ use plex_api::{Clock, Private, RatingKey};
 use tracing::{debug, trace, trace_span};
 
 use crate::answer::{Answer, Confidence, Decision};
-use crate::evidence::Rule;
-use crate::parallel::match_all;
+use crate::evidence::{Rule, Source};
+use crate::parallel::match_chunks;
 use crate::progress::{Phase, Teller};
 use crate::query::Query;
-use crate::recorded::{from_record, to_record};
+use crate::recorded::{from_record, rule_of, to_record};
 use crate::report::{LookupCounts, Phases};
 use crate::rules::Rules;
 use crate::settings::Settings;
@@ -41,6 +45,8 @@ pub(super) struct Pass {
     /// The server cannot be asked: what is cached is taken as it is, and nothing is written.
     pub(super) stale: bool,
     pub(super) progress: Teller,
+    /// Gone when nobody waits for the pass any more.
+    pub(super) asker: Weak<()>,
 }
 
 /// What this run has found out about a section, beside what is in the store.
@@ -48,6 +54,8 @@ pub(super) struct Pass {
 pub(super) struct Known {
     /// Queries whose absence a lookup has proven.
     pub(super) absent: HashSet<usize>,
+    /// Queries whose file a lookup has found.
+    pub(super) found: HashSet<usize>,
     /// Items that were read again after a change that is not explained.
     pub(super) read: HashSet<RatingKey>,
     /// Titles, years and guids were brought up to date.
@@ -100,15 +108,16 @@ impl Pass {
         }
 
         let started = self.clock.monotonic();
-        let asked: Vec<&Query> =
-            compute.iter().filter_map(|compute| self.queries.get(compute.at)).collect();
+        let mut records = Vec::new();
+        let count = compute.len();
         let score = || {
             trace_span!("score")
-                .in_scope(|| match_all(&view, &section, &asked, &self.settings, self.rules))
+                .in_scope(|| self.compute(&view, &section, compute, &mut passed, &mut records))
         };
-        let decisions = self.progress.around(Phase::Matching, asked.len(), score)?;
+        if self.progress.around(Phase::Matching, count, score)?.is_break() {
+            return Ok(passed); // nobody is there to read it
+        }
         passed.phases.matching.record(started.elapsed());
-        let mut records = self.judge(&view, &section, compute, decisions, &mut passed)?;
         records.append(&mut passed.used);
         drop(view);
         if self.damaged() {
@@ -158,10 +167,7 @@ impl Pass {
             let Some(key) = self.keys.get(at) else { continue };
             let record = view.remembered(section.id, key)?;
             let holds = match &record {
-                Some(record) => {
-                    let enough = self.rules == Rules::Paths || record.all_rules;
-                    enough && view.holds(section, record)?
-                }
+                Some(record) => self.holds(view, section, record)?,
                 None => false,
             };
             let answer = record.as_ref().filter(|_| holds).and_then(from_record);
@@ -197,18 +203,43 @@ impl Pass {
         Ok(compute)
     }
 
-    /// Takes the decisions that may be believed; returns what is worth remembering.
-    fn judge(
+    /// Computes answers chunk by chunk, as long as somebody waits for them.
+    fn compute(
         &self,
         view: &View<'_>,
         section: &SectionState,
         compute: Vec<Compute>,
+        passed: &mut Passed,
+        records: &mut Vec<(MatchKey, MatchRecord)>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let positions: Vec<usize> = compute.iter().map(|compute| compute.at).collect();
+        let queries = positions.iter().filter_map(|&at| self.queries.get(at));
+        let mut open = compute.into_iter();
+        let mut failed = None;
+        let take = |decisions: Vec<Decision>| {
+            let chunk = open.by_ref().take(decisions.len());
+            if let Err(error) = self.judge(view, section, chunk, decisions, passed, records) {
+                failed = Some(error);
+            }
+            let stop = failed.is_some() || self.asker.strong_count() == 0;
+            if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let flow = match_chunks(view, section, queries, &self.settings, self.rules, take)?;
+        failed.map_or(Ok(flow), Err)
+    }
+
+    /// Takes the decisions that may be believed, and notes what is worth remembering.
+    fn judge(
+        &self,
+        view: &View<'_>,
+        section: &SectionState,
+        compute: impl Iterator<Item = Compute>,
         decisions: Vec<Decision>,
         passed: &mut Passed,
-    ) -> Result<Vec<(MatchKey, MatchRecord)>, Error> {
+        records: &mut Vec<(MatchKey, MatchRecord)>,
+    ) -> Result<(), Error> {
         let now = self.clock.now();
-        let mut records = Vec::new();
-        for (Compute { at, before }, mut decision) in compute.into_iter().zip(decisions) {
+        for (Compute { at, before }, mut decision) in compute.zip(decisions) {
             let proven = section.complete || self.known.absent.contains(&at);
             if decision.answer == Answer::Absent && !proven {
                 passed.unproven.push(at);
@@ -227,9 +258,38 @@ impl Pass {
                 carry_over(record, before);
             }
             records.extend(self.keys.get(at).copied().zip(record));
+            if let Answer::Found(found) = &mut decision.answer
+                && self.known.found.contains(&at)
+            {
+                found.evidence.source = Source::LookedUp;
+            }
             passed.answers.push((at, decision.answer));
         }
-        Ok(records)
+        Ok(())
+    }
+
+    /// Whether a remembered answer still holds.
+    ///
+    /// One by guid or title also says that the file is not there by its path, and that was
+    /// proven then; a change since leaves it proven only if the section is known completely.
+    fn holds(
+        &self,
+        view: &View<'_>,
+        section: &SectionState,
+        record: &MatchRecord,
+    ) -> Result<bool, Error> {
+        if self.rules == Rules::All && !record.all_rules {
+            return Ok(false);
+        }
+        let rule = rule_of(record);
+        // It may have been doubted only because little was known of the section.
+        let low = matches!(record.outcome, Outcome::Found { high: false, .. });
+        if low && rule == Some(Rule::FileName) && section.revision > record.verified_at {
+            return Ok(false);
+        }
+        let by_path = rule.is_none_or(Rule::is_path);
+        let proven = by_path || section.complete || section.revision <= record.verified_at;
+        Ok(proven && view.holds(section, record)?)
     }
 
     fn damaged(&self) -> bool {
@@ -255,10 +315,6 @@ fn doubt(decision: &mut Decision, section: &SectionState, before: Option<&MatchR
     let known = !section.is_partial() && !section.is_unexplained();
     if found.evidence.rule == Rule::FileName && !known {
         found.confidence = Confidence::Low;
-    }
-    // It is absent by its path: any change of the section may end that.
-    if !found.evidence.rule.is_path() {
-        decision.depends.whole_section = true;
     }
     // The host has said that this is not the item.
     let failed = before.and_then(|before| before.failed.as_ref());

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Report, StepReport};
+use crate::mapping::{MappingSuggestion, PathMapping};
 
 /// Width of the names of the rows.
 const NAME: usize = 10;
@@ -50,6 +51,9 @@ impl fmt::Display for Report {
         for step in &self.steps {
             row(f, "refresh", step)?;
         }
+        for suggestion in &self.suggested_mappings {
+            row(f, "mapping", suggestion)?;
+        }
         for (name, timing) in self.phases.named() {
             if timing.count() > 0 {
                 row(f, name, timing)?;
@@ -59,6 +63,17 @@ impl fmt::Display for Report {
             row(f, "damage", format!("{} values, healed", self.damaged))?;
         }
         write!(f, "{:<NAME$} {}", "store", Bytes(self.store_bytes))
+    }
+}
+
+impl fmt::Display for MappingSuggestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mapping: PathMapping { local, plex }, support, against } = self;
+        write!(f, "suggested: {local} is {plex} on the server ({support} files agree")?;
+        if *against > 0 {
+            write!(f, ", {against} do not")?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -130,12 +145,15 @@ mod tests {
             changes: Changes { added: 1, ..Changes::default() },
             times: 2,
         });
+        let mapping = PathMapping { local: "/mnt/films".to_owned(), plex: "/data".to_owned() };
+        report.suggested_mappings.push(MappingSuggestion { mapping, support: 9, against: 1 });
         let expected = "\
 answers    9 found (0 with low confidence), 0 ambiguous, 1 absent, 0 unknown
                  9  whole_path
 lookups    0 remembered, 10 computed, 0 asked for one by one
 calls      0 (0 retries, 0 failed), 0 B; about 21 without a cache
 refresh    Movies: Delta (the change counter moved), 2 times: 1 added, 0 changed, 0 removed
+mapping    suggested: /mnt/films is /data on the server (9 files agree, 1 do not)
 run        1.5ms
 store      1.6 MB";
         assert_eq!(report.to_string(), expected);

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use cache_store::CachedItem;
 
-use super::{Prepared, Verdict, ambiguous, best, found_item, weight};
-use crate::answer::{Answer, Confidence};
+use super::{Prepared, choose, weight};
+use crate::answer::Answer;
 use crate::candidates::names_its_year;
 use crate::evidence::Rule;
 use crate::fold::{fold_guid, fold_title};
@@ -51,29 +51,15 @@ pub(crate) fn decide(query: &Prepared<'_>, items: &[CachedItem]) -> Option<Answe
     let of_kind = |item: &&CachedItem| asked.kind.is_none_or(|kind| kind == item.kind);
     let scored = items.iter().filter(of_kind).filter_map(|item| {
         let agreement = agreement(asked, item);
-        (agreement.equal > 0).then(|| (score(query, item, agreement), item.rating_key, item))
+        (agreement.equal > 0).then(|| (score(query, item, agreement), item))
     });
-    match best(scored.collect()) {
-        Ok(None) => None,
-        Ok(Some((score, item, rival))) => {
-            let agreement = agreement(asked, item);
-            let certain = agreement.differ == 0
-                && rival.is_none_or(|(_, next)| next < weight::GUID)
-                && year_fits(asked, item) != Some(false)
-                && (agreement.worldwide || backed(asked, item));
-            let confidence = if certain { Confidence::High } else { Confidence::Low };
-            let verdict = Verdict {
-                rule: Rule::Guid,
-                score,
-                confidence,
-                rival,
-                components: 0,
-                mapping: None,
-            };
-            Some(found_item(query, item, verdict))
-        }
-        Err(ranked) => ambiguous(ranked),
-    }
+    choose(query, Rule::Guid, scored, |item, _, rival| {
+        let agreement = agreement(asked, item);
+        agreement.differ == 0
+            && rival.is_none_or(|(_, next)| next < weight::GUID)
+            && year_fits(asked, item) != Some(false)
+            && (agreement.worldwide || backed(asked, item))
+    })
 }
 
 fn score(query: &Prepared<'_>, item: &CachedItem, agreement: Agreement) -> u16 {

@@ -111,7 +111,7 @@ fn folders(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
         return None;
     }
     let seen = only(views, |seen| seen.tail == longest)?;
-    seen.telling.then(|| {
+    (seen.telling && !of_another_show(query, seen)).then(|| {
         let other = seen.physical.size == Some(false) && seen.physical.duration == Some(false);
         let sure = !other && !elsewhere(query, seen) && !another_work(query, seen.candidate);
         verdict(seen, Rule::Folders, weight::folders(longest), views, sure)
@@ -140,7 +140,8 @@ fn size_or_duration(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> 
 /// Rule 4: the file name alone, unique in the section.
 fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     let [seen] = views else { return None };
-    if !seen.telling || year_contradicts(query, seen.candidate) {
+    let against = year_contradicts(query, seen.candidate) || of_another_show(query, seen);
+    if !seen.telling || against {
         return None;
     }
     let sure = seen.physical.size != Some(false)
@@ -150,7 +151,9 @@ fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
 }
 
 /// Nothing decided. A name that agrees is not nothing: if the years do not speak against it,
-/// the candidates are shown, best first, and nobody is told that the file is not there.
+/// the candidates are shown, best first, and nobody is told that the file is not there. So a
+/// file of a name that two other folders have is ambiguous, though it may be in neither: no
+/// rule tells a third file of that name from a folder that was renamed.
 fn undecided(query: &Prepared<'_>, views: &[Seen<'_>]) -> Answer {
     let fitting = views.iter().filter(|seen| !year_contradicts(query, seen.candidate));
     let ranked = fitting.flat_map(|seen| {
@@ -216,6 +219,17 @@ fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     let ours = path.folders().iter().rev().skip(above).find(|folder| !is_generic(folder));
     let differ = matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours);
     differ && !names_item(seen)
+}
+
+/// Folders that say nothing agree ("Season 1"), what they belong to differs, and the file name
+/// does not speak of the item's show: the same season of two shows has files of one name.
+fn of_another_show(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
+    let named = || {
+        let show = crate::titles::parent_title(seen.candidate.item)?;
+        let name = fold_title(stem(query.file_name()?));
+        Some(contains_words(&name, &show))
+    };
+    seen.tail > 1 && !seen.telling_folder && elsewhere(query, seen) && named() != Some(true)
 }
 
 /// One of the names that agree is the item's: title and year, or for an episode its show.

@@ -2,8 +2,8 @@
 
 use cache_store::CachedItem;
 
-use super::{Physical, Prepared, Verdict, ambiguous, best, found_item, weight};
-use crate::answer::{Answer, Confidence};
+use super::{Physical, Prepared, choose, weight};
+use crate::answer::Answer;
 use crate::evidence::Rule;
 use crate::generic::stem;
 use crate::parse::{Episodes, Reading};
@@ -18,12 +18,10 @@ pub(crate) fn movie(
     items: &[CachedItem],
 ) -> Option<Answer> {
     let fitting = items.iter().filter_map(|item| {
-        if !titles::titles(item).any(|title| title == reading.title) {
-            return None;
-        }
-        Some((item, year_score(query, reading, item)?))
+        let spelled = spelled(titles::titles(item), &reading.title)?;
+        Some((item, year_score(query, reading, item)?.saturating_sub(spelled)))
     });
-    choose(query, fitting)
+    chosen(query, fitting)
 }
 
 /// Decides among the episodes of a show that bear one of the numbers. A file that holds
@@ -37,47 +35,40 @@ pub(crate) fn episode(
     let fitting = items.iter().filter_map(|item| {
         let numbered = item.parent_index == Some(episodes.season)
             && item.index.is_some_and(|number| episodes.numbers.contains(&number));
-        if !numbered || titles::parent_title(item).as_ref() != Some(&show.title) {
-            return None;
-        }
-        Some((item, show_year_score(show, item)?))
+        let spelled = spelled(titles::parent_title(item), &show.title).filter(|_| numbered)?;
+        Some((item, show_year_score(show, item)?.saturating_sub(spelled)))
     });
-    choose(query, one_a_file(fitting.collect()))
+    chosen(query, one_a_file(fitting.collect()))
 }
 
 /// Decides among the tracks of an artist.
 pub(crate) fn track(query: &Prepared<'_>, title: &str, items: &[CachedItem]) -> Option<Answer> {
-    let fitting = items.iter().filter(|item| titles::titles(item).any(|own| own == title));
-    choose(query, fitting.map(|item| (item, weight::TITLE_YEAR - weight::YEAR_UNKNOWN)))
+    let score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
+    let fitting = items.iter().filter_map(|item| {
+        Some((item, score.saturating_sub(spelled(titles::titles(item), title)?)))
+    });
+    chosen(query, fitting)
 }
 
-fn choose<'a>(
+/// What a title loses that is one of these: nothing, or a little when the spaces differ; `None`
+/// when it is none of them.
+fn spelled(titles: impl IntoIterator<Item = String>, title: &str) -> Option<u16> {
+    let same = titles.into_iter().filter(|own| titles::same(own, title));
+    same.map(|own| if own == title { 0 } else { weight::SPACES_DIFFER }).min()
+}
+
+fn chosen<'a>(
     query: &Prepared<'_>,
     fitting: impl IntoIterator<Item = (&'a CachedItem, u16)>,
 ) -> Option<Answer> {
-    let scored = fitting
-        .into_iter()
-        .map(|(item, score)| (score + physical_score(query, item), item.rating_key, item));
-    match best(scored.collect()) {
-        Ok(None) => None,
-        Ok(Some((score, item, rival))) => {
-            let same_size = query.query.size.is_some_and(|size| size >= weight::TELLING_SIZE)
-                && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
-            let exact = score >= weight::TITLE_YEAR;
-            let certain = exact && (same_size || query.trust_titles && rival.is_none());
-            let confidence = if certain { Confidence::High } else { Confidence::Low };
-            let verdict = Verdict {
-                rule: Rule::TitleYear,
-                score,
-                confidence,
-                rival,
-                components: 0,
-                mapping: None,
-            };
-            Some(found_item(query, item, verdict))
-        }
-        Err(ranked) => ambiguous(ranked),
-    }
+    let scored =
+        fitting.into_iter().map(|(item, score)| (score + physical_score(query, item), item));
+    choose(query, Rule::TitleYear, scored, |item, score, rival| {
+        let same_size = query.query.size.is_some_and(|size| size >= weight::TELLING_SIZE)
+            && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
+        let exact = score >= weight::TITLE_YEAR;
+        exact && (same_size || query.trust_titles && rival.is_none())
+    })
 }
 
 /// What title and year are worth; `None` when the years speak against the item.

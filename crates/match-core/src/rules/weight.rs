@@ -30,6 +30,9 @@ pub(super) const TITLE_YEAR: u16 = 400;
 pub(super) const YEAR_OFF_BY_ONE: u16 = 50;
 /// What it costs when one side knows no year: remakes share their title.
 pub(super) const YEAR_UNKNOWN: u16 = 100;
+/// What it costs when titles differ in their spaces ("E.T.", "ET"): enough to stand back behind
+/// one that does not, and to be no equal title any more.
+pub(super) const SPACES_DIFFER: u16 = 5;
 /// A similar title is worth this much of its similarity, so that the best of them stays
 /// below an equal title whose year is off by one.
 pub(super) const FUZZY: u16 = 340;

@@ -1,0 +1,90 @@
+//! A store with a section of movies, for tests that match from a real one.
+
+use cache_store::{
+    CachedItem, CachedPart, SectionId, SectionStamp, SectionState, Store, StoreConfig,
+};
+use plex_api::{
+    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
+};
+use tempfile::TempDir;
+
+use crate::index::INDEXING;
+
+pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+/// A store that holds one section, in a folder of its own.
+pub(crate) struct Shelf {
+    pub(crate) store: std::sync::Arc<Store>,
+    pub(crate) section: SectionId,
+    filled: i64,
+    _folder: TempDir,
+}
+
+impl Shelf {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(INDEXING, NOW);
+        let store = Store::open(&folder.path().join("cache"), &config).unwrap();
+        let listed = Section {
+            key: SectionKey(1),
+            uuid: SectionUuid("uuid".to_owned()),
+            title: "Movies".to_owned(),
+            kind: SectionKind::Movie,
+            agent: None,
+            scanner: None,
+            language: None,
+            locations: vec![Location { id: None, path: "/data/films".to_owned() }],
+            refreshing: false,
+            hidden: 0,
+            created_at: None,
+            updated_at: None,
+            scanned_at: None,
+            content_changed_at: None,
+        };
+        let section = store.note_sections(&[listed]).unwrap()[0].id;
+        Self { store: std::sync::Arc::new(store), section, filled: 0, _folder: folder }
+    }
+
+    /// A listing shows these items and no others.
+    pub(crate) fn list(&mut self, items: impl IntoIterator<Item = CachedItem>) {
+        self.filled += 1;
+        let stamp = SectionStamp {
+            content_changed_at: Some(self.filled),
+            scanned_at: None,
+            updated_at: None,
+        };
+        self.store.fill(self.section, items, stamp, NOW).unwrap();
+    }
+
+    pub(crate) fn state(&self) -> SectionState {
+        self.store.view().unwrap().section(self.section).unwrap().unwrap()
+    }
+}
+
+/// A movie with one file.
+pub(crate) fn movie(key: u64, title: &str, year: Option<u16>, file: &str) -> CachedItem {
+    CachedItem {
+        rating_key: RatingKey(key),
+        kind: ItemKind::Movie,
+        title: title.to_owned(),
+        original_title: None,
+        grandparent_title: None,
+        year,
+        parent_index: None,
+        index: None,
+        guids: Vec::new(),
+        duration_ms: None,
+        added_at: None,
+        updated_at: None,
+        trashed: false,
+        parts: vec![CachedPart {
+            id: Some(key),
+            version: 0,
+            file: file.to_owned(),
+            size: None,
+            duration_ms: None,
+            stamp: None,
+            optimized: false,
+        }],
+    }
+}
