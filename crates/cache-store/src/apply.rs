@@ -137,7 +137,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();
-    let mut writer = Writer::new(txn, indexing, &current, rows.len() as u64)?;
+    let mut writer = Writer::new(txn, indexing, &current)?;
     writer.put_all(&mut rows.read()?)?;
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
@@ -222,7 +222,6 @@ impl<'txn> Writer<'txn> {
         txn: &'txn WriteTransaction,
         indexing: Indexing,
         section: &SectionState,
-        rows: u64,
     ) -> Result<Self, Error> {
         let revision = section.revision.next();
         Ok(Self {
@@ -230,7 +229,7 @@ impl<'txn> Writer<'txn> {
             revision,
             items: txn.open_table(table::ITEMS).map_err(Error::storage("writing items"))?,
             metadata: txn.open_table(table::METADATA).map_err(Error::storage("writing items"))?,
-            postings: Postings::new(txn, indexing, section, revision, rows),
+            postings: Postings::new(txn, indexing, section, revision),
             first: section.items == 0,
             count: section.items,
             changes: Changes::default(),

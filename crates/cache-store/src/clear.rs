@@ -116,7 +116,7 @@ impl Store {
             let mut divisions = None;
             if let Ok(row) = row {
                 let revision = state.revision.next();
-                let mut postings = Postings::new(txn, self.indexing, &state, revision, 0);
+                let mut postings = Postings::new(txn, self.indexing, &state, revision);
                 postings.leave(&row.item.into_item())?;
                 divisions = postings.finish()?;
             }

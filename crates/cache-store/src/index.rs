@@ -59,6 +59,13 @@ impl IndexKeys {
             Index::Titles => &self.titles,
         }
     }
+
+    /// The hashes of all indexes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Index, u64)> {
+        Index::ALL
+            .into_iter()
+            .flat_map(|index| self.of(index).iter().map(move |&hash| (index, hash)))
+    }
 }
 
 /// How items are indexed: a pure function of the item, and its version.

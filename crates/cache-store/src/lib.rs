@@ -52,6 +52,7 @@ mod read;
 mod record;
 mod refresh;
 mod remember;
+mod runs;
 mod section;
 mod sections;
 mod shelf;

@@ -1,7 +1,8 @@
 //! Writing the indexes of one section.
 //!
 //! Changes are gathered and applied in the order of the shelves, so that a shelf is read and
-//! written once a batch, however many of its buckets change.
+//! written once a batch, however many of its buckets change. Where nothing is indexed yet, all
+//! entries are sorted before the first shelf is written, and each is written once.
 
 use std::ops::Bound;
 
@@ -11,16 +12,17 @@ use crate::codec::Damage;
 use crate::error::Error;
 use crate::index::{Index, Indexing};
 use crate::item::CachedItem;
+use crate::runs::{Entry, Runs};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{Division, Shelf, shelf};
 use crate::spool::Row;
 use crate::stamp::Revision;
 use crate::table;
 
-/// Changes are applied this many at a time. They take 24 bytes each, so 6 MiB (and half as
-/// much again while they are sorted): memory stays bounded, and a section of 40,000 movies is
-/// still indexed in one go.
-const BATCH: usize = 1 << 18;
+/// Changes are applied, or sorted, this many at a time. They take 24 bytes each, so 3 MiB (and
+/// half as much again while they are sorted): memory stays bounded. In tests so few that every
+/// test has several batches.
+const BATCH: usize = if cfg!(test) { 1 << 8 } else { 1 << 17 };
 
 /// The key of an item enters or leaves a bucket.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,47 @@ struct Change {
     enters: bool,
 }
 
+/// The entries of indexes that are built.
+#[derive(Default)]
+struct First {
+    entries: Vec<Entry>,
+    /// What does not fit into `entries`.
+    runs: Option<Runs>,
+    /// How many entries there are, by index.
+    counts: [u64; 3],
+}
+
+impl First {
+    fn enter(&mut self, index: Index, hash: u64, key: u64) {
+        self.entries.push((index, hash, key));
+        let at = Index::ALL.iter().position(|&other| other == index);
+        if let Some(count) = at.and_then(|at| self.counts.get_mut(at)) {
+            *count += 1;
+        }
+    }
+
+    fn spill_if_many(&mut self) -> Result<(), Error> {
+        if self.entries.len() < BATCH {
+            return Ok(());
+        }
+        let runs = match &mut self.runs {
+            Some(runs) => runs,
+            none => none.insert(Runs::new()?),
+        };
+        runs.push(&mut self.entries)
+    }
+
+    /// Every entry, in order.
+    fn sorted(mut self) -> Result<Box<dyn Iterator<Item = Result<Entry, Error>>>, Error> {
+        let Some(mut runs) = self.runs else {
+            self.entries.sort_unstable();
+            return Ok(Box::new(self.entries.into_iter().map(Ok)));
+        };
+        runs.push(&mut self.entries)?;
+        Ok(Box::new(runs.merge()?))
+    }
+}
+
 /// Gathers index changes of a section and writes them.
 pub(crate) struct Postings<'txn> {
     txn: &'txn WriteTransaction,
@@ -39,23 +82,22 @@ pub(crate) struct Postings<'txn> {
     revision: Revision,
     divisions: [Division; 3],
     pending: Vec<Change>,
-    /// How many items will be entered in all, and how many were: what division a new index gets.
-    expected: u64,
-    entered: u64,
+    /// Set while nothing is indexed yet and nothing but entered: what was, until all of it is
+    /// sorted and written at once.
+    first: Option<First>,
     damaged: bool,
     bytes: Vec<u8>,
 }
 
 impl<'txn> Postings<'txn> {
-    /// Starts to change the indexes of a section. Buckets that change get `revision`;
-    /// `expected` is how many items are entered, where nothing is indexed yet.
+    /// Starts to change the indexes of a section. Buckets that change get `revision`.
     pub(crate) fn new(
         txn: &'txn WriteTransaction,
         indexing: Indexing,
         section: &SectionState,
         revision: Revision,
-        expected: u64,
     ) -> Self {
+        let nothing = section.divisions.iter().all(|division| division.bits.is_none());
         Self {
             txn,
             indexing,
@@ -63,8 +105,7 @@ impl<'txn> Postings<'txn> {
             revision,
             divisions: section.divisions,
             pending: Vec::new(),
-            expected,
-            entered: 0,
+            first: nothing.then(First::default),
             damaged: false,
             bytes: Vec::new(),
         }
@@ -72,31 +113,38 @@ impl<'txn> Postings<'txn> {
 
     /// The item is in the section from now on.
     pub(crate) fn enter(&mut self, item: &CachedItem) -> Result<(), Error> {
-        self.entered += 1;
-        self.gather(item, true)
+        let keys = (self.indexing.keys)(item);
+        self.enter_all(item.rating_key.0, keys.all())
     }
 
     /// The item of a row is in the section from now on.
     pub(crate) fn enter_row(&mut self, row: Row<'_>) -> Result<(), Error> {
-        let Some(hashes) = row.hashes() else { return self.enter(&row.item()?) };
-        self.entered += 1;
-        let change = |(index, hash)| Change { index, hash, key: row.key, enters: true };
-        self.pending.extend(hashes.map(change));
-        self.apply_if_many()
+        match row.hashes() {
+            Some(hashes) => self.enter_all(row.key, hashes),
+            None => self.enter(&row.item()?),
+        }
     }
 
     /// The item, as it was, is no longer in the section.
     pub(crate) fn leave(&mut self, item: &CachedItem) -> Result<(), Error> {
-        self.gather(item, false)
-    }
-
-    fn gather(&mut self, item: &CachedItem, enters: bool) -> Result<(), Error> {
+        self.build()?;
         let keys = (self.indexing.keys)(item);
         let key = item.rating_key.0;
-        for index in Index::ALL {
-            let hashes = keys.of(index).iter();
-            self.pending.extend(hashes.map(|&hash| Change { index, hash, key, enters }));
+        let change = |(index, hash)| Change { index, hash, key, enters: false };
+        self.pending.extend(keys.all().map(change));
+        self.apply_if_many()
+    }
+
+    fn enter_all(
+        &mut self,
+        key: u64,
+        hashes: impl Iterator<Item = (Index, u64)>,
+    ) -> Result<(), Error> {
+        if let Some(first) = &mut self.first {
+            hashes.for_each(|(index, hash)| first.enter(index, hash, key));
+            return first.spill_if_many();
         }
+        self.pending.extend(hashes.map(|(index, hash)| Change { index, hash, key, enters: true }));
         self.apply_if_many()
     }
 
@@ -106,6 +154,7 @@ impl<'txn> Postings<'txn> {
 
     /// Writes what is left. `None` when damage was met; else the divisions for the section row.
     pub(crate) fn finish(mut self) -> Result<Option<[Division; 3]>, Error> {
+        self.build()?;
         self.apply()?;
         for (index, mut division) in Index::ALL.into_iter().zip(self.divisions) {
             if division.is_crowded() {
@@ -114,6 +163,47 @@ impl<'txn> Postings<'txn> {
             }
         }
         Ok((!self.damaged).then_some(self.divisions))
+    }
+
+    /// Writes every shelf of indexes that are built. Does nothing when they are there.
+    fn build(&mut self) -> Result<(), Error> {
+        let Some(first) = self.first.take() else { return Ok(()) };
+        let doing = "writing an index";
+        let section = self.section;
+        let counts = first.counts;
+        let mut entries = first.sorted()?.peekable();
+        let mut here: Vec<Change> = Vec::new();
+        for (index, count) in Index::ALL.into_iter().zip(counts) {
+            let bits = Division::bits_for(count);
+            let mut division = Division { bits: Some(bits), buckets: 0 };
+            let mut table =
+                self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
+            // Shelves of a division that nobody knows any more, if there are any.
+            table.retain_in(table::whole(section), |_, _| false).map_err(Error::storage(doing))?;
+            let end = Bound::Included((section.0, u64::MAX));
+            let mut cursor = table.upper_bound_mut(end).map_err(Error::storage(doing))?;
+            for number in 0..division.shelves() {
+                here.clear();
+                let belongs = |entry: &Result<Entry, Error>| match entry {
+                    Ok((of, hash, _)) => *of == index && shelf(bits, *hash) == number,
+                    Err(_) => true,
+                };
+                while let Some(entry) = entries.next_if(belongs) {
+                    let (index, hash, key) = entry?;
+                    here.push(Change { index, hash, key, enters: true });
+                }
+                let mut content = Shelf::default();
+                self.change(&mut content, &here);
+                division.buckets += content.len();
+                content.seal(table::shelf_place(index, section, number), bits, &mut self.bytes);
+                cursor
+                    .insert_before((section.0, number), self.bytes.as_slice())
+                    .map_err(Error::storage(doing))?;
+            }
+            cursor.close().map_err(Error::storage(doing))?;
+            self.set(index, division);
+        }
+        Ok(())
     }
 
     fn apply(&mut self) -> Result<(), Error> {
@@ -145,34 +235,14 @@ impl<'txn> Postings<'txn> {
         division: &mut Division,
         changes: &[Change],
     ) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let doing = "writing an index";
         let mut table = self.txn.open_table(table::index(index)).map_err(Error::storage(doing))?;
         let Some(bits) = division.bits else {
-            // What is gathered is a sample of what is to come.
-            let share = self.expected.max(self.entered).div_ceil(self.entered.max(1));
-            let bits = Division::bits_for((changes.len() as u64).saturating_mul(share));
-            division.bits = Some(bits);
-            // Shelves of a division that nobody knows any more, if there are any.
-            table
-                .retain_in(table::whole(self.section), |_, _| false)
-                .map_err(Error::storage(doing))?;
-            let end = Bound::Included((self.section.0, u64::MAX));
-            let mut cursor = table.upper_bound_mut(end).map_err(Error::storage(doing))?;
-            let mut rest = changes;
-            for number in 0..division.shelves() {
-                let length = rest.partition_point(|change| shelf(bits, change.hash) <= number);
-                let (here, later) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-                rest = later;
-                let mut content = Shelf::default();
-                self.change(&mut content, here);
-                division.buckets += content.len();
-                let place = table::shelf_place(index, self.section, number);
-                content.seal(place, bits, &mut self.bytes);
-                cursor
-                    .insert_before((self.section.0, number), self.bytes.as_slice())
-                    .map_err(Error::storage(doing))?;
-            }
-            cursor.close().map_err(Error::storage(doing))?;
+            // One index of the section is there and another is not.
+            self.damaged = true;
             return Ok(());
         };
         for here in changes.chunk_by(|a, b| shelf(bits, a.hash) == shelf(bits, b.hash)) {

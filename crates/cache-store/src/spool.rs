@@ -10,7 +10,7 @@ use plex_api::UnixSeconds;
 use tempfile::SpooledTempFile;
 
 use crate::error::Error;
-use crate::index::{Index, IndexKeys, Indexing};
+use crate::index::{Index, Indexing};
 use crate::item::CachedItem;
 use crate::record::ItemBody;
 use crate::section::SectionState;
@@ -48,11 +48,6 @@ impl Spool {
         Self { indexing: (section.items == 0).then_some(indexing), ..Self::new() }
     }
 
-    /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
-        self.rows
-    }
-
     /// The rating keys of the rows, in the order they came: all of a row that is kept in
     /// memory, 8 bytes each.
     pub(crate) fn keys(&self) -> &[u64] {
@@ -83,7 +78,10 @@ impl Spool {
         let head = self.waiting.len();
         self.waiting.extend_from_slice(&[0; HEAD]);
         if let Some(indexing) = self.indexing {
-            put_hashes(&(indexing.keys)(&item), &mut self.waiting);
+            for (index, hash) in (indexing.keys)(&item).all() {
+                self.waiting.push(index.number());
+                self.waiting.extend_from_slice(&hash.to_le_bytes());
+            }
         }
         let body = self.waiting.len();
         if !ItemBody::encode(item, &mut self.waiting) {
@@ -128,15 +126,6 @@ fn head_of(key: u64, (hashes, body): (u32, u32)) -> [u8; HEAD] {
 
 /// Bytes of an index key: the number of the index, and the hash.
 const HASH: usize = 9;
-
-fn put_hashes(keys: &IndexKeys, out: &mut Vec<u8>) {
-    for index in Index::ALL {
-        for hash in keys.of(index) {
-            out.push(index.number());
-            out.extend_from_slice(&hash.to_le_bytes());
-        }
-    }
-}
 
 /// The rows of a spool, one at a time.
 pub(crate) struct Rows {

@@ -284,7 +284,7 @@ fn index_section(
 ) -> Result<Option<[Division; 3]>, Error> {
     let doing = "building its indexes anew";
     let items = txn.open_table(table::ITEMS).map_err(Error::storage(doing))?;
-    let mut postings = Postings::new(txn, indexing, state, state.revision.next(), state.items);
+    let mut postings = Postings::new(txn, indexing, state, state.revision.next());
     let mut found = 0;
     for row in items.range(table::whole(state.id)).map_err(Error::storage(doing))? {
         let (key, value) = row.map_err(Error::storage(doing))?;
