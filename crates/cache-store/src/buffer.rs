@@ -6,6 +6,7 @@
 //! process that is killed loses those that waited, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::WriteTransaction;
@@ -25,9 +26,20 @@ const AT_MOST: usize = 4_096;
 /// fuller pages.
 type Rows = BTreeMap<(u32, [u8; 16]), MatchRow>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Buffer {
     rows: Mutex<Arc<Rows>>,
+    /// Matches that were written since it was last counted what the file holds.
+    pub(crate) uncounted: AtomicU64,
+}
+
+/// Nothing was ever counted.
+const NEVER: u64 = u64::MAX / 2;
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self { rows: Mutex::default(), uncounted: AtomicU64::new(NEVER) }
+    }
 }
 
 /// The matches that waited at one moment.
@@ -60,6 +72,7 @@ impl Buffer {
         if buffered.0.is_empty() {
             return;
         }
+        self.uncounted.fetch_add(buffered.0.len() as u64, Ordering::Relaxed);
         let mut current = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&current, &buffered.0) {
             *current = Arc::default();

@@ -1,6 +1,7 @@
 //! Keeping the file small: what is not used any more goes, and the file is compacted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
@@ -14,6 +15,9 @@ use crate::record::MatchRow;
 use crate::section::SectionId;
 use crate::store::Store;
 use crate::table;
+
+/// What a match adds to the file, at most, with its key and its share of pages that are not full.
+const MATCH_BYTES: u64 = 256;
 
 /// What compacting did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -76,10 +80,14 @@ impl Store {
     /// above the limit.
     pub(crate) fn keep_within_limit(&self) -> Result<(), Error> {
         let limit = self.config.max_bytes;
-        // The length is cheap to see and never below what the file holds.
-        if self.file_bytes() <= limit {
+        // The length is cheap to see and never below what the file holds, but it can be twice
+        // that. What the file does hold is counted by walking over it, a quarter of a second at a
+        // million items: not before matches may have added a hundredth of the limit.
+        let added = self.buffer.uncounted.load(Ordering::Relaxed).saturating_mul(MATCH_BYTES);
+        if self.file_bytes() <= limit || added < limit / 100 {
             return Ok(());
         }
+        self.buffer.uncounted.store(0, Ordering::Relaxed);
         // More than once, because pages that are half empty give less back than their share.
         for _ in 0..16 {
             let tables = self.stats()?.tables;

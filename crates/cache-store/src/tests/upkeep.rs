@@ -216,6 +216,25 @@ fn at_the_limit_the_matches_that_were_not_used_for_longest_go() {
 }
 
 #[test]
+fn a_file_over_its_limit_is_not_walked_over_at_every_flush() {
+    let (_folder, path) = place();
+    let config = StoreConfig { max_bytes: 100_000, ..config() };
+    let store = Store::open(&path, &config).unwrap();
+    fill(&store, (1..=500).map(|key| movie(key, 0)), 1);
+    let uncounted = || store.buffer.uncounted.load(std::sync::atomic::Ordering::Relaxed);
+    let mut written = 0;
+    let mut flush = || {
+        remember(&store, written..written + 1);
+        written += 1;
+        store.flush().unwrap();
+        assert!(store.file_bytes() > config.max_bytes);
+        uncounted()
+    };
+    // It is counted at once, and then with every fourth match: 4 * 256 bytes of 1,000.
+    assert_eq!([flush(), flush(), flush(), flush(), flush(), flush()], [0, 1, 2, 3, 0, 1]);
+}
+
+#[test]
 fn a_hundred_refreshes_of_one_percent_keep_the_file_small() {
     let (_folder, path) = place();
     let store = open(&path);
