@@ -36,11 +36,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let section = section.with_context(|| format!("no section {} there", options.section))?;
     let (settings, query) = (Settings::default(), Query::from_path(&options.file));
     let view = store.view()?;
-    if let Some(record) = view.remembered(section.id, &match_key(&query, &settings))?
-        && let Some(answer) = from_record(&record)
-    {
-        let holds =
-            if view.holds(&section, &record)? { "still holds" } else { "does not hold now" };
+    let remembered = [view.remembered(section.id, &match_key(&query, &settings))?];
+    let holds = view.hold(&section, &remembered)? == [true];
+    if let Some(answer) = remembered.iter().flatten().find_map(from_record) {
+        let holds = if holds { "still holds" } else { "does not hold now" };
         println!("remembered from an earlier run, which {holds}:");
         tell(&view, &section, &answer)?;
     }

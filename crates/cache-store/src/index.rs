@@ -83,7 +83,7 @@ pub struct Indexing {
 /// One index bucket: all items of a section that share a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// The revision at which a key last entered or left this bucket.
+    /// The revision at which a key last entered or left this bucket, or an item in it changed.
     pub changed_at: Revision,
     /// The items, ascending.
     pub rating_keys: Vec<RatingKey>,

@@ -38,6 +38,7 @@ mod error;
 mod fill;
 mod flight;
 mod hints;
+mod holds;
 mod index;
 mod item;
 mod lease;

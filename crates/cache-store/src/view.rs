@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::index::{Bucket, Index};
 use crate::item::CachedItem;
 use crate::lookup::longest_plain_name;
-use crate::matches::{MatchKey, MatchRecord, Outcome};
+use crate::matches::{MatchKey, MatchRecord};
 use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{ShelfRef, shelf};
@@ -274,45 +274,6 @@ impl<'store> View<'store> {
             self.get::<MatchRow, _>(&self.matches, at, place, section, doing)?
         };
         Ok(row.and_then(MatchRow::into_record))
-    }
-
-    /// Whether a remembered match still holds.
-    ///
-    /// Cheapest test first: nothing in the section changed since it was verified; else, for
-    /// an answer that names items, neither the items nor the buckets it was made from did. In
-    /// a section with a change that is not explained only the first test counts.
-    pub fn holds(&self, section: &SectionState, record: &MatchRecord) -> Result<bool, Error> {
-        if record.verified_at < section.matches_from {
-            return Ok(false);
-        }
-        if section.revision <= record.verified_at {
-            return Ok(true);
-        }
-        if section.is_unexplained() {
-            return Ok(false);
-        }
-        let (first, rest) = match &record.outcome {
-            Outcome::Absent => return Ok(false),
-            _ if record.depends.whole_section => return Ok(false),
-            Outcome::Found { rating_key, others, .. } => (Some(rating_key), others),
-            Outcome::Ambiguous(keys) => (None, keys),
-        };
-        // Without its runner-up, which may have been alone in a bucket, the answer may be surer.
-        for &key in first.into_iter().chain(rest).chain(&record.evidence.rival) {
-            match self.item(section.id, key)? {
-                Some(kept) if kept.changed_at <= record.verified_at => {}
-                _ => return Ok(false),
-            }
-        }
-        for &(index, hash) in &record.depends.buckets {
-            match self.bucket(index, section.id, hash)? {
-                Some(bucket) if bucket.changed_at > record.verified_at => return Ok(false),
-                // An empty bucket holds none of the items answered with (they did not change),
-                // so whatever was in it had been rejected, and stays so.
-                Some(_) | None => {}
-            }
-        }
-        Ok(true)
     }
 
     fn get<R: codec::Record, K: redb::Key + 'static>(

@@ -157,7 +157,7 @@ fn invalidating_ends_every_match_and_removes_nothing() {
         let view = store.view().unwrap();
         let state = view.sections().unwrap().remove(0);
         let record = view.remembered(state.id, &match_key(1)).unwrap().unwrap();
-        (view.holds(&state, &record).unwrap(), state)
+        (view.hold(&state, &[Some(record)]).unwrap()[0], state)
     };
     assert!(holds().0);
     store.invalidate(section(&store)).unwrap();

@@ -29,6 +29,10 @@ use crate::settings::Settings;
 /// tell which are not used any more, and costs one write a week.
 const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 
+/// Remembered answers that are held against the section together: enough to read it in order,
+/// and few enough to be held in memory.
+const AT_ONCE: usize = 1 << 14;
+
 /// What a pass is asked.
 pub(super) struct Pass {
     pub(super) store: Arc<Store>,
@@ -163,30 +167,26 @@ impl Pass {
         let mut compute = Vec::new();
         let mut by_title = false;
         let now = self.clock.now();
-        for at in by_key {
-            let Some(key) = self.keys.get(at) else { continue };
-            let record = view.remembered(section.id, key)?;
-            let holds = match &record {
-                Some(record) => self.holds(view, section, record)?,
-                None => false,
-            };
-            let answer = record.as_ref().filter(|_| holds).and_then(from_record);
-            if let Some(record) = &record
-                && answer.is_some()
-                && now.since(record.last_used) >= DATED_ANEW
-            {
-                passed.used.push((*key, MatchRecord { last_used: now, ..record.clone() }));
-            }
-            match answer {
-                Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
-                    // By its path it is absent; what its title says is asked later.
-                    let paths_only = self.rules == Rules::Paths;
-                    by_title |= !paths_only;
-                    let answer = if paths_only { Answer::Absent } else { Answer::Found(found) };
-                    passed.answers.push((at, answer));
+        for chunk in by_key.chunks(AT_ONCE) {
+            for (at, record, holds) in self.remembered(view, section, chunk)? {
+                let answer = record.as_ref().filter(|_| holds).and_then(from_record);
+                if let (Some(record), Some(key)) = (&record, self.keys.get(at))
+                    && answer.is_some()
+                    && now.since(record.last_used) >= DATED_ANEW
+                {
+                    passed.used.push((*key, MatchRecord { last_used: now, ..record.clone() }));
                 }
-                Some(answer) => passed.answers.push((at, answer)),
-                None => compute.push(Compute { at, before: record }),
+                match answer {
+                    Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
+                        // By its path it is absent; what its title says is asked later.
+                        let paths_only = self.rules == Rules::Paths;
+                        by_title |= !paths_only;
+                        let answer = if paths_only { Answer::Absent } else { Answer::Found(found) };
+                        passed.answers.push((at, answer));
+                    }
+                    Some(answer) => passed.answers.push((at, answer)),
+                    None => compute.push(Compute { at, before: record }),
+                }
             }
         }
         compute.sort_unstable_by_key(|compute| compute.at);
@@ -201,6 +201,25 @@ impl Pass {
         passed.needs_metadata =
             self.rules == Rules::All && !recent && (by_title || !compute.is_empty());
         Ok(compute)
+    }
+
+    /// What is remembered of some of the queries, and whether it can be the answer.
+    fn remembered(
+        &self,
+        view: &View<'_>,
+        section: &SectionState,
+        some: &[usize],
+    ) -> Result<Vec<(usize, Option<MatchRecord>, bool)>, Error> {
+        let keys = some.iter().filter_map(|&at| self.keys.get(at));
+        let records = keys.map(|key| view.remembered(section.id, key));
+        let records = records.collect::<Result<Vec<_>, Error>>()?;
+        let hold = view.hold(section, &records)?;
+        let known = some.iter().zip(records).zip(hold).map(|((&at, record), holds)| {
+            let holds =
+                holds && record.as_ref().is_some_and(|record| self.suffices(section, record));
+            (at, record, holds)
+        });
+        Ok(known.collect())
     }
 
     /// Computes answers chunk by chunk, as long as somebody waits for them.
@@ -268,28 +287,22 @@ impl Pass {
         Ok(())
     }
 
-    /// Whether a remembered answer still holds.
+    /// Whether a remembered answer, where it still holds, is the answer to what is asked now.
     ///
     /// One by guid or title also says that the file is not there by its path, and that was
     /// proven then; a change since leaves it proven only if the section is known completely.
-    fn holds(
-        &self,
-        view: &View<'_>,
-        section: &SectionState,
-        record: &MatchRecord,
-    ) -> Result<bool, Error> {
+    fn suffices(&self, section: &SectionState, record: &MatchRecord) -> bool {
         if self.rules == Rules::All && !record.all_rules {
-            return Ok(false);
+            return false;
         }
+        let changed = section.revision > record.verified_at;
         let rule = rule_of(record);
         // It may have been doubted only because little was known of the section.
         let low = matches!(record.outcome, Outcome::Found { high: false, .. });
-        if low && rule == Some(Rule::FileName) && section.revision > record.verified_at {
-            return Ok(false);
+        if low && rule == Some(Rule::FileName) && changed {
+            return false;
         }
-        let by_path = rule.is_none_or(Rule::is_path);
-        let proven = by_path || section.complete || section.revision <= record.verified_at;
-        Ok(proven && view.holds(section, record)?)
+        rule.is_none_or(Rule::is_path) || section.complete || !changed
     }
 
     fn damaged(&self) -> bool {
