@@ -18,7 +18,7 @@ use anyhow::Result;
 use futures::future::BoxFuture;
 
 pub use child::Arguments;
-pub use edits::{EditRow, PlayedEdits, edit_rows};
+pub use edits::{EditRow, NAIVE_SAMPLE, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
 pub use stage::{MOUNT, Stage, to_queries};
 
@@ -62,8 +62,6 @@ pub struct Row {
     pub test: Scale,
     /// The budget in calls, at a size.
     pub budget: fn(Scale) -> u64,
-    /// The naive client can be run in the same situation, to compare.
-    pub naive: bool,
     /// How the queries have to be answered.
     pub expect: Expect,
     play: Play,
@@ -73,7 +71,7 @@ pub struct Row {
 type Play = fn(Scale, Arguments) -> BoxFuture<'static, Result<Played>>;
 
 impl Row {
-    /// A row as most are: stated for 10,000 items, beside the naive client, with true answers.
+    /// A row as most are: stated for 10,000 items, with true answers.
     fn new(
         name: &'static str,
         situation: &'static str,
@@ -88,7 +86,6 @@ impl Row {
             items: &[10_000],
             test: Scale::small(600, 50),
             budget,
-            naive: true,
             expect: Expect::Truth,
             play,
         }

@@ -69,17 +69,22 @@ pub struct Rule {
 
 impl Rule {
     /// Every request goes wrong.
-    pub fn always(fault: Fault) -> Self {
+    pub const fn always(fault: Fault) -> Self {
         Self { endpoint: None, nth: 1, times: u64::MAX, fault }
     }
 
+    /// The next `times` requests go wrong, whatever they are.
+    pub const fn first(times: u64, fault: Fault) -> Self {
+        Self { endpoint: None, nth: 1, times, fault }
+    }
+
     /// The `nth` request (from 1) to an endpoint goes wrong, once.
-    pub fn once(endpoint: Endpoint, nth: u64, fault: Fault) -> Self {
+    pub const fn once(endpoint: Endpoint, nth: u64, fault: Fault) -> Self {
         Self { endpoint: Some(endpoint), nth, times: 1, fault }
     }
 
     /// The next `times` requests to an endpoint go wrong.
-    pub fn next(endpoint: Endpoint, times: u64, fault: Fault) -> Self {
+    pub const fn next(endpoint: Endpoint, times: u64, fault: Fault) -> Self {
         Self { endpoint: Some(endpoint), nth: 1, times, fault }
     }
 }

@@ -80,6 +80,11 @@ impl Naive {
         }
     }
 
+    /// Requests sent so far.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The sections that hold files, or the one with this title.
     pub async fn sections(&self, title: Option<&str>) -> Result<Vec<NaiveSection>> {
         let answer: Sections = self.get("/library/sections", &[]).await?;
@@ -109,7 +114,7 @@ impl Naive {
         queries: &[TruthQuery],
     ) -> Result<NaiveOutcome> {
         let started = Instant::now();
-        let before = self.calls.load(std::sync::atomic::Ordering::Relaxed);
+        let before = self.calls();
         let mut outcome = NaiveOutcome::default();
         for query in queries {
             let mut found = Vec::new();
@@ -134,7 +139,7 @@ impl Naive {
                 }
             }
         }
-        outcome.calls = self.calls.load(std::sync::atomic::Ordering::Relaxed) - before;
+        outcome.calls = self.calls() - before;
         outcome.elapsed = started.elapsed();
         Ok(outcome)
     }
@@ -144,7 +149,7 @@ impl Naive {
     /// actors, genres and collections; a read at the end. Refused edits are passed over.
     /// Returns how many requests it took.
     pub async fn edit(&self, keys: &[u64], edit: NaiveEdit) -> Result<u64> {
-        let before = self.calls.load(std::sync::atomic::Ordering::Relaxed);
+        let before = self.calls();
         for key in keys {
             let item = format!("/library/metadata/{key}");
             self.get::<serde_json::Value>(&item, &[]).await?;
@@ -168,7 +173,7 @@ impl Naive {
             }
             self.get::<serde_json::Value>(&item, &[]).await?;
         }
-        Ok(self.calls.load(std::sync::atomic::Ordering::Relaxed) - before)
+        Ok(self.calls() - before)
     }
 
     async fn look_up(&self, section: NaiveSection, path: &str) -> Result<Vec<u64>> {

@@ -36,6 +36,9 @@ pub struct EditRow {
 /// The items that are acted on: the file each was matched by, and its key.
 type Items = Vec<(String, RatingKey)>;
 
+/// How many items the naive client works on: each costs it the same number of calls.
+pub const NAIVE_SAMPLE: usize = 200;
+
 /// A situation after it was played.
 pub struct PlayedEdits {
     /// Requests, by the server's own count.
@@ -44,7 +47,8 @@ pub struct PlayedEdits {
     pub reported: u64,
     /// What the changes came to.
     pub counts: EditCounts,
-    /// Requests that a naive client makes for the same work.
+    /// Requests that a naive client makes for the same work, counted on at most
+    /// [`NAIVE_SAMPLE`] items.
     pub naive: u64,
     /// Items that are not what they should be.
     pub wrong: u64,
@@ -324,8 +328,10 @@ fn is_done(stage: &Stage, key: RatingKey, work: Work) -> bool {
     })
 }
 
+/// On the first [`NAIVE_SAMPLE`] items, scaled to all: each costs it the same.
 async fn naive(stage: &Stage, items: &[(String, RatingKey)], edit: NaiveEdit) -> Result<u64> {
     let client = Naive::new(stage.pms.url(), stage.pms.token());
-    let keys: Vec<u64> = items.iter().map(|(_, key)| key.0).collect();
-    client.edit(&keys, edit).await
+    let keys: Vec<u64> = items.iter().take(NAIVE_SAMPLE).map(|(_, key)| key.0).collect();
+    let calls = client.edit(&keys, edit).await?;
+    Ok(calls * items.len() as u64 / keys.len().max(1) as u64)
 }

@@ -14,16 +14,13 @@ use super::{Row, Scale};
 const PROCESSES: u64 = 8;
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![Row {
-        naive: false,
-        ..Row::new(
-            "processes-8",
-            "8 processes ask at once on a cold section (shared mode): as one, and 2 each",
-            "2 + ceil(N/P) + 16",
-            |scale| 2 + scale.pages() + 2 * PROCESSES,
-            |scale, child| processes(scale, child).boxed(),
-        )
-    }]
+    vec![Row::new(
+        "processes-8",
+        "8 processes ask at once on a cold section (shared mode): as one, and 2 each",
+        "2 + ceil(N/P) + 16",
+        |scale| 2 + scale.pages() + 2 * PROCESSES,
+        |scale, child| processes(scale, child).boxed(),
+    )]
 }
 
 /// Starts the children at once on an empty cache, each of which asks for every file.

@@ -20,18 +20,14 @@ const TASKS: usize = 8;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
+        Row::new(
+            "tasks-8",
+            "8 tasks ask at once on a cold section",
+            "2 + ceil(N/P)",
+            |scale| 2 + scale.pages(),
+            |scale, _| tasks(scale).boxed(),
+        ),
         Row {
-            naive: false,
-            ..Row::new(
-                "tasks-8",
-                "8 tasks ask at once on a cold section",
-                "2 + ceil(N/P)",
-                |scale| 2 + scale.pages(),
-                |scale, _| tasks(scale).boxed(),
-            )
-        },
-        Row {
-            naive: false,
             expect: Expect::Unknown,
             ..Row::new(
                 "down",
@@ -41,16 +37,13 @@ pub(super) fn rows() -> Vec<Row> {
                 |scale, _| down(scale).boxed(),
             )
         },
-        Row {
-            naive: false,
-            ..Row::new(
-                "page-7",
-                "503 on page 7 of a sweep, then fine: the sweep and the retries",
-                "1 + ceil(N/P) + 1",
-                |scale| 1 + scale.pages() + 1,
-                |scale, _| page_7(scale).boxed(),
-            )
-        },
+        Row::new(
+            "page-7",
+            "503 on page 7 of a sweep, then fine: the sweep and the retries",
+            "1 + ceil(N/P) + 1",
+            |scale| 1 + scale.pages() + 1,
+            |scale, _| page_7(scale).boxed(),
+        ),
     ]
 }
 

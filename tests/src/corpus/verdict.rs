@@ -7,7 +7,7 @@ use std::fmt;
 use anyhow::Result;
 use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Selection};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Case, Survives, corpus};
 use crate::queries::TruthQuery;
@@ -29,7 +29,7 @@ pub struct Line {
 }
 
 /// Counts of cases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// How many there are.
     pub cases: u64,

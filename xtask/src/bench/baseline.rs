@@ -143,23 +143,13 @@ pub(super) fn compare(path: &Path, outcome: &Outcome) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::{Machine, example};
+    use crate::bench::result::example;
 
     fn outcome(calls: u64, wall_ms: f64) -> Outcome {
         let mut scenario = example("cold");
         scenario.calls.total = calls;
         scenario.wall_ms = wall_ms;
-        Outcome {
-            schema: SCHEMA,
-            machine: Machine::here(),
-            seed: 1,
-            items: 10,
-            scenarios: vec![scenario],
-            budget: Vec::new(),
-            matrix: Vec::new(),
-            series: None,
-            server: None,
-        }
+        Outcome { items: 10, scenarios: vec![scenario], ..Outcome::new(1) }
     }
 
     #[test]

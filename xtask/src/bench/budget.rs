@@ -60,11 +60,9 @@ async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
     let played = row.play(scale, CHILD).await?;
     let mut scenario = Scenario::played(row, scale.items, &played);
     let pms = &played.stage.pms;
-    if row.naive && !played.asked.is_empty() {
-        let server = (pms.url(), pms.token());
-        let once = super::naive::run(server, None, &played.asked, scale.items).await?;
-        scenario.naive = once.times(played.runs.len() as u64);
-    }
+    let server = (pms.url(), pms.token());
+    let once = super::naive::run(server, None, &played.asked, scale.items).await?;
+    scenario.naive = once.times(scenario.queries / played.asked.len().max(1) as u64);
     played.stage.pms.stop().await;
     Ok(scenario)
 }

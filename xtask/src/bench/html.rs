@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::result::{Outcome, Scenario};
+use super::assumptions::Assumption;
+use super::result::{Outcome, Scenario, Seen};
 
 /// Colours follow the reader's preference; the plots are drawn in two colours that the style
 /// replaces (ink and grid) and a few that are readable on both.
@@ -36,15 +37,15 @@ fn page(outcome: &Outcome) -> Result<String> {
     write!(
         page,
         "<p>Which Plex item is this local file? Every answer was checked against the truth, and \
-         every call was counted by the simulated server. {} cores, {} {}, seed {}.</p>",
-        machine.cores, machine.os, machine.arch, outcome.seed
+         every call was counted. {} cores, {} {}, seed {}, {:.0} s in all.</p>",
+        machine.cores, machine.os, machine.arch, outcome.seed, outcome.seconds
     )?;
     headline(&mut page, outcome)?;
     for plot in plots::all(outcome)? {
         write!(
             page,
             "<figure><figcaption><b>{}</b> {}</figcaption>{}</figure>",
-            escape(plot.title),
+            escape(&plot.title),
             escape(&plot.text),
             plot.svg
         )?;
@@ -58,8 +59,26 @@ fn page(outcome: &Outcome) -> Result<String> {
     if outcome.all().any(Scenario::is_sampled) {
         page.push_str("<p>* counted on an even sample of the queries, and scaled to all.</p>");
     }
+    if let Some(seen) = &outcome.server {
+        server(&mut page, seen)?;
+    }
     page.push_str("</main></body></html>\n");
     Ok(page)
+}
+
+/// How a real server behaved.
+fn server(page: &mut String, seen: &Seen) -> Result<()> {
+    let version = escape(&seen.version);
+    write!(
+        page,
+        "<h2>How the server (version {version}) behaved against our assumptions</h2><ul>"
+    )?;
+    for Assumption { question, seen, holds } in &seen.assumptions {
+        let holds = if *holds { "yes" } else { "NO" };
+        write!(page, "<li>{}: <b>{holds}</b>, {}</li>", escape(question), escape(seen))?;
+    }
+    page.push_str("</ul>");
+    Ok(())
 }
 
 /// The numbers that count first.
@@ -132,20 +151,10 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::{Machine, SCHEMA, example};
+    use crate::bench::result::example;
 
     fn outcome(scenarios: Vec<Scenario>) -> Outcome {
-        Outcome {
-            schema: SCHEMA,
-            machine: Machine::here(),
-            seed: 1,
-            items: 10,
-            scenarios,
-            budget: Vec::new(),
-            matrix: Vec::new(),
-            series: None,
-            server: None,
-        }
+        Outcome { items: 10, scenarios, ..Outcome::new(1) }
     }
 
     #[test]

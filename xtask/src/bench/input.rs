@@ -83,39 +83,26 @@ impl Input {
             progress.say("reading the captured library");
             (library_from_pages(&options.library)?, usize::MAX)
         };
-        let items = library.sections.iter().map(testbed::library::Section::len).sum();
-        let queries = match given {
-            Some(queries) => queries,
-            None => made_queries(&library, count.unwrap_or(items), absent_every, options.seed),
-        };
-        ensure!(!queries.is_empty(), "there is nothing to ask for: the library has no files");
-        let clock = Clock::manual(UnixSeconds(library.now()));
-        let pms = Pms::start(library, server::Options::default()).await?;
-        Ok(Self {
-            server: Server::Simulated(pms),
-            section: None,
-            queries,
-            items,
-            clock,
-            seen: None,
-        })
+        let queries = given.unwrap_or_else(|| {
+            let count = count.unwrap_or_else(|| items(&library));
+            made_queries(&library, count, absent_every, options.seed)
+        });
+        Self::simulated(library, queries).await
     }
 
-    /// A generated library, with a query for each file or `count` of them.
-    pub(crate) async fn generated(spec: &Spec, count: Option<usize>) -> Result<Self> {
+    /// A generated library, with a query for each file.
+    pub(crate) async fn generated(spec: &Spec) -> Result<Self> {
         let library = generate(spec);
-        let items = library.sections.iter().map(testbed::library::Section::len).sum();
-        let queries = made_queries(&library, count.unwrap_or(items), ABSENT_EVERY, spec.seed);
+        let queries = made_queries(&library, items(&library), ABSENT_EVERY, spec.seed);
+        Self::simulated(library, queries).await
+    }
+
+    async fn simulated(library: Library, queries: Vec<TruthQuery>) -> Result<Self> {
+        ensure!(!queries.is_empty(), "there is nothing to ask for: the library has no files");
+        let items = items(&library);
         let clock = Clock::manual(UnixSeconds(library.now()));
-        let pms = Pms::start(library, server::Options::default()).await?;
-        Ok(Self {
-            server: Server::Simulated(pms),
-            section: None,
-            queries,
-            items,
-            clock,
-            seen: None,
-        })
+        let server = Server::Simulated(Pms::start(library, server::Options::default()).await?);
+        Ok(Self { server, section: None, queries, items, clock, seen: None })
     }
 
     async fn real(
@@ -148,6 +135,11 @@ impl Input {
         let clock = Clock::manual(Clock::system().now());
         Ok(Self { server, section: Some(section), queries, items, clock, seen })
     }
+}
+
+/// Items in all sections.
+fn items(library: &Library) -> usize {
+    library.sections.iter().map(testbed::library::Section::len).sum()
 }
 
 /// Queries from the library's own parts, one in `absent_every` for a file that is not there.

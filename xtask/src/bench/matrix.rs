@@ -1,14 +1,13 @@
-//! The main scenarios once more, in other libraries.
+//! The main scenarios once more, in other libraries, at other distances, in trouble.
 
 use anyhow::Result;
 use testbed::generate::Spec;
-use testbed::server::Fault;
 
-use super::input::{Input, Server};
+use super::input::Input;
 use super::plan::{Mode, Variant};
 use super::progress::Progress;
 use super::result::Scenario;
-use super::story::{self, Name};
+use super::story::Story;
 
 /// Runs the variants.
 pub(super) async fn run(
@@ -19,17 +18,14 @@ pub(super) async fn run(
 ) -> Result<Vec<Scenario>> {
     let mut scenarios = Vec::new();
     for variant in variants {
-        let items = variant.items(mode);
-        let spec = Spec { seed, items, kind: variant.kind };
-        let input = Input::generated(&spec, None).await?;
-        if let (Server::Simulated(pms), false) = (&input.server, variant.latency.is_zero()) {
-            pms.set_fault(Fault::Latency(variant.latency));
-        }
+        let spec = Spec { seed, items: variant.items(mode), kind: variant.kind };
+        let input = Input::generated(&spec).await?;
         let prefix = format!("{} ", variant.name);
-        // The naive client keeps nothing, so once a library says what it costs in each run.
-        let far = !variant.latency.is_zero();
-        let naive: &[Name] = if far { &[] } else { &[Name::Repeat] };
-        scenarios.extend(story::run(&prefix, variant.steps, naive, input, progress).await?);
+        let story = Story { prefix, wanted: variant.steps, trouble: variant.trouble };
+        for mut scenario in story.play(input, progress).await? {
+            scenario.situation = format!("{}: {}", variant.what, scenario.situation);
+            scenarios.push(scenario);
+        }
     }
     Ok(scenarios)
 }

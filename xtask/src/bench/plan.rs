@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use testbed::budget::{edit_rows, rows};
 use testbed::generate::LibraryKind;
+use testbed::server::{Endpoint, Fault, Rule};
 
 use super::story::Name;
 
@@ -14,14 +15,14 @@ pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     /// Items; with `--quick`.
-    pub(crate) items: usize,
-    pub(crate) quick_items: usize,
+    items: usize,
+    quick_items: usize,
     pub(crate) kind: LibraryKind,
     pub(crate) steps: &'static [Name],
-    /// The server's distance: every answer comes so much later.
-    pub(crate) latency: Duration,
+    /// What goes wrong with the server, anew in each step.
+    pub(crate) trouble: &'static [Rule],
     /// Only with `--full`.
-    pub(crate) full_only: bool,
+    full_only: bool,
 }
 
 const READ: &[Name] = &[Name::Cold, Name::Repeat];
@@ -34,44 +35,78 @@ const BASE: Variant = Variant {
     quick_items: 500,
     kind: LibraryKind::Movies,
     steps: READ,
-    latency: Duration::ZERO,
+    trouble: &[],
     full_only: false,
 };
+
+/// A large library: not with `--quick`.
+const LARGE: Variant = Variant { quick_items: 0, steps: CHANGE, ..BASE };
+
+/// A server in trouble, in a library that is small because each page is read under it.
+const TROUBLE: Variant = Variant { items: 1_000, ..BASE };
 
 /// All of them.
 pub(crate) const VARIANTS: &[Variant] = &[
     Variant { name: "1k", what: "1,000 movies", items: 1_000, steps: CHANGE, ..BASE },
-    Variant {
-        name: "100k",
-        what: "100,000 movies",
-        items: 100_000,
-        quick_items: 0,
-        steps: CHANGE,
-        full_only: true,
-        ..BASE
-    },
-    Variant {
-        name: "1M",
-        what: "1,000,000 movies",
-        items: 1_000_000,
-        quick_items: 0,
-        steps: CHANGE,
-        full_only: true,
-        ..BASE
-    },
-    Variant { name: "5ms", what: "a server 5 ms away", latency: Duration::from_millis(5), ..BASE },
-    Variant {
-        name: "50ms",
-        what: "a server 50 ms away",
-        latency: Duration::from_millis(50),
-        ..BASE
-    },
+    Variant { name: "100k", what: "100,000 movies", items: 100_000, ..LARGE },
+    Variant { name: "1M", what: "1,000,000 movies", items: 1_000_000, full_only: true, ..LARGE },
     Variant { name: "episodes", what: "shows", kind: LibraryKind::Episodes, ..BASE },
     Variant {
         name: "personal",
         what: "videos without any agent",
         kind: LibraryKind::PersonalVideos,
         ..BASE
+    },
+    Variant {
+        name: "5ms",
+        what: "a server 5 ms away",
+        trouble: &[Rule::always(Fault::Latency(Duration::from_millis(5)))],
+        ..BASE
+    },
+    Variant {
+        name: "50ms",
+        what: "a server 50 ms away",
+        trouble: &[Rule::always(Fault::Latency(Duration::from_millis(50)))],
+        ..BASE
+    },
+    Variant {
+        name: "slow",
+        what: "a slow socket: 1 KiB each millisecond",
+        trouble: &[Rule::always(Fault::Slow(Duration::from_millis(1)))],
+        ..TROUBLE
+    },
+    Variant {
+        name: "maintenance",
+        what: "the first two requests are answered with 503",
+        trouble: &[Rule::first(2, Fault::Maintenance)],
+        ..TROUBLE
+    },
+    Variant {
+        name: "truncated",
+        what: "the first answer and the first two pages end in the middle",
+        trouble: &[
+            Rule::first(1, Fault::Truncated),
+            Rule::next(Endpoint::Listing, 2, Fault::Truncated),
+        ],
+        ..TROUBLE
+    },
+    Variant {
+        name: "too-many",
+        what: "the first request is answered with 429 and Retry-After: 1",
+        trouble: &[Rule::first(1, Fault::TooMany(1))],
+        ..TROUBLE
+    },
+    Variant {
+        name: "few-rows",
+        what: "no page has more than 100 rows, whatever is asked for",
+        trouble: &[Rule::always(Fault::FewRows(100))],
+        ..TROUBLE
+    },
+    Variant {
+        name: "bad-utf8",
+        what: "titles that are no UTF-8",
+        trouble: &[Rule::next(Endpoint::Listing, u64::MAX, Fault::BadUtf8)],
+        ..TROUBLE
     },
 ];
 
@@ -95,18 +130,33 @@ pub(crate) enum Mode {
     Full,
 }
 
+impl Mode {
+    /// What is selected by name may be of any size, but for `--quick`.
+    fn largest(self) -> Self {
+        if self == Self::Quick { self } else { Self::Full }
+    }
+}
+
 /// What a run consists of.
 pub(crate) struct Selected {
     pub(crate) story: Vec<Name>,
     pub(crate) rows: Vec<&'static str>,
     pub(crate) variants: Vec<&'static Variant>,
     pub(crate) series: bool,
+    pub(crate) accuracy: bool,
 }
 
 /// The name under which the measurements over many runs are selected.
 const SERIES: &str = "series";
+/// The name of the files whose truth is known.
+const ACCURACY: &str = "accuracy";
 
 impl Selected {
+    fn nothing() -> Self {
+        let (story, rows, variants) = (Vec::new(), Vec::new(), Vec::new());
+        Self { story, rows, variants, series: false, accuracy: false }
+    }
+
     /// Everything of a mode, or the scenario of this name. `own_input`: the caller's library
     /// or server, to which only the main scenarios can be applied.
     pub(crate) fn new(name: Option<&str>, mode: Mode, own_input: bool) -> Result<Self> {
@@ -117,9 +167,10 @@ impl Selected {
             variants: VARIANTS
                 .iter()
                 .filter(|variant| wanted(variant.name))
-                .filter(|variant| name.is_some() || variant.is_in(mode))
+                .filter(|variant| variant.is_in(if name.is_some() { mode.largest() } else { mode }))
                 .collect(),
             series: wanted(SERIES),
+            accuracy: wanted(ACCURACY),
         };
         let Self { story, .. } = &selected;
         if own_input || (name.is_some() && !story.is_empty()) {
@@ -128,14 +179,16 @@ impl Selected {
                 "with a library of your own, a scenario is one of {}",
                 known()
             );
-            return Ok(Self { rows: Vec::new(), variants: Vec::new(), series: false, ..selected });
+            let Self { story, .. } = selected;
+            return Ok(Self { story, ..Self::nothing() });
         }
         ensure!(
             !story.is_empty()
                 || !selected.rows.is_empty()
                 || !selected.variants.is_empty()
-                || selected.series,
-            "there is no scenario \"{}\"; --list shows them",
+                || selected.series
+                || selected.accuracy,
+            "there is no scenario \"{}\" in this mode; --list shows them",
             name.unwrap_or_default()
         );
         Ok(selected)
@@ -171,6 +224,7 @@ pub(crate) fn print(mode: Mode) {
         let note = if variant.is_in(mode) { "" } else { " (not in this mode)" };
         println!("  {:<22} {}{note}", variant.name, variant.what);
     }
-    println!("Over many runs:");
+    println!("Over many runs or files:");
+    println!("  {ACCURACY:<22} what the rules make of distorted names");
     println!("  {SERIES:<22} hit rate of a growing library, time of a single file");
 }

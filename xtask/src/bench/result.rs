@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use match_core::{Answer, AnswerCounts, Report, Run};
 use serde::{Deserialize, Serialize};
-use testbed::budget::{EditRow, Played, PlayedEdits};
+use testbed::budget::{EditRow, NAIVE_SAMPLE, Played, PlayedEdits};
+use testbed::corpus::Tally;
 use testbed::queries::TruthQuery;
 
 use super::assumptions::Assumption;
@@ -35,9 +36,42 @@ pub(crate) struct Outcome {
     /// What is measured over many runs or many single files.
     #[serde(default)]
     pub(crate) series: Option<Series>,
+    /// What the rules make of files whose truth is known, by what is done to their names.
+    #[serde(default)]
+    pub(crate) accuracy: Vec<Accuracy>,
+    /// How long all of it took, in seconds.
+    #[serde(default)]
+    pub(crate) seconds: f64,
     /// How a real server behaved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<Seen>,
+}
+
+impl Outcome {
+    /// A run that has measured nothing yet.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            schema: SCHEMA,
+            machine: Machine::here(),
+            seed,
+            items: 0,
+            scenarios: Vec::new(),
+            budget: Vec::new(),
+            matrix: Vec::new(),
+            series: None,
+            accuracy: Vec::new(),
+            seconds: 0.0,
+            server: None,
+        }
+    }
+}
+
+/// What came of the files of one distortion.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Accuracy {
+    pub(crate) distortion: String,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
 }
 
 /// How a real server behaved against our assumptions.
@@ -137,23 +171,34 @@ impl Calls {
 #[derive(Serialize, Deserialize, Default, Clone, Copy)]
 pub(crate) struct Naive {
     /// Calls for all queries; `None` where it was not run.
-    pub(crate) naive_calls: Option<u64>,
+    #[serde(rename = "naive_calls")]
+    pub(crate) calls: Option<u64>,
     /// How many queries it was run on.
-    pub(crate) naive_sample: Option<u64>,
+    #[serde(rename = "naive_sample")]
+    pub(crate) sample: Option<u64>,
+    /// It ended with an error after these calls, and answered nothing.
+    #[serde(rename = "naive_gave_up", default)]
+    pub(crate) gave_up: bool,
 }
 
 impl Naive {
     pub(crate) fn scaled(counted: u64, sample: u64, queries: u64) -> Self {
         let scaled = u128::from(counted) * u128::from(queries) / u128::from(sample.max(1));
         Self {
-            naive_calls: Some(scaled.try_into().unwrap_or(u64::MAX)),
-            naive_sample: Some(sample),
+            calls: Some(scaled.try_into().unwrap_or(u64::MAX)),
+            sample: Some(sample),
+            gave_up: false,
         }
+    }
+
+    /// It ended with an error after so many calls.
+    pub(crate) fn gave_up(calls: u64) -> Self {
+        Self { calls: Some(calls), sample: None, gave_up: true }
     }
 
     /// The same queries asked this many times.
     pub(crate) fn times(self, times: u64) -> Self {
-        Self { naive_calls: self.naive_calls.map(|calls| calls * times), ..self }
+        Self { calls: self.calls.map(|calls| calls * times), ..self }
     }
 }
 
@@ -227,9 +272,6 @@ impl Scenario {
             sum += report;
             sum
         });
-        let over = measured.calls > measured.budget;
-        let problem = over
-            .then(|| format!("{} calls, and the budget is {}", measured.calls, measured.budget));
         Self {
             name: row.name.to_owned(),
             situation: row.situation.to_owned(),
@@ -245,7 +287,7 @@ impl Scenario {
             wall_ms: measured.wall.as_secs_f64() * 1e3,
             report,
             unexpected_unknown: None,
-            problem,
+            problem: None,
             mistakes: if measured.wrong > 0 { measured.mistakes.clone() } else { Vec::new() },
             lines: Vec::new(),
         }
@@ -272,7 +314,11 @@ impl Scenario {
             missed: 0,
             calls: Calls { total: played.requests.total(), by_endpoint: by_endpoint.collect() },
             budget: Some(row.total(acted_on)),
-            naive: Naive::scaled(played.naive, acted_on, acted_on),
+            naive: Naive {
+                calls: Some(played.naive),
+                sample: Some(acted_on.min(NAIVE_SAMPLE as u64)),
+                gave_up: false,
+            },
             wall_ms: played.wall.as_secs_f64() * 1e3,
             report: Report::default(),
             unexpected_unknown: None,
@@ -282,9 +328,10 @@ impl Scenario {
         }
     }
 
-    /// How many times as many calls the naive client makes.
+    /// How many times as many calls the naive client makes for the same answers.
     pub(crate) fn ratio(&self) -> Option<u64> {
-        Some(self.naive.naive_calls? / self.calls.total.max(1))
+        let calls = self.naive.calls.filter(|_| !self.naive.gave_up)?;
+        Some(calls / self.calls.total.max(1))
     }
 }
 

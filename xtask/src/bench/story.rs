@@ -2,7 +2,7 @@
 //! costs.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use cache_store::Selection;
@@ -10,11 +10,11 @@ use match_core::{Answer, Confidence, Engine, EngineConfig, Run};
 use plex_api::{Client, Config, Token};
 use testbed::budget::to_queries;
 use testbed::queries::TruthQuery;
-use testbed::server::{Fault, Pms};
+use testbed::server::{Fault, Pms, Rule};
 
 use super::input::{Input, Server};
 use super::progress::Progress;
-use super::result::{Answered, Scenario};
+use super::result::{Answered, Naive, Scenario};
 
 /// The scenarios, in the order they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,6 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// Those in which a naive client gets an answer.
-    pub(crate) const ANSWERED: [Self; 3] = [Self::Cold, Self::Repeat, Self::Added];
-
     pub(crate) const ALL: [Self; 4] = [Self::Cold, Self::Repeat, Self::Added, Self::Outage];
 
     pub(crate) fn text(self) -> &'static str {
@@ -50,62 +47,93 @@ impl Name {
     }
 }
 
-/// Seconds between two scenarios: beyond the freshness window, so that each asks the server.
-const LATER: u64 = 3_600;
+/// Between two scenarios: beyond the freshness window, so that each asks the server.
+const LATER: Duration = Duration::from_hours(1);
 
-/// Runs `wanted`, and what they need before them, with the naive client beside `naive`.
-/// `prefix` goes before the names.
-pub(crate) async fn run(
-    prefix: &str,
-    wanted: &[Name],
-    naive: &[Name],
-    input: Input,
-    progress: &Progress,
-) -> Result<Vec<Scenario>> {
-    let folder = tempfile::tempdir().context("could not create a temporary folder")?;
-    let cache = folder.path().join("server.matchbox");
-    let real = matches!(input.server, Server::Real { .. });
-    let mut queries = input.queries.clone();
-    let mut scenarios = Vec::new();
-    for name in Name::ALL {
-        if real && matches!(name, Name::Added | Name::Outage) {
-            continue; // a real server is only read
-        }
-        if !wanted.contains(&name) && name != Name::Cold {
-            continue;
-        }
-        progress.say(format!("{prefix}{}: {} queries", name.text(), queries.len()));
-        input.clock.advance(std::time::Duration::from_secs(LATER));
-        if let Server::Simulated(pms) = &input.server {
-            pms.edit(|library| library.advance(LATER.cast_signed()));
-            if name == Name::Added {
-                // Absences would have to be proven anew: that is another scenario's question.
-                queries.retain(|query| query.expect.is_some());
-                queries.push(add_one(pms));
+/// What is played on one library.
+pub(crate) struct Story<'a> {
+    /// Goes before the names of its scenarios.
+    pub(crate) prefix: String,
+    /// Those that are reported; what they need before them is played too.
+    pub(crate) wanted: &'a [Name],
+    /// What goes wrong with the server, anew in each scenario.
+    pub(crate) trouble: &'a [Rule],
+}
+
+impl Story<'_> {
+    /// Plays it, with the naive client beside each scenario.
+    pub(crate) async fn play(&self, input: Input, progress: &Progress) -> Result<Vec<Scenario>> {
+        let folder = tempfile::tempdir().context("could not create a temporary folder")?;
+        let cache = folder.path().join("server.matchbox");
+        let real = matches!(input.server, Server::Real { .. });
+        let mut queries = input.queries.clone();
+        let mut scenarios = Vec::new();
+        let mut naive = None;
+        for name in Name::ALL {
+            if real && matches!(name, Name::Added | Name::Outage) {
+                continue; // a real server is only read
             }
-            if name == Name::Outage {
-                pms.set_fault(Fault::Outage);
+            let wanted = self.wanted.contains(&name);
+            if !wanted && name != Name::Cold {
+                continue;
             }
-        }
-        let mut scenario = measure(name, &input, &cache, &queries, progress).await?;
-        if naive.contains(&name) && scenario.unexpected_unknown.is_none() {
-            progress.say(format!("{prefix}{}: the naive client", name.text()));
-            let (server, section) = (&input.server, input.section.as_deref());
-            let server = (server.url(), server.token());
-            let items = input.items as u64;
-            scenario.naive = super::naive::run(server, section, &queries, items).await?;
-        }
-        scenario.name = format!("{prefix}{}", name.text());
-        name.what().clone_into(&mut scenario.situation);
-        if wanted.contains(&name) {
+            let Self { prefix, .. } = self;
+            progress.say(format!("{prefix}{}: {} queries", name.text(), queries.len()));
+            input.clock.advance(LATER);
+            if let Server::Simulated(pms) = &input.server {
+                pms.edit(|library| library.advance(LATER.as_secs().cast_signed()));
+                if name == Name::Added {
+                    // Absences would have to be proven anew: that is another scenario's question.
+                    queries.retain(|query| query.expect.is_some());
+                    queries.push(add_one(pms));
+                }
+                self.disturb(pms, name, |_| true);
+            }
+            let mut scenario = measure(name, &input, &cache, &queries, progress).await?;
+            if !wanted {
+                continue;
+            }
+            scenario.name = format!("{prefix}{}", name.text());
+            name.what().clone_into(&mut scenario.situation);
+            if scenario.unexpected_unknown.is_none() {
+                // It keeps nothing: what was asked before costs it the same once more.
+                if name != Name::Repeat || naive.is_none() {
+                    progress.say(format!("{prefix}{}: the naive client", name.text()));
+                    naive = Some(self.naive(name, &input, &queries).await?);
+                }
+                scenario.naive = naive.unwrap_or_default();
+            }
             scenarios.push(scenario);
         }
+        if let Server::Simulated(pms) = input.server {
+            pms.clear_faults();
+            pms.stop().await;
+        }
+        Ok(scenarios)
     }
-    if let Server::Simulated(pms) = input.server {
+
+    /// Lets the trouble begin anew, as far as it is `wanted`.
+    fn disturb(&self, pms: &Pms, name: Name, wanted: fn(&Rule) -> bool) {
         pms.clear_faults();
-        pms.stop().await;
+        for rule in self.trouble.iter().filter(|rule| wanted(rule)) {
+            pms.script(*rule);
+        }
+        if name == Name::Outage {
+            pms.set_fault(Fault::Outage);
+        }
     }
-    Ok(scenarios)
+
+    /// The naive client in the same trouble, but for mere delays: they would make it wait for
+    /// minutes, and change no count.
+    async fn naive(&self, name: Name, input: &Input, queries: &[TruthQuery]) -> Result<Naive> {
+        if let Server::Simulated(pms) = &input.server {
+            self.disturb(pms, name, |rule| {
+                !matches!(rule.fault, Fault::Latency(_) | Fault::Slow(_))
+            });
+        }
+        let server = (input.server.url(), input.server.token());
+        super::naive::run(server, input.section.as_deref(), queries, input.items as u64).await
+    }
 }
 
 async fn measure(
@@ -149,7 +177,11 @@ async fn matchbox(
     queries: &[TruthQuery],
     progress: &Progress,
 ) -> Result<Run> {
-    let config = Config::new(input.server.url(), Token::new(input.server.token()));
+    let mut config = Config::new(input.server.url(), Token::new(input.server.token()));
+    if let Server::Simulated(_) = input.server {
+        // How often is asked again is measured, not how long is waited before.
+        config.retry.base = Duration::from_millis(1);
+    }
     let mut options = EngineConfig::new(cache);
     options.clock = input.clock.clone();
     options.progress = Some(progress.of_a_run());

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 
+use testbed::corpus::Tally;
+
 use super::result::{Outcome, Scenario};
 
 /// The columns.
@@ -38,6 +40,7 @@ impl Outcome {
                 "* counted on an even sample of at most {sample} queries, and scaled to all of them"
             );
         }
+        self.print_accuracy();
         for scenario in self.all() {
             for mistake in &scenario.mistakes {
                 println!("  {:<8} {mistake}", scenario.name);
@@ -54,6 +57,27 @@ impl Outcome {
         if let Some(server) = &self.server {
             super::assumptions::print(&server.version, &server.assumptions);
         }
+        println!("\nTook {:.1} s", self.seconds);
+    }
+
+    fn print_accuracy(&self) {
+        if self.accuracy.is_empty() {
+            return;
+        }
+        let sum = |count: fn(&Tally) -> u64| -> u64 {
+            self.accuracy.iter().map(|line| count(&line.tally)).sum()
+        };
+        println!(
+            "\n{} files in {} distortions (the page has each, `cargo xtask corpus` plays more)\n  \
+             {} right, {} told as ambiguous, {} not found; wrong: {} with low confidence, {} with high",
+            sum(|tally| tally.cases),
+            self.accuracy.len(),
+            sum(|tally| tally.high_right + tally.low_right + tally.absent_right),
+            sum(|tally| tally.tied + tally.tied_wrong),
+            sum(|tally| tally.missed),
+            sum(|tally| tally.low_wrong),
+            sum(|tally| tally.high_wrong),
+        );
     }
 
     /// The groups with their titles.
@@ -93,7 +117,7 @@ impl Outcome {
 impl Scenario {
     /// On how many queries the naive client was run, if not on all.
     fn sampled(&self) -> Option<u64> {
-        let sample = self.naive.naive_sample?;
+        let sample = self.naive.sample?;
         (sample < self.queries / self.report.runs.max(1)).then_some(sample)
     }
 
@@ -117,8 +141,9 @@ fn table(scenarios: &[Scenario]) -> Table {
 
 /// The cells of one line, one for each of [`HEADER`].
 pub(super) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
-    let naive = scenario.naive.naive_calls.map_or("-".to_owned(), |calls| {
-        format!("{calls}{}", if scenario.is_sampled() { "*" } else { "" })
+    let naive = scenario.naive.calls.map_or("-".to_owned(), |calls| {
+        let note = if scenario.is_sampled() { "*" } else { "" };
+        format!("{calls}{}", if scenario.naive.gave_up { ", gave up" } else { note })
     });
     let calls = scenario.calls.total;
     [

@@ -30,21 +30,23 @@ const WIDTH: u32 = 960;
 
 /// A plot and what it shows.
 pub(super) struct Plot {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) text: String,
     pub(super) svg: String,
 }
 
 /// Every plot for which there are measurements.
 pub(super) fn all(outcome: &Outcome) -> Result<Vec<Plot>> {
-    let plots = [
-        bars::against_naive(outcome)?,
+    let mut plots = bars::against_naive(outcome)?;
+    let others = [
         lines::calls_by_items(outcome)?,
         lines::hit_rate(outcome)?,
         lines::one_file(outcome)?,
         bars::phases(outcome)?,
+        bars::accuracy(outcome)?,
     ];
-    Ok(plots.into_iter().flatten().collect())
+    plots.extend(others.into_iter().flatten());
+    Ok(plots)
 }
 
 /// The text of labels.
@@ -69,4 +71,9 @@ fn short(number: f64) -> String {
         n if n >= 1e3 => format!("{}k", n / 1e3),
         n => format!("{n}"),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a position in a plot")]
+fn number(count: u64) -> f64 {
+    count as f64
 }

@@ -4,21 +4,28 @@ use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, short, text};
+use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
+use crate::bench::html::grouped;
 use crate::bench::result::{Outcome, Scenario};
 
-/// Height of a row of bars.
-const ROW: u32 = 44;
+/// Height of a row: of two bars, of one, of one among many.
+const TWO: u32 = 44;
+const ONE: u32 = 30;
+const THIN: u32 = 22;
 /// Height of everything else.
 const REST: u32 = 96;
 
 /// Bars side by side or one after the other, a row for each name.
 struct Rows {
+    /// Height of each, and width of the names, in pixels.
+    height: u32,
+    width: u32,
     names: Vec<String>,
     bars: Vec<Bar>,
     /// Text behind the bars of a row: row, place within it, at, text.
     notes: Vec<(usize, f64, f64, String)>,
-    series: Vec<&'static str>,
+    /// Names and colours.
+    series: Vec<(&'static str, RGBColor)>,
 }
 
 /// One bar.
@@ -31,6 +38,13 @@ struct Bar {
     series: usize,
 }
 
+impl Rows {
+    fn new(height: u32, width: u32, series: &[(&'static str, usize)]) -> Self {
+        let series = series.iter().map(|&(name, at)| (name, colour(at))).collect();
+        Self { height, width, names: Vec::new(), bars: Vec::new(), notes: Vec::new(), series }
+    }
+}
+
 /// Draws bars; `$x` is the axis of values. A macro, because each kind of axis is a type.
 macro_rules! draw {
     ($rows:expr, $x:expr, $x_name:expr, $x_label:expr) => {{
@@ -38,17 +52,17 @@ macro_rules! draw {
         let count = u32::try_from(rows.names.len())?;
         let down = f64::from(count) - 0.5..-0.5; // from the top
         let mut svg = String::new();
-        let size = (WIDTH, REST + ROW * count);
+        let size = (WIDTH, REST + rows.height * count);
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         drawn(root.fill(&PAPER))?;
         let (legend, plot) = root.split_vertically(30);
-        legend_line(&legend, &rows.series)?;
+        legend_line(&legend, &rows.series, rows.width)?;
         let mut chart = drawn(
             ChartBuilder::on(&plot)
                 .margin(8)
                 .margin_right(28)
                 .x_label_area_size(46)
-                .y_label_area_size(170)
+                .y_label_area_size(rows.width)
                 .build_cartesian_2d($x, down),
         )?;
         drawn(
@@ -69,7 +83,8 @@ macro_rules! draw {
         let rectangles = rows.bars.iter().map(|bar| {
             let (upper, lower) = (place(bar.row, bar.edges.0), place(bar.row, bar.edges.1));
             let corners = [(bar.from, upper), (bar.to, lower)];
-            Rectangle::new(corners, colour(bar.series).filled())
+            let colour = rows.series.get(bar.series).map_or(INK, |series| series.1);
+            Rectangle::new(corners, colour.filled())
         });
         drawn(chart.draw_series(rectangles))?;
         let notes = rows.notes.iter().map(|(row, within, at, note)| {
@@ -94,50 +109,53 @@ macro_rules! draw {
 /// Names of the series above the plot.
 fn legend_line(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
-    series: &[&'static str],
+    series: &[(&'static str, RGBColor)],
+    width: u32,
 ) -> Result<()> {
-    let mut x = 178;
-    for (at, name) in series.iter().enumerate() {
-        drawn(area.draw(&Rectangle::new([(x, 8), (x + 14, 22)], colour(at).filled())))?;
+    let mut x = i32::try_from(width)? + 8;
+    for (name, colour) in series {
+        drawn(area.draw(&Rectangle::new([(x, 8), (x + 14, 22)], colour.filled())))?;
         drawn(area.draw(&Text::new(*name, (x + 20, 8), text(14))))?;
         x += 40 + 8 * i32::try_from(name.len())?;
     }
     Ok(())
 }
 
-/// Calls by scenario beside the naive client's.
-pub(super) fn against_naive(outcome: &Outcome) -> Result<Option<Plot>> {
-    let all = outcome.scenarios.iter().chain(&outcome.budget);
+/// Calls by scenario beside the naive client's: a plot for each group.
+pub(super) fn against_naive(outcome: &Outcome) -> Result<Vec<Plot>> {
+    let plots = outcome.groups().into_iter().map(|(title, scenarios)| calls(title, scenarios));
+    Ok(plots.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
     let with_naive: Vec<&Scenario> =
-        all.filter(|scenario| scenario.naive.naive_calls.is_some()).collect();
+        scenarios.iter().filter(|scenario| scenario.naive.calls.is_some()).collect();
     if with_naive.is_empty() {
         return Ok(None);
     }
-    let mut rows = Rows {
-        names: Vec::new(),
-        bars: Vec::new(),
-        notes: Vec::new(),
-        series: vec!["Matchbox", "naive client"],
-    };
+    let mut rows = Rows::new(TWO, 190, &[("Matchbox", 0), ("naive client", 1)]);
     let mut most: f64 = 10.0;
     for (row, scenario) in with_naive.into_iter().enumerate() {
         rows.names.push(format!("{}, {}", scenario.name, short(number(scenario.items))));
         let ours = scenario.calls.total;
-        let naive = scenario.naive.naive_calls.unwrap_or_default();
+        let naive = scenario.naive.calls.unwrap_or_default();
         for (series, calls) in [ours, naive].into_iter().enumerate() {
             let edges = [(-0.36, -0.02), (0.02, 0.36)][series];
             let shown = number(calls.max(1));
             most = most.max(shown);
             // A bar of one call would have no length on this axis: all begin below it.
             rows.bars.push(Bar { row, edges, from: START, to: shown, series });
-            rows.notes.push((row, f64::midpoint(edges.0, edges.1), shown, calls.to_string()));
+            let gave_up = series == 1 && scenario.naive.gave_up;
+            let calls = grouped(calls);
+            let note = format!("{calls}{}", if gave_up { ", gave up: no answers" } else { "" });
+            rows.notes.push((row, f64::midpoint(edges.0, edges.1), shown, note));
         }
     }
     let axis = (START..most * 12.0).log_scale();
     let svg = draw!(rows, axis, "calls (logarithmic)", |n: &f64| short(*n));
-    let text = "Calls in each situation, by the server's own count, beside a client that keeps \
-        nothing. Name and number of items on the left.";
-    Ok(Some(Plot { title: "Calls by situation.", text: text.to_owned(), svg }))
+    let text = "Calls, by the server's own count, beside a client that keeps nothing. Name and \
+        number of items on the left.";
+    Ok(Some(Plot { title: format!("{title}."), text: text.to_owned(), svg }))
 }
 
 /// Where a bar on a logarithmic axis begins.
@@ -155,12 +173,9 @@ pub(super) fn phases(outcome: &Outcome) -> Result<Option<Plot>> {
     if shown.is_empty() {
         return Ok(None);
     }
-    let mut rows = Rows {
-        names: Vec::new(),
-        bars: Vec::new(),
-        notes: Vec::new(),
-        series: vec!["refresh", "keys", "recall", "matching", "remember", "rest"],
-    };
+    let series =
+        [("refresh", 0), ("keys", 1), ("recall", 2), ("matching", 3), ("remember", 4), ("rest", 5)];
+    let mut rows = Rows::new(ONE, 190, &series);
     for (row, scenario) in shown.into_iter().enumerate() {
         rows.names.push(scenario.name.clone());
         let phases = &scenario.report.phases;
@@ -179,10 +194,49 @@ pub(super) fn phases(outcome: &Outcome) -> Result<Option<Plot>> {
     let svg = draw!(rows, 0.0..116.0, "percent of the run", |n: &f64| format!("{n:.0}"));
     let text = "How a run divides into phases, and how long it took. Refresh includes the \
         server's time.";
-    Ok(Some(Plot { title: "Time per phase.", text: text.to_owned(), svg }))
+    Ok(Some(Plot { title: "Time per phase.".to_owned(), text: text.to_owned(), svg }))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a position in a plot")]
-fn number(count: u64) -> f64 {
-    count as f64
+/// What the rules make of names that were distorted.
+pub(super) fn accuracy(outcome: &Outcome) -> Result<Option<Plot>> {
+    let lines = &outcome.accuracy;
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let series = [
+        ("right", 2),
+        ("right, low confidence", 0),
+        ("ambiguous", 4),
+        ("not found", 5),
+        ("wrong", 1),
+    ];
+    let mut rows = Rows::new(THIN, 270, &series);
+    for (row, line) in lines.iter().enumerate() {
+        rows.names.push(line.distortion.clone());
+        let tally = &line.tally;
+        let mut at = 0.0;
+        for (series, count) in [
+            tally.high_right + tally.absent_right,
+            tally.low_right,
+            tally.tied + tally.tied_wrong,
+            tally.missed,
+            tally.high_wrong + tally.low_wrong,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let to = at + 100.0 * number(count) / number(tally.cases.max(1));
+            rows.bars.push(Bar { row, edges: (-0.36, 0.36), from: at, to, series });
+            at = to;
+        }
+    }
+    let svg = draw!(rows, 0.0..100.0, "percent of the files", |n: &f64| format!("{n:.0}"));
+    let cases: u64 = lines.iter().map(|line| line.tally.cases).sum();
+    let wrong: u64 = lines.iter().map(|line| line.tally.high_wrong).sum();
+    let text = format!(
+        "{cases} files whose truth is known, by what was done to their names or places. \
+         Where little survives, ambiguous and not found are the right thing to say. {wrong} \
+         answers of high confidence were wrong."
+    );
+    Ok(Some(Plot { title: "Accuracy by distortion.".to_owned(), text, svg }))
 }

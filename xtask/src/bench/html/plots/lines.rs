@@ -3,7 +3,7 @@
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, short, text};
+use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
 use crate::bench::result::{Outcome, Scenario};
 
 /// A line with its name.
@@ -94,7 +94,7 @@ pub(super) fn calls_by_items(outcome: &Outcome) -> Result<Option<Plot>> {
         points
     };
     let calls = |scenario: &Scenario| Some(scenario.calls.total);
-    let naive = |scenario: &Scenario| scenario.naive.naive_calls;
+    let naive = |scenario: &Scenario| scenario.naive.calls;
     let lines = [
         ("cold".to_owned(), line("cold", calls)),
         ("naive client".to_owned(), line("repeat", naive)),
@@ -114,7 +114,11 @@ pub(super) fn calls_by_items(outcome: &Outcome) -> Result<Option<Plot>> {
     let svg = draw!(axes, &lines, log, log, |n: &f64| short(*n), |n: &f64| short(*n));
     let text = "Both axes are logarithmic. The naive client keeps nothing, so it pays the same \
         on every run.";
-    Ok(Some(Plot { title: "Calls against the size of the library.", text: text.to_owned(), svg }))
+    Ok(Some(Plot {
+        title: "Calls against the size of the library.".to_owned(),
+        text: text.to_owned(),
+        svg,
+    }))
 }
 
 /// How the hit rate develops.
@@ -125,7 +129,7 @@ pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
     let lines = [("answers that were remembered".to_owned(), points)];
     let axes = Axes {
         x: 0.5..number(series.runs.len() as u64) + 0.5,
-        y: -2.0..112.0,
+        y: -2.0..125.0,
         x_name: "run",
         y_name: "hit rate, %",
     };
@@ -137,7 +141,7 @@ pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
         "Before each run but the first, 1 % of the library was added. Calls of the runs: {}.",
         calls.join(", ")
     );
-    Ok(Some(Plot { title: "Hit rate over runs.", text, svg }))
+    Ok(Some(Plot { title: "Hit rate over runs.".to_owned(), text, svg }))
 }
 
 /// How long one file takes.
@@ -166,10 +170,13 @@ pub(super) fn one_file(outcome: &Outcome) -> Result<Option<Plot>> {
     let plain = |range: std::ops::Range<f64>| range;
     let log = |range: std::ops::Range<f64>| range.log_scale();
     let label = |n: &f64| format!("{n:.0}");
-    let svg = draw!(axes, &lines, plain, log, label, |n: &f64| format!("{n}"));
+    let svg = draw!(axes, &lines, plain, log, label, |n: &f64| format!(
+        "{}",
+        (n * 100.0).round() / 100.0
+    ));
     let text = "Single files, one after the other, within the freshness window: no call is made. \
         The second line writes each new answer to disk.";
-    Ok(Some(Plot { title: "How long one file takes.", text: text.to_owned(), svg }))
+    Ok(Some(Plot { title: "How long one file takes.".to_owned(), text: text.to_owned(), svg }))
 }
 
 fn most(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
@@ -178,9 +185,4 @@ fn most(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
 
 fn least(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
     lines.iter().flat_map(|(_, points)| points).map(of).fold(f64::MAX, f64::min)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a position in a plot")]
-fn number(count: u64) -> f64 {
-    count as f64
 }

@@ -1,0 +1,126 @@
+//! What a run has to show: if it does not, the bench fails.
+
+use anyhow::{Result, bail, ensure};
+
+use super::result::{Outcome, Scenario};
+
+/// Scenarios in which nothing changed, and everything is asked again.
+const WARM: [&str; 5] = ["repeat", "warm", "fresh", "live", "scanned"];
+
+/// How many calls the naive client has to make for one of ours on a warm run, in a library of
+/// at least [`WARM_ITEMS`].
+const WARM_RATIO: u64 = 10_000;
+/// See [`WARM_RATIO`].
+const WARM_ITEMS: u64 = 10_000;
+
+/// What was run, as far as it decides what can be asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Titles have to decide: the truth may be missed.
+    pub(super) titles_decide: bool,
+    /// The library was made by the bench: what the naive client costs in it is known.
+    pub(super) generated: bool,
+}
+
+/// Fails the run on wrong answers, on missed ones unless titles had to decide, on a budget
+/// that was not kept to, on a warm run that is not far ahead of the naive client, and when the
+/// server could not be asked at all.
+pub(super) fn judge(outcome: &Outcome, terms: Terms) -> Result<()> {
+    outcome.all().try_for_each(|scenario| judge_one(scenario, terms))?;
+    for line in &outcome.accuracy {
+        let (name, wrong) = (&line.distortion, line.tally.high_wrong);
+        ensure!(wrong == 0, "{name}: {wrong} answers of high confidence were wrong");
+    }
+    Ok(())
+}
+
+fn judge_one(scenario: &Scenario, terms: Terms) -> Result<()> {
+    let name = &scenario.name;
+    if let Some(reason) = &scenario.unexpected_unknown {
+        bail!("{name}: no answer: {reason}");
+    }
+    let (wrong, missed, queries) = (scenario.wrong, scenario.missed, scenario.queries);
+    ensure!(wrong == 0, "{name}: {wrong} of {queries} answers were wrong");
+    ensure!(
+        missed == 0 || terms.titles_decide,
+        "{name}: {missed} of {queries} files are there and were not found"
+    );
+    if let Some(problem) = &scenario.problem {
+        bail!("{name}: {problem}");
+    }
+    let calls = scenario.calls.total;
+    if let Some(budget) = scenario.budget {
+        ensure!(calls <= budget, "{name}: {calls} calls, and the budget is {budget}");
+    }
+    if terms.generated && WARM.contains(&&**name) && scenario.items >= WARM_ITEMS {
+        let ratio = scenario.ratio();
+        ensure!(
+            ratio >= Some(WARM_RATIO),
+            "{name}: the naive client makes {} calls for one of ours, and {WARM_RATIO} are asked for",
+            ratio.unwrap_or_default()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use testbed::corpus::Tally;
+
+    use super::*;
+    use crate::bench::result::{Accuracy, Naive, example};
+
+    const TERMS: Terms = Terms { titles_decide: false, generated: true };
+
+    fn warm(naive: u64) -> Scenario {
+        Scenario { items: 10_000, naive: Naive::scaled(naive, 1, 1), ..example("warm") }
+    }
+
+    #[track_caller]
+    fn fails(scenario: &Scenario, terms: Terms, says: &str) {
+        let error = judge_one(scenario, terms).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+
+    #[test]
+    fn what_has_to_hold() {
+        judge_one(&example("cold"), TERMS).unwrap();
+        judge_one(&warm(10_000), TERMS).unwrap();
+        fails(&Scenario { wrong: 1, ..example("cold") }, TERMS, "1 of 10 answers were wrong");
+        fails(&Scenario { budget: Some(0), ..example("cold") }, TERMS, "the budget is 0");
+        let problem = Some("a problem".to_owned());
+        fails(&Scenario { problem, ..example("cold") }, TERMS, "a problem");
+        let unexpected_unknown = Some("401".to_owned());
+        fails(&Scenario { unexpected_unknown, ..example("cold") }, TERMS, "no answer: 401");
+    }
+
+    #[test]
+    fn high_confidence_is_never_wrong() {
+        let mut outcome = Outcome::new(1);
+        outcome.scenarios.push(example("cold"));
+        let tally = Tally { cases: 2, low_wrong: 1, ..Tally::default() };
+        outcome.accuracy.push(Accuracy { distortion: "another year".to_owned(), tally });
+        judge(&outcome, TERMS).unwrap();
+        outcome.accuracy[0].tally.high_wrong = 1;
+        let error = judge(&outcome, TERMS).unwrap_err().to_string();
+        assert!(error.contains("another year: 1 answers of high"), "{error}");
+    }
+
+    #[test]
+    fn where_titles_decide_a_file_may_be_missed_and_never_wrong() {
+        let missed = || Scenario { missed: 2, ..example("cold") };
+        fails(&missed(), TERMS, "2 of 10 files are there");
+        let terms = Terms { titles_decide: true, ..TERMS };
+        judge_one(&missed(), terms).unwrap();
+        fails(&Scenario { wrong: 1, ..missed() }, terms, "wrong");
+    }
+
+    #[test]
+    fn a_warm_run_at_ten_thousand_is_far_ahead() {
+        fails(&warm(9_999), TERMS, "9999 calls for one of ours");
+        fails(&Scenario { naive: Naive::default(), ..warm(0) }, TERMS, "0 calls for one");
+        // Less is asked of small libraries, and of those that were not made here.
+        judge_one(&Scenario { items: 9_999, ..warm(1) }, TERMS).unwrap();
+        judge_one(&warm(1), Terms { generated: false, ..TERMS }).unwrap();
+    }
+}
