@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use match_core::{
-    Change, EditFailure, EditOptions, EditOutcome, EditRun, Engine, Fetched, Level, NotTried,
-    OnForeign, Progress, Query, Refusal, Rule as MatchedBy, Selection, Uploaded, Verified,
+    Answer, Change, EditFailure, EditOptions, EditOutcome, EditRun, Engine, Fetched, Level,
+    NotTried, OnForeign, Progress, Query, Refusal, Rule as MatchedBy, Selection, Uploaded,
+    Verified,
 };
 use plex_api::{Artwork, Field, ItemKind, RatingKey, SectionKey, TagField};
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
@@ -164,6 +165,48 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     world.stage.pms.set_fault(Fault::Outage);
     let verified = verify().await.unwrap();
     assert!(verified.iter().all(|verified| matches!(verified, Verified::Unknown(_))));
+}
+
+/// Its guid, its title and its place in the library stand, so only the file tells. `movie.mkv` is
+/// called like many others: one in another folder is another file.
+#[tokio::test]
+async fn a_file_that_was_replaced_in_place_is_not_the_items_any_more() {
+    for (first, second) in [
+        ("A Film (2001)/A Film.mkv", "Another (2002)/Another.mkv"),
+        ("A Film (2001)/movie.mkv", "Another (2002)/movie.mkv"),
+    ] {
+        let world = World::new().await;
+        let key = world.key(0);
+        let place = |file: &str| {
+            world.stage.pms.edit(|library| {
+                let item = library.item_at(0, key.0);
+                item.media.truncate(1);
+                item.media[0].parts.truncate(1);
+                library.replace_file(0, key.0, &format!("/data/movies/{file}"), 5);
+                library.scan(0);
+            });
+        };
+        place(first);
+        world.stage.later(Duration::from_mins(2));
+        let query = Query::new(format!("{MOUNT}/{first}"));
+        let run = world.engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap();
+        let found = matches!(&run.answers[0], Answer::Found(found) if found.rating_key == key);
+        assert!(found, "{:?}", run.answers[0]);
+
+        place(second);
+        let matches = [(query, key)];
+        let verify = || world.engine.verify(&Selection::All, &matches);
+        let change = titled(key, "Of the file that was there").of_file(&matches[0].0.path);
+        let edited = world.edit(vec![change]).await;
+        assert_eq!(edited.outcomes, [EditOutcome::Failed(EditFailure::FileGone)], "{second}");
+        // Also once the store knows the new file. By its bare name it may be this one's.
+        for _ in 0..2 {
+            let verified = verify().await.unwrap().remove(0);
+            let unclear = Verified::Unclear(vec![key]);
+            let expected = if second.ends_with("movie.mkv") { unclear } else { Verified::Gone };
+            assert_eq!(verified, expected, "{second}");
+        }
+    }
 }
 
 #[tokio::test]

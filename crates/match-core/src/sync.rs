@@ -4,6 +4,7 @@
 //! - [`change`]: what a host wants of an item.
 //! - [`checks`]: what can be refused before anything is asked or sent.
 //! - [`compare`]: what is different, as one edit. Pure.
+//! - [`file`]: whether an item still holds a file. Pure.
 //! - [`group`]: equal edits of many items as one request. Pure.
 //! - [`edit`]: the run: known, read, compared, sent, written through.
 //! - [`send`]: sending, halving what fails, noting how far it got.
@@ -14,6 +15,7 @@ mod change;
 mod checks;
 mod compare;
 mod edit;
+mod file;
 mod group;
 mod items;
 mod outcome;

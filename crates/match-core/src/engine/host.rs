@@ -131,7 +131,7 @@ impl Engine {
     }
 
     /// Reads something of what is remembered of each file, in any section.
-    async fn recorded<T: Send + 'static>(
+    pub(crate) async fn recorded<T: Send + 'static>(
         &self,
         queries: &[Query],
         read: impl Fn(&MatchRecord) -> Option<T> + Send + 'static,

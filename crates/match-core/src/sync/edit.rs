@@ -14,11 +14,11 @@ use tracing::info;
 use super::change::{Change, Step};
 use super::checks::{Refusal, check_kind, check_length, check_steps};
 use super::compare::{Difference, compare, edited_by_others};
+use super::file::{agreement, holds};
 use super::group::group;
 use super::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
 use super::send::{Item, Sent};
 use crate::engine::{Engine, blocking};
-use crate::path::FoldedPath;
 
 /// What to do about an item that somebody else edited since it was last read, in a field that
 /// the change is about.
@@ -293,7 +293,7 @@ impl Desk<'_> {
         let Some(metadata) = &known.metadata else { return Settled::Unsure };
         let holds = match (&target.file, &known.item) {
             (None, _) => true,
-            (Some(file), Some(item)) => holds(item, file),
+            (Some(file), Some(item)) => holds(item, 0, file),
             (Some(_), None) => false,
         };
         if !holds || !is_current(known, metadata, state, self.now, self.policy) {
@@ -342,10 +342,12 @@ impl Desk<'_> {
             return Err(EditFailure::Refused(Refusal::OtherSection(item.section)));
         };
         check_kind(&target.steps, item.kind).map_err(EditFailure::Refused)?;
-        if let Some(file) = &target.file
-            && !holds(&CachedItem::from_plex(item), file)
-        {
-            return Err(EditFailure::FileGone);
+        if let Some(file) = &target.file {
+            let before = was.and_then(|was| was.item.as_ref());
+            let before = before.map_or(0, |was| agreement(was, file));
+            if !holds(&CachedItem::from_plex(item), before, file) {
+                return Err(EditFailure::FileGone);
+            }
         }
         let is = known
             .and_then(|known| known.metadata)
@@ -384,13 +386,6 @@ pub(super) fn is_current(
 
 fn younger(at: UnixSeconds, now: UnixSeconds, limit: Duration) -> bool {
     u64::try_from(now.0.saturating_sub(at.0)).is_ok_and(|age| age < limit.as_secs())
-}
-
-/// Whether an item holds a file of the same name, folded as the matcher folds it.
-pub(super) fn holds(item: &CachedItem, path: &str) -> bool {
-    let wanted = FoldedPath::new(path);
-    let Some(name) = wanted.file_name() else { return false };
-    item.parts.iter().any(|part| FoldedPath::new(&part.file).file_name() == Some(name))
 }
 
 fn refused(refusal: Refusal) -> EditOutcome {

@@ -1,14 +1,13 @@
 //! Before a write: is the item still the file's?
 
-use std::collections::HashSet;
-
 use cache_store::{CachedItem, Error, ItemRead, Selection};
 use plex_api::RatingKey;
 
-use super::edit::holds;
-use crate::answer::{Answer, Match, Reason};
+use super::file::{agreement, holds};
+use crate::answer::{Answer, Confidence, Match, Reason};
 use crate::engine::Engine;
 use crate::query::Query;
+use crate::recorded::from_record;
 
 /// What became of a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub enum Verified {
 impl Engine {
     /// Verifies matches: about 200 a call, and nothing more for those that hold. A match that
     /// does not hold is dropped, and its file is matched again: by its path, and where that
-    /// finds nothing by the guids the item had. What is read is kept, so that an edit within
+    /// finds nothing and the item is gone by the guids it had. What is read is kept, so that an edit within
     /// the freshness window does not read it again. Items that have another rating key now are
     /// counted with the runs ([`Engine::lifetime`]), and that an item is right although it changed
     /// since ends what [`Engine::match_failed`] said of it.
@@ -51,29 +50,35 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
+        let remembered = self.remembered(matches).await?;
         let mut verified = vec![Verified::Right; matches.len()];
         let mut changed = Vec::new();
-        let mut missing = HashSet::new();
         let mut lost = Vec::new();
-        let mut queries = Vec::new();
-        for (at, (((query, key), was), read)) in matches.iter().zip(was).zip(read).enumerate() {
+        let all = matches.iter().zip(remembered).zip(was).zip(read).enumerate();
+        for (at, ((((query, key), remembered), was), read)) in all {
             let is = match &read {
                 ItemRead::Found(item, _) => Some(CachedItem::from_plex(item)),
                 ItemRead::Missing | ItemRead::Unreadable => None,
             };
-            if let Some(is) = is.filter(|is| still(is, was.as_ref(), query)) {
-                if was.is_some_and(|was| was.content_hash() != is.content_hash()) {
+            let is = is.filter(|is| !is.trashed);
+            let hash = |item: &CachedItem| item.content_hash();
+            let differs = was.as_ref().map(hash) != is.as_ref().map(hash);
+            let before = was.as_ref().map_or(0, |was| agreement(was, &query.path));
+            let before = before.max(remembered.agreement);
+            if is.is_some_and(|is| holds(&is, before, &query.path)) && !remembered.unclear {
+                if was.is_some() && differs {
                     changed.push((query.clone(), *key));
                 }
                 continue;
             }
-            if read == ItemRead::Missing {
-                missing.insert(at);
+            let missing = read == ItemRead::Missing;
+            // An item that is there has its guids still: they do not say that it has the file.
+            let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
+            // Matched by its title or a guid, and nothing of the item is different.
+            let by_title = remembered.by_title;
+            if differs || !by_title {
+                lost.push(Lost { at, key: *key, missing, guids, by_title });
             }
-            let mut query = query.clone();
-            query.guids.extend(was.into_iter().flat_map(|was| was.guids));
-            lost.push(at);
-            queries.push(query);
         }
         if !changed.is_empty() {
             self.end_failures(&changed).await?;
@@ -81,16 +86,24 @@ impl Engine {
         if lost.is_empty() {
             return Ok(verified);
         }
+        let queries = lost.iter().filter_map(|lost| {
+            let mut query = matches.get(lost.at)?.0.clone();
+            query.guids.extend(lost.guids.iter().cloned());
+            Some(query)
+        });
+        let queries = queries.collect();
         let run = self.match_files(sections, queries).await?;
         let mut rekeyed = 0;
-        for (at, answer) in lost.into_iter().zip(run.answers) {
-            let Some((_, key)) = matches.get(at) else { continue };
+        for (lost, answer) in lost.into_iter().zip(run.answers) {
+            let Lost { at, key, missing, by_title, .. } = lost;
             let outcome = match answer {
-                Answer::Found(found) if found.rating_key == *key || found.others.contains(key) => {
-                    Verified::Right
+                Answer::Found(found) if found.rating_key == key || found.others.contains(&key) => {
+                    let sure =
+                        found.evidence.rule.is_path() || found.confidence == Confidence::High;
+                    if sure || by_title { Verified::Right } else { Verified::Unclear(vec![key]) }
                 }
                 Answer::Found(found) => {
-                    rekeyed += u64::from(missing.contains(&at));
+                    rekeyed += u64::from(missing);
                     Verified::Moved(Box::new(found))
                 }
                 Answer::Ambiguous(keys) => Verified::Unclear(keys),
@@ -104,15 +117,56 @@ impl Engine {
         self.count_rekeyed(rekeyed);
         Ok(verified)
     }
+
+    /// Recalls how the items were matched.
+    async fn remembered(&self, matches: &[(Query, RatingKey)]) -> Result<Vec<Remembered>, Error> {
+        let queries: Vec<Query> = matches.iter().map(|(query, _)| query.clone()).collect();
+        let answers = self.recorded(&queries, |record| {
+            let answer = from_record(record);
+            answer.filter(|answer| matches!(answer, Answer::Found(_) | Answer::Ambiguous(_)))
+        });
+        let answers = answers.await?.into_iter().zip(matches);
+        Ok(answers.map(|(answer, (_, key))| Remembered::of(answer, *key)).collect())
+    }
 }
 
-/// The item holds the file; or, matched by its title or guid, it is what it was then.
-fn still(is: &CachedItem, was: Option<&CachedItem>, query: &Query) -> bool {
-    if is.trashed {
-        return false;
+/// How an item was matched, as far as that is remembered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Remembered {
+    /// By its title or a guid, and not by a path.
+    by_title: bool,
+    /// How many components of the paths agreed.
+    agreement: usize,
+    /// Since then it was found out that the file may be another item's.
+    unclear: bool,
+}
+
+impl Remembered {
+    fn of(answer: Option<Answer>, key: RatingKey) -> Self {
+        let found = match answer {
+            Some(Answer::Found(found)) if found.rating_key == key => found,
+            Some(Answer::Ambiguous(_)) => return Self { unclear: true, ..Self::default() },
+            _ => return Self::default(),
+        };
+        let by_title = !found.evidence.rule.is_path();
+        // Under a mapping other components agree than those of the path itself.
+        let agreement = if by_title || found.evidence.mapping.is_some() {
+            0
+        } else {
+            usize::from(found.evidence.components)
+        };
+        Self { by_title, agreement, unclear: false }
     }
-    match was {
-        Some(was) if was.content_hash() == is.content_hash() => true,
-        _ => holds(is, &query.path),
-    }
+}
+
+/// A match whose item does not hold the file.
+struct Lost {
+    /// Position of the match.
+    at: usize,
+    key: RatingKey,
+    /// The server has no such item.
+    missing: bool,
+    /// Guids of an item that is gone.
+    guids: Vec<String>,
+    by_title: bool,
 }
