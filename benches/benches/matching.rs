@@ -262,7 +262,9 @@ fn one_by_one(criterion: &mut Criterion, stage: &Stage<'_>, map: &HashMap<String
     let hash = |query: &Query| {
         FoldedPath::new(&query.path).file_name().map_or(0, |name| xxh3_64(name.as_bytes()))
     };
-    let hashes: Vec<u64> = stage.queries.iter().map(hash).collect();
+    // Not the names that thousands of files have: a match looks for those with their folders.
+    let telling = stage.queries.iter().filter(|query| !query.path.ends_with("/movie.mkv"));
+    let hashes: Vec<u64> = telling.map(hash).collect();
     group.bench_function(named("index lookup"), |bencher| {
         let one = |&hash: &u64| stage.view.bucket(Index::Names, stage.state.id, hash).unwrap();
         bencher.iter(|| hashes.iter().filter_map(one).count());

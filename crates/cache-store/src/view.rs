@@ -112,11 +112,11 @@ impl<'store> View<'store> {
         Ok(row.map(kept))
     }
 
-    /// The items a bucket names. One that is not there is damage: items and indexes move in
-    /// one transaction.
-    pub fn items(&self, section: SectionId, bucket: &Bucket) -> Result<Vec<Kept>, Error> {
-        let mut items = Vec::with_capacity(bucket.rating_keys.len());
-        for &key in &bucket.rating_keys {
+    /// The items of keys that a bucket names. One that is not there is damage: items and indexes
+    /// move in one transaction.
+    pub fn items(&self, section: SectionId, keys: &[RatingKey]) -> Result<Vec<Kept>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        for &key in keys {
             match self.item(section, key)? {
                 Some(kept) => items.push(kept),
                 None => self.damaged(section, "an indexed item"),

@@ -4,7 +4,7 @@ use cache_store::{CachedItem, CachedPart, SectionState};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::fold::fold_title;
-use crate::path::{FoldedPath, folded_file_name};
+use crate::path::{FoldedPath, depth, folded_file_name};
 use crate::settings::{FoldedMappings, Settings};
 use crate::titles::parent_title;
 
@@ -31,9 +31,8 @@ impl SectionContext {
     /// How many of a path's components lie below the section's folders; all of them if it
     /// lies below none.
     fn depth_below(&self, path: &FoldedPath) -> usize {
-        let below =
-            self.roots.iter().filter_map(|root| path.below(root)).map(<[String]>::len).min();
-        below.unwrap_or(path.components().len())
+        let below = self.roots.iter().filter_map(|root| path.below(root)).map(depth).min();
+        below.unwrap_or(path.depth())
     }
 }
 
@@ -65,7 +64,8 @@ pub(crate) fn gather<'a>(
     for item in items {
         for part in &item.parts {
             // Most of the other parts of an item have another name: their folders stay unfolded.
-            if folded_file_name(&part.file).is_some_and(|name| name != file_name) {
+            let several = item.parts.len() > 1;
+            if several && folded_file_name(&part.file).is_some_and(|name| name != file_name) {
                 continue;
             }
             let path = FoldedPath::new(&part.file);
@@ -94,9 +94,7 @@ pub(crate) fn gather<'a>(
         candidates.retain(|candidate| !candidate.part.optimized);
     }
     // Whatever order the items came in, the answer is the same.
-    candidates.sort_unstable_by(|a, b| {
-        a.path.components().cmp(b.path.components()).then_with(|| a.holders.cmp(&b.holders))
-    });
+    candidates.sort_unstable_by(|a, b| a.path.cmp(&b.path).then_with(|| a.holders.cmp(&b.holders)));
     candidates
 }
 

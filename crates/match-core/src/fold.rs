@@ -25,7 +25,23 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     let normalizer = ComposingNormalizerBorrowed::new_nfc();
     let composed = normalizer.normalize(&text);
     let folded = CaseMapper::new().fold_string(&composed);
-    Cow::Owned(normalizer.normalize(&folded).into_owned())
+    match folded {
+        Cow::Owned(folded) if normalizer.is_normalized(&folded) => Cow::Owned(folded),
+        folded => Cow::Owned(normalizer.normalize(&folded).into_owned()),
+    }
+}
+
+/// Folds one name onto the end of a text.
+pub(crate) fn fold_onto(text: &mut String, name: &str) {
+    let start = text.len();
+    if name.is_ascii() {
+        text.push_str(name);
+        if let Some(name) = text.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
+    } else {
+        text.push_str(&fold(name));
+    }
 }
 
 /// Folds a title: letters and digits stay, every run of anything else is one space, `&` is
@@ -146,6 +162,7 @@ mod tests {
             for text in [format!("{letter}\u{345}"), format!("\u{3b1}{letter}\u{301}\u{323}")] {
                 let once = fold(&text).into_owned();
                 assert_eq!(fold(&once), once, "{text:?}");
+                assert_eq!(once.contains(['/', '\\']), text.contains(['/', '\\']), "{text:?}");
             }
         }
     }

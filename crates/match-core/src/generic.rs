@@ -5,94 +5,32 @@
 //! B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
 //! by file name. A match needs at least one component that is not generic.
 
-use std::borrow::Cow;
-
 use crate::path::FoldedPath;
 
-/// Words that only say what kind of file or folder it is.
-const WORDS: &[&str] = &[
-    "movie",
-    "movies",
-    "film",
-    "films",
-    "video",
-    "videos",
-    "clip",
-    "clips",
-    "tv",
-    "shows",
-    "show",
-    "series",
-    "season",
-    "staffel",
-    "saison",
-    "serie",
-    "episode",
-    "episodes",
-    "ep",
-    "part",
-    "pt",
-    "cd",
-    "dvd",
-    "disc",
-    "disk",
-    "track",
-    "audio",
-    "music",
-    "media",
-    "file",
-    "files",
-    "title",
-    "untitled",
-    "sample",
-    "trailer",
-    "extras",
-    "extra",
-    "featurettes",
-    "specials",
-    "special",
-    "bonus",
-    "main",
-    "feature",
-    "ts",
-    "vts",
-    "vob",
-    "bdmv",
-    "stream",
-    "img",
-    "dsc",
-    "dscn",
-    "mov",
-    "vid",
-    "gopr",
-    "gh",
-    "gx",
-    "mvi",
-    "pict",
-    "p",
-    "dcim",
-    "mpeg",
-    "plex",
-    "versions",
-    "the",
-    "new",
-    "folder",
-    "data",
-    "mnt",
-    "volume",
-    "home",
-    "share",
-    "rip",
-    "encode",
-    "output",
-    "final",
-    "s",
-    "e",
-    "x",
-    "a",
-    "b",
-    "c",
-    "d",
+/// Words that only say what kind of file or folder it is, by their length: a name has few pieces
+/// of the same length as one of them.
+const WORDS: [&[&str]; 12] = [
+    &[],
+    &["p", "s", "e", "x", "a", "b", "c", "d"],
+    &["tv", "ep", "pt", "cd", "ts", "gh", "gx"],
+    &["dvd", "vts", "vob", "img", "dsc", "mov", "vid", "mvi", "the", "new", "mnt", "rip"],
+    &[
+        "film", "clip", "show", "part", "disc", "disk", "file", "main", "bdmv", "dscn", "gopr",
+        "pict", "dcim", "mpeg", "plex", "data", "home",
+    ],
+    &[
+        "movie", "films", "video", "clips", "shows", "serie", "track", "audio", "music", "media",
+        "files", "title", "extra", "bonus", "share", "final",
+    ],
+    &[
+        "movies", "videos", "series", "season", "saison", "sample", "extras", "stream", "folder",
+        "volume", "encode", "output",
+    ],
+    &["staffel", "episode", "trailer", "special", "feature"],
+    &["episodes", "untitled", "specials", "versions"],
+    &[],
+    &[],
+    &["featurettes"],
 ];
 
 /// Words that number a thing, whatever year stands beside them.
@@ -107,19 +45,15 @@ const TELLING: usize = 3;
 /// Whether a folded component (a folder, or a file name without its extension) says nothing:
 /// nothing is left of it but numbers and the words above.
 pub(crate) fn is_generic(component: &str) -> bool {
-    let (rest, dated) = without_year(component);
-    let words = || rest.split(|letter: char| !letter.is_alphanumeric());
-    // "s01e02", "cd1", "img0001": letters and numbers are looked at apart.
-    let pieces =
-        || words().flat_map(|word| word.split(char::is_numeric)).filter(|piece| !piece.is_empty());
-    if dated {
+    if let Some((before, after)) = around_year(component) {
         // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
-        let nothing = words().all(str::is_empty);
-        let numbered = pieces().next().is_some() && pieces().all(|p| NUMBERED.contains(&p));
-        return nothing || numbered;
+        let nothing = ![before, after].iter().any(|part| part.contains(char::is_alphanumeric));
+        let mut pieces = pieces(before).chain(pieces(after)).peekable();
+        return nothing || pieces.peek().is_some() && pieces.all(|p| NUMBERED.contains(&p));
     }
     let mut letters = 0;
-    for piece in pieces().filter(|piece| !WORDS.contains(piece)) {
+    let says_nothing = |piece: &str| WORDS.get(piece.len()).is_some_and(|w| w.contains(&piece));
+    for piece in pieces(component).filter(|piece| !says_nothing(piece)) {
         // One ideograph says about as much as two letters.
         letters += piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
         if letters >= TELLING {
@@ -129,35 +63,37 @@ pub(crate) fn is_generic(component: &str) -> bool {
     !is_moment(component)
 }
 
-/// The end of a path from its nearest component that says something; `None` when none does.
-/// Files that agree in less than this do not agree in anything.
-pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&[String]> {
-    let components = path.components();
-    let last = components.len().checked_sub(1)?;
-    let telling =
-        |at: usize, name: &String| !is_generic(if at == last { stem(name) } else { name });
-    let at = (0..components.len())
-        .rev()
-        .find(|&at| components.get(at).is_some_and(|component| telling(at, component)))?;
-    components.get(at..)
+/// Runs of letters: of "s01e02", "cd1" and "img0001" the numbers are left out.
+fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    let between = |letter: char| !letter.is_alphanumeric() || letter.is_numeric();
+    name.split(between).filter(|piece| !piece.is_empty())
 }
 
-/// The name without a year in brackets, and whether there was one.
-fn without_year(name: &str) -> (Cow<'_, str>, bool) {
+/// The end of a path from its nearest component that says something; `None` when none does.
+/// Files that agree in less than this do not agree in anything.
+pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
+    let text = path.as_str();
+    let mut end = text.len();
+    for (above, component) in path.components().rev().enumerate() {
+        let start = end.checked_sub(component.len())?;
+        if !is_generic(if above == 0 { stem(component) } else { component }) {
+            return text.get(start..);
+        }
+        end = start.saturating_sub(1); // the separator
+    }
+    None
+}
+
+/// What stands before and after a year in brackets, if there is one.
+fn around_year(name: &str) -> Option<(&str, &str)> {
     let year = |open: char, close: char| {
         name.match_indices(open).find_map(|(at, _)| {
-            let rest = name.get(at + 1..)?;
-            let (inside, _) = rest.split_once(close)?;
-            (inside.len() == 4 && inside.bytes().all(|byte| byte.is_ascii_digit())).then_some(at)
+            let (inside, after) = name.get(at + 1..)?.split_once(close)?;
+            let dated = inside.len() == 4 && inside.bytes().all(|byte| byte.is_ascii_digit());
+            dated.then_some((name.get(..at)?, after))
         })
     };
-    match year('(', ')').or_else(|| year('[', ']')) {
-        Some(at) => {
-            let (before, after) = name.split_at(at);
-            (Cow::Owned(format!("{before} {}", after.get(6..).unwrap_or_default())), true)
-        }
-        None => (Cow::Borrowed(name), false),
-    }
+    year('(', ')').or_else(|| year('[', ']'))
 }
 
 /// A full date and time in a name (`20210704_153012`) tells one clip from another.
@@ -185,6 +121,9 @@ mod tests {
 
     #[test]
     fn generic_names_are_told_from_telling_ones() {
+        for (length, words) in WORDS.iter().enumerate() {
+            assert!(words.iter().all(|word| word.len() == length), "{words:?}");
+        }
         for name in [
             "s01e01",
             "1x02",

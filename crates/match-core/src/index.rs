@@ -11,7 +11,7 @@ use crate::titles;
 /// How items are indexed. A store of another version lists its sections again.
 pub const INDEXING: Indexing = Indexing { version: 3, keys: index_keys };
 
-/// The hash of a folded file name.
+/// The hash of a folded file name, or of the end of a folded path.
 pub(crate) fn name_hash(folded: &str) -> u64 {
     xxh3_64(folded.as_bytes())
 }
@@ -21,20 +21,12 @@ pub(crate) fn guid_hash(folded: &str) -> u64 {
     xxh3_64(folded.as_bytes())
 }
 
-/// The hash of the end of a path, folded; of a file name alone it is [`name_hash`].
-pub(crate) fn tail_hash(tail: &[String]) -> u64 {
-    match tail {
-        [name] => name_hash(name),
-        tail => name_hash(&tail.join("/")),
-    }
-}
-
 fn index_keys(item: &CachedItem) -> IndexKeys {
     let mut names = Vec::with_capacity(item.parts.len());
     for part in &item.parts {
         let path = FoldedPath::new(&part.file);
         names.extend(path.file_name().map(name_hash));
-        names.extend(telling_tail(&path).map(tail_hash));
+        names.extend(telling_tail(&path).map(name_hash));
     }
     let mut keys = IndexKeys {
         names,

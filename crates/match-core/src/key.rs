@@ -66,7 +66,7 @@ impl Fields {
     }
 
     fn path(&mut self, path: &FoldedPath) {
-        self.number(path.components().len() as u64);
+        self.number(path.depth() as u64);
         for component in path.components() {
             self.text(component);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::path::{FoldedPath, components_of, without_tail};
+use crate::path::{FoldedPath, components_of, depth, without_tail};
 use crate::settings::Settings;
 
 /// A folder of the host, and where the server has it.
@@ -60,16 +60,14 @@ fn most_specific(
     side: impl Fn(&PathMapping) -> &String,
 ) -> Vec<&PathMapping> {
     let mut sorted: Vec<&PathMapping> = mappings.iter().collect();
-    sorted.sort_by_key(|mapping| {
-        std::cmp::Reverse(FoldedPath::new(side(mapping)).components().len())
-    });
+    sorted.sort_by_key(|mapping| std::cmp::Reverse(FoldedPath::new(side(mapping)).depth()));
     sorted
 }
 
 /// A path with one root exchanged for another; spelled with the separators of the new root.
 fn exchange(path: &str, from: &str, to: &str) -> Option<String> {
     let (folded, root) = (FoldedPath::new(path), FoldedPath::new(from));
-    let below = folded.below(&root)?.len();
+    let below = depth(folded.below(&root)?);
     let separator = if to.contains('\\') && !to.contains('/') { '\\' } else { '/' };
     let mut moved = to.trim_end_matches(['/', '\\']).to_owned();
     let components = components_of(path);
@@ -130,7 +128,7 @@ pub fn suggest_mappings<'a>(
         .filter_map(|(local, roots)| {
             let total: u64 = roots.values().map(|(count, _)| count).sum();
             let strongest = |(plex, (count, _)): &(FoldedPath, (u64, PathMapping))| {
-                (*count, std::cmp::Reverse(plex.components().to_vec()))
+                (*count, std::cmp::Reverse(plex.clone()))
             };
             let (plex, (support, mapping)) = roots.into_iter().max_by_key(strongest)?;
             let suggestion = MappingSuggestion { mapping, support, against: total - support };

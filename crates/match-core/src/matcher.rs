@@ -1,12 +1,14 @@
 //! One query against one section: which candidates there are, and which rule decides.
 
+use std::borrow::Cow;
+
 use cache_store::{Bucket, CachedItem, Depends, Error, Index, SectionId, View};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Decision};
 use crate::candidates::{SectionContext, gather};
 use crate::generic::telling_tail;
-use crate::index::{guid_hash, name_hash, tail_hash};
+use crate::index::{guid_hash, name_hash};
 use crate::parse::{self, Reading};
 use crate::path::FoldedPath;
 use crate::query::Query;
@@ -25,17 +27,27 @@ pub fn match_one(
     query: &Query,
     rules: Rules,
 ) -> Result<Decision, Error> {
-    decide(view, section, context, &Prepared::new(query, context), rules)
+    decide(view, section, context, query, rules, None)
 }
 
+/// What the index of names has under a hash, read beforehand for many queries together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'n> {
+    pub(crate) hash: u64,
+    pub(crate) bucket: Option<&'n Bucket>,
+}
+
+/// [`match_one`], with what was read beforehand.
 pub(crate) fn decide(
     view: &View<'_>,
     section: SectionId,
     context: &SectionContext,
-    query: &Prepared<'_>,
+    query: &Query,
     rules: Rules,
+    named: Option<Named<'_>>,
 ) -> Result<Decision, Error> {
-    let mut reader = Reader { view, section, depends: Depends::default() };
+    let query = &Prepared::new(query, context);
+    let mut reader = Reader { view, section, named, depends: Depends::default() };
     let mut answer = reader.by_path(query, context, rules)?;
     if rules == Rules::All && answer == Answer::Absent {
         answer = match reader.by_guid(query)? {
@@ -53,10 +65,11 @@ pub(crate) fn decide(
 struct Reader<'v> {
     view: &'v View<'v>,
     section: SectionId,
+    named: Option<Named<'v>>,
     depends: Depends,
 }
 
-impl Reader<'_> {
+impl<'v> Reader<'v> {
     /// Rules 1 to 4, and with all rules what breaks a tie between them.
     fn by_path(
         &mut self,
@@ -69,8 +82,8 @@ impl Reader<'_> {
         let mut items = Vec::new();
         let mut tails = 0;
         for path in std::iter::once(&query.path).chain(query.mapped.as_ref().map(|(_, p)| p)) {
-            if let Some(tail) = telling_tail(path).filter(|tail| tail.len() > 1) {
-                self.add(Index::Names, tail_hash(tail), &mut items)?;
+            if let Some(tail) = telling_tail(path).filter(|tail| tail.contains('/')) {
+                self.add(Index::Names, name_hash(tail), &mut items)?;
                 tails += 1;
             }
         }
@@ -82,9 +95,11 @@ impl Reader<'_> {
         }
         if let Some(bucket) = self.bucket(Index::Names, name_hash(name))? {
             if bucket.rating_keys.len() > CROWD {
-                return Ok(Answer::Ambiguous(bucket.rating_keys.into_iter().take(CROWD).collect()));
+                return Ok(Answer::Ambiguous(
+                    bucket.rating_keys.iter().take(CROWD).copied().collect(),
+                ));
             }
-            self.read(bucket, &mut items)?;
+            self.read(&bucket, &mut items)?;
         }
         let candidates = gather(name, &items, context);
         let answer = paths::decide(query, &candidates);
@@ -200,7 +215,7 @@ impl Reader<'_> {
         for part in found.item.parts.iter().filter(|part| !part.optimized) {
             let path = FoldedPath::new(&part.file);
             let hash = match telling_tail(&path) {
-                Some(tail) => tail_hash(tail),
+                Some(tail) => name_hash(tail),
                 None => continue, // in a crowd of names that say nothing
             };
             let mut items = Vec::new();
@@ -214,24 +229,29 @@ impl Reader<'_> {
         Ok(others)
     }
 
-    fn bucket(&mut self, index: Index, hash: u64) -> Result<Option<Bucket>, Error> {
+    fn bucket(&mut self, index: Index, hash: u64) -> Result<Option<Cow<'v, Bucket>>, Error> {
         if !self.depends.buckets.contains(&(index, hash)) {
             self.depends.buckets.push((index, hash));
         }
-        self.view.bucket(index, self.section, hash)
+        match self.named.filter(|named| index == Index::Names && named.hash == hash) {
+            Some(named) => Ok(named.bucket.map(Cow::Borrowed)),
+            None => Ok(self.view.bucket(index, self.section, hash)?.map(Cow::Owned)),
+        }
     }
 
     /// Adds the items of a bucket, unless it is crowded, each item once.
     fn add(&mut self, index: Index, hash: u64, items: &mut Vec<CachedItem>) -> Result<(), Error> {
         match self.bucket(index, hash)? {
-            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(bucket, items),
+            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(&bucket, items),
             _ => Ok(()),
         }
     }
 
-    fn read(&self, mut bucket: Bucket, items: &mut Vec<CachedItem>) -> Result<(), Error> {
-        bucket.rating_keys.retain(|key| items.iter().all(|item| item.rating_key != *key));
-        items.extend(self.view.items(self.section, &bucket)?.into_iter().map(|kept| kept.item));
+    fn read(&self, bucket: &Bucket, items: &mut Vec<CachedItem>) -> Result<(), Error> {
+        let known = |key: &RatingKey| items.iter().any(|item| item.rating_key == *key);
+        let keys: Vec<RatingKey> =
+            bucket.rating_keys.iter().copied().filter(|key| !known(key)).collect();
+        items.extend(self.view.items(self.section, &keys)?.into_iter().map(|kept| kept.item));
         Ok(())
     }
 }

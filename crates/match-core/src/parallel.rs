@@ -1,25 +1,26 @@
 //! Many queries at once, on rayon.
 //!
 //! Queries are worked on in chunks, so that memory does not grow with the batch and somebody
-//! who does not want the rest does not wait for it. Within a chunk they are worked on in the
-//! order of their file names' hashes, because that is the order of the index on disk.
+//! who does not want the rest does not wait for it. Within a chunk the file is read in its order:
+//! first the index of names by hash, then the items by their keys.
 
 use std::ops::ControlFlow;
 
-use cache_store::{Error, MatchKey, SectionState, View};
+use cache_store::{Bucket, Error, Index, MatchKey, SectionId, SectionState, View};
+use plex_api::RatingKey;
 use rayon::prelude::*;
 
 use crate::answer::Decision;
 use crate::candidates::SectionContext;
 use crate::index::name_hash;
 use crate::key::match_key;
-use crate::matcher::decide;
+use crate::matcher::{Named, decide};
+use crate::path::folded_file_name;
 use crate::query::Query;
-use crate::rules::{Prepared, Rules};
+use crate::rules::Rules;
 use crate::settings::Settings;
 
-/// Queries in a chunk: some 10 MB of folded paths and decisions, and more than enough for the
-/// threads to share.
+/// Queries in a chunk: some MB of decisions, and more than enough for the threads to share.
 const CHUNK: usize = 1 << 14;
 
 /// Answers queries from one section: the same answers in the same order as
@@ -60,23 +61,64 @@ pub fn match_chunks<'q>(
         if chunk.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let mut order: Vec<(u64, usize, Prepared<'_>)> = chunk
-            .par_iter()
+        // Paths are folded anew when they are matched: kept until then, they would be read back
+        // from memory, which takes longer.
+        let hash =
+            |query: &&Query| folded_file_name(&query.path).map_or(0, |name| name_hash(&name));
+        let hashes: Vec<u64> = chunk.par_iter().map(hash).collect();
+        let index = Names::read(view, section.id, &hashes)?;
+        let mut order: Vec<(Option<RatingKey>, Named<'_>, usize)> = hashes
+            .iter()
             .enumerate()
-            .map(|(at, query)| {
-                let prepared = Prepared::new(query, &context);
-                (prepared.file_name().map_or(0, name_hash), at, prepared)
+            .map(|(at, &hash)| {
+                let named = index.named(hash);
+                (named.bucket.and_then(|bucket| bucket.rating_keys.first().copied()), named, at)
             })
             .collect();
-        order.par_sort_unstable_by_key(|(hash, at, _)| (*hash, *at));
-        let mut decided: Vec<(usize, Decision)> = order
-            .into_par_iter()
-            .map(|(_, at, query)| Ok((at, decide(view, section.id, &context, &query, rules)?)))
+        order.par_sort_unstable_by_key(|&(first, _, at)| (first, at));
+        let decided: Vec<(usize, Decision)> = order
+            .par_iter()
+            .filter_map(|&(_, named, at)| Some((at, named, *chunk.get(at)?)))
+            .map(|(at, named, query)| {
+                Ok((at, decide(view, section.id, &context, query, rules, Some(named))?))
+            })
             .collect::<Result<_, Error>>()?;
-        decided.par_sort_unstable_by_key(|(at, _)| *at);
-        if each(decided.into_iter().map(|(_, decision)| decision).collect()).is_break() {
+        let mut in_order = vec![None; chunk.len()];
+        for (at, decision) in decided {
+            if let Some(slot) = in_order.get_mut(at) {
+                *slot = Some(decision);
+            }
+        }
+        if each(in_order.into_iter().flatten().collect()).is_break() {
             return Ok(ControlFlow::Break(()));
         }
+    }
+}
+
+/// What the index of names has for the queries of a chunk.
+struct Names {
+    /// Ascending, each once.
+    hashes: Vec<u64>,
+    buckets: Vec<Option<Bucket>>,
+}
+
+impl Names {
+    /// Hashes read by one thread in one go: neighbours are in one shelf.
+    const RUN: usize = 512;
+
+    fn read(view: &View<'_>, section: SectionId, hashes: &[u64]) -> Result<Self, Error> {
+        let mut hashes = hashes.to_vec();
+        hashes.par_sort_unstable();
+        hashes.dedup();
+        let runs = hashes.par_chunks(Self::RUN);
+        let runs = runs.map(|run| view.buckets(Index::Names, section, run));
+        let buckets = runs.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
+        Ok(Self { hashes, buckets })
+    }
+
+    fn named(&self, hash: u64) -> Named<'_> {
+        let at = self.hashes.binary_search(&hash).ok();
+        Named { hash, bucket: at.and_then(|at| self.buckets.get(at)?.as_ref()) }
     }
 }
 

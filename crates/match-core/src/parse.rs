@@ -87,7 +87,7 @@ pub(crate) fn parsed(path: &FoldedPath) -> (Vec<Reading>, Option<Episodes>) {
 
 /// The show that the folders of an episode name, nearest first.
 pub(crate) fn shows(path: &FoldedPath) -> Vec<Reading> {
-    let telling = path.folders().iter().rev().filter(|folder| !is_generic(folder));
+    let telling = path.folders().rev().filter(|folder| !is_generic(folder));
     let read = telling
         .take(2)
         .filter_map(|folder| cut(folder).into_iter().next().or_else(|| reading(folder, None)));
@@ -103,8 +103,7 @@ pub(crate) fn track(path: &FoldedPath) -> Option<(String, Vec<String>)> {
     // "01 Title", "01. Title"
     let title = last.trim_start_matches(|c: char| c.is_ascii_digit());
     let title = if title.starts_with([' ', '.', '-', '_']) { title } else { last };
-    let artists =
-        before.iter().copied().chain(path.folders().iter().rev().take(3).map(String::as_str));
+    let artists = before.iter().copied().chain(path.folders().rev().take(3));
     let artists = artists.map(fold_title).filter(|artist| !artist.is_empty());
     let title = fold_title(title);
     (!title.is_empty()).then(|| (title, artists.collect()))
@@ -127,7 +126,7 @@ pub(crate) fn contains_words(name: &str, title: &str) -> bool {
 
 /// The nearest folder that says something.
 fn telling_folder(path: &FoldedPath) -> Option<&str> {
-    path.folders().iter().rev().map(String::as_str).find(|folder| !is_generic(folder))
+    path.folders().rev().find(|folder| !is_generic(folder))
 }
 
 fn reading(title: &str, year: Option<u16>) -> Option<Reading> {

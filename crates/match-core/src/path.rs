@@ -7,12 +7,13 @@
 
 use std::borrow::Cow;
 
-use crate::fold::fold;
+use crate::fold::{fold, fold_onto};
 
 /// The folded components of a path, root first and file name last.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldedPath {
-    components: Vec<String>,
+    /// The components with a `/` between them. None is empty, and none has a separator in it.
+    text: String,
 }
 
 impl FoldedPath {
@@ -22,49 +23,78 @@ impl FoldedPath {
     /// empty components, `..`, and the dots and spaces that Windows drops from the end of a
     /// component are dealt with. Folding its own result changes nothing.
     pub fn new(path: &str) -> Self {
-        let components = components_of(path);
-        Self {
-            components: components.into_iter().map(|c| fold_component(c).into_owned()).collect(),
+        let mut text = String::with_capacity(path.len());
+        for raw in spelled(path) {
+            match raw {
+                "." => {}
+                ".." => {
+                    let (above, last) = text.rsplit_once('/').unwrap_or(("", &text));
+                    if !is_drive(last) {
+                        text.truncate(above.len());
+                    }
+                }
+                raw => {
+                    if !text.is_empty() {
+                        text.push('/');
+                    }
+                    fold_onto(&mut text, trimmed(raw));
+                }
+            }
         }
+        Self { text }
     }
 
     /// The folded file name; `None` for a path without components.
     pub fn file_name(&self) -> Option<&str> {
-        self.components.last().map(String::as_str)
+        self.components().next_back()
     }
 
     /// All components, root first.
-    pub fn components(&self) -> &[String] {
-        &self.components
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        self.text.split('/').filter(|component| !component.is_empty())
+    }
+
+    /// All components with a `/` between them.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The folders above the file, nearest last.
-    pub fn folders(&self) -> &[String] {
-        self.components.split_last().map_or(&[], |(_, folders)| folders)
+    pub fn folders(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        let mut components = self.components();
+        components.next_back();
+        components
+    }
+
+    /// How many components there are.
+    pub fn depth(&self) -> usize {
+        depth(&self.text)
     }
 
     /// How many components, counted upwards from the file name, are equal in both.
     pub fn common_tail(&self, other: &Self) -> usize {
-        let ours = self.components.iter().rev();
-        ours.zip(other.components.iter().rev()).take_while(|(a, b)| a == b).count()
+        let ours = self.components().rev();
+        ours.zip(other.components().rev()).take_while(|(a, b)| a == b).count()
     }
 
-    /// The components below `root`, if the path lies below it.
-    pub fn below(&self, root: &Self) -> Option<&[String]> {
-        self.components.strip_prefix(root.components.as_slice())
-    }
-
-    /// Whether the last components are these.
-    pub fn ends_with(&self, tail: &[String]) -> bool {
-        self.components.ends_with(tail)
+    /// What is below `root`, if the path lies below it or is the root: its components with a
+    /// `/` between them.
+    pub fn below(&self, root: &Self) -> Option<&str> {
+        let rest = self.text.strip_prefix(root.text.as_str())?;
+        if root.text.is_empty() || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
     }
 
     /// The path with one root exchanged for another, if it lies below the first.
     pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
         let below = self.below(from)?;
-        let components = to.components.iter().chain(below).cloned().collect();
-        Some(Self { components })
+        let between = if to.text.is_empty() || below.is_empty() { "" } else { "/" };
+        Some(Self { text: format!("{}{between}{below}", to.text) })
     }
+}
+
+/// How many components text with a `/` between them has.
+pub(crate) fn depth(text: &str) -> usize {
+    if text.is_empty() { 0 } else { 1 + text.bytes().filter(|&byte| byte == b'/').count() }
 }
 
 /// The components of a path as they are spelled, without empty ones and without the markers
@@ -87,14 +117,14 @@ fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 const SEPARATORS: [char; 2] = ['/', '\\'];
 
 /// The components that are left of a path when its dot segments are resolved, as they are
-/// spelled: as many as [`FoldedPath::components`] has.
+/// spelled: as many as [`FoldedPath`] has.
 pub(crate) fn components_of(path: &str) -> Vec<&str> {
-    let mut components: Vec<&str> = Vec::with_capacity(8);
+    let mut components: Vec<&str> = Vec::new();
     for raw in spelled(path) {
         match raw {
             "." => {}
             // A drive has nothing above it.
-            ".." if components.last().is_some_and(|last| is_drive(last)) => {}
+            ".." if components.last().is_some_and(|last| is_drive(trimmed(last))) => {}
             ".." => {
                 components.pop();
             }
@@ -104,12 +134,13 @@ pub(crate) fn components_of(path: &str) -> Vec<&str> {
     components
 }
 
-/// A component without the dots and spaces that Windows drops from its end, folded.
-fn fold_component(raw: &str) -> Cow<'_, str> {
+/// A component without the dots and spaces that Windows drops from its end.
+fn trimmed(raw: &str) -> &str {
     let trimmed = raw.trim_end_matches(['.', ' ']);
-    fold(if trimmed.is_empty() { raw } else { trimmed })
+    if trimmed.is_empty() { raw } else { trimmed }
 }
 
+/// A component that nothing can be above.
 fn is_drive(component: &str) -> bool {
     matches!(component.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
@@ -124,7 +155,7 @@ pub(crate) fn raw_file_name(path: &str) -> Option<&str> {
 pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
     match spelled(path).next_back()? {
         "." | ".." => None,
-        name => Some(fold_component(name)),
+        name => Some(fold(trimmed(name))),
     }
 }
 
@@ -160,13 +191,8 @@ mod tests {
             r"P:\Movies\Other\..\Alien (1979) \Alien.mkv.",
         ] {
             let folded = FoldedPath::new(path);
-            assert_eq!(
-                folded.components(),
-                ["p:", "movies", "alien (1979)", "alien.mkv"],
-                "{path}"
-            );
+            assert_eq!(folded.as_str(), "p:/movies/alien (1979)/alien.mkv", "{path}");
         }
-        let share = ["nas", "films", "a.mkv"];
         for path in [
             r"\\nas\films\a.mkv",
             "//NAS/films/a.mkv",
@@ -176,12 +202,19 @@ mod tests {
             r"\??\UNC\nas\films\a.mkv",
             r"\\nas\films\..\films\.\a.mkv ",
         ] {
-            assert_eq!(FoldedPath::new(path).components(), share, "{path}");
+            assert_eq!(FoldedPath::new(path).as_str(), "nas/films/a.mkv", "{path}");
         }
         assert_eq!(FoldedPath::new("").file_name(), None);
         assert_eq!(FoldedPath::new("/..").file_name(), None);
         assert_eq!(FoldedPath::new("...").file_name(), Some("..."));
-        assert_eq!(FoldedPath::new(r"C:\..\a.mkv").components(), ["c:", "a.mkv"]);
+        for drive in [r"C:\..\a.mkv", r"C:. \..\a.mkv"] {
+            assert_eq!(FoldedPath::new(drive).as_str(), "c:/a.mkv");
+            assert_eq!(components_of(drive).len(), 2);
+        }
+        let folded = FoldedPath::new("/mnt/films/a.mkv");
+        assert_eq!(folded.components().collect::<Vec<_>>(), ["mnt", "films", "a.mkv"]);
+        assert_eq!(folded.folders().collect::<Vec<_>>(), ["mnt", "films"]);
+        assert_eq!((folded.depth(), FoldedPath::new("/").depth()), (3, 0));
     }
 
     #[test]

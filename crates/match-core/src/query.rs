@@ -83,7 +83,7 @@ pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     let own = stem(&file_name);
     // "movie.mkv" says nothing, the folder it is in says all.
     let named = if is_generic(&fold(own)) {
-        folded.folders().iter().rev().find(|folder| !is_generic(folder)).map_or(own, String::as_str)
+        folded.folders().rev().find(|folder| !is_generic(folder)).unwrap_or(own)
     } else {
         own
     };

@@ -33,7 +33,7 @@ impl FoldedMappings {
         });
         let mut folded: Vec<_> = folded.collect();
         // The most specific first; of equals the first that was given.
-        folded.sort_by_key(|(_, local, _)| std::cmp::Reverse(local.components().len()));
+        folded.sort_by_key(|(_, local, _)| std::cmp::Reverse(local.depth()));
         Self(folded)
     }
 

@@ -116,7 +116,7 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
                     bucket.rating_keys.iter().map(|key| key.0).collect::<Vec<_>>(),
                     expected
                 );
-                let items = view.items(state.id, &bucket)?;
+                let items = view.items(state.id, &bucket.rating_keys)?;
                 if items.len() < expected.len() {
                     missed(format!("an item beside {key}"));
                 }

@@ -72,7 +72,7 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
             mapping = Some(*number);
         }
     }
-    let mut agreeing = candidate.path.components().iter().rev().take(tail);
+    let mut agreeing = candidate.path.components().rev().take(tail);
     let telling_name = agreeing.next().is_some_and(|name| !is_generic(stem(name)));
     let telling_folder = agreeing.any(|folder| !is_generic(folder));
     let reach = match whole {
@@ -188,8 +188,8 @@ fn year_contradicts(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
         return true;
     }
     let agreeing = query.path.common_tail(&candidate.path);
-    let folder = query.path.components().iter().rev().nth(agreeing.max(1));
-    contradict(folder.map(String::as_str), year, &candidate.title())
+    let folder = query.path.components().rev().nth(agreeing.max(1));
+    contradict(folder, year, &candidate.title())
 }
 
 /// The host knows a guid that differs from the item's, and none that agrees.
@@ -208,15 +208,15 @@ fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     // The folders of the section are mounted elsewhere under other names. They speak only
     // where nothing else does: a section may be the folder of one show.
     let roots_speak = tail > 1 && !seen.telling_folder;
-    let theirs = candidate.path.folders();
-    let own = if roots_speak { theirs.len() } else { candidate.below.saturating_sub(1) };
+    let own = if roots_speak { usize::MAX } else { candidate.below.saturating_sub(1) };
     let above = tail.saturating_sub(1);
-    let theirs = theirs.iter().rev().take(own).skip(above).find(|folder| !is_generic(folder));
+    let theirs = candidate.path.folders().rev().take(own).skip(above);
+    let theirs = theirs.into_iter().find(|folder| !is_generic(folder));
     let path = match &query.mapped {
         Some((number, mapped)) if seen.mapping == Some(*number) => mapped,
         _ => &query.path,
     };
-    let ours = path.folders().iter().rev().skip(above).find(|folder| !is_generic(folder));
+    let ours = path.folders().rev().skip(above).find(|folder| !is_generic(folder));
     let differ = matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours);
     differ && !names_item(seen)
 }
@@ -238,7 +238,7 @@ fn names_item(seen: &Seen<'_>) -> bool {
     if title.is_empty() {
         return false;
     }
-    let mut agreeing = seen.candidate.path.components().iter().rev().take(seen.tail).enumerate();
+    let mut agreeing = seen.candidate.path.components().rev().take(seen.tail).enumerate();
     agreeing.any(|(at, component)| {
         let name = if at == 0 { stem(component) } else { component };
         match seen.candidate.year() {

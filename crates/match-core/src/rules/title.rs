@@ -82,7 +82,7 @@ fn year_score(query: &Prepared<'_>, reading: &Reading, item: &CachedItem) -> Opt
         },
         (None, Some(theirs)) => {
             let name = query.file_name().map(stem);
-            let folders = query.path.folders().iter().rev().take(2).map(String::as_str);
+            let folders = query.path.folders().rev().take(2);
             let against = contradict(name.into_iter().chain(folders), theirs, &reading.title);
             (!against).then_some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN)
         }
@@ -97,7 +97,7 @@ fn show_year_score(show: &Reading, item: &CachedItem) -> Option<u16> {
     let Some(year) = show.year else { return unknown };
     let paths: Vec<FoldedPath> =
         item.parts.iter().map(|part| FoldedPath::new(&part.file)).collect();
-    let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(|name| years(name));
+    let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(years);
     match theirs.next() {
         None => unknown,
         Some(first) if first == year || theirs.any(|other| other == year) => {
