@@ -60,7 +60,8 @@ pub(crate) fn rows(count: usize) -> Vec<Row> {
     (1..=count as u64).map(row).collect()
 }
 
-fn row(key: u64) -> Row {
+/// The row number `key`, from 1.
+pub(crate) fn row(key: u64) -> Row {
     let item = movie(key);
     let mut bytes = format!("{item:?}").into_bytes();
     bytes.truncate(238);
