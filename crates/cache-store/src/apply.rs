@@ -3,9 +3,10 @@
 
 use std::ops::Bound;
 
-use plex_api::UnixSeconds;
+use plex_api::{RatingKey, UnixSeconds};
 use redb::{CursorError, ReadableTable, Table, WriteTransaction};
 
+use crate::beside::Beside;
 use crate::codec;
 use crate::error::Error;
 use crate::index::Indexing;
@@ -196,8 +197,7 @@ struct Writer<'txn> {
     section: SectionId,
     revision: Revision,
     items: Table<'txn, (u32, u64), &'static [u8]>,
-    /// What is known of items beside matching goes with them.
-    metadata: Table<'txn, (u32, u64), &'static [u8]>,
+    beside: Beside<'txn>,
     postings: Postings<'txn>,
     /// The section was empty, so there is nothing to compare with.
     first: bool,
@@ -228,7 +228,7 @@ impl<'txn> Writer<'txn> {
             section: section.id,
             revision,
             items: txn.open_table(table::ITEMS).map_err(Error::storage("writing items"))?,
-            metadata: txn.open_table(table::METADATA).map_err(Error::storage("writing items"))?,
+            beside: Beside::open(txn)?,
             postings: Postings::new(txn, indexing, section, revision),
             first: section.items == 0,
             count: section.items,
@@ -358,7 +358,7 @@ impl<'txn> Writer<'txn> {
                 self.damaged = true;
                 continue;
             };
-            self.metadata.remove((self.section.0, key)).map_err(Error::storage(doing))?;
+            self.beside.remove(self.section, RatingKey(key))?;
             self.postings.leave(&before)?;
             self.changes.removed += 1;
             self.count = self.count.saturating_sub(1);

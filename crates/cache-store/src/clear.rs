@@ -4,6 +4,7 @@ use plex_api::RatingKey;
 use redb::WriteTransaction;
 use serde::Serialize;
 
+use crate::beside::Beside;
 use crate::codec;
 use crate::error::Error;
 use crate::postings::Postings;
@@ -37,7 +38,7 @@ pub struct Cleared {
     pub items: u64,
     /// Remembered matches.
     pub matches: u64,
-    /// Other rows that belonged to them: index shelves, leases, metadata.
+    /// Other rows that belonged to them: index shelves, leases, metadata, edits, uploads.
     pub other_rows: u64,
 }
 
@@ -100,18 +101,16 @@ impl Store {
             let Some(mut state) = section_in(txn, section)? else {
                 return Ok(Cleared::default());
             };
+            // A show has these rows, too, and none among the items.
+            let other_rows = Beside::open(txn)?.remove(section, key)?;
             let place = table::item_place(section, key.0);
             let row = {
                 let mut items = txn.open_table(table::ITEMS).map_err(Error::storage(doing))?;
                 let removed = items.remove((section.0, key.0)).map_err(Error::storage(doing))?;
-                let Some(removed) = removed else { return Ok(Cleared::default()) };
+                let Some(removed) = removed else {
+                    return Ok(Cleared { other_rows, ..Cleared::default() });
+                };
                 codec::open::<ItemRow>(place, removed.value())
-            };
-            let other_rows = {
-                let mut metadata =
-                    txn.open_table(table::METADATA).map_err(Error::storage(doing))?;
-                let removed = metadata.remove((section.0, key.0)).map_err(Error::storage(doing))?;
-                u64::from(removed.is_some())
             };
             let mut divisions = None;
             if let Ok(row) = row {

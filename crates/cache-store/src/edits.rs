@@ -148,6 +148,25 @@ impl Store {
         })
     }
 
+    /// Forgets the edits of a run. What is known of an item whose edit was sent and not confirmed
+    /// is forgotten with it: it is read again before it is compared.
+    pub fn forget_edits(&self, run: RunId) -> Result<(), Error> {
+        let edits = self.edits()?;
+        let doing = "forgetting edits";
+        self.write(doing, |txn| {
+            let mut rows = txn.open_table(table::EDITS).map_err(Error::storage(doing))?;
+            let mut metadata = txn.open_table(table::METADATA).map_err(Error::storage(doing))?;
+            for edit in edits.iter().filter(|edit| edit.run == run) {
+                let at = (edit.section.0, edit.rating_key.0);
+                rows.remove(at).map_err(Error::storage(doing))?;
+                if edit.progress == Progress::Sent {
+                    metadata.remove(at).map_err(Error::storage(doing))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// The edits of runs that did not end or ended early, by section and item.
     pub fn edits(&self) -> Result<Vec<EditProgress>, Error> {
         let doing = "reading edits";

@@ -29,6 +29,7 @@
 //! ```
 
 mod apply;
+mod beside;
 mod buffer;
 mod check;
 mod clear;

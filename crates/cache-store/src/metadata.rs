@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use plex_api::{Field, Item, ItemKind, RatingKey, TagField, UnixSeconds};
 use redb::ReadableTable;
 
+use crate::beside::Beside;
 use crate::codec::{self, Decode, Encode, Record};
 use crate::edits::EditRow;
 use crate::error::Error;
@@ -210,6 +211,11 @@ impl Store {
         }
         let doing = "keeping metadata";
         self.write(doing, |txn| {
+            let mut beside = Beside::open(txn)?;
+            for key in gone {
+                beside.remove(section, *key)?;
+            }
+            drop(beside);
             let mut rows = txn.open_table(table::METADATA).map_err(Error::storage(doing))?;
             let mut edits = txn.open_table(table::EDITS).map_err(Error::storage(doing))?;
             let mut bytes = Vec::new();
@@ -225,10 +231,6 @@ impl Store {
                 if seen {
                     edits.remove(at).map_err(Error::storage(doing))?;
                 }
-            }
-            for key in gone {
-                rows.remove((section.0, key.0)).map_err(Error::storage(doing))?;
-                edits.remove((section.0, key.0)).map_err(Error::storage(doing))?;
             }
             Ok(())
         })

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plex_api::{ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Artwork, ItemKind, RatingKey, UnixSeconds};
 
 use super::{
     Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, name_hash, open, place,
     section, stamp,
 };
-use crate::{CachedItem, Clear, Cleared, Error, Index, MatchRecord, Metadata, Store, StoreConfig};
+use crate::{
+    CachedItem, Clear, Cleared, EditProgress, Error, ImageHash, Index, MatchRecord, Metadata,
+    Progress, RunId, Store, StoreConfig,
+};
 
 fn remember(store: &Store, numbers: std::ops::Range<u64>) {
     let revision = store.sections().unwrap()[0].revision;
@@ -102,7 +105,7 @@ fn each_clear_says_how_much_went() {
 fn what_is_known_of_an_item_goes_with_it() {
     let (_folder, path) = place();
     let store = open(&path);
-    fill(&store, (1..=4).map(|key| movie(key, 0)), 1);
+    fill(&store, (1..=5).map(|key| movie(key, 0)), 1);
     let id = section(&store);
     let metadata = Metadata {
         kind: ItemKind::Movie,
@@ -113,20 +116,59 @@ fn what_is_known_of_an_item_goes_with_it() {
         updated_at: None,
         read_at: NOW,
     };
-    let read: Vec<_> = (1..=4).map(|key| (RatingKey(key), metadata.clone())).collect();
+    // The sixth is a show: it has no row among the items.
+    let keys: Vec<_> = (1..=6).map(RatingKey).collect();
+    let read: Vec<_> = keys.iter().map(|&key| (key, metadata.clone())).collect();
     store.put_metadata(id, &read, &[]).unwrap();
-    let known = || {
-        let keys: Vec<_> = (1..=4).map(RatingKey).collect();
-        let known = store.known(&keys).unwrap();
-        known.iter().map(Option::is_some).collect::<Vec<_>>()
+    let edit = |&rating_key: &RatingKey| EditProgress {
+        section: id,
+        rating_key,
+        run: RunId(7),
+        progress: Progress::Sent,
+        at: NOW,
     };
-    fill(&store, [1, 2, 4].map(|key| movie(key, 0)), 2);
-    assert_eq!(known(), [true, true, false, true], "a sweep did not find it");
+    store.note_edits(&keys.iter().map(edit).collect::<Vec<_>>(), &[], &[]).unwrap();
+    for &key in &keys {
+        store.put_upload(id, key, Artwork::Poster, ImageHash::of(b"poster")).unwrap();
+    }
+    // By table, which items have a row.
+    let rows = || {
+        let known = store
+            .known(&keys)
+            .unwrap()
+            .into_iter()
+            .map(|known| known.is_some_and(|known| known.metadata.is_some()));
+        let edits = store.edits().unwrap();
+        let edits = keys.iter().map(|key| edits.iter().any(|edit| edit.rating_key == *key));
+        let uploads = keys.iter().map(|&key| store.uploads(id, key).unwrap().poster.is_some());
+        let named = |rows: &mut dyn Iterator<Item = bool>| {
+            rows.zip(1..).filter_map(|(is, key)| is.then_some(key)).collect::<Vec<u64>>()
+        };
+        [named(&mut { known }), named(&mut { edits }), named(&mut { uploads })]
+    };
+    let all = |keys: &[u64]| [keys.to_vec(), keys.to_vec(), keys.to_vec()];
+    assert_eq!(rows(), all(&[1, 2, 3, 4, 5, 6]));
+    fill(&store, [1, 2, 4, 5].map(|key| movie(key, 0)), 2);
+    assert_eq!(rows(), all(&[1, 2, 4, 5, 6]), "a sweep did not find the third");
     store.update(id, [], &[2], stamp(3), NOW).unwrap();
-    assert_eq!(known(), [true, false, false, true], "a delta says that it is gone");
-    let cleared = store.clear(Clear::Item(id, RatingKey(4))).unwrap();
-    assert_eq!((cleared.items, cleared.other_rows), (1, 1));
-    assert_eq!(known(), [true, false, false, false]);
+    assert_eq!(rows(), all(&[1, 4, 5, 6]), "a delta says that the second is gone");
+    store.put_metadata(id, &[], &[RatingKey(5)]).unwrap();
+    assert_eq!(rows(), all(&[1, 4, 6]), "read by key, the fifth is not there");
+    for (key, items) in [(4, 1), (6, 0), (7, 0)] {
+        let cleared = store.clear(Clear::Item(id, RatingKey(key))).unwrap();
+        let other_rows = if key == 7 { 0 } else { 3 };
+        assert_eq!(cleared, Cleared { items, other_rows, ..Cleared::default() }, "{key}");
+    }
+    assert_eq!(rows(), all(&[1]));
+    // Items that are listed again after damage are the same items.
+    store.drop_items(id).unwrap();
+    assert_eq!(rows(), [vec![], vec![1], vec![1]]);
+    store.forget_edits(RunId(8)).unwrap();
+    assert_eq!(store.edits().unwrap().len(), 1, "of another run");
+    store.forget_edits(RunId(7)).unwrap();
+    assert_eq!(rows(), [vec![], vec![], vec![1]]);
+    let cleared = store.clear(Clear::Section(id)).unwrap();
+    assert_eq!(cleared, Cleared { other_rows: 1, ..Cleared::default() });
     assert_sound(&store);
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use cache_store::{
-    CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
-    SectionId, SectionState, Selection, has_recent_metadata,
+    CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, RunId, SectionId,
+    SectionState, Selection, has_recent_metadata,
 };
 use plex_api::{RatingKey, UnixSeconds};
 use tracing::info;
@@ -126,21 +126,7 @@ impl Engine {
     /// confirmed are read again before they are compared.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let store = self.store().clone();
-        blocking(move || {
-            let mut gone: BTreeMap<SectionId, Vec<RatingKey>> = BTreeMap::new();
-            let mut closed = Vec::new();
-            for edit in store.edits()?.into_iter().filter(|edit| edit.run == run) {
-                match edit.progress {
-                    Progress::Sent => gone.entry(edit.section).or_default().push(edit.rating_key),
-                    _ => closed.push((edit.section, edit.rating_key)),
-                }
-            }
-            for (section, keys) in gone {
-                store.put_metadata(section, &[], &keys)?;
-            }
-            store.note_edits(&[], &[], &closed)
-        })
-        .await
+        blocking(move || store.forget_edits(run)).await
     }
 
     async fn make(
