@@ -143,7 +143,9 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
         Scope::Complete(listed) => writer.remove_others(listed)?,
-        Scope::Delta(gone) => writer.remove(&gone)?,
+        // One that is not there went before: of items read by key, another refresh may have
+        // seen it first.
+        Scope::Delta(gone) => drop(writer.remove(&gone)?),
     }
     let Some(Written { changes, items, divisions }) = writer.finish()? else {
         return Ok(Applied::Damaged);
@@ -336,34 +338,35 @@ impl<'txn> Writer<'txn> {
                 gone.push(key);
             }
         }
-        self.remove(&gone)?;
+        // The keys were seen a moment ago; that one is not found now is damage.
+        self.damaged |= self.remove(&gone)? < gone.len();
         // Every other key was removed: one more can only be an item that is counted and was
         // not found.
         self.damaged |= self.count > listed.len() as u64;
         Ok(())
     }
 
-    fn remove(&mut self, gone: &[u64]) -> Result<(), Error> {
+    /// Removes items; returns how many there were.
+    fn remove(&mut self, gone: &[u64]) -> Result<usize, Error> {
+        let mut found = 0;
         let doing = "removing items that are gone";
         for &key in gone {
+            self.beside.remove(self.section, RatingKey(key))?;
             let removed =
                 self.items.remove((self.section.0, key)).map_err(Error::storage(doing))?;
-            let before = removed.and_then(|value| {
-                let row =
-                    codec::open::<ItemRow>(table::item_place(self.section, key), value.value());
-                row.ok().map(|row| row.item.into_item())
-            });
-            // The key was seen a moment ago; that it is not found now is damage.
-            let Some(before) = before else {
+            let Some(removed) = removed else { continue };
+            found += 1;
+            let place = table::item_place(self.section, key);
+            let Ok(before) = codec::open::<ItemRow>(place, removed.value()) else {
                 self.damaged = true;
                 continue;
             };
-            self.beside.remove(self.section, RatingKey(key))?;
-            self.postings.leave(&before)?;
+            drop(removed);
+            self.postings.leave(&before.item.into_item())?;
             self.changes.removed += 1;
             self.count = self.count.saturating_sub(1);
         }
-        Ok(())
+        Ok(found)
     }
 
     /// `None` when damage was met.

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::matches::MatchKey;
 use crate::record::MatchRow;
 use crate::section::SectionId;
+use crate::sections::known_sections;
 use crate::table;
 
 /// How many matches may wait: about half a megabyte, and a hundredth of what a commit of them
@@ -91,14 +92,18 @@ impl Buffered {
         self.0.get(&(section.0, key.0))
     }
 
+    /// Writes them, but for those of a section that was cleared meanwhile or went with a damaged
+    /// file: nobody would ever take them out.
     pub(crate) fn write(&self, txn: &WriteTransaction) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());
         }
         let doing = "remembering matches";
+        let sections = known_sections(txn)?;
         let mut table = txn.open_table(table::MATCHES).map_err(Error::storage(doing))?;
         let mut bytes = Vec::new();
-        for ((section, key), row) in self.0.iter() {
+        let of_sections = |(section, _): &(u32, [u8; 16])| sections.contains(&SectionId(*section));
+        for ((section, key), row) in self.0.iter().filter(|(key, _)| of_sections(key)) {
             let place = table::match_place(SectionId(*section), &MatchKey(*key));
             codec::seal(place, row, &mut bytes);
             table.insert((*section, *key), bytes.as_slice()).map_err(Error::storage(doing))?;

@@ -85,8 +85,7 @@ impl Store {
     pub fn invalidate(&self, section: SectionId) -> Result<(), Error> {
         self.write("invalidating a section", |txn| {
             let Some(mut state) = section_in(txn, section)? else { return Ok(()) };
-            state.revision = state.revision.next();
-            state.matches_from = state.revision;
+            state.end_matches();
             state.stamp = None;
             state.observed = None;
             state.complete = false;

@@ -14,6 +14,7 @@ use crate::codec::{self, Decode, Encode, Record};
 use crate::error::Error;
 use crate::metadata::{Metadata, MetadataRow};
 use crate::section::SectionId;
+use crate::sections::known_sections;
 use crate::store::Store;
 use crate::table;
 use crate::upgrade::draw;
@@ -127,8 +128,10 @@ impl Store {
         let doing = "noting edits";
         self.write(doing, |txn| {
             let mut bytes = Vec::new();
+            // One may have been cleared meanwhile.
+            let sections = known_sections(txn)?;
             let mut rows = txn.open_table(table::EDITS).map_err(Error::storage(doing))?;
-            for edit in edits {
+            for edit in edits.iter().filter(|edit| sections.contains(&edit.section)) {
                 let key = edit.rating_key.0;
                 codec::seal(table::edit_place(edit.section, key), &EditRow::new(edit), &mut bytes);
                 let at = (edit.section.0, key);
@@ -138,7 +141,9 @@ impl Store {
                 rows.remove((section.0, key.0)).map_err(Error::storage(doing))?;
             }
             let mut rows = txn.open_table(table::METADATA).map_err(Error::storage(doing))?;
-            for (section, key, metadata) in confirmed {
+            for (section, key, metadata) in
+                confirmed.iter().filter(|(section, ..)| sections.contains(section))
+            {
                 let place = table::metadata_place(*section, key.0);
                 codec::seal(place, &MetadataRow::new(metadata), &mut bytes);
                 let at = (section.0, key.0);

@@ -13,6 +13,7 @@ use crate::codec;
 use crate::error::Error;
 use crate::record::LeaseRow;
 use crate::section::SectionId;
+use crate::sections::section_in;
 use crate::store::Store;
 use crate::table;
 
@@ -53,6 +54,10 @@ impl Store {
                     return Ok(Lease::Busy { until: UnixSeconds(row.until) });
                 }
                 _ => {}
+            }
+            if section_in(txn, section)?.is_none() {
+                // It was cleared meanwhile, which whoever works on it will find out.
+                return Ok(Lease::Held { until });
             }
             let doing = "taking a lease";
             let mut bytes = Vec::new();

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::item::CachedItem;
 use crate::record::ItemRow;
 use crate::section::SectionId;
+use crate::sections::section_in;
 use crate::store::Store;
 use crate::table;
 
@@ -211,6 +212,9 @@ impl Store {
         }
         let doing = "keeping metadata";
         self.write(doing, |txn| {
+            if section_in(txn, section)?.is_none() {
+                return Ok(()); // it was cleared meanwhile
+            }
             let mut beside = Beside::open(txn)?;
             for key in gone {
                 beside.remove(section, *key)?;

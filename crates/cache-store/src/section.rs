@@ -122,6 +122,12 @@ impl SectionState {
         }
     }
 
+    /// Ends every match that was verified so far.
+    pub(crate) fn end_matches(&mut self) {
+        self.revision = self.revision.next();
+        self.matches_from = self.revision;
+    }
+
     /// Forgets what was cached, and ends every answer that rests on it: the revision goes up,
     /// because a match that was verified before says nothing about what is listed next.
     pub(crate) fn forget(&mut self) {

@@ -1,5 +1,7 @@
 //! Which sections there are, and their rows.
 
+use std::collections::BTreeSet;
+
 use plex_api::UnixSeconds;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -109,7 +111,13 @@ fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
         });
         state.key = section.key;
         state.title.clone_from(&section.title);
-        state.locations = section.locations.iter().map(|at| at.path.clone()).collect();
+        let locations = section.locations.iter().map(|at| at.path.clone()).collect();
+        if before.is_some() && state.locations != locations {
+            // Paths are compared below the section's folders, and no item or bucket tells
+            // which those were.
+            state.end_matches();
+        }
+        state.locations = locations;
         result.push(Noted { differs: before != Some(&state), state });
     }
     result
@@ -150,6 +158,12 @@ pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>,
         }
     }
     Ok(states)
+}
+
+/// The sections there are. A row of any other is nobody's: whoever writes one for a section it
+/// looked at before the transaction asks here whether it is still there.
+pub(crate) fn known_sections(txn: &WriteTransaction) -> Result<BTreeSet<SectionId>, Error> {
+    Ok(read_sections(txn)?.into_iter().map(|state| state.id).collect())
 }
 
 /// Reads one section's state inside a write transaction.

@@ -7,6 +7,7 @@ use redb::ReadableTable;
 use crate::codec::{self, Decode, Encode, Record};
 use crate::error::Error;
 use crate::section::SectionId;
+use crate::sections::section_in;
 use crate::store::Store;
 use crate::table;
 
@@ -85,6 +86,9 @@ impl Store {
     ) -> Result<(), Error> {
         let doing = "noting an upload";
         self.write(doing, |txn| {
+            if section_in(txn, section)?.is_none() {
+                return Ok(()); // it was cleared meanwhile
+            }
             let mut rows = txn.open_table(table::UPLOADS).map_err(Error::storage(doing))?;
             let place = table::uploads_place(section, key.0);
             let at = (section.0, key.0);

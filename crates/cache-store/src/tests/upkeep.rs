@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plex_api::{Artwork, ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Artwork, ItemKind, Location, RatingKey, UnixSeconds};
 
 use super::{
-    Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, name_hash, open, place,
-    section, stamp,
+    Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, movies, name_hash, open,
+    place, section, stamp,
 };
 use crate::{
     CachedItem, Clear, Cleared, EditProgress, Error, ImageHash, Index, MatchRecord, Metadata,
@@ -209,6 +209,26 @@ fn invalidating_ends_every_match_and_removes_nothing() {
     let changes = fill(&store, (1..=50).map(|key| movie(key, 0)), 2);
     assert_eq!((changes.unchanged, changes.any()), (50, false), "nothing is written again");
     assert!(!holds().0, "also after the listing");
+}
+
+#[test]
+fn another_folder_of_the_section_ends_every_match() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    remember(&store, 0..3);
+    let holds = || {
+        let view = store.view().unwrap();
+        let state = view.sections().unwrap().remove(0);
+        let record = view.remembered(state.id, &match_key(1)).unwrap();
+        (view.hold(&state, &[record]).unwrap()[0], state.items, state.stamp)
+    };
+    let renamed = plex_api::Section { title: "Films".into(), ..movies() };
+    store.note_sections(&[renamed]).unwrap();
+    assert_eq!(holds(), (true, 50, Some(stamp(1))));
+    let moved = vec![Location { id: None, path: "/films/new".into() }];
+    store.note_sections(&[plex_api::Section { locations: moved, ..movies() }]).unwrap();
+    assert_eq!(holds(), (false, 50, Some(stamp(1))), "rule 1 compares below the folder");
 }
 
 #[test]
