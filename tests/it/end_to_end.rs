@@ -2,10 +2,14 @@
 //! how many calls were made; then the answers.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use cache_store::{Clear, Store};
 use match_core::{
-    Answer, Engine, EngineConfig, Error, MIN_SUPPORT, PathMapping, Query, Run, Selection, Source,
+    Answer, Engine, EngineConfig, Error, MIN_SUPPORT, OnProgress, PathMapping, Phase, Query, Run,
+    Selection, Source,
 };
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
@@ -235,6 +239,40 @@ async fn a_wrong_token_is_unknown_and_says_so() {
     assert!(!format!("{reason:?}").contains("not the token"));
 }
 
+/// Somebody clears the store in the middle of a run, once.
+#[tokio::test]
+async fn a_store_that_is_cleared_during_a_run_costs_calls_and_no_answer() {
+    let cold = 2 + PAGES;
+    for (phase, calls) in [
+        (Phase::Refresh, cold + PAGES), // what was listed is not believed
+        // Absences are proven after that, for which the section is listed again.
+        (Phase::Remember, cold + 1 + PAGES),
+    ] {
+        let world = World::new().await;
+        let asked = &world.queries[ITEMS - 100..]; // with all that are absent
+        let store: Arc<OnceLock<Weak<Store>>> = Arc::default();
+        let (told, cleared) = (Arc::clone(&store), AtomicBool::new(false));
+        let mut config = EngineConfig::new(world.cache());
+        config.clock = world.clock.clone();
+        config.progress = Some(OnProgress::new(move |progress| {
+            if progress.phase == phase && progress.done > 0 && !cleared.swap(true, SeqCst) {
+                let store = told.get().and_then(Weak::upgrade).unwrap();
+                store.clear(Clear::All).unwrap();
+            }
+        }));
+        let engine = Engine::open(world.client(), config).await.unwrap();
+        assert!(store.set(Arc::downgrade(engine.store())).is_ok());
+        let wanted: Vec<Query> = asked.iter().map(to_query).collect();
+        let run = engine.match_files(&Selection::All, wanted).await.unwrap();
+        check(asked, &run);
+        assert_eq!(world.pms.requests().total(), calls, "{phase:?}");
+        assert!(engine.store().check().unwrap().is_sound());
+        engine.close().await.unwrap();
+        let (again, _) = world.run(asked).await;
+        check(asked, &again);
+    }
+}
+
 #[tokio::test]
 async fn a_missing_section_is_an_error_that_names_the_others() {
     let world = World::new().await;
@@ -288,7 +326,7 @@ async fn another_server_at_the_same_address_is_refused() {
 
 fn digest(cache: &Path) -> u64 {
     let config = cache_store::StoreConfig::new(match_core::INDEXING, UnixSeconds(0));
-    let store = cache_store::Store::open(cache, &config).unwrap();
+    let store = Store::open(cache, &config).unwrap();
     store.digest().unwrap()
 }
 
