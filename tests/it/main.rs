@@ -8,6 +8,7 @@
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
 //! - `soak`: things happen to a server at random, and no answer is ever wrong.
 //! - `sync`: items, verifying, edits and uploads through the engine; requests are counted.
+//! - `verify`: whether an item is still the file's, where that is doubtful.
 //! - `watch`: listening to the server.
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `report`: what a run says of itself, and all runs together.
@@ -30,4 +31,5 @@ mod host;
 mod report;
 mod soak;
 mod sync;
+mod verify;
 mod watch;

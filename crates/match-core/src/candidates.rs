@@ -20,11 +20,17 @@ pub struct SectionContext {
 impl SectionContext {
     /// Folds the section's folders and the mappings, once for all queries.
     pub fn new(section: &SectionState, settings: &Settings) -> Self {
+        let roots = section.locations.iter().map(|root| FoldedPath::new(root)).collect();
+        Self { roots, ..Self::unknown(section.kind, settings) }
+    }
+
+    /// The context of a section of which nothing is known.
+    pub(crate) fn unknown(kind: ItemKind, settings: &Settings) -> Self {
         Self {
-            kind: section.kind,
+            kind,
             mappings: FoldedMappings::new(settings),
             trust_titles: settings.trust_titles,
-            roots: section.locations.iter().map(|root| FoldedPath::new(root)).collect(),
+            roots: Vec::new(),
         }
     }
 

@@ -34,6 +34,13 @@ pub(crate) fn decide_by_folders(
     whole_path(query, &views).or_else(|| folders(query, &views))
 }
 
+/// Whether one of the candidates may be the file: no folder above what agrees names another.
+pub(crate) fn may_be(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> bool {
+    let own = |seen: &Seen<'_>| seen.candidate.below.saturating_sub(1);
+    let mut views = candidates.iter().map(|candidate| see(query, candidate));
+    views.any(|seen| !folders_differ(query, &seen, own(&seen)))
+}
+
 /// A candidate, seen from a query.
 struct Seen<'a> {
     candidate: &'a Candidate<'a>,
@@ -209,16 +216,21 @@ fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     // where nothing else does: a section may be the folder of one show.
     let roots_speak = tail > 1 && !seen.telling_folder;
     let own = if roots_speak { usize::MAX } else { candidate.below.saturating_sub(1) };
-    let above = tail.saturating_sub(1);
-    let theirs = candidate.path.folders().rev().take(own).skip(above);
+    folders_differ(query, seen, own) && !names_item(seen)
+}
+
+/// Above what agrees, both paths name a folder, and not the same: of the candidate's folders
+/// only the nearest `own` are looked at.
+fn folders_differ(query: &Prepared<'_>, seen: &Seen<'_>, own: usize) -> bool {
+    let above = seen.tail.saturating_sub(1);
+    let theirs = seen.candidate.path.folders().rev().take(own).skip(above);
     let theirs = theirs.into_iter().find(|folder| !is_generic(folder));
     let path = match &query.mapped {
         Some((number, mapped)) if seen.mapping == Some(*number) => mapped,
         _ => &query.path,
     };
     let ours = path.folders().rev().skip(above).find(|folder| !is_generic(folder));
-    let differ = matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours);
-    differ && !names_item(seen)
+    matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours)
 }
 
 /// Folders that say nothing agree ("Season 1"), what they belong to differs, and the file name

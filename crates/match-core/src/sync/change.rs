@@ -8,7 +8,9 @@ pub struct Change {
     /// The item.
     pub rating_key: RatingKey,
     /// The file the item was matched by, as the host spells it. When it is given, nothing is
-    /// written to an item that does not hold a file of this name any more.
+    /// written to an item that does not hold a file of this name any more, or that waits in the
+    /// trash. A name that says nothing (`movie.mkv`), in a folder that names another work, is
+    /// another file. Of several changes of one item, each has to be right.
     pub file: Option<String>,
     /// What to do, in this order: of two steps about the same field the later one counts.
     pub steps: Vec<Step>,
@@ -38,7 +40,7 @@ impl Change {
         Self { rating_key, file: None, steps: Vec::new() }
     }
 
-    /// Only if the item still holds a file of this name.
+    /// Only if the item still holds the file: see [`Change::file`].
     #[must_use]
     pub fn of_file(mut self, path: impl Into<String>) -> Self {
         self.file = Some(path.into());

@@ -14,10 +14,11 @@ use tracing::info;
 use super::change::{Change, Step};
 use super::checks::{Refusal, check_kind, check_length, check_steps};
 use super::compare::{Difference, compare, edited_by_others};
-use super::file::{agreement, holds};
+use super::file::holds_file;
 use super::group::group;
 use super::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
 use super::send::{Item, Sent};
+use crate::candidates::SectionContext;
 use crate::engine::{Engine, blocking};
 
 /// What to do about an item that somebody else edited since it was last read, in a field that
@@ -45,7 +46,8 @@ pub struct EditOptions {
 /// All changes of one item, as one.
 struct Target {
     key: RatingKey,
-    file: Option<String>,
+    /// All files that the changes are of: the item has to hold each.
+    files: Vec<String>,
     steps: Vec<Step>,
     /// Of the changes, in the host's list.
     positions: Vec<usize>,
@@ -63,6 +65,7 @@ struct Ready {
 /// What is known of an item at a moment, and whether it may be believed.
 struct Desk<'a> {
     states: &'a [SectionState],
+    contexts: HashMap<SectionId, SectionContext>,
     policy: &'a Policy,
     now: UnixSeconds,
 }
@@ -140,7 +143,8 @@ impl Engine {
         let demand = Demand { metadata: true, ..Demand::files(0) };
         let states = self.library.refresh(sections, demand).await?.sections;
         let policy = self.library.policy().clone();
-        let desk = Desk { states: &states, policy: &policy, now: self.library.clock().now() };
+        let (contexts, now) = (self.contexts().await?, self.library.clock().now());
+        let desk = Desk { states: &states, contexts, policy: &policy, now };
 
         let open: Vec<usize> = (0..targets.len()).filter(|&at| is_open(targets.get(at))).collect();
         let keys = keys_of(targets, &open);
@@ -277,12 +281,11 @@ impl Desk<'_> {
             return Settled::Known;
         };
         let Some(metadata) = &known.metadata else { return Settled::Unsure };
-        let holds = match (&target.file, &known.item) {
-            (None, _) => true,
-            (Some(file), Some(item)) => holds(item, 0, file),
-            (Some(_), None) => false,
-        };
-        if !holds || !is_current(known, metadata, state, self.now, self.policy) {
+        let item = known.item.as_ref();
+        let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
+        if !(holds || target.files.is_empty())
+            || !is_current(known, metadata, state, self.now, self.policy)
+        {
             return Settled::Unsure;
         }
         if let Err(refusal) = check_kind(&target.steps, metadata.kind) {
@@ -307,6 +310,18 @@ impl Desk<'_> {
         }
     }
 
+    /// Whether an item of a section holds each of the files.
+    fn holds_all(
+        &self,
+        is: &CachedItem,
+        was: Option<&CachedItem>,
+        files: &[String],
+        section: SectionId,
+    ) -> bool {
+        let context = self.contexts.get(&section);
+        files.iter().all(|file| context.is_some_and(|it| holds_file(is, was, file, it)))
+    }
+
     /// Judges a target by what was just read. `None`: nothing is different.
     fn judge(
         &self,
@@ -328,12 +343,9 @@ impl Desk<'_> {
             return Err(EditFailure::Refused(Refusal::OtherSection(item.section)));
         };
         check_kind(&target.steps, item.kind).map_err(EditFailure::Refused)?;
-        if let Some(file) = &target.file {
-            let before = was.and_then(|was| was.item.as_ref());
-            let before = before.map_or(0, |was| agreement(was, file));
-            if !holds(&CachedItem::from_plex(item), before, file) {
-                return Err(EditFailure::FileGone);
-            }
+        let before = was.and_then(|was| was.item.as_ref());
+        if !self.holds_all(&CachedItem::from_plex(item), before, &target.files, section) {
+            return Err(EditFailure::FileGone);
         }
         let is = known
             .and_then(|known| known.metadata)
@@ -394,12 +406,13 @@ fn merged(changes: Vec<Change>) -> Vec<Target> {
         let key = change.rating_key;
         let at = *there.entry(key).or_insert(targets.len());
         if let Some(target) = targets.get_mut(at) {
-            target.file = change.file.or(target.file.take());
+            target.files.extend(change.file);
             target.steps.extend(change.steps);
             target.positions.push(position);
         } else {
             let Change { file, steps, .. } = change;
-            targets.push(Target { key, file, steps, positions: vec![position], outcome: None });
+            let (files, positions) = (file.into_iter().collect(), vec![position]);
+            targets.push(Target { key, files, steps, positions, outcome: None });
         }
     }
     targets

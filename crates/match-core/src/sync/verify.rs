@@ -1,13 +1,17 @@
 //! Before a write: is the item still the file's?
 
-use cache_store::{CachedItem, Error, ItemRead, Selection};
-use plex_api::RatingKey;
+use std::collections::HashMap;
+
+use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
+use plex_api::{ItemKind, RatingKey};
 
 use super::file::{agreement, holds};
 use crate::answer::{Answer, Confidence, Match, Reason};
-use crate::engine::Engine;
+use crate::candidates::SectionContext;
+use crate::engine::{Engine, blocking};
 use crate::query::Query;
 use crate::recorded::from_record;
+use crate::rules::Prepared;
 
 /// What became of a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +20,8 @@ pub enum Verified {
     Right,
     /// The file is another item's now.
     Moved(Box<Match>),
-    /// The file may be any of these items'.
+    /// The file may be any of these items'. One item: something speaks against it, as that it
+    /// waits in the trash or that the server's row of it cannot be read.
     Unclear(Vec<RatingKey>),
     /// The file is no item's any more.
     Gone,
@@ -51,33 +56,39 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let remembered = self.remembered(matches).await?;
+        let contexts = self.contexts().await?;
+        let unknown = SectionContext::unknown(ItemKind::Movie, &self.settings());
         let mut verified = vec![Verified::Right; matches.len()];
         let mut changed = Vec::new();
         let mut lost = Vec::new();
         let all = matches.iter().zip(remembered).zip(was).zip(read).enumerate();
         for (at, ((((query, key), remembered), was), read)) in all {
-            let is = match &read {
-                ItemRead::Found(item, _) => Some(CachedItem::from_plex(item)),
-                ItemRead::Missing | ItemRead::Unreadable => None,
+            let (is, section) = match &read {
+                ItemRead::Found(item, section) => (Some(CachedItem::from_plex(item)), *section),
+                ItemRead::Missing | ItemRead::Unreadable => (None, None),
             };
             let is = is.filter(|is| !is.trashed);
+            let section = section.and_then(|id| contexts.get(&id)).unwrap_or(&unknown);
+            let prepared = Prepared::new(query, section);
             let hash = |item: &CachedItem| item.content_hash();
             let differs = was.as_ref().map(hash) != is.as_ref().map(hash);
-            let before = was.as_ref().map_or(0, |was| agreement(was, &query.path));
+            let before = was.as_ref().map_or(0, |was| agreement(was, &prepared));
             let before = before.max(remembered.agreement);
-            if is.is_some_and(|is| holds(&is, before, &query.path)) && !remembered.unclear {
+            let right = is.as_ref().is_some_and(|is| holds(is, before, &prepared, section));
+            if right && !remembered.unclear {
                 if was.is_some() && differs {
                     changed.push((query.clone(), *key));
                 }
                 continue;
             }
             let missing = read == ItemRead::Missing;
+            let doubtful = is.is_none() && !missing;
             // An item that is there has its guids still: they do not say that it has the file.
             let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
             // Matched by its title or a guid, and nothing of the item is different.
             let by_title = remembered.by_title;
             if differs || !by_title {
-                lost.push(Lost { at, key: *key, missing, guids, by_title });
+                lost.push(Lost { at, key: *key, missing, doubtful, guids, by_title });
             }
         }
         if !changed.is_empty() {
@@ -95,12 +106,13 @@ impl Engine {
         let run = self.match_files(sections, queries).await?;
         let mut rekeyed = 0;
         for (lost, answer) in lost.into_iter().zip(run.answers) {
-            let Lost { at, key, missing, by_title, .. } = lost;
+            let Lost { at, key, missing, doubtful, by_title, .. } = lost;
             let outcome = match answer {
                 Answer::Found(found) if found.rating_key == key || found.others.contains(&key) => {
                     let sure =
                         found.evidence.rule.is_path() || found.confidence == Confidence::High;
-                    if sure || by_title { Verified::Right } else { Verified::Unclear(vec![key]) }
+                    let right = !doubtful && (sure || by_title);
+                    if right { Verified::Right } else { Verified::Unclear(vec![key]) }
                 }
                 Answer::Found(found) => {
                     rekeyed += u64::from(missing);
@@ -116,6 +128,14 @@ impl Engine {
         }
         self.count_rekeyed(rekeyed);
         Ok(verified)
+    }
+
+    /// What the rules have to know of each section.
+    pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
+        let (store, settings) = (self.store().clone(), self.settings());
+        let sections = blocking(move || store.sections()).await?;
+        let context = |state: &SectionState| (state.id, SectionContext::new(state, &settings));
+        Ok(sections.iter().map(context).collect())
     }
 
     /// Recalls how the items were matched.
@@ -144,17 +164,16 @@ struct Remembered {
 impl Remembered {
     fn of(answer: Option<Answer>, key: RatingKey) -> Self {
         let found = match answer {
-            Some(Answer::Found(found)) if found.rating_key == key => found,
+            Some(Answer::Found(found))
+                if found.rating_key == key || found.others.contains(&key) =>
+            {
+                found
+            }
             Some(Answer::Ambiguous(_)) => return Self { unclear: true, ..Self::default() },
             _ => return Self::default(),
         };
         let by_title = !found.evidence.rule.is_path();
-        // Under a mapping other components agree than those of the path itself.
-        let agreement = if by_title || found.evidence.mapping.is_some() {
-            0
-        } else {
-            usize::from(found.evidence.components)
-        };
+        let agreement = if by_title { 0 } else { usize::from(found.evidence.components) };
         Self { by_title, agreement, unclear: false }
     }
 }
@@ -166,6 +185,8 @@ struct Lost {
     key: RatingKey,
     /// The server has no such item.
     missing: bool,
+    /// The server has it in the trash, or its row cannot be read.
+    doubtful: bool,
     /// Guids of an item that is gone.
     guids: Vec<String>,
     by_title: bool,
