@@ -7,11 +7,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::codec;
 use crate::error::Error;
 use crate::index::Index;
-use crate::record::{ItemRow, SectionRow};
+use crate::record::{CountersRow, ItemRow, SectionRow};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::ShelfRef;
-use crate::store::Store;
+use crate::store::{Store, store_row};
 use crate::table::{self, ALL};
+use crate::totals::TotalsRow;
 
 /// What a full verification found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -39,22 +40,26 @@ impl Checked {
 }
 
 impl Store {
-    /// Verifies the whole file: redb's checksum of every page, the seal of every value, that
-    /// every shelf is there, and that items, indexes and counts agree. Reads everything, about
+    /// Verifies the whole file: redb's checksum of every page, the seal of every value in every
+    /// table, that every row is of a section there is, that every shelf is there, and that items, indexes and counts agree. Reads everything, about
     /// a second for a million items.
     ///
     /// A file in which redb itself finds damage is replaced, as everywhere:
     /// [`Error::Damaged`]. Needs the file alone: [`Error::InUse`] while a view is open.
     pub fn check(&self) -> Result<Checked, Error> {
         let doing = "checking it";
-        self.with_db_mut(doing, |db| match db.check_integrity() {
-            Ok(_) => Ok(()),
+        let intact = self.with_db_mut(doing, |db| match db.check_integrity() {
+            Ok(intact) => Ok(intact),
             Err(redb::DatabaseError::TransactionInProgress) => Err(Error::InUse { doing }),
             Err(error) => Err(Error::storage(doing)(error)),
         })?;
         let indexing = self.indexing;
         self.read(doing, |txn| {
             let mut checked = Checked::default();
+            if !intact {
+                checked.problem(|| "the storage engine had to repair the file".to_owned());
+            }
+            check_meta(txn, &mut checked)?;
             let mut sections: Vec<SectionState> = Vec::new();
             let mut bytes = Vec::new();
             for table in &ALL {
@@ -97,6 +102,27 @@ impl Store {
             Ok(hash.digest())
         })
     }
+}
+
+/// Opens the sealed rows of the file as a whole. That of the store is opened first: without it
+/// the file is replaced.
+fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error> {
+    let doing = "checking it";
+    let meta = txn.open_table(table::META).map_err(Error::storage(doing))?;
+    store_row(&meta)?;
+    let totals: fn(&[u8]) -> bool =
+        |row| codec::open::<TotalsRow>(table::totals_place(), row).is_ok();
+    let counters: fn(&[u8]) -> bool =
+        |row| codec::open::<CountersRow>(table::counters_place(), row).is_ok();
+    checked.rows += 1;
+    for (key, opens) in [(table::TOTALS_KEY, totals), (table::COUNTERS_KEY, counters)] {
+        let Some(row) = meta.get(key).map_err(Error::storage(doing))? else { continue };
+        checked.rows += 1;
+        if !opens(row.value()) {
+            checked.problem(|| format!("meta: \"{key}\" does not open: it is counted anew"));
+        }
+    }
+    Ok(())
 }
 
 /// Compares what the items say with what the indexes hold. The order does not matter, so both

@@ -10,8 +10,8 @@ use crate::table;
 
 /// One row in `meta`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct TotalsRow {
-    bytes: Vec<u8>,
+pub(crate) struct TotalsRow {
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Record for TotalsRow {

@@ -69,7 +69,7 @@ fn clearing_matches_does_not_disturb_a_refresh() {
 }
 
 /// Everything that a run still writes of a section that was taken from under it.
-fn write_late(store: &Store, id: SectionId) {
+pub(super) fn write_late(store: &Store, id: SectionId) {
     let key = RatingKey(1);
     store.remember(id, vec![(match_key(1), found(1, crate::Revision(1)))]).unwrap();
     store.flush().unwrap();

@@ -1,0 +1,74 @@
+//! Looking at the whole file: what a check finds.
+
+use std::path::Path;
+
+use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
+
+use super::clearing::write_late;
+use super::{assert_sound, fill, movie, open, place, section};
+use crate::table::{self, Keys};
+
+/// A change of rows behind the store's back, as damage that redb does not see would be.
+fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let db = Database::open(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    change(&txn);
+    txn.commit().unwrap();
+}
+
+/// A value with a flipped bit.
+fn flipped(value: Option<AccessGuard<'_, &'static [u8]>>) -> Vec<u8> {
+    let mut bytes = value.unwrap().value().to_owned();
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes
+}
+
+#[test]
+fn a_check_finds_damage_in_every_table() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let id = section(&store);
+    write_late(&store, id);
+    store.put_totals(b"totals").unwrap();
+    store.count(1, 1);
+    store.flush().unwrap();
+    assert_sound(&store);
+    store.close().unwrap();
+
+    let mut problems = 0;
+    let mut finds = |what: &str| {
+        let store = open(&path);
+        let checked = store.check().unwrap();
+        assert!(checked.problem_count > problems, "{what}: {:?}", checked.problems);
+        assert!(checked.problems.iter().any(|line| line.contains(what)), "{:?}", checked.problems);
+        problems = checked.problem_count;
+        store.close().unwrap();
+    };
+    for key in [table::TOTALS_KEY, table::COUNTERS_KEY] {
+        behind_its_back(&path, |txn| {
+            let mut rows = txn.open_table(table::META).unwrap();
+            let bytes = flipped(rows.get(key).unwrap());
+            rows.insert(key, bytes.as_slice()).unwrap();
+        });
+        finds(key);
+    }
+    // The sections last: without its section a row is nobody's.
+    for table in table::ALL.iter().rev() {
+        behind_its_back(&path, |txn| match table.keys {
+            Keys::Numbered(definition) => {
+                let mut rows = txn.open_table(definition).unwrap();
+                let key = rows.first().unwrap().unwrap().0.value();
+                let bytes = flipped(rows.get(key).unwrap());
+                rows.insert(key, bytes.as_slice()).unwrap();
+            }
+            Keys::Hashed(definition) => {
+                let mut rows = txn.open_table(definition).unwrap();
+                let key = rows.first().unwrap().unwrap().0.value();
+                let bytes = flipped(rows.get(key).unwrap());
+                rows.insert(key, bytes.as_slice()).unwrap();
+            }
+        });
+        finds(table.name);
+    }
+}
