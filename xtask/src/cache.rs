@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use cache_store::{Clear, Opened, SectionId, Sharing, Store, StoreConfig};
+use cache_store::{Clear, Opened, SectionId, Sharing, Store, StoreConfig, Upgrade};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use plex_api::{Clock, RatingKey};
+use plex_api::{Clock, RatingKey, UnixSeconds};
 use serde::Serialize;
 
 /// The file is opened as by a host: one that an earlier version wrote is upgraded, one that is
@@ -107,7 +107,14 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
     match store.opened() {
         Opened::Existing => {}
         Opened::Created => eprintln!("the file was empty: a new cache was started"),
-        Opened::Upgraded(upgrade) => eprintln!("the file was upgraded: {upgrade:?}"),
+        Opened::Upgraded(Upgrade { upgraded, rebuilt, dropped }) => {
+            eprintln!("the file was of another version and was brought up to date");
+            let done =
+                [("rewritten", upgraded), ("built anew", rebuilt), ("partly dropped", dropped)];
+            for (what, tables) in done.into_iter().filter(|(_, tables)| !tables.is_empty()) {
+                eprintln!("  {what}: {}", tables.join(", "));
+            }
+        }
         Opened::Recovered { moved_to } => eprintln!(
             "the file was damaged: it is now {}, and a new cache was started",
             moved_to.display()
@@ -118,6 +125,9 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
 
 fn stats(store: &Store, json: bool) -> Result<()> {
     let stats = store.stats()?;
+    if !json {
+        println!("server: {}\n", stats.server.as_deref().unwrap_or("none yet"));
+    }
     print(
         &stats,
         json,
@@ -132,29 +142,36 @@ fn stats(store: &Store, json: bool) -> Result<()> {
     if json {
         return Ok(());
     }
-    let mut tables = table(&["table", "rows", "bytes", "pages, bytes"]);
-    for row in &stats.tables {
-        let numbers = [row.rows, row.bytes, row.page_bytes].map(|number| number.to_string());
-        tables.add_row([row.name.to_owned()].into_iter().chain(numbers));
-    }
+    let tables = stats.tables.iter().map(|row| {
+        let numbers = [row.rows, row.bytes, row.page_bytes].map(grouped);
+        [row.name.to_owned()].into_iter().chain(numbers)
+    });
+    println!("\n{}", table(&["table", "rows", "bytes", "pages, bytes"], tables));
     let now = Clock::system().now();
-    let age = |at: Option<i64>| at.map_or("never".to_owned(), |at| format!("{} s ago", now.0 - at));
-    let mut sections = table(&["section", "items", "complete", "revision", "observed", "listed"]);
-    for row in &stats.sections {
-        sections.add_row([
+    let sections = stats.sections.iter().map(|row| {
+        [
             row.title.clone(),
-            row.items.to_string(),
-            row.complete.to_string(),
+            grouped(row.items),
+            if row.complete { "yes" } else { "no" }.to_owned(),
             row.revision.0.to_string(),
-            age(row.observed_at),
-            age(row.listed_at),
-        ]);
+            age(now, row.observed_at),
+            age(now, row.listed_at),
+        ]
+    });
+    let header = ["section", "items", "complete", "revision", "observed", "listed"];
+    println!("\n{}", table(&header, sections));
+    if stats.worth_compacting {
+        println!(
+            "\nMore than half of the file is free: `cargo xtask cache compact` gives it back."
+        );
     }
-    println!("{tables}\n{sections}");
     Ok(())
 }
 
 fn check(store: &Store, json: bool) -> Result<()> {
+    if let Opened::Recovered { .. } = store.opened() {
+        bail!("there is nothing in the new cache to be checked");
+    }
     let checked = store.check()?;
     print(&checked, json, &[("rows", checked.rows), ("problems", checked.problem_count)])?;
     if !json {
@@ -179,7 +196,8 @@ impl What {
         let found = sections.iter().find(|state| state.title == *name || state.uuid.0 == *name);
         let id: SectionId = found.map(|state| state.id).with_context(|| {
             let titles: Vec<&str> = sections.iter().map(|state| state.title.as_str()).collect();
-            format!("the cache has no section \"{name}\"; it has: {}", titles.join(", "))
+            let titles = if titles.is_empty() { "none".to_owned() } else { titles.join(", ") };
+            format!("the cache has no section \"{name}\"; it has: {titles}")
         })?;
         Ok(self.item.map_or(Clear::Section(id), |key| Clear::Item(id, RatingKey(key))))
     }
@@ -191,24 +209,50 @@ fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result
         println!("{}", serde_json::to_string_pretty(result)?);
         return Ok(());
     }
-    let mut table = table(&["", ""]);
-    for (name, number) in numbers {
-        table.add_row([(*name).to_owned(), number.to_string()]);
-    }
-    println!("{table}");
+    let rows = numbers.iter().map(|(name, number)| [(*name).to_owned(), grouped(*number)]);
+    println!("{}", table(&[], rows));
     Ok(())
 }
 
-fn table(header: &[&str]) -> Table {
+/// A table whose numbers stand below each other.
+fn table<R: IntoIterator<Item = String>>(
+    header: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if header.iter().any(|name| !name.is_empty()) {
+    if !header.is_empty() {
         table.set_header(header);
     }
-    for column in 1..header.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Digits by threes.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long ago something was, in the largest unit that leaves two digits or so.
+fn age(now: UnixSeconds, at: Option<i64>) -> String {
+    let Some(at) = at else { return "never".to_owned() };
+    match now.0 - at {
+        seconds @ ..120 => format!("{} s ago", seconds.max(0)),
+        seconds @ ..7_200 => format!("{} min ago", seconds / 60),
+        seconds @ ..172_800 => format!("{} h ago", seconds / 3_600),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
 }
