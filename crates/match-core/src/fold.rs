@@ -23,24 +23,45 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     // A server lists a name that is not UTF-8 with replacement characters.
     let text = lossy(text);
     let normalizer = ComposingNormalizerBorrowed::new_nfc();
-    let composed = normalizer.normalize(&text);
-    let folded = CaseMapper::new().fold_string(&composed);
-    match folded {
-        Cow::Owned(folded) if normalizer.is_normalized(&folded) => Cow::Owned(folded),
-        folded => Cow::Owned(normalizer.normalize(&folded).into_owned()),
+    let folded = fold_case(&normalizer.normalize(&text));
+    if normalizer.is_normalized(&folded) {
+        return Cow::Owned(folded);
     }
+    Cow::Owned(normalizer.normalize(&folded).into_owned())
+}
+
+/// Folds the case of each letter. Folding knows no neighbours, so what is ASCII, most of nearly
+/// every name, is folded without looking each letter up.
+fn fold_case(text: &str) -> String {
+    let mapper = CaseMapper::new();
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (ascii, other) =
+            rest.split_at(rest.find(|c: char| !c.is_ascii()).unwrap_or(rest.len()));
+        push_lowercase(&mut folded, ascii);
+        let end = other.find(|c: char| c.is_ascii()).unwrap_or(other.len());
+        let (other, after) = other.split_at(end);
+        folded.push_str(&mapper.fold_string(other));
+        rest = after;
+    }
+    folded
 }
 
 /// Folds one name onto the end of a text.
 pub(crate) fn fold_onto(text: &mut String, name: &str) {
-    let start = text.len();
     if name.is_ascii() {
-        text.push_str(name);
-        if let Some(name) = text.get_mut(start..) {
-            name.make_ascii_lowercase();
-        }
+        push_lowercase(text, name);
     } else {
         text.push_str(&fold(name));
+    }
+}
+
+fn push_lowercase(text: &mut String, ascii: &str) {
+    let start = text.len();
+    text.push_str(ascii);
+    if let Some(pushed) = text.get_mut(start..) {
+        pushed.make_ascii_lowercase();
     }
 }
 
@@ -162,6 +183,8 @@ mod tests {
             for text in [format!("{letter}\u{345}"), format!("\u{3b1}{letter}\u{301}\u{323}")] {
                 let once = fold(&text).into_owned();
                 assert_eq!(fold(&once), once, "{text:?}");
+                let whole = CaseMapper::new().fold_string(&text).into_owned();
+                assert_eq!(fold_case(&text), whole, "{text:?}");
                 assert_eq!(once.contains(['/', '\\']), text.contains(['/', '\\']), "{text:?}");
             }
         }
