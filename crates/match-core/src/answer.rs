@@ -42,7 +42,8 @@ pub struct Match {
     /// Other items that hold the very same file, ascending: a file with episodes 4 to 6 is
     /// listed under all three.
     pub others: Vec<RatingKey>,
-    /// Which version (`Media`) of the item the file is, counted from 0.
+    /// Which version (`Media`) of the item the file is, counted from 0. Of versions that nothing
+    /// tells apart it is the first by path.
     pub version: u16,
     /// How sure the answer is.
     pub confidence: Confidence,

@@ -255,3 +255,44 @@ impl<'v> Reader<'v> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Confidence;
+    use crate::settings::Settings;
+    use crate::testing::{Shelf, movie};
+
+    /// A version in high definition and one in 4K, in folders of one name: they are
+    /// one item, whichever of them the file is.
+    #[test]
+    fn versions_of_one_item_are_no_tie() {
+        let mut shelf = Shelf::new();
+        let mut heat = movie(1, "Heat", Some(1995), "/data/films/1080p/Heat (1995)/Heat.mkv");
+        heat.parts[0].size = Some(5 << 30);
+        let mut second = heat.parts[0].clone();
+        (second.version, second.size) = (1, Some(9 << 30));
+        "/data/films/4k/Heat (1995)/Heat.mkv".clone_into(&mut second.file);
+        heat.parts.push(second);
+        let other = movie(2, "Heat", Some(1986), "/data/films/old/Heat.mkv");
+        shelf.list([heat, other]);
+        let (state, settings) = (shelf.state(), Settings::default());
+        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        for (path, size, version) in [
+            ("/mnt/x/Heat (1995)/Heat.mkv", None, 0),
+            ("/mnt/x/Heat (1995)/Heat.mkv", Some(9 << 30), 1),
+            ("/data/films/4k/Heat (1995)/Heat.mkv", None, 1),
+            ("/mnt/x/Heat.mkv", Some(9 << 30), 1),
+        ] {
+            let query = Query { size, ..Query::new(path) };
+            let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
+            let Answer::Found(found) = decision.answer else { panic!("{path}: {decision:?}") };
+            assert_eq!((found.rating_key, found.version), (RatingKey(1), version), "{path}");
+            assert_eq!(found.confidence, Confidence::High, "{path}");
+            assert_eq!(found.evidence.rival, Some(RatingKey(2)), "{path}");
+        }
+        let query = Query::new("/mnt/x/Heat.mkv");
+        let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
+        assert_eq!(decision.answer, Answer::Ambiguous(vec![RatingKey(1), RatingKey(2)]));
+    }
+}

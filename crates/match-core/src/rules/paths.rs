@@ -146,7 +146,7 @@ fn size_or_duration(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> 
 
 /// Rule 4: the file name alone, unique in the section.
 fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
-    let [seen] = views else { return None };
+    let seen = only(views, |_| true)?;
     let against = year_contradicts(query, seen.candidate) || of_another_show(query, seen);
     if !seen.telling || against {
         return None;
@@ -284,19 +284,25 @@ fn verdict(seen: &Seen<'_>, rule: Rule, score: u16, views: &[Seen<'_>], sure: bo
 
 /// The best of the other candidates, by the folders that agree.
 fn best_other(views: &[Seen<'_>], seen: &Seen<'_>) -> Option<(RatingKey, u16)> {
-    let others = views.iter().filter(|other| !std::ptr::eq(*other, seen));
+    let others = views.iter().filter(|other| !same_items(other, seen));
     let keyed = others.filter_map(|other| {
         Some((weight::folders(other.tail), std::cmp::Reverse(*other.candidate.holders.first()?)))
     });
     keyed.max().map(|(score, std::cmp::Reverse(key))| (key, score))
 }
 
-/// The one candidate that fulfils a condition; `None` if there are several.
+/// The one candidate that fulfils a condition; `None` if there are several. Several versions of
+/// one item are not several: it is the one whose size agrees, else the first.
 fn only<'s, 'a>(
     views: &'s [Seen<'a>],
-    mut condition: impl FnMut(&Seen<'a>) -> bool,
+    condition: impl Fn(&Seen<'a>) -> bool,
 ) -> Option<&'s Seen<'a>> {
-    let mut fulfilling = views.iter().filter(|seen| condition(seen));
-    let first = fulfilling.next()?;
-    fulfilling.next().is_none().then_some(first)
+    let fulfilling = || views.iter().filter(|seen| condition(seen));
+    let first = fulfilling().next()?;
+    let fitting = fulfilling().find(|seen| seen.physical.size == Some(true));
+    fulfilling().all(|seen| same_items(seen, first)).then_some(fitting.unwrap_or(first))
+}
+
+fn same_items(a: &Seen<'_>, b: &Seen<'_>) -> bool {
+    a.candidate.holders == b.candidate.holders
 }
