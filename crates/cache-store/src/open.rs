@@ -289,3 +289,42 @@ fn move_aside(path: &Path, now: UnixSeconds) -> Result<PathBuf, Error> {
     })?;
     Ok(aside)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::index::{IndexKeys, Indexing};
+
+    /// What opening makes of an error of the file system.
+    fn of(error: io::Error) -> Failure {
+        let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
+        let config = StoreConfig::new(indexing, UnixSeconds(0));
+        let failed = DatabaseError::Storage(redb::StorageError::Io(error));
+        classify("cache".as_ref(), &config, Ok(Err(failed))).err().unwrap()
+    }
+
+    #[test]
+    fn only_what_the_file_itself_says_is_damage() {
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            assert!(matches!(of(kind.into()), Failure::Refused(Error::ReadOnly { .. })), "{kind}");
+        }
+        let others = [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::Interrupted,
+            ErrorKind::NotFound,
+            ErrorKind::Unsupported,
+        ];
+        for kind in others {
+            assert!(matches!(of(kind.into()), Failure::Refused(Error::Io { .. })), "{kind}");
+        }
+        // EIO: a disk that cannot read a sector now may be able to later.
+        #[cfg(unix)]
+        assert!(matches!(of(io::Error::from_raw_os_error(5)), Failure::Refused(Error::Io { .. })));
+        for kind in [ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {
+            assert!(matches!(of(kind.into()), Failure::Damaged(_)), "{kind}");
+        }
+    }
+}

@@ -9,14 +9,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use plex_api::{Artwork, Field, ItemKind, RatingKey};
 use redb::{Database, ReadableDatabase};
 
 use super::crash::Medium;
-use super::{Dice, config, fill, found, match_key, movie, name_hash, open, place, section};
-use crate::{Error, Index, Opened, SectionId, Store, StoreConfig, table};
+use super::{Dice, NOW, config, fill, found, match_key, movie, name_hash, open, place, section};
+use crate::{
+    EditProgress, Error, ImageHash, Index, Metadata, Opened, Progress, RunId, SectionId, Store,
+    StoreConfig, table,
+};
 
 const ITEMS: u64 = 1_500;
 const MATCHES: u64 = 300;
+/// Items with metadata and an edit.
+const BESIDE: u64 = 100;
 const PAGE: usize = 4_096;
 const THREADS: u64 = 8;
 
@@ -28,9 +34,37 @@ fn sound_file() -> Vec<u8> {
     let revision = store.sections().unwrap()[0].revision;
     let matches = (0..MATCHES).map(|n| (match_key(n), found(n + 1, revision))).collect();
     store.remember(section(&store), matches).unwrap();
+    let id = section(&store);
+    let read: Vec<_> = (1..=BESIDE).map(|key| (RatingKey(key), metadata(key))).collect();
+    store.put_metadata(id, &read, &[]).unwrap();
+    store.note_edits(&(1..=BESIDE).map(|key| edit(id, key)).collect::<Vec<_>>(), &[], &[]).unwrap();
+    for key in 1..=10 {
+        store.put_upload(id, RatingKey(key), Artwork::Poster, image(key)).unwrap();
+    }
     store.compact().unwrap();
     store.close().unwrap();
     fs::read(&path).unwrap()
+}
+
+fn metadata(key: u64) -> Metadata {
+    Metadata {
+        kind: ItemKind::Movie,
+        values: [(Field::Summary, format!("What happens in {key}. ").repeat(8))].into(),
+        tags: BTreeMap::new(),
+        locked: Vec::new(),
+        sent: BTreeMap::new(),
+        updated_at: None,
+        read_at: NOW,
+    }
+}
+
+fn edit(section: SectionId, key: u64) -> EditProgress {
+    let progress = Progress::Failed(format!("{key} is locked"));
+    EditProgress { section, rating_key: RatingKey(key), run: RunId(key), progress, at: NOW }
+}
+
+fn image(key: u64) -> ImageHash {
+    ImageHash::of(&key.to_le_bytes())
 }
 
 /// Pages that redb marks as inner ones of a tree.
@@ -132,7 +166,10 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
             assert_eq!(record.outcome, found(number + 1, record.verified_at).outcome);
         }
     }
+    drop(view);
+    ask_beside(store, state.id, dice)?;
     if dice.roll(8) == 0 {
+        let view = store.view()?;
         let mut seen = 0;
         for row in view.scan(state.id)? {
             let (key, kept) = row?;
@@ -144,6 +181,24 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
         }
     }
     Ok(if store.damaged_values() > 0 { Fate::Missed } else { Fate::Right })
+}
+
+/// What is kept beside matching may be missing without a word. Then an item is read or an image
+/// is sent once more.
+fn ask_beside(store: &Store, id: SectionId, dice: &mut Dice) -> Result<(), Error> {
+    let key = 1 + dice.roll(BESIDE);
+    if let Some(known) = store.known(&[RatingKey(key)])?.remove(0) {
+        assert_eq!(known.section, id);
+        assert!(known.item.is_none_or(|item| item == movie(key, 0)));
+        assert!(known.metadata.is_none_or(|read| read == metadata(key)));
+    }
+    let key = 1 + dice.roll(10);
+    let uploads = store.uploads(id, RatingKey(key))?;
+    assert!(uploads.poster.is_none_or(|poster| poster == image(key)));
+    for found in store.edits()? {
+        assert_eq!(found, edit(id, found.rating_key.0));
+    }
+    Ok(())
 }
 
 /// Whether redb, asked for every shelf of the names, finds fewer than there are and does not

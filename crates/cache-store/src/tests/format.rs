@@ -16,6 +16,7 @@ use crate::record::{
 };
 use crate::section::{FileFilter, Lookups, SectionState};
 use crate::shelf::{Division, Shelf, ShelfRef};
+use crate::totals::TotalsRow;
 use crate::uploads::UploadsRow;
 use crate::{
     CachedItem, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision, RunId,
@@ -46,6 +47,9 @@ const EDIT_CONFIRMED: &str = "4d0100b2a3439ee0c5f1eafdefcdab896745230102fc00e2a7
 const EDIT_FAILED: &str = "4d0100a045020360a62d07fdefcdab896745230103066c6f636b6564fc00e2a7ca";
 const UPLOADS: &str = "4d01004a74f15ad6b3f8b9010707070707070707070707070707070707070707070707070707\
     07070707070700";
+const MATCH_ABSENT: &str = "4d0200b45d8d22a074555f020103fbe80300010c01010101fde3e38185691f4f31\
+    0000fb2c01fb615101fc00e2a7ca01090a026e6f";
+const TOTALS: &str = "4d0100be49ae535b16f948027b7d";
 const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
 
 fn section_row() -> SectionRow {
@@ -171,10 +175,59 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
             assert!(other != *is || payload == bytes[11..]);
         }
     }
-    let mut huge = vec![0xFD];
-    huge.extend([0xFF; 7]);
-    huge.push(0x7F);
-    assert_eq!(codec::decode::<R>(&huge.repeat(4)), None);
+    // A huge number wherever a length may stand.
+    for at in 0..bytes.len() - 11 {
+        for huge in HUGE {
+            let payload = with_number(&bytes[11..], at, huge);
+            let sealed = sealed_payload::<R>(place, &payload);
+            match codec::open::<R>(place, &sealed) {
+                Err(damage) => assert_eq!(damage, Damage::Payload),
+                Ok(other) => assert!(other != *is, "it was a number and no length"),
+            }
+        }
+    }
+}
+
+/// Beyond what is decoded, beyond memory, and what overflows when it is multiplied.
+const HUGE: [u64; 4] = [5 << 20, 1 << 40, u64::MAX / 16, u64::MAX];
+
+/// A payload with the byte at a place replaced by a number.
+fn with_number(payload: &[u8], at: usize, number: u64) -> Vec<u8> {
+    let mut other = payload[..at].to_vec();
+    other.push(0xFD);
+    other.extend(number.to_le_bytes());
+    other.extend(&payload[at + 1..]);
+    other
+}
+
+fn sealed_payload<R: Record>(place: Place, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::seal_with::<R>(place, &mut bytes, |out| {
+        out.extend_from_slice(payload);
+        true
+    });
+    bytes
+}
+
+#[test]
+fn a_length_beyond_the_payload_is_damage_and_not_an_allocation() {
+    // Title, locations and uuid of a section; keys of a bucket; what a shelf borrows.
+    let place = table::section_place(SECTION_1);
+    let section = bytes(SECTION);
+    let shelf_place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let shelf = bytes(SHELF);
+    for huge in HUGE {
+        for at in [0, 13, 21] {
+            let payload = with_number(&section[11..], at, huge);
+            let sealed = sealed_payload::<SectionRow>(place, &payload);
+            assert_eq!(codec::open::<SectionRow>(place, &sealed).err(), Some(Damage::Payload));
+        }
+        for at in [1, 18, 27] {
+            let payload = with_number(&shelf[11..], at, huge);
+            let sealed = sealed_payload::<ShelfRow>(shelf_place, &payload);
+            assert!(ShelfRef::open(shelf_place, 4, &sealed).is_err(), "{at}");
+        }
+    }
 }
 
 #[test]
@@ -209,6 +262,9 @@ fn the_bytes_of_every_record() {
     check(place, &match_row(one), MATCH_FOUND);
     let keys = vec![plex_api::RatingKey(1), plex_api::RatingKey(2)];
     check(place, &match_row(Outcome::Ambiguous(keys)), MATCH_AMBIGUOUS);
+    check(place, &match_row(Outcome::Absent), MATCH_ABSENT);
+    let totals = TotalsRow { bytes: b"{}".to_vec() };
+    check(table::totals_place(), &totals, TOTALS);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(table::lease_place(SECTION_1), &lease, LEASE);
 }
@@ -266,6 +322,7 @@ fn format_page_is_of_this_code() {
         include_str!("../metadata.rs"),
         include_str!("../edits.rs"),
         include_str!("../uploads.rs"),
+        include_str!("../totals.rs"),
     ];
     let is = xxhash_rust::xxh3::xxh3_64(sources.map(code).join("\n").as_bytes());
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");

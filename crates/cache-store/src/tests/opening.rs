@@ -93,21 +93,62 @@ fn what_cannot_be_created_says_why() {
     assert!(matches!(error, Error::Io { .. }), "{error}");
 }
 
+#[test]
+fn a_path_that_is_a_folder_says_so() {
+    let (folder, _) = place();
+    let error = Store::open(folder.path(), &config()).err().unwrap();
+    assert!(matches!(error, Error::Io { doing: "read the cache file", .. }), "{error}");
+}
+
+#[cfg(unix)]
+fn allow(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Permissions do not bind the superuser.
+#[cfg(unix)]
+fn is_bound(file: &std::path::Path) -> bool {
+    fs::File::options().append(true).create(true).open(file).is_err()
+}
+
 #[cfg(unix)]
 #[test]
 fn a_read_only_file_is_an_error_that_says_so() {
-    use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = place();
     open(&path).close().unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-    match Store::open(&path, &config()) {
-        Err(error) => {
+    allow(&path, 0o400);
+    if is_bound(&path) {
+        for config in [config(), super::shared()] {
+            let error = Store::open(&path, &config).err().unwrap();
             assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
             assert!(error.to_string().contains("cannot be written"), "{error}");
         }
-        // Permissions do not bind the superuser.
-        Ok(_) => assert!(fs::OpenOptions::new().write(true).open(&path).is_ok()),
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_folder_is_an_error_that_says_so() {
+    let (folder, path) = place();
+    let (present, below) = (folder.path().join("present"), folder.path().join("below/cache"));
+    open(&present).close().unwrap();
+    let whole = fs::read(&present).unwrap();
+    let damaged = folder.path().join("damaged");
+    fs::write(&damaged, &whole[..whole.len() - 5_000]).unwrap();
+    allow(folder.path(), 0o500);
+    if is_bound(&folder.path().join("new")) {
+        for (path, config) in [(&path, config()), (&path, super::shared()), (&below, config())] {
+            let error = Store::open(path, &config).err().unwrap();
+            assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+        }
+        // What is there can be used, but not be moved aside.
+        assert_eq!(*open(&present).opened(), Opened::Existing);
+        let error = Store::open(&damaged, &config()).err().unwrap();
+        assert!(error.to_string().contains("move the damaged cache file aside"), "{error}");
+        assert!(damaged.exists());
+    }
+    allow(folder.path(), 0o700);
 }
 
 #[test]
