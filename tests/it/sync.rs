@@ -1,12 +1,13 @@
 //! Items, verifying, edits and uploads through the engine: what comes of them, and how many
 //! requests the server received for it.
 
+mod stopped;
+
 use std::time::Duration;
 
 use match_core::{
     Answer, Change, EditFailure, EditOptions, EditOutcome, EditRun, Engine, Fetched, Level,
-    NotTried, OnForeign, Progress, Query, Refusal, Rule as MatchedBy, Selection, Uploaded,
-    Verified,
+    NotTried, OnForeign, Query, Refusal, Rule as MatchedBy, Selection, Uploaded, Verified,
 };
 use plex_api::{Artwork, Field, ItemKind, RatingKey, SectionKey, TagField};
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
@@ -366,72 +367,6 @@ async fn a_collections_name_that_is_taken_is_a_conflict() {
         run.outcomes[0]
     );
     assert_eq!(run.outcomes[1], done(&["title"]));
-}
-
-#[tokio::test]
-async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
-    let world = World::new().await;
-    let changes = world.titles(50);
-    let gone =
-        Rule { endpoint: Some(Endpoint::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
-    world.stage.pms.script(gone);
-    let run = world.edit(changes.clone()).await;
-    let counts = run.counts();
-    assert_eq!(counts.done, 20);
-    assert!((1..=4).contains(&counts.failed), "in flight, and not confirmed: {counts}");
-    assert_eq!(counts.not_tried, 50 - 20 - counts.failed);
-    for outcome in &run.outcomes {
-        let told = matches!(
-            outcome,
-            EditOutcome::Done { .. }
-                | EditOutcome::Failed(EditFailure::Unconfirmed(_))
-                | EditOutcome::NotTried(NotTried::Stopped(..))
-        );
-        assert!(told, "{outcome:?}");
-    }
-    let open = world.engine.open_edits().await.unwrap();
-    assert_eq!(open.len(), 30, "those that were done are closed");
-
-    world.stage.pms.clear_faults();
-    // The next time the host runs, it knows nothing of a circuit that is open.
-    let World { stage, engine, items } = world;
-    engine.close().await.unwrap();
-    let world = World { engine: stage.engine().await.unwrap(), stage, items };
-    world.requests();
-    let run = world.edit(changes).await;
-    assert_eq!(run.counts().done + run.counts().unchanged, 50);
-    assert!(run.counts().unchanged >= 20);
-    let requests = world.requests();
-    assert!(requests.contains(&(Endpoint::Edit, 50 - run.counts().unchanged as u64)));
-    assert!(world.engine.open_edits().await.unwrap().is_empty());
-    for key in world.keys(50) {
-        assert_eq!(world.on_server(key).title, format!("Title of {key}"));
-    }
-}
-
-#[tokio::test]
-async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
-    let world = World::new().await;
-    let hang = Rule { endpoint: Some(Endpoint::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
-    world.stage.pms.script(hang);
-    let running = world.edit(world.titles(40));
-    tokio::select! {
-        run = running => panic!("{:?}", run.counts()),
-        () = world.stage.pms.arrived(Endpoint::Edit, 5) => {}
-    }
-    world.stage.pms.clear_faults();
-    let open = world.engine.open_edits().await.unwrap();
-    let count = |progress: Progress| open.iter().filter(|edit| edit.progress == progress).count();
-    assert_eq!(open.len(), 40);
-    assert_eq!((count(Progress::Sent), count(Progress::Planned)), (32, 8), "one wave was sent");
-    world.engine.forget_edits(open[0].run).await.unwrap();
-    assert!(world.engine.open_edits().await.unwrap().is_empty());
-    // Those that may have been applied are read before they are compared.
-    world.requests();
-    let run = world.edit(world.titles(40)).await;
-    let (done, unchanged) = (run.counts().done, run.counts().unchanged);
-    assert_eq!((done + unchanged, unchanged), (40, 4));
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 36)]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! Requests go out in waves. Before a wave it is noted as sent, together with what the wave
 //! before it had confirmed, in one transaction: a crash leaves at most one wave in doubt.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_store::{EditProgress, Error, Metadata, Progress, RunId, SectionId};
@@ -95,6 +95,12 @@ impl Notes<'_> {
         }
     }
 
+    /// Notes that a request was not sent, or not applied. An item in doubt stays so.
+    fn note_unsent(&mut self, keys: &[RatingKey], in_doubt: &HashSet<RatingKey>) {
+        let certain = keys.iter().copied().filter(|key| !in_doubt.contains(key));
+        self.note(&certain.collect::<Vec<_>>(), &Progress::Planned);
+    }
+
     async fn write(&mut self) -> Result<(), Error> {
         let edits = std::mem::take(&mut self.edits);
         let confirmed = std::mem::take(&mut self.confirmed);
@@ -121,6 +127,8 @@ impl Engine {
         let mut sent = HashMap::new();
         let mut stopped: Option<(ErrorKind, String)> = None;
         let mut failing = 0;
+        // Of a group that was refused: those before the culprit were edited.
+        let mut in_doubt: HashSet<RatingKey> = HashSet::new();
         while stopped.is_none() && !queue.is_empty() {
             let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
             for request in &wave {
@@ -147,6 +155,7 @@ impl Engine {
                     }
                     Some(Verdict::Refused(_)) if keys.len() > 1 => {
                         debug!(items = keys.len(), "an edit of a group failed: halved");
+                        in_doubt.extend(keys);
                         halves.extend(halved(request));
                     }
                     Some(Verdict::Refused(failure)) => {
@@ -159,11 +168,11 @@ impl Engine {
                     }
                     Some(Verdict::Stop(kind, text)) => {
                         stopped.get_or_insert((kind, text));
-                        notes.note(keys, &Progress::Planned);
+                        notes.note_unsent(keys, &in_doubt);
                         halves.push(request);
                     }
                     None => {
-                        notes.note(keys, &Progress::Planned);
+                        notes.note_unsent(keys, &in_doubt);
                         halves.push(request);
                     }
                 }
@@ -178,7 +187,12 @@ impl Engine {
         }
         if let Some((kind, text)) = stopped {
             for key in queue.iter().flat_map(|request| &request.keys) {
-                sent.insert(*key, Sent::Stopped(kind, text.clone()));
+                let outcome = if in_doubt.contains(key) {
+                    Sent::Failed(EditFailure::Unconfirmed(text.clone()))
+                } else {
+                    Sent::Stopped(kind, text.clone())
+                };
+                sent.insert(*key, outcome);
             }
         }
         notes.write().await?;

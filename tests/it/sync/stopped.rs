@@ -1,0 +1,103 @@
+//! Runs of edits that end early: what is said of each item, and what the next run does.
+
+use match_core::Progress;
+
+use super::*;
+
+#[tokio::test]
+async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
+    let world = World::new().await;
+    let changes = world.titles(50);
+    let gone =
+        Rule { endpoint: Some(Endpoint::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
+    world.stage.pms.script(gone);
+    let run = world.edit(changes.clone()).await;
+    let counts = run.counts();
+    assert_eq!(counts.done, 20);
+    assert!((1..=4).contains(&counts.failed), "in flight, and not confirmed: {counts}");
+    assert_eq!(counts.not_tried, 50 - 20 - counts.failed);
+    for outcome in &run.outcomes {
+        let told = matches!(
+            outcome,
+            EditOutcome::Done { .. }
+                | EditOutcome::Failed(EditFailure::Unconfirmed(_))
+                | EditOutcome::NotTried(NotTried::Stopped(..))
+        );
+        assert!(told, "{outcome:?}");
+    }
+    let open = world.engine.open_edits().await.unwrap();
+    assert_eq!(open.len(), 30, "those that were done are closed");
+
+    world.stage.pms.clear_faults();
+    // The next time the host runs, it knows nothing of a circuit that is open.
+    let World { stage, engine, items } = world;
+    engine.close().await.unwrap();
+    let world = World { engine: stage.engine().await.unwrap(), stage, items };
+    world.requests();
+    let run = world.edit(changes).await;
+    assert_eq!(run.counts().done + run.counts().unchanged, 50);
+    assert!(run.counts().unchanged >= 20);
+    let requests = world.requests();
+    assert!(requests.contains(&(Endpoint::Edit, 50 - run.counts().unchanged as u64)));
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+    for key in world.keys(50) {
+        assert_eq!(world.on_server(key).title, format!("Title of {key}"));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
+    let world = World::new().await;
+    let hang = Rule { endpoint: Some(Endpoint::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
+    world.stage.pms.script(hang);
+    let running = world.edit(world.titles(40));
+    tokio::select! {
+        run = running => panic!("{:?}", run.counts()),
+        () = world.stage.pms.arrived(Endpoint::Edit, 5) => {}
+    }
+    world.stage.pms.clear_faults();
+    let open = world.engine.open_edits().await.unwrap();
+    let count = |progress: Progress| open.iter().filter(|edit| edit.progress == progress).count();
+    assert_eq!(open.len(), 40);
+    assert_eq!((count(Progress::Sent), count(Progress::Planned)), (32, 8), "one wave was sent");
+    world.engine.forget_edits(open[0].run).await.unwrap();
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+    // Those that may have been applied are read before they are compared.
+    world.requests();
+    let run = world.edit(world.titles(40)).await;
+    let (done, unchanged) = (run.counts().done, run.counts().unchanged);
+    assert_eq!((done + unchanged, unchanged), (40, 4));
+    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 36)]);
+}
+
+/// A server edits the items of a group one by one, up to the one that it refuses. If the run stops
+/// before the halves were sent, those may be edited.
+#[tokio::test]
+async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
+    let world = World::new().await;
+    let summaries = |text: &str| -> Vec<Change> {
+        let keys = world.keys(8).into_iter();
+        keys.map(|key| Change::new(key).set(Field::Summary, text)).collect()
+    };
+    world.edit(summaries("before")).await;
+    world.stage.pms.edit(|library| library.poison_item(0, world.key(6).0));
+    world.stage.pms.script(Rule {
+        endpoint: Some(Endpoint::Edit),
+        nth: 2,
+        times: u64::MAX,
+        fault: Fault::Status(401),
+    });
+    let run = world.edit(summaries("after")).await;
+    world.stage.pms.clear_faults();
+    assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
+    for outcome in &run.outcomes {
+        let in_doubt = matches!(outcome, EditOutcome::Failed(EditFailure::Unconfirmed(_)));
+        assert!(in_doubt, "{outcome:?}");
+    }
+    let open = world.engine.open_edits().await.unwrap();
+    assert!(open.iter().all(|edit| edit.progress == Progress::Sent) && open.len() == 8);
+    // What was true before is not believed.
+    let run = world.edit(summaries("before").drain(..6).collect()).await;
+    assert_eq!(run.counts().done, 6);
+    assert_eq!(world.on_server(world.key(0)).summary, "before");
+}
