@@ -41,8 +41,8 @@ impl Checked {
 
 impl Store {
     /// Verifies the whole file: redb's checksum of every page, the seal of every value in every
-    /// table, that every row is of a section there is, that every shelf is there, and that items, indexes and counts agree. Reads everything: a
-    /// second or two at a million items.
+    /// table, that every row is of a section there is, that every shelf is there, and that items,
+    /// indexes and counts agree. Reads everything: a second or two at a million items.
     ///
     /// A file in which redb itself finds damage is replaced, as everywhere:
     /// [`Error::Damaged`]. Needs the file alone: [`Error::InUse`] while a view is open.

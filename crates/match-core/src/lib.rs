@@ -32,6 +32,8 @@ mod engine;
 mod evidence;
 mod fold;
 mod generic;
+#[cfg(test)]
+mod held;
 mod index;
 mod key;
 mod mapping;
