@@ -124,7 +124,7 @@ pub(crate) fn components_of(path: &str) -> Vec<&str> {
         match raw {
             "." => {}
             // A drive has nothing above it.
-            ".." if components.last().is_some_and(|last| is_drive(trimmed(last))) => {}
+            ".." if components.last().is_some_and(|last| is_drive(&fold(trimmed(last)))) => {}
             ".." => {
                 components.pop();
             }
@@ -207,8 +207,13 @@ mod tests {
         assert_eq!(FoldedPath::new("").file_name(), None);
         assert_eq!(FoldedPath::new("/..").file_name(), None);
         assert_eq!(FoldedPath::new("...").file_name(), Some("..."));
-        for drive in [r"C:\..\a.mkv", r"C:. \..\a.mkv"] {
-            assert_eq!(FoldedPath::new(drive).as_str(), "c:/a.mkv");
+        // The last is the sign of a Kelvin, which folds to a letter.
+        for (drive, folded) in [
+            (r"C:\..\a.mkv", "c:/a.mkv"),
+            (r"C:. \..\a.mkv", "c:/a.mkv"),
+            ("\u{212a}:/../a.mkv", "k:/a.mkv"),
+        ] {
+            assert_eq!(FoldedPath::new(drive).as_str(), folded);
             assert_eq!(components_of(drive).len(), 2);
         }
         let folded = FoldedPath::new("/mnt/films/a.mkv");
