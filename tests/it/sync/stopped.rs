@@ -101,3 +101,28 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     assert_eq!(run.counts().done, 6);
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
+
+/// The same, where each of them then fails alone: it may have been edited with the others.
+#[tokio::test]
+async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
+    let world = World::new().await;
+    let summaries = |text: &str| -> Vec<Change> {
+        let keys = world.keys(4).into_iter();
+        keys.map(|key| Change::new(key).set(Field::Summary, text)).collect()
+    };
+    world.edit(summaries("before")).await;
+    world.stage.pms.edit(|library| library.poison_item(0, world.key(3).0));
+    world.stage.pms.script(Rule {
+        endpoint: Some(Endpoint::Edit),
+        nth: 2,
+        times: u64::MAX,
+        fault: Fault::Status(500),
+    });
+    let run = world.edit(summaries("after")).await;
+    world.stage.pms.clear_faults();
+    assert_eq!(run.counts().failed, 4);
+    assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
+    let run = world.edit(summaries("before").drain(..3).collect()).await;
+    assert_eq!(run.counts().done, 3);
+    assert_eq!(world.on_server(world.key(0)).summary, "before");
+}

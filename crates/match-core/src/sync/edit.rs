@@ -213,6 +213,7 @@ impl Engine {
             self.send(id, planned, &items).await?
         };
         let mut written: BTreeMap<SectionId, Vec<(RatingKey, Metadata)>> = BTreeMap::new();
+        let mut rejected: BTreeMap<SectionId, Vec<RatingKey>> = BTreeMap::new();
         for Ready { target, section, difference, overwritten } in ready {
             let Some(target) = targets.get_mut(target) else { continue };
             target.outcome = Some(match sent.get(&target.key) {
@@ -220,7 +221,12 @@ impl Engine {
                     written.entry(section).or_default().push((target.key, difference.after));
                     EditOutcome::Done { fields: difference.fields, overwritten }
                 }
-                Some(Sent::Failed(failure)) => EditOutcome::Failed(failure.clone()),
+                Some(Sent::Failed(failure)) => {
+                    if matches!(failure, EditFailure::Rejected(_)) {
+                        rejected.entry(section).or_default().push(target.key);
+                    }
+                    EditOutcome::Failed(failure.clone())
+                }
                 Some(Sent::Stopped(kind, text)) => {
                     EditOutcome::NotTried(NotTried::Stopped(*kind, text.clone()))
                 }
@@ -230,6 +236,11 @@ impl Engine {
         for (section, edited) in written {
             self.library.write_through(section, edited).await?;
         }
+        // What was known of them may be true no more: a part may be edited, or all of it in a
+        // group before. They are read before they are compared again.
+        let store = self.store().clone();
+        let forget = move |(section, keys): (_, Vec<_>)| store.put_metadata(section, &[], &keys);
+        blocking(move || rejected.into_iter().try_for_each(forget)).await?;
         self.close_edits(targets).await
     }
 
