@@ -5,7 +5,8 @@ use std::path::Path;
 use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
-use super::{assert_sound, fill, movie, open, place, section};
+use super::{assert_sound, fill, items, movie, open, place, section};
+use crate::Store;
 use crate::table::{self, Keys};
 
 /// A change of rows behind the store's back, as damage that redb does not see would be.
@@ -71,4 +72,23 @@ fn a_check_finds_damage_in_every_table() {
         });
         finds(table.name);
     }
+}
+
+#[test]
+fn indexes_are_sound_through_many_batches_of_changes() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    let bits = |store: &Store| store.sections().unwrap()[0].divisions.map(|index| index.bits);
+    fill(&store, (1..=400).map(|key| movie(key, 0)), 1);
+    let before = bits(&store);
+    // A key leaves its bucket in one batch and enters it again in the next.
+    fill(&store, (1..=400).map(|key| movie(key, 1 + key % 2)), 2);
+    assert_sound(&store);
+    // Each index is divided further, and shelves are emptied.
+    fill(&store, (101..=6_000).map(|key| movie(key, 1 + key % 3)), 3);
+    assert!(bits(&store) > before, "{before:?}");
+    assert_sound(&store);
+    fill(&store, (5_990..=6_000).map(|key| movie(key, 0)), 4);
+    assert_sound(&store);
+    assert_eq!(items(&store).len(), 11);
 }
