@@ -129,7 +129,7 @@ pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
     let lines = [("answers that were remembered".to_owned(), points)];
     let axes = Axes {
         x: 0.5..number(series.runs.len() as u64) + 0.5,
-        y: -2.0..125.0,
+        y: -2.0..112.0,
         x_name: "run",
         y_name: "hit rate, %",
     };
