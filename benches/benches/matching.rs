@@ -2,6 +2,7 @@
 //!
 //!     cargo bench -p benches --bench matching
 //!     MATCHING_N=1000000 cargo bench -p benches --bench matching    # another size than 100,000
+//!     MATCHING_CACHE_MB=1024 ...    # another page cache than the default
 //!
 //! A verified match is an index lookup, the item read and decoded, its path compared, the evidence
 //! made: [`match_all`] on an open store. Each question has a floor (what nobody could do without)
@@ -38,7 +39,11 @@ const BATCH: usize = 20_000;
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
 fn size() -> usize {
-    std::env::var("MATCHING_N").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000)
+    number("MATCHING_N").unwrap_or(100_000)
+}
+
+fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 const WORDS: [&str; 32] = [
@@ -135,7 +140,11 @@ fn asked(size: usize) -> Vec<usize> {
 }
 
 fn open(file: &Path) -> Store {
-    Store::open(file, &StoreConfig::new(INDEXING, NOW)).unwrap()
+    let mut config = StoreConfig::new(INDEXING, NOW);
+    if let Some(megabytes) = number("MATCHING_CACHE_MB") {
+        config.cache_size = megabytes << 20;
+    }
+    Store::open(file, &config).unwrap()
 }
 
 /// A store with `size` movies.
