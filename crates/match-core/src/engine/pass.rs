@@ -210,9 +210,11 @@ impl Pass {
         section: &SectionState,
         some: &[usize],
     ) -> Result<Vec<(usize, Option<MatchRecord>, bool)>, Error> {
-        let keys = some.iter().filter_map(|&at| self.keys.get(at));
-        let records = keys.map(|key| view.remembered(section.id, key));
-        let records = records.collect::<Result<Vec<_>, Error>>()?;
+        let read = |&at: &usize| match self.keys.get(at) {
+            Some(key) => view.remembered(section.id, key),
+            None => Ok(None),
+        };
+        let records = some.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
         let hold = view.hold(section, &records)?;
         let known = some.iter().zip(records).zip(hold).map(|((&at, record), holds)| {
             let holds =
