@@ -1,6 +1,7 @@
 //! Filling a section from somewhere else than a server.
 
 use plex_api::UnixSeconds;
+use rayon::prelude::*;
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
@@ -69,9 +70,16 @@ impl Store {
     }
 }
 
+/// Items that are spooled in one go, so that memory does not grow with their number: a MB or two.
+const AT_ONCE: usize = 1 << 11;
+
 fn spooled(items: impl IntoIterator<Item = CachedItem>, mut rows: Spool) -> Result<Spool, Error> {
-    for item in items {
-        rows.push(item, UnixSeconds(i64::MAX))?;
+    let mut items = items.into_iter();
+    loop {
+        let some: Vec<CachedItem> = items.by_ref().take(AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(rows);
+        }
+        rows.extend(some.into_par_iter(), UnixSeconds(i64::MAX))?;
     }
-    Ok(rows)
 }

@@ -98,9 +98,7 @@ impl Library {
         let Some(stamp) = state.stamp else { return Ok(false) };
         let now = self.clock().now();
         let mut rows = Spool::new();
-        for item in &found {
-            rows.push(CachedItem::from_plex(item), latest(now, &stamp))?;
-        }
+        self.spool(&mut rows, found, latest(now, &stamp)).await?;
         let update = Update {
             observed: state.observed.unwrap_or(stamp),
             complete: state.complete,

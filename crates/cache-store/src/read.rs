@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use plex_api::{Field, Item, RatingKey};
+use plex_api::{Field, Item, RatingKey, UnixSeconds};
+use rayon::prelude::*;
 
 use crate::apply::Update;
 use crate::error::Error;
@@ -134,27 +135,29 @@ impl Library {
         let _one_at_a_time = self.flights().section(section).await;
         let read = self.blocking(move |store| store.view()?.section(section)).await?;
         let Some(state) = read else { return Ok(()) };
-        let Some(update) = self.update_of(&state, items, gone)? else { return Ok(()) };
-        self.apply(update).await.map(drop)
-    }
-
-    fn update_of(
-        &self,
-        state: &SectionState,
-        items: Vec<CachedItem>,
-        gone: Vec<u64>,
-    ) -> Result<Option<Update>, Error> {
-        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(None) };
         let now = state.observed_at.unwrap_or(self.clock().now());
-        let mut rows = Spool::new();
-        for item in items.into_iter().filter(|item| item.kind == state.kind) {
-            rows.push(item, latest(now, &observed))?;
+        let update = self.blocking(move |_| update_of(&state, items, gone, now)).await?;
+        match update {
+            Some(update) => self.apply(update).await.map(drop),
+            None => Ok(()),
         }
-        if rows.keys().is_empty() && gone.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
     }
+}
+
+fn update_of(
+    state: &SectionState,
+    mut items: Vec<CachedItem>,
+    gone: Vec<u64>,
+    now: UnixSeconds,
+) -> Result<Option<Update>, Error> {
+    let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(None) };
+    items.retain(|item| item.kind == state.kind);
+    if items.is_empty() && gone.is_empty() {
+        return Ok(None);
+    }
+    let mut rows = Spool::new();
+    rows.extend(items.into_par_iter(), latest(now, &observed))?;
+    Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
 }
 
 /// An item with the fields that matching reads as an edit left them.

@@ -7,6 +7,7 @@
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use plex_api::UnixSeconds;
+use rayon::prelude::*;
 use tempfile::SpooledTempFile;
 
 use crate::error::Error;
@@ -19,14 +20,15 @@ use crate::section::SectionState;
 /// 18,000 movies.
 const IN_MEMORY: usize = 4 << 20;
 
-/// Rows are written and read this many bytes at a time.
+/// Rows are read this many bytes at a time.
 const CHUNK: usize = 1 << 16;
+
+/// Items that one thread encodes in one go, at least: fewer are not worth handing over.
+const SHARE: usize = 64;
 
 /// Rows of one refresh, in the order they came.
 pub(crate) struct Spool {
     file: SpooledTempFile,
-    /// Rows that are not in `file` yet, each behind its [`Head`].
-    waiting: Vec<u8>,
     rows: usize,
     keys: Vec<u64>,
     newest: Option<UnixSeconds>,
@@ -38,8 +40,7 @@ impl Spool {
     /// For rows of which most are as they were: those that are not are indexed when that is seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        let (waiting, keys) = (Vec::new(), Vec::new());
-        Self { file, waiting, rows: 0, keys, newest: None, indexing: None }
+        Self { file, rows: 0, keys: Vec::new(), newest: None, indexing: None }
     }
 
     /// For all rows of a section. In one that is empty each is new, so its index keys are made
@@ -65,54 +66,86 @@ impl Spool {
         self.newest
     }
 
-    /// Notes the times of an item, also of one that is not pushed because it is as it was.
+    /// Notes the times of an item that is not added because it is as it was.
     pub(crate) fn saw(&mut self, item: &CachedItem, limit: UnixSeconds) {
-        let stamps = [item.added_at, item.updated_at];
-        let newest = stamps.into_iter().flatten().filter(|&at| at <= limit).max();
-        self.newest = self.newest.max(newest);
+        self.newest = self.newest.max(newest(item, limit));
     }
 
-    pub(crate) fn push(&mut self, item: CachedItem, limit: UnixSeconds) -> Result<(), Error> {
-        self.saw(&item, limit);
+    /// Adds items in their order. Hashing and encoding them is most of the work, and is shared by
+    /// rayon's threads: do it off the async ones.
+    pub(crate) fn extend(
+        &mut self,
+        items: impl IndexedParallelIterator<Item = CachedItem>,
+        limit: UnixSeconds,
+    ) -> Result<(), Error> {
+        let indexing = self.indexing;
+        let push = |mut rows: Encoded, item| {
+            rows.push(item, indexing, limit)?;
+            Ok(rows)
+        };
+        let shares = items.with_min_len(SHARE).try_fold(Encoded::default, push);
+        for rows in shares.collect::<Result<Vec<_>, Error>>()? {
+            self.file.write_all(&rows.bytes).map_err(failed)?;
+            self.rows += rows.keys.len();
+            self.keys.extend(rows.keys);
+            self.newest = self.newest.max(rows.newest);
+        }
+        Ok(())
+    }
+
+    /// Reads the rows back, in order.
+    pub(crate) fn read(mut self) -> Result<Rows, Error> {
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let file = BufReader::with_capacity(CHUNK, self.file);
+        let indexed = self.indexing.is_some();
+        Ok(Rows { file, left: self.rows, indexed, key: 0, hashes: 0, bytes: Vec::new() })
+    }
+}
+
+/// The newest time of an item that is not later than `limit`.
+fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
+    [item.added_at, item.updated_at].into_iter().flatten().filter(|&at| at <= limit).max()
+}
+
+/// Rows as they lie in the file, each behind its head.
+#[derive(Default)]
+struct Encoded {
+    bytes: Vec<u8>,
+    keys: Vec<u64>,
+    newest: Option<UnixSeconds>,
+}
+
+impl Encoded {
+    fn push(
+        &mut self,
+        item: CachedItem,
+        indexing: Option<Indexing>,
+        limit: UnixSeconds,
+    ) -> Result<(), Error> {
+        self.newest = self.newest.max(newest(&item, limit));
         let key = item.rating_key.0;
-        let head = self.waiting.len();
-        self.waiting.extend_from_slice(&[0; HEAD]);
-        if let Some(indexing) = self.indexing {
+        let head = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; HEAD]);
+        if let Some(indexing) = indexing {
             for (index, hash) in (indexing.keys)(&item).all() {
-                self.waiting.push(index.number());
-                self.waiting.extend_from_slice(&hash.to_le_bytes());
+                self.bytes.push(index.number());
+                self.bytes.extend_from_slice(&hash.to_le_bytes());
             }
         }
-        let body = self.waiting.len();
-        if !ItemBody::encode(item, &mut self.waiting) {
+        let body = self.bytes.len();
+        if !ItemBody::encode(item, &mut self.bytes) {
             return Err(failed(io::Error::other("an item does not encode")));
         }
         let length = |bytes: usize| {
             u32::try_from(bytes)
                 .map_err(|_| failed(io::Error::other("an item is larger than 4 GiB")))
         };
-        let lengths = (length(body - head - HEAD)?, length(self.waiting.len() - body)?);
-        if let Some(place) = self.waiting.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
+        let lengths = (length(body - head - HEAD)?, length(self.bytes.len() - body)?);
+        if let Some(place) = self.bytes.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
             *place = head_of(key, lengths);
         }
         self.keys.push(key);
-        self.rows += 1;
-        if self.waiting.len() >= CHUNK { self.spill() } else { Ok(()) }
-    }
-
-    fn spill(&mut self) -> Result<(), Error> {
-        self.file.write_all(&self.waiting).map_err(failed)?;
-        self.waiting.clear();
         Ok(())
-    }
-
-    /// Reads the rows back, in order.
-    pub(crate) fn read(mut self) -> Result<Rows, Error> {
-        self.spill()?;
-        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let file = BufReader::with_capacity(CHUNK, self.file);
-        let indexed = self.indexing.is_some();
-        Ok(Rows { file, left: self.rows, indexed, key: 0, hashes: 0, bytes: self.waiting })
     }
 }
 
@@ -193,5 +226,32 @@ fn failed(source: io::Error) -> Error {
         doing: "spool a listing in the temporary folder",
         path: std::env::temp_dir(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::movie;
+
+    /// More than is kept in memory, so that the file is written and read, too.
+    #[test]
+    fn rows_come_back_as_they_came() {
+        let items: Vec<CachedItem> = (0..30_000).map(|n| movie(n * 7 % 30_011, n % 3)).collect();
+        let at = |item: &CachedItem| newest(item, UnixSeconds(i64::MAX));
+        let limit = items.iter().filter_map(at).max().unwrap();
+        let mut spool = Spool::new();
+        for page in items.chunks(7_000) {
+            spool.extend(page.par_iter().cloned(), limit).unwrap();
+        }
+        let keys: Vec<u64> = items.iter().map(|item| item.rating_key.0).collect();
+        assert_eq!((spool.keys(), spool.newest()), (keys.as_slice(), Some(limit)));
+        let mut rows = spool.read().unwrap();
+        for item in &items {
+            assert!(rows.advance().unwrap());
+            assert_eq!(rows.row().item().unwrap(), *item);
+            assert!(rows.row().hashes().is_none(), "not asked for");
+        }
+        assert!(!rows.advance().unwrap());
     }
 }

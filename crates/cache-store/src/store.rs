@@ -28,8 +28,10 @@ use crate::view::View;
 pub struct StoreConfig {
     /// How items are indexed.
     pub indexing: Indexing,
-    /// Memory for pages of the file, in bytes. The default, 64 MiB, holds the working set of
-    /// about 250,000 items; it is a ceiling, small libraries use less.
+    /// Memory for pages of the file, in bytes. The default, 128 MiB, holds a library of about
+    /// 400,000 items, or the pages that 20,000 files need of a million: with half of it such a
+    /// batch takes longer by half (`docs/benchmarks.md`). It is a ceiling, small libraries use
+    /// less.
     pub cache_size: usize,
     /// How long to wait for another process to let go of the file. Default 5 s.
     pub open_wait: Duration,
@@ -61,7 +63,7 @@ impl StoreConfig {
     pub fn new(indexing: Indexing, now: UnixSeconds) -> Self {
         Self {
             indexing,
-            cache_size: 64 << 20,
+            cache_size: 128 << 20,
             open_wait: Duration::from_secs(5),
             sharing: Sharing::Exclusive,
             max_bytes: 512 << 20,

@@ -93,7 +93,7 @@ fn stamp(counter: i64) -> SectionStamp {
 }
 
 /// A movie; another `edition` of it has another title, and file names in pairs.
-fn movie(key: u64, edition: u64) -> CachedItem {
+pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
     CachedItem {
         rating_key: RatingKey(key),
         kind: ItemKind::Movie,

@@ -112,17 +112,14 @@ impl<'store> View<'store> {
         Ok(row.map(kept))
     }
 
-    /// The items of keys that a bucket names. One that is not there is damage: items and indexes
-    /// move in one transaction.
-    pub fn items(&self, section: SectionId, keys: &[RatingKey]) -> Result<Vec<Kept>, Error> {
-        let mut items = Vec::with_capacity(keys.len());
-        for &key in keys {
-            match self.item(section, key)? {
-                Some(kept) => items.push(kept),
-                None => self.damaged(section, "an indexed item"),
-            }
+    /// An item that a bucket names. That it is not there is damage: items and indexes move in
+    /// one transaction.
+    pub fn indexed_item(&self, section: SectionId, key: RatingKey) -> Result<Option<Kept>, Error> {
+        let item = self.item(section, key)?;
+        if item.is_none() {
+            self.damaged(section, "an indexed item");
         }
-        Ok(items)
+        Ok(item)
     }
 
     /// Every item of a section, by ascending rating key. A damaged one is reported and left

@@ -42,7 +42,7 @@ pub struct EngineConfig {
     pub adopt_mappings: Option<u64>,
     /// When the server is asked again.
     pub policy: Policy,
-    /// Memory for pages of the cache file, in bytes. Default 64 MiB.
+    /// Memory for pages of the cache file, in bytes. Default 128 MiB.
     pub cache_size: usize,
     /// How long to wait for another process to let go of the cache file. Default 5 s.
     pub open_wait: Duration,

@@ -248,10 +248,12 @@ impl<'v> Reader<'v> {
     }
 
     fn read(&self, bucket: &Bucket, items: &mut Vec<CachedItem>) -> Result<(), Error> {
-        let known = |key: &RatingKey| items.iter().any(|item| item.rating_key == *key);
-        let keys: Vec<RatingKey> =
-            bucket.rating_keys.iter().copied().filter(|key| !known(key)).collect();
-        items.extend(self.view.items(self.section, &keys)?.into_iter().map(|kept| kept.item));
+        items.reserve(bucket.rating_keys.len());
+        for &key in &bucket.rating_keys {
+            if items.iter().all(|item| item.rating_key != key) {
+                items.extend(self.view.indexed_item(self.section, key)?.map(|kept| kept.item));
+            }
+        }
         Ok(())
     }
 }

@@ -65,28 +65,30 @@ pub fn match_chunks<'q>(
         // was not seen to take less time.
         let hash =
             |query: &&Query| folded_file_name(&query.path).map_or(0, |name| name_hash(&name));
-        let hashes: Vec<u64> = chunk.par_iter().map(hash).collect();
-        let index = Names::read(view, section.id, &hashes)?;
-        let mut order: Vec<(Option<RatingKey>, Named<'_>, usize)> = hashes
-            .iter()
-            .enumerate()
-            .map(|(at, &hash)| {
-                let named = index.named(hash);
-                (named.bucket.and_then(|bucket| bucket.rating_keys.first().copied()), named, at)
+        let mut hashes: Vec<(u64, usize)> =
+            chunk.par_iter().enumerate().map(|(at, query)| (hash(query), at)).collect();
+        hashes.par_sort_unstable();
+        let names = read_names(view, section.id, &hashes)?;
+        let mut order: Vec<(Option<RatingKey>, usize, Named<'_>)> = hashes
+            .chunk_by(|a, b| a.0 == b.0)
+            .zip(&names)
+            .flat_map(|(equal, bucket)| equal.iter().map(move |&(hash, at)| (hash, at, bucket)))
+            .map(|(hash, at, bucket)| {
+                let first = bucket.as_ref().and_then(|bucket| bucket.rating_keys.first());
+                (first.copied(), at, Named { hash, bucket: bucket.as_ref() })
             })
             .collect();
-        order.par_sort_unstable_by_key(|&(first, _, at)| (first, at));
-        let decided: Vec<(usize, Decision)> = order
-            .par_iter()
-            .filter_map(|&(_, named, at)| Some((at, named, *chunk.get(at)?)))
-            .map(|(at, named, query)| {
-                Ok((at, decide(view, section.id, &context, query, rules, Some(named))?))
-            })
-            .collect::<Result<_, Error>>()?;
+        order.par_sort_unstable_by_key(|&(first, at, _)| (first, at));
+        let decide = |&(_, at, named): &(_, usize, Named<'_>)| {
+            let query = chunk.get(at)?;
+            Some(decide(view, section.id, &context, query, rules, Some(named)))
+        };
+        // Errors are looked for afterwards: a list whose length is known is filled in place.
+        let decided: Vec<_> = order.par_iter().map(decide).collect();
         let mut in_order = vec![None; chunk.len()];
-        for (at, decision) in decided {
+        for (&(_, at, _), decision) in order.iter().zip(decided) {
             if let Some(slot) = in_order.get_mut(at) {
-                *slot = Some(decision);
+                *slot = decision.transpose()?;
             }
         }
         if each(in_order.into_iter().flatten().collect()).is_break() {
@@ -95,31 +97,20 @@ pub fn match_chunks<'q>(
     }
 }
 
-/// What the index of names has for the queries of a chunk.
-struct Names {
-    /// Ascending, each once.
-    hashes: Vec<u64>,
-    buckets: Vec<Option<Bucket>>,
-}
+/// Hashes read by one thread in one go: neighbours are in one shelf.
+const RUN: usize = 512;
 
-impl Names {
-    /// Hashes read by one thread in one go: neighbours are in one shelf.
-    const RUN: usize = 512;
-
-    fn read(view: &View<'_>, section: SectionId, hashes: &[u64]) -> Result<Self, Error> {
-        let mut hashes = hashes.to_vec();
-        hashes.par_sort_unstable();
-        hashes.dedup();
-        let runs = hashes.par_chunks(Self::RUN);
-        let runs = runs.map(|run| view.buckets(Index::Names, section, run));
-        let buckets = runs.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
-        Ok(Self { hashes, buckets })
-    }
-
-    fn named(&self, hash: u64) -> Named<'_> {
-        let at = self.hashes.binary_search(&hash).ok();
-        Named { hash, bucket: at.and_then(|at| self.buckets.get(at)?.as_ref()) }
-    }
+/// What the index of names has under each hash of sorted ones, once for those that are equal.
+fn read_names(
+    view: &View<'_>,
+    section: SectionId,
+    sorted: &[(u64, usize)],
+) -> Result<Vec<Option<Bucket>>, Error> {
+    let mut hashes: Vec<u64> = sorted.iter().map(|&(hash, _)| hash).collect();
+    hashes.dedup();
+    let runs = hashes.par_chunks(RUN);
+    let runs = runs.map(|run| view.buckets(Index::Names, section, run));
+    Ok(runs.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
 }
 
 /// The keys under which the answers to queries are remembered, in order.

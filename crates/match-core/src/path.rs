@@ -23,24 +23,7 @@ impl FoldedPath {
     /// empty components, `..`, and the dots and spaces that Windows drops from the end of a
     /// component are dealt with. Folding its own result changes nothing.
     pub fn new(path: &str) -> Self {
-        let mut text = String::with_capacity(path.len());
-        for raw in spelled(path) {
-            match raw {
-                "." => {}
-                ".." => {
-                    let (above, last) = text.rsplit_once('/').unwrap_or(("", &text));
-                    if !is_drive(last) {
-                        text.truncate(above.len());
-                    }
-                }
-                raw => {
-                    if !text.is_empty() {
-                        text.push('/');
-                    }
-                    fold_onto(&mut text, trimmed(raw));
-                }
-            }
-        }
+        let text = plain(path).unwrap_or_else(|| resolved(path));
         Self { text }
     }
 
@@ -51,7 +34,7 @@ impl FoldedPath {
 
     /// All components, root first.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
-        self.text.split('/').filter(|component| !component.is_empty())
+        pieces(&self.text, |byte| byte == b'/')
     }
 
     /// All components with a `/` between them.
@@ -73,8 +56,16 @@ impl FoldedPath {
 
     /// How many components, counted upwards from the file name, are equal in both.
     pub fn common_tail(&self, other: &Self) -> usize {
-        let ours = self.components().rev();
-        ours.zip(other.components().rev()).take_while(|(a, b)| a == b).count()
+        let (ours, theirs) = (self.text.as_bytes(), other.text.as_bytes());
+        let equal = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(a, b)| a == b).count();
+        let Some(first) = ours.len().checked_sub(equal).filter(|_| equal > 0) else { return 0 };
+        // Every separator that agrees has a whole component behind it; the first piece is one if
+        // nothing of it is left in either path.
+        let starts = |text: &[u8]| {
+            text.len().checked_sub(equal + 1).is_none_or(|at| text.get(at) == Some(&b'/'))
+        };
+        let behind = ours.iter().skip(first).filter(|&&byte| byte == b'/').count();
+        behind + usize::from(starts(ours) && starts(theirs))
     }
 
     /// What is below `root`, if the path lies below it or is the root: its components with a
@@ -90,6 +81,46 @@ impl FoldedPath {
         let between = if to.text.is_empty() || below.is_empty() { "" } else { "/" };
         Some(Self { text: format!("{}{between}{below}", to.text) })
     }
+}
+
+/// The folded components of what nearly every path is: ASCII, with nothing to resolve and nothing
+/// to drop. It is looked at byte by byte, which takes a fraction of the time of [`resolved`].
+fn plain(path: &str) -> Option<String> {
+    let bytes = path.strip_prefix(SEPARATORS).unwrap_or(path).as_bytes();
+    let drops = |byte: u8| matches!(byte, b'/' | b'\\' | b'.' | b' ');
+    let (&first, &last) = (bytes.first()?, bytes.last()?);
+    // Without a way out, so that the compiler looks at many bytes at once.
+    let other = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |other, (&byte, &next)| {
+        other | (!byte.is_ascii() || byte == b'?' || is_separator(next) && drops(byte))
+    });
+    if other || is_separator(first) || drops(last) || last == b'?' || !last.is_ascii() {
+        return None;
+    }
+    let fold = |byte: &u8| if is_separator(*byte) { b'/' } else { byte.to_ascii_lowercase() };
+    String::from_utf8(bytes.iter().map(fold).collect()).ok()
+}
+
+/// The folded components of any path.
+fn resolved(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for raw in spelled(path) {
+        match raw {
+            "." => {}
+            ".." => {
+                let (above, last) = text.rsplit_once('/').unwrap_or(("", &text));
+                if !is_drive(last) {
+                    text.truncate(above.len());
+                }
+            }
+            raw => {
+                if !text.is_empty() {
+                    text.push('/');
+                }
+                fold_onto(&mut text, trimmed(raw));
+            }
+        }
+    }
+    text
 }
 
 /// How many components text with a `/` between them has.
@@ -110,11 +141,25 @@ fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
             _ => below,
         };
     }
-    rest.split(SEPARATORS).filter(|component| !component.is_empty())
+    pieces(rest, is_separator)
+}
+
+/// What stands between separators, without what is empty. Separators are ASCII, so bytes are
+/// looked at: it takes half of the time of looking at letters.
+fn pieces(
+    text: &str,
+    separates: impl Fn(u8) -> bool + Clone,
+) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    let bytes = text.as_bytes().split(move |&byte| separates(byte));
+    bytes.filter(|piece| !piece.is_empty()).filter_map(|piece| str::from_utf8(piece).ok())
 }
 
 /// Both are separators wherever they stand: a path is not asked which system it is from.
 const SEPARATORS: [char; 2] = ['/', '\\'];
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
 
 /// The components that are left of a path when its dot segments are resolved, as they are
 /// spelled: as many as [`FoldedPath`] has.
@@ -220,6 +265,46 @@ mod tests {
         assert_eq!(folded.components().collect::<Vec<_>>(), ["mnt", "films", "a.mkv"]);
         assert_eq!(folded.folders().collect::<Vec<_>>(), ["mnt", "films"]);
         assert_eq!((folded.depth(), FoldedPath::new("/").depth()), (3, 0));
+    }
+
+    /// Every path of a few bytes that mean something, and the same behind a usual beginning.
+    #[test]
+    fn what_is_plain_folds_as_any_path() {
+        const BYTES: &[char] = &['/', '\\', '.', ' ', '?', 'A', 'b', ':', '\u{212a}'];
+        let (mut plain_ones, mut paths) = (0, vec![String::new()]);
+        for _ in 0..5 {
+            let longer =
+                paths.iter().flat_map(|path| BYTES.iter().map(move |c| format!("{path}{c}")));
+            paths = longer.collect();
+            for path in paths.iter().flat_map(|path| [path.clone(), format!("/mnt/Films{path}")]) {
+                let folded = plain(&path);
+                plain_ones += usize::from(folded.is_some());
+                assert_eq!(folded.unwrap_or_else(|| resolved(&path)), resolved(&path), "{path:?}");
+            }
+        }
+        assert!(plain_ones > 1_000, "{plain_ones}");
+        for letter in (0..=0x7F).map(char::from) {
+            let path = format!("{letter}a{letter}/{letter}b{letter}");
+            assert_eq!(FoldedPath::new(&path).as_str(), resolved(&path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn paths_agree_in_whole_components() {
+        for (a, b, tail) in [
+            ("/mnt/films/a.mkv", "/data/films/a.mkv", 2),
+            ("/films/a.mkv", "films/a.mkv", 2),
+            ("/x/films/a.mkv", "/films/a.mkv", 2),
+            ("/x/myfilms/a.mkv", "/films/a.mkv", 1),
+            ("/a.mkv", "/b.mkv", 0),
+            ("/ba.mkv", "/a.mkv", 0),
+            ("/x/\u{e9}.mkv", "/y/\u{129}.mkv", 0),
+            ("", "", 0),
+            ("/a", "", 0),
+        ] {
+            let (a, b) = (FoldedPath::new(a), FoldedPath::new(b));
+            assert_eq!((a.common_tail(&b), b.common_tail(&a)), (tail, tail), "{a:?} {b:?}");
+        }
     }
 
     #[test]

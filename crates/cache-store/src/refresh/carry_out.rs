@@ -4,7 +4,6 @@ use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
-use crate::item::CachedItem;
 use crate::library::{Library, latest};
 use crate::refresh::listing;
 use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
@@ -233,10 +232,9 @@ impl Library {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let batch = self.client().items_with(keys, Detail::Lean).await?;
-        for item in batch.items.iter().filter(|item| kind.is_none_or(|kind| item.kind == kind)) {
-            rows.push(CachedItem::from_plex(item), limit)?;
-        }
+        let mut batch = self.client().items_with(keys, Detail::Lean).await?;
+        batch.items.retain(|item| kind.is_none_or(|kind| item.kind == kind));
+        self.spool(rows, batch.items, limit).await?;
         Ok(batch.missing.iter().map(|key| key.0).collect())
     }
 

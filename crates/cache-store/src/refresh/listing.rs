@@ -1,13 +1,15 @@
 //! Reading listings into a spool.
 
 use futures::StreamExt;
-use plex_api::{Detail, Filter, Listing, Sort, UnixSeconds};
+use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds};
+use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::item::CachedItem;
 use crate::library::Library;
 use crate::section::SectionState;
 use crate::spool::Spool;
+use crate::store::Store;
 
 /// What a listing brought.
 pub(crate) struct Read {
@@ -59,11 +61,27 @@ pub(crate) async fn read(
         if read.total > at_most {
             return Ok(None);
         }
-        for item in &page.items {
-            spool.push(CachedItem::from_plex(item), limit)?;
-        }
         rows += page.rows;
+        library.spool(spool, page.items, limit).await?;
         library.tell_rows(rows, read.total);
     }
     Ok(Some(read))
+}
+
+impl Library {
+    /// Adds items to a spool, off the async threads.
+    pub(crate) async fn spool(
+        &self,
+        rows: &mut Spool,
+        items: Vec<Item>,
+        limit: UnixSeconds,
+    ) -> Result<(), Error> {
+        let mut spool = std::mem::replace(rows, Spool::new());
+        let extend = move |_: &Store| {
+            spool.extend(items.par_iter().map(CachedItem::from_plex), limit)?;
+            Ok(spool)
+        };
+        *rows = self.blocking(extend).await?;
+        Ok(())
+    }
 }
