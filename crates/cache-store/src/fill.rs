@@ -1,7 +1,8 @@
 //! Filling a section from somewhere else than a server.
 
+use std::convert::identity;
+
 use plex_api::UnixSeconds;
-use rayon::prelude::*;
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
@@ -80,6 +81,6 @@ fn spooled(items: impl IntoIterator<Item = CachedItem>, mut rows: Spool) -> Resu
         if some.is_empty() {
             return Ok(rows);
         }
-        rows.extend(some.into_par_iter(), UnixSeconds(i64::MAX))?;
+        rows.extend(some, identity, UnixSeconds(i64::MAX))?;
     }
 }

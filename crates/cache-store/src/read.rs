@@ -1,9 +1,9 @@
 //! Reading items by key with everything that can be edited, and writing through what we edited.
 
 use std::collections::BTreeMap;
+use std::convert::identity;
 
 use plex_api::{Field, Item, RatingKey, UnixSeconds};
-use rayon::prelude::*;
 
 use crate::apply::Update;
 use crate::error::Error;
@@ -156,7 +156,7 @@ fn update_of(
         return Ok(None);
     }
     let mut rows = Spool::new();
-    rows.extend(items.into_par_iter(), latest(now, &observed))?;
+    rows.extend(items, identity, latest(now, &observed))?;
     Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
 }
 

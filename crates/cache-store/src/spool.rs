@@ -71,11 +71,12 @@ impl Spool {
         self.newest = self.newest.max(newest(item, limit));
     }
 
-    /// Adds items in their order. Hashing and encoding them is most of the work, and is shared by
-    /// rayon's threads: do it off the async ones.
-    pub(crate) fn extend(
+    /// Adds what `item` makes of some things, in their order. Hashing and encoding items is most
+    /// of the work, and is shared by rayon's threads: do it off the async ones.
+    pub(crate) fn extend<T: Send>(
         &mut self,
-        items: impl IndexedParallelIterator<Item = CachedItem>,
+        things: Vec<T>,
+        item: impl Fn(T) -> CachedItem + Send + Sync,
         limit: UnixSeconds,
     ) -> Result<(), Error> {
         let indexing = self.indexing;
@@ -83,7 +84,8 @@ impl Spool {
             rows.push(item, indexing, limit)?;
             Ok(rows)
         };
-        let shares = items.with_min_len(SHARE).try_fold(Encoded::default, push);
+        let items = things.into_par_iter().map(item).with_min_len(SHARE);
+        let shares = items.try_fold(Encoded::default, push);
         for rows in shares.collect::<Result<Vec<_>, Error>>()? {
             self.file.write_all(&rows.bytes).map_err(failed)?;
             self.rows += rows.keys.len();
@@ -231,6 +233,8 @@ fn failed(source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::identity;
+
     use super::*;
     use crate::tests::movie;
 
@@ -242,7 +246,7 @@ mod tests {
         let limit = items.iter().filter_map(at).max().unwrap();
         let mut spool = Spool::new();
         for page in items.chunks(7_000) {
-            spool.extend(page.par_iter().cloned(), limit).unwrap();
+            spool.extend(page.to_vec(), identity, limit).unwrap();
         }
         let keys: Vec<u64> = items.iter().map(|item| item.rating_key.0).collect();
         assert_eq!((spool.keys(), spool.newest()), (keys.as_slice(), Some(limit)));

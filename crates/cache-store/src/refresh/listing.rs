@@ -2,7 +2,6 @@
 
 use futures::StreamExt;
 use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds};
-use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::item::CachedItem;
@@ -78,7 +77,7 @@ impl Library {
     ) -> Result<(), Error> {
         let mut spool = std::mem::replace(rows, Spool::new());
         let extend = move |_: &Store| {
-            spool.extend(items.par_iter().map(CachedItem::from_plex), limit)?;
+            spool.extend(items, |item| CachedItem::from_plex(&item), limit)?;
             Ok(spool)
         };
         *rows = self.blocking(extend).await?;

@@ -5,7 +5,6 @@ use std::fs;
 use std::time::Duration;
 
 use plex_api::{Artwork, ItemKind, RatingKey};
-use rayon::prelude::*;
 
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, open, place, section, stamp,
@@ -20,7 +19,7 @@ use crate::{
 /// What a refresh read that began when the section was `base`: everything, or what changed.
 fn read_since(base: &SectionState, whole: bool) -> Update {
     let mut rows = Spool::new();
-    rows.extend((0..30_usize).into_par_iter().map(|at| movie(at as u64 + 1, 1)), NOW).unwrap();
+    rows.extend((1..=30).collect(), |key| movie(key, 1), NOW).unwrap();
     let scope = if whole { Scope::Complete(rows.take_keys()) } else { Scope::Delta(vec![31, 32]) };
     Update { scope, complete: whole, ..Update::new(base, rows, stamp(2), NOW) }
 }

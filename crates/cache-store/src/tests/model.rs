@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rayon::prelude::*;
 
 use super::{
     assert_sound, fill, found, items, match_key, movie, name_hash, open, place, section, stamp,
@@ -61,8 +60,8 @@ struct Model {
 fn delta(store: &Store, rows: &BTreeMap<u64, u64>, gone: &[u64], counter: i64) {
     let base = store.sections().unwrap().remove(0);
     let mut spool = Spool::new();
-    let items: Vec<_> = rows.iter().map(|(&key, &edition)| movie(key, edition)).collect();
-    spool.extend(items.into_par_iter(), super::NOW).unwrap();
+    let rows = rows.iter().collect();
+    spool.extend(rows, |(&key, &edition)| movie(key, edition), super::NOW).unwrap();
     let update = Update {
         scope: Scope::Delta(gone.to_vec()),
         ..Update::new(&base, spool, stamp(counter), super::NOW)
