@@ -1,7 +1,10 @@
 //! Applying a refresh: one write transaction in which items, indexes, stamp and revision move
 //! together or not at all.
 
+use std::io;
 use std::ops::Bound;
+use std::panic::resume_unwind;
+use std::thread;
 
 use plex_api::{RatingKey, UnixSeconds};
 use redb::{CursorError, ReadableTable, Table, WriteTransaction};
@@ -13,6 +16,7 @@ use crate::index::Indexing;
 use crate::item::CachedItem;
 use crate::postings::Postings;
 use crate::record::{ItemBody, ItemRow};
+use crate::runs::Entries;
 use crate::section::{Lookups, SectionId, SectionState};
 use crate::sections::{put_section, section_in};
 use crate::shelf::Division;
@@ -130,7 +134,7 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update { base, rows, scope, stamp, observed, now, .. } = update;
+    let Update { base, mut rows, scope, stamp, observed, now, .. } = update;
     let Update { unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
@@ -139,7 +143,10 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     }
     let newest = rows.newest();
     let mut writer = Writer::new(txn, indexing, &current)?;
-    writer.put_all(&mut rows.read()?)?;
+    match rows.take_entries() {
+        Some(entries) if writer.first => writer.put_first(&mut rows.read()?, entries)?,
+        _ => writer.put_all(&mut rows.read()?)?,
+    }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
         Scope::Complete(listed) => writer.remove_others(listed)?,
@@ -195,10 +202,12 @@ struct Written {
     divisions: [Division; 3],
 }
 
+type Items<'txn> = Table<'txn, (u32, u64), &'static [u8]>;
+
 struct Writer<'txn> {
     section: SectionId,
     revision: Revision,
-    items: Table<'txn, (u32, u64), &'static [u8]>,
+    items: Items<'txn>,
     beside: Beside<'txn>,
     postings: Postings<'txn>,
     /// The section was empty, so there is nothing to compare with.
@@ -207,6 +216,36 @@ struct Writer<'txn> {
     changes: Changes,
     damaged: bool,
     bytes: Vec<u8>,
+}
+
+fn no_thread(source: io::Error) -> Error {
+    Error::Storage { doing: "starting a thread for its indexes", source: Box::new(source) }
+}
+
+/// Appends rows whose keys ascend, which is how they are asked for: pages are filled once and in
+/// order. Returns how many; `None`: the section is not as empty as it is counted.
+fn append(
+    items: &mut Items<'_>,
+    section: SectionId,
+    revision: Revision,
+    rows: &mut Rows,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<u64>, Error> {
+    let doing = "writing items";
+    let end = Bound::Included((section.0, u64::MAX));
+    let mut cursor = items.upper_bound_mut(end).map_err(Error::storage(doing))?;
+    let mut added = 0;
+    while rows.advance()? {
+        let Row { key, body } = rows.row();
+        body.seal(table::item_place(section, key), revision, bytes);
+        match cursor.insert_before((section.0, key), bytes.as_slice()) {
+            Ok(()) => added += 1,
+            Err(CursorError::UnorderedKey) => return Ok(None),
+            Err(error) => return Err(Error::storage(doing)(error)),
+        }
+    }
+    cursor.close().map_err(Error::storage(doing))?;
+    Ok(Some(added))
 }
 
 /// An item in the file, held against the one that was read.
@@ -241,43 +280,28 @@ impl<'txn> Writer<'txn> {
     }
 
     fn put_all(&mut self, rows: &mut Rows) -> Result<(), Error> {
-        let mut more = rows.advance()?;
-        if more && self.first {
-            more = self.append(rows)?;
-        }
-        while more {
+        while rows.advance()? {
             self.put(rows.row())?;
-            more = rows.advance()?;
         }
         Ok(())
     }
 
-    /// Appends rows to an empty section as long as their keys ascend, which is how they are
-    /// asked for: pages are filled once and in order. `true`: the row at hand is another.
-    fn append(&mut self, rows: &mut Rows) -> Result<bool, Error> {
-        let doing = "writing items";
+    /// Writes the rows of an empty section, whose keys ascend, and its indexes, each on a thread
+    /// of its own. Not on rayon's: what they do may wait for this transaction.
+    fn put_first(&mut self, rows: &mut Rows, entries: Entries) -> Result<(), Error> {
         let Self { section, revision, items, postings, bytes, .. } = self;
-        let end = Bound::Included((section.0, u64::MAX));
-        let mut cursor = items.upper_bound_mut(end).map_err(Error::storage(doing))?;
-        let (mut added, mut more) = (0, true);
-        while more {
-            let row = rows.row();
-            row.body.seal(table::item_place(*section, row.key), *revision, bytes);
-            match cursor.insert_before((section.0, row.key), bytes.as_slice()) {
-                Ok(()) => {}
-                // It comes after a higher one, or the section was not as empty as it is counted,
-                // which is noticed when the items are counted.
-                Err(CursorError::UnorderedKey) => break,
-                Err(error) => return Err(Error::storage(doing)(error)),
-            }
-            postings.enter_row(row)?;
-            added += 1;
-            more = rows.advance()?;
-        }
-        cursor.close().map_err(Error::storage(doing))?;
+        let appended = thread::scope(|scope| {
+            let index = || postings.enter_all(entries);
+            let index = thread::Builder::new().spawn_scoped(scope, index).map_err(no_thread)?;
+            let appended = append(items, *section, *revision, rows, bytes);
+            index.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            appended
+        })?;
+        self.damaged |= appended.is_none();
+        let added = appended.unwrap_or(0);
         self.count += added;
         self.changes.added += added;
-        Ok(more)
+        Ok(())
     }
 
     fn put(&mut self, row: Row<'_>) -> Result<(), Error> {
@@ -292,13 +316,13 @@ impl<'txn> Writer<'txn> {
             Before::None => {
                 self.changes.added += 1;
                 self.count += 1;
-                self.postings.enter_row(row)?;
+                self.postings.enter(&row.item()?)?;
                 self.write(key, self.revision, body)?;
             }
             Before::Other(before) => {
                 self.changes.changed += 1;
                 self.postings.leave(&before)?;
-                self.postings.enter_row(row)?;
+                self.postings.enter(&row.item()?)?;
                 self.write(key, self.revision, body)?;
             }
         }

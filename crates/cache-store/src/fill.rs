@@ -1,7 +1,5 @@
 //! Filling a section from somewhere else than a server.
 
-use std::convert::identity;
-
 use plex_api::UnixSeconds;
 
 use crate::apply::{Applied, Changes, Scope, Update};
@@ -23,7 +21,8 @@ impl Store {
         now: UnixSeconds,
     ) -> Result<Changes, Error> {
         let base = self.base(section)?;
-        let mut rows = spooled(items, Spool::of_all(&base, self.indexing))?;
+        let mut rows = Spool::of_all(&base, self.indexing);
+        rows.extend_all(items)?;
         let update = Update {
             scope: Scope::Complete(rows.take_keys()),
             complete: true,
@@ -45,10 +44,12 @@ impl Store {
         now: UnixSeconds,
     ) -> Result<Changes, Error> {
         let base = self.base(section)?;
+        let mut rows = Spool::new();
+        rows.extend_all(items)?;
         let update = Update {
             scope: Scope::Delta(gone.to_vec()),
             metadata: true,
-            ..Update::new(&base, spooled(items, Spool::new())?, stamp, now)
+            ..Update::new(&base, rows, stamp, now)
         };
         self.carry_out(update)
     }
@@ -68,19 +69,5 @@ impl Store {
             }
             _ => Err(Error::Moved { title }),
         }
-    }
-}
-
-/// Items that are spooled in one go, so that memory does not grow with their number: a MB or two.
-const AT_ONCE: usize = 1 << 11;
-
-fn spooled(items: impl IntoIterator<Item = CachedItem>, mut rows: Spool) -> Result<Spool, Error> {
-    let mut items = items.into_iter();
-    loop {
-        let some: Vec<CachedItem> = items.by_ref().take(AT_ONCE).collect();
-        if some.is_empty() {
-            return Ok(rows);
-        }
-        rows.extend(some, identity, UnixSeconds(i64::MAX))?;
     }
 }

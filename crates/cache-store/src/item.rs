@@ -109,7 +109,7 @@ impl CachedItem {
     /// them without any visible change, and no rule reads them.
     pub fn content_hash(&self) -> ContentHash {
         let mut fields = Fields(Vec::with_capacity(512));
-        fields.number(u64::from(self.kind.type_number()));
+        fields.small(self.kind.type_number());
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
         fields.optional_text(self.grandparent_title.as_deref());
@@ -117,58 +117,72 @@ impl CachedItem {
         fields.optional_number(self.parent_index.map(u64::from));
         fields.optional_number(self.index.map(u64::from));
         fields.optional_number(self.duration_ms);
-        fields.number(u64::from(self.trashed));
-        fields.number(self.guids.len() as u64);
+        fields.flag(self.trashed);
+        fields.length(self.guids.len());
         for guid in &self.guids {
             fields.text(guid);
         }
         for part in &self.parts {
             fields.optional_number(part.id);
-            fields.number(u64::from(part.version));
+            fields.small(part.version.into());
             fields.text(&part.file);
             fields.optional_number(part.size);
             fields.optional_number(part.duration_ms);
             fields.optional_number(part.stamp.map(i64::cast_unsigned));
-            fields.number(u64::from(part.optimized));
+            fields.flag(part.optimized);
         }
         fields.finish()
     }
 }
 
 /// Context of the content hash. Changing what is hashed means changing this string.
-const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 1";
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 2";
 
-/// The hasher for that context, made once: deriving it costs a third of an item's hash.
-static CONTENT_HASHER: LazyLock<blake3::Hasher> =
-    LazyLock::new(|| blake3::Hasher::new_derive_key(CONTENT_CONTEXT));
+/// The key for that context: deriving it takes as long as hashing an item.
+static CONTENT_KEY: LazyLock<[u8; 32]> = LazyLock::new(|| blake3::derive_key(CONTENT_CONTEXT, &[]));
 
-/// Fields behind their lengths, so that no two lists of fields are the same bytes. They are
-/// hashed in one go: many small updates of blake3 take twice as long.
+/// Fields behind their lengths, so that no two lists of fields are the same bytes; few bytes,
+/// because hashing them is most of what a listed item costs. They are hashed in one go: many
+/// small updates of blake3 take twice as long.
 struct Fields(Vec<u8>);
 
 impl Fields {
-    fn number(&mut self, value: u64) {
+    fn flag(&mut self, value: bool) {
+        self.0.push(value.into());
+    }
+
+    fn small(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// More than four billion of anything is not decoded again anyway.
+    fn length(&mut self, value: usize) {
+        self.small(u32::try_from(value).unwrap_or(u32::MAX));
+    }
+
     fn optional_number(&mut self, value: Option<u64>) {
-        self.number(u64::from(value.is_some()));
-        self.number(value.unwrap_or(0));
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            self.0.extend_from_slice(&value.to_le_bytes());
+        }
     }
 
     fn text(&mut self, value: &str) {
-        self.number(value.len() as u64);
+        self.length(value.len());
         self.0.extend_from_slice(value.as_bytes());
     }
 
     fn optional_text(&mut self, value: Option<&str>) {
-        self.number(u64::from(value.is_some()));
-        self.text(value.unwrap_or(""));
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            self.text(value);
+        }
     }
 
     fn finish(&self) -> ContentHash {
+        let hash = blake3::keyed_hash(&CONTENT_KEY, &self.0);
         let mut bytes = [0; 16];
-        CONTENT_HASHER.clone().update(&self.0).finalize_xof().fill(&mut bytes);
+        bytes.copy_from_slice(hash.as_slice().split_at(16).0);
         ContentHash(bytes)
     }
 }

@@ -12,17 +12,11 @@ use crate::codec::Damage;
 use crate::error::Error;
 use crate::index::{Index, Indexing};
 use crate::item::CachedItem;
-use crate::runs::{Entry, Runs};
+use crate::runs::{BATCH, Entries, Entry};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{Division, Shelf, shelf};
-use crate::spool::Row;
 use crate::stamp::Revision;
 use crate::table;
-
-/// Changes are applied, or sorted, this many at a time. They take 24 bytes each, so 3 MiB (and
-/// half as much again while they are sorted): memory stays bounded. In tests so few that every
-/// test has several batches.
-const BATCH: usize = if cfg!(test) { 1 << 8 } else { 1 << 17 };
 
 /// The key of an item enters or leaves a bucket.
 #[derive(Debug, Clone, Copy)]
@@ -31,47 +25,6 @@ struct Change {
     hash: u64,
     key: u64,
     enters: bool,
-}
-
-/// The entries of indexes that are built.
-#[derive(Default)]
-struct First {
-    entries: Vec<Entry>,
-    /// What does not fit into `entries`.
-    runs: Option<Runs>,
-    /// How many entries there are, by index.
-    counts: [u64; 3],
-}
-
-impl First {
-    fn enter(&mut self, index: Index, hash: u64, key: u64) {
-        self.entries.push((index, hash, key));
-        let at = Index::ALL.iter().position(|&other| other == index);
-        if let Some(count) = at.and_then(|at| self.counts.get_mut(at)) {
-            *count += 1;
-        }
-    }
-
-    fn spill_if_many(&mut self) -> Result<(), Error> {
-        if self.entries.len() < BATCH {
-            return Ok(());
-        }
-        let runs = match &mut self.runs {
-            Some(runs) => runs,
-            none => none.insert(Runs::new()?),
-        };
-        runs.push(&mut self.entries)
-    }
-
-    /// Every entry, in order.
-    fn sorted(mut self) -> Result<Box<dyn Iterator<Item = Result<Entry, Error>>>, Error> {
-        let Some(mut runs) = self.runs else {
-            self.entries.sort_unstable();
-            return Ok(Box::new(self.entries.into_iter().map(Ok)));
-        };
-        runs.push(&mut self.entries)?;
-        Ok(Box::new(runs.merge()?))
-    }
 }
 
 /// Gathers index changes of a section and writes them.
@@ -84,7 +37,7 @@ pub(crate) struct Postings<'txn> {
     pending: Vec<Change>,
     /// Set while nothing is indexed yet and nothing but entered: what was, until all of it is
     /// sorted and written at once.
-    first: Option<First>,
+    first: Option<Entries>,
     damaged: bool,
     bytes: Vec<u8>,
 }
@@ -105,7 +58,7 @@ impl<'txn> Postings<'txn> {
             revision,
             divisions: section.divisions,
             pending: Vec::new(),
-            first: nothing.then(First::default),
+            first: nothing.then(Entries::default),
             damaged: false,
             bytes: Vec::new(),
         }
@@ -114,15 +67,17 @@ impl<'txn> Postings<'txn> {
     /// The item is in the section from now on.
     pub(crate) fn enter(&mut self, item: &CachedItem) -> Result<(), Error> {
         let keys = (self.indexing.keys)(item);
-        self.enter_all(item.rating_key.0, keys.all())
+        let key = item.rating_key.0;
+        keys.all().try_for_each(|(index, hash)| self.enter_key((index, hash, key)))
     }
 
-    /// The item of a row is in the section from now on.
-    pub(crate) fn enter_row(&mut self, row: Row<'_>) -> Result<(), Error> {
-        match row.hashes() {
-            Some(hashes) => self.enter_all(row.key, hashes),
-            None => self.enter(&row.item()?),
+    /// All items are in the section from now on of which these are the entries; writes them.
+    pub(crate) fn enter_all(&mut self, entries: Entries) -> Result<(), Error> {
+        if self.first.is_some() {
+            self.first = Some(entries);
+            return self.build();
         }
+        entries.sorted()?.try_for_each(|entry| self.enter_key(entry?))
     }
 
     /// The item, as it was, is no longer in the section.
@@ -135,16 +90,12 @@ impl<'txn> Postings<'txn> {
         self.apply_if_many()
     }
 
-    fn enter_all(
-        &mut self,
-        key: u64,
-        hashes: impl Iterator<Item = (Index, u64)>,
-    ) -> Result<(), Error> {
+    fn enter_key(&mut self, entry: Entry) -> Result<(), Error> {
         if let Some(first) = &mut self.first {
-            hashes.for_each(|(index, hash)| first.enter(index, hash, key));
-            return first.spill_if_many();
+            return first.push(entry);
         }
-        self.pending.extend(hashes.map(|(index, hash)| Change { index, hash, key, enters: true }));
+        let (index, hash, key) = entry;
+        self.pending.push(Change { index, hash, key, enters: true });
         self.apply_if_many()
     }
 
@@ -170,7 +121,7 @@ impl<'txn> Postings<'txn> {
         let Some(first) = self.first.take() else { return Ok(()) };
         let doing = "writing an index";
         let section = self.section;
-        let counts = first.counts;
+        let counts = first.counts();
         let mut entries = first.sorted()?.peekable();
         let mut here: Vec<Change> = Vec::new();
         for (index, count) in Index::ALL.into_iter().zip(counts) {

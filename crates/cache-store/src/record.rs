@@ -78,7 +78,14 @@ pub(crate) struct ItemRow {
 }
 
 impl Record for ItemRow {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
+
+    /// 1 had another content hash.
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        let row = (schema == 1).then(|| codec::decode::<Self>(payload)).flatten()?;
+        let ContentHash(content) = row.item.clone().into_item().content_hash();
+        Some(Self { content, ..row })
+    }
 }
 
 /// An item's fields, as they are spooled and stored.

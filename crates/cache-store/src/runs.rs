@@ -1,4 +1,4 @@
-//! Sorting more than memory may hold: the index keys of a section that is listed for the first
+//! Sorting more than memory may hold: the index entries of a section that is listed for the first
 //! time. Sorted runs go to an unnamed temporary file, and are merged as they are read back.
 
 use std::cmp::Reverse;
@@ -18,20 +18,69 @@ const ENTRY: usize = 17;
 /// Entries of a run that are in memory while it is merged: 35 KB.
 const AT_ONCE: u64 = 2_048;
 
+/// Entries are sorted, and changes of an index applied, this many at a time. They take 24 bytes
+/// each, so 3 MiB (and half as much again while they are sorted): memory stays bounded. In tests
+/// so few that every test has several batches.
+pub(crate) const BATCH: usize = if cfg!(test) { 1 << 8 } else { 1 << 17 };
+
+/// The entries of indexes that will be built, in whatever order they come.
+#[derive(Default)]
+pub(crate) struct Entries {
+    gathered: Vec<Entry>,
+    /// What does not fit into `gathered`.
+    runs: Option<Runs>,
+    counts: [u64; 3],
+}
+
+impl Entries {
+    pub(crate) fn push(&mut self, entry: Entry) -> Result<(), Error> {
+        let at = Index::ALL.iter().position(|&index| index == entry.0);
+        if let Some(count) = at.and_then(|at| self.counts.get_mut(at)) {
+            *count += 1;
+        }
+        self.gathered.push(entry);
+        if self.gathered.len() < BATCH {
+            return Ok(());
+        }
+        let runs = match &mut self.runs {
+            Some(runs) => runs,
+            none => none.insert(Runs::new()?),
+        };
+        runs.push(&mut self.gathered)
+    }
+
+    /// How many entries there are, by index.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        self.counts
+    }
+
+    /// Every entry, in order.
+    pub(crate) fn sorted(
+        mut self,
+    ) -> Result<Box<dyn Iterator<Item = Result<Entry, Error>>>, Error> {
+        let Some(mut runs) = self.runs else {
+            self.gathered.sort_unstable();
+            return Ok(Box::new(self.gathered.into_iter().map(Ok)));
+        };
+        runs.push(&mut self.gathered)?;
+        Ok(Box::new(runs.merge()?))
+    }
+}
+
 /// Sorted runs in one file, one behind the other.
-pub(crate) struct Runs {
+struct Runs {
     file: File,
     /// Where each ends, in entries.
     ends: Vec<u64>,
 }
 
 impl Runs {
-    pub(crate) fn new() -> Result<Self, Error> {
+    fn new() -> Result<Self, Error> {
         Ok(Self { file: tempfile::tempfile().map_err(failed)?, ends: Vec::new() })
     }
 
     /// Writes a run, which is sorted here; leaves `entries` empty.
-    pub(crate) fn push(&mut self, entries: &mut Vec<Entry>) -> Result<(), Error> {
+    fn push(&mut self, entries: &mut Vec<Entry>) -> Result<(), Error> {
         entries.sort_unstable();
         let mut bytes = Vec::with_capacity(1 << 16);
         for &(index, hash, key) in &*entries {
@@ -51,7 +100,7 @@ impl Runs {
     }
 
     /// Every entry of all runs, in order.
-    pub(crate) fn merge(self) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
+    fn merge(self) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let runs = starts.zip(&self.ends).map(|(next, &end)| Run { next, end, read: Vec::new() });
         let mut merge = Merge { file: self.file, runs: runs.collect(), first: BinaryHeap::new() };

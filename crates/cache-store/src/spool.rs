@@ -4,6 +4,7 @@
 //! grow with the library: rows are encoded when they arrive, as they will lie in the file, and
 //! spooled: in memory up to a bound and in an unnamed temporary file beyond it.
 
+use std::convert::identity;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use plex_api::UnixSeconds;
@@ -11,9 +12,10 @@ use rayon::prelude::*;
 use tempfile::SpooledTempFile;
 
 use crate::error::Error;
-use crate::index::{Index, Indexing};
+use crate::index::Indexing;
 use crate::item::CachedItem;
 use crate::record::ItemBody;
+use crate::runs::{Entries, Entry};
 use crate::section::SectionState;
 
 /// How many bytes are kept in memory before a temporary file takes over. 4 MiB holds about
@@ -23,30 +25,44 @@ const IN_MEMORY: usize = 4 << 20;
 /// Rows are read this many bytes at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Items that one thread encodes in one go, at least: fewer are not worth handing over.
-const SHARE: usize = 64;
+/// Items that one thread encodes in one go: fewer are not worth handing over.
+const SHARE: usize = 128;
+
+/// Items that are encoded before any of them is written, so that memory does not grow with
+/// their number: a MB or two.
+const LOT: usize = 1 << 11;
 
 /// Rows of one refresh, in the order they came.
 pub(crate) struct Spool {
     file: SpooledTempFile,
     rows: usize,
     keys: Vec<u64>,
+    /// Each row has a higher key than the one before it.
+    ascending: bool,
     newest: Option<UnixSeconds>,
-    /// Every row will be indexed.
-    indexing: Option<Indexing>,
+    /// Of every row, if that was asked for.
+    entries: Option<(Indexing, Entries)>,
 }
 
 impl Spool {
     /// For rows of which most are as they were: those that are not are indexed when that is seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, rows: 0, keys: Vec::new(), newest: None, indexing: None }
+        Self { file, rows: 0, keys: Vec::new(), ascending: true, newest: None, entries: None }
     }
 
-    /// For all rows of a section. In one that is empty each is new, so its index keys are made
+    /// For all rows of a section. In one that is empty each is new, so its index entries are made
     /// here, where the item is at hand and need not be decoded again.
     pub(crate) fn of_all(section: &SectionState, indexing: Indexing) -> Self {
-        Self { indexing: (section.items == 0).then_some(indexing), ..Self::new() }
+        let empty = section.items == 0;
+        Self { entries: empty.then(|| (indexing, Entries::default())), ..Self::new() }
+    }
+
+    /// The index entries of all rows, if they were asked for and no key comes twice. They can be
+    /// taken once.
+    pub(crate) fn take_entries(&mut self) -> Option<Entries> {
+        let (_, entries) = self.entries.take()?;
+        self.ascending.then_some(entries)
     }
 
     /// The rating keys of the rows, in the order they came: all of a row that is kept in
@@ -79,18 +95,47 @@ impl Spool {
         item: impl Fn(T) -> CachedItem + Send + Sync,
         limit: UnixSeconds,
     ) -> Result<(), Error> {
-        let indexing = self.indexing;
-        let push = |mut rows: Encoded, item| {
-            rows.push(item, indexing, limit)?;
-            Ok(rows)
-        };
-        let items = things.into_par_iter().map(item).with_min_len(SHARE);
-        let shares = items.try_fold(Encoded::default, push);
-        for rows in shares.collect::<Result<Vec<_>, Error>>()? {
-            self.file.write_all(&rows.bytes).map_err(failed)?;
-            self.rows += rows.keys.len();
-            self.keys.extend(rows.keys);
-            self.newest = self.newest.max(rows.newest);
+        let shares = encode(things, item, self.indexing(), limit);
+        self.push(shares)
+    }
+
+    /// Adds all items. One lot is written while the next is encoded.
+    pub(crate) fn extend_all(
+        &mut self,
+        items: impl IntoIterator<Item = CachedItem>,
+    ) -> Result<(), Error> {
+        let mut items = items.into_iter();
+        let (indexing, limit) = (self.indexing(), UnixSeconds(i64::MAX));
+        let mut shares = Vec::new();
+        loop {
+            let lot: Vec<CachedItem> = items.by_ref().take(LOT).collect();
+            if lot.is_empty() {
+                return self.push(shares);
+            }
+            let (next, pushed) =
+                rayon::join(|| encode(lot, identity, indexing, limit), || self.push(shares));
+            pushed?;
+            shares = next;
+        }
+    }
+
+    fn indexing(&self) -> Option<Indexing> {
+        self.entries.as_ref().map(|(indexing, _)| *indexing)
+    }
+
+    fn push(&mut self, shares: Vec<Result<Encoded, Error>>) -> Result<(), Error> {
+        for share in shares {
+            let Encoded { bytes, keys, entries, newest } = share?;
+            self.file.write_all(&bytes).map_err(failed)?;
+            self.rows += keys.len();
+            for key in keys {
+                self.ascending &= self.keys.last().is_none_or(|&last| last < key);
+                self.keys.push(key);
+            }
+            self.newest = self.newest.max(newest);
+            if let Some((_, all)) = &mut self.entries {
+                entries.into_iter().try_for_each(|entry| all.push(entry))?;
+            }
         }
         Ok(())
     }
@@ -99,8 +144,7 @@ impl Spool {
     pub(crate) fn read(mut self) -> Result<Rows, Error> {
         self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let file = BufReader::with_capacity(CHUNK, self.file);
-        let indexed = self.indexing.is_some();
-        Ok(Rows { file, left: self.rows, indexed, key: 0, hashes: 0, bytes: Vec::new() })
+        Ok(Rows { file, left: self.rows, key: 0, bytes: Vec::new() })
     }
 }
 
@@ -109,15 +153,36 @@ fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
     [item.added_at, item.updated_at].into_iter().flatten().filter(|&at| at <= limit).max()
 }
 
-/// Rows as they lie in the file, each behind its head.
-#[derive(Default)]
+/// Items as they will be spooled, in shares, by rayon's threads.
+fn encode<T: Send>(
+    things: Vec<T>,
+    item: impl Fn(T) -> CachedItem + Send + Sync,
+    indexing: Option<Indexing>,
+    limit: UnixSeconds,
+) -> Vec<Result<Encoded, Error>> {
+    let push = |share: Result<Encoded, Error>, item| {
+        let mut share = share?;
+        share.push(item, indexing, limit)?;
+        Ok(share)
+    };
+    things.into_par_iter().map(item).fold_chunks(SHARE, || Ok(Encoded::new()), push).collect()
+}
+
+/// Some rows as they lie in the file, each behind its head, and what is noted of them.
 struct Encoded {
     bytes: Vec<u8>,
     keys: Vec<u64>,
+    entries: Vec<Entry>,
     newest: Option<UnixSeconds>,
 }
 
 impl Encoded {
+    fn new() -> Self {
+        // 300 bytes hold a movie; a list that grows is copied again and again.
+        let bytes = Vec::with_capacity(SHARE * 320);
+        Self { bytes, keys: Vec::with_capacity(SHARE), entries: Vec::new(), newest: None }
+    }
+
     fn push(
         &mut self,
         item: CachedItem,
@@ -126,50 +191,36 @@ impl Encoded {
     ) -> Result<(), Error> {
         self.newest = self.newest.max(newest(&item, limit));
         let key = item.rating_key.0;
+        if let Some(indexing) = indexing {
+            let keys = (indexing.keys)(&item);
+            self.entries.extend(keys.all().map(|(index, hash)| (index, hash, key)));
+        }
         let head = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEAD]);
-        if let Some(indexing) = indexing {
-            for (index, hash) in (indexing.keys)(&item).all() {
-                self.bytes.push(index.number());
-                self.bytes.extend_from_slice(&hash.to_le_bytes());
-            }
-        }
-        let body = self.bytes.len();
         if !ItemBody::encode(item, &mut self.bytes) {
             return Err(failed(io::Error::other("an item does not encode")));
         }
-        let length = |bytes: usize| {
-            u32::try_from(bytes)
-                .map_err(|_| failed(io::Error::other("an item is larger than 4 GiB")))
-        };
-        let lengths = (length(body - head - HEAD)?, length(self.bytes.len() - body)?);
+        let length = self.bytes.len() - head - HEAD;
         if let Some(place) = self.bytes.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
-            *place = head_of(key, lengths);
+            *place = head_of(key, length);
         }
         self.keys.push(key);
         Ok(())
     }
 }
 
-/// Bytes before a row: its key, and the lengths of its index keys and its body.
+/// Bytes before a row: its key, and the length of its body.
 const HEAD: usize = 16;
 
-fn head_of(key: u64, (hashes, body): (u32, u32)) -> [u8; HEAD] {
-    let lengths = u64::from(hashes) << 32 | u64::from(body);
-    (u128::from(lengths) << 64 | u128::from(key)).to_le_bytes()
+fn head_of(key: u64, length: usize) -> [u8; HEAD] {
+    (u128::from(length as u64) << 64 | u128::from(key)).to_le_bytes()
 }
-
-/// Bytes of an index key: the number of the index, and the hash.
-const HASH: usize = 9;
 
 /// The rows of a spool, one at a time.
 pub(crate) struct Rows {
     file: BufReader<SpooledTempFile>,
     left: usize,
-    indexed: bool,
     key: u64,
-    /// How many of `bytes` are index keys; the rest is the body.
-    hashes: usize,
     bytes: Vec<u8>,
 }
 
@@ -179,7 +230,6 @@ pub(crate) struct Row<'a> {
     /// The rating key.
     pub(crate) key: u64,
     pub(crate) body: ItemBody<'a>,
-    hashes: Option<&'a [u8]>,
 }
 
 impl Rows {
@@ -190,20 +240,18 @@ impl Rows {
         let mut head = [0; HEAD];
         self.file.read_exact(&mut head).map_err(failed)?;
         let [key @ .., _, _, _, _, _, _, _, _] = head;
-        let [_, _, _, _, _, _, _, _, b0, b1, b2, b3, hashes @ ..] = head;
+        let [_, _, _, _, _, _, _, _, length @ ..] = head;
         self.key = u64::from_le_bytes(key);
-        self.hashes = u32::from_le_bytes(hashes) as usize;
-        let body = u32::from_le_bytes([b0, b1, b2, b3]) as usize;
-        self.bytes.resize(self.hashes + body, 0);
+        let length = usize::try_from(u64::from_le_bytes(length))
+            .map_err(|_| failed(io::Error::other("an item is larger than memory")))?;
+        self.bytes.resize(length, 0);
         self.file.read_exact(&mut self.bytes).map_err(failed)?;
         Ok(true)
     }
 
     /// The row that was gone to.
     pub(crate) fn row(&self) -> Row<'_> {
-        let (hashes, body) = self.bytes.split_at_checked(self.hashes).unwrap_or_default();
-        let hashes = self.indexed.then_some(hashes);
-        Row { key: self.key, body: ItemBody::new(body), hashes }
+        Row { key: self.key, body: ItemBody::new(&self.bytes) }
     }
 }
 
@@ -212,14 +260,6 @@ impl Row<'_> {
     pub(crate) fn item(&self) -> Result<CachedItem, Error> {
         let damaged = |_| failed(io::Error::other("a spooled item does not decode"));
         self.body.item().map_err(damaged)
-    }
-
-    /// Its index keys, if they were made when it was spooled.
-    pub(crate) fn hashes(&self) -> Option<impl Iterator<Item = (Index, u64)>> {
-        let (hashes, _) = self.hashes?.as_chunks::<HASH>();
-        Some(hashes.iter().filter_map(|&[number, ref hash @ ..]| {
-            Some((Index::of_number(number)?, u64::from_le_bytes(*hash)))
-        }))
     }
 }
 
@@ -233,8 +273,6 @@ fn failed(source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::identity;
-
     use super::*;
     use crate::tests::movie;
 
@@ -254,7 +292,6 @@ mod tests {
         for item in &items {
             assert!(rows.advance().unwrap());
             assert_eq!(rows.row().item().unwrap(), *item);
-            assert!(rows.row().hashes().is_none(), "not asked for");
         }
         assert!(!rows.advance().unwrap());
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
-use super::{assert_sound, fill, items, movie, open, place, section};
-use crate::Store;
+use super::{NOW, assert_sound, fill, items, movie, open, place, section, stamp};
 use crate::table::{self, Keys};
+use crate::{Error, Store};
 
 /// A change of rows behind the store's back, as damage that redb does not see would be.
 fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
@@ -91,4 +91,30 @@ fn indexes_are_sound_through_many_batches_of_changes() {
     fill(&store, (5_990..=6_000).map(|key| movie(key, 0)), 4);
     assert_sound(&store);
     assert_eq!(items(&store).len(), 11);
+    // All go, and the shelves stay.
+    fill(&store, [], 5);
+    assert_sound(&store);
+    fill(&store, (1..=400).map(|key| movie(key, 0)), 6);
+    assert_sound(&store);
+    assert_eq!(items(&store).len(), 400);
+}
+
+#[test]
+fn an_item_in_an_empty_section_is_damage() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    let id = section(&store);
+    store.close().unwrap();
+    behind_its_back(&path, |txn| {
+        let mut rows = txn.open_table(table::ITEMS).unwrap();
+        rows.insert((id.0, 200), [1_u8].as_slice()).unwrap();
+    });
+    let store = open(&path);
+    let movies = || (1..=400).map(|key| movie(key, 0));
+    let error = store.fill(id, movies(), stamp(1), NOW).unwrap_err();
+    assert!(matches!(error, Error::Moved { .. }), "{error:?}");
+    assert_eq!(items(&store), [], "what was there is gone");
+    fill(&store, movies(), 2);
+    assert_sound(&store);
+    assert_eq!(items(&store).len(), 400);
 }

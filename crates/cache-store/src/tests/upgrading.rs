@@ -3,9 +3,10 @@
 use plex_api::RatingKey;
 use redb::{Database, TableDefinition};
 
-use super::{INDEXING, assert_sound, config, name_hash, open, place};
+use super::{INDEXING, NOW, assert_sound, config, name_hash, open, place, stamp};
 use crate::{
-    Index, Indexing, MatchKey, Opened, Outcome, Revision, SectionId, Store, StoreConfig, Upgrade,
+    Changes, Index, Indexing, MatchKey, Opened, Outcome, Revision, SectionId, Store, StoreConfig,
+    Upgrade,
 };
 
 const STORE: &str = "4d01004813aea9056e149801066162633132330301";
@@ -58,7 +59,7 @@ fn format_1_keeps_its_items_and_matches() {
     write_format_1(&path, &bytes(ITEM));
     let store = open(&path);
     let expected = Upgrade {
-        upgraded: vec!["sections", "matches"],
+        upgraded: vec!["sections", "items", "matches"],
         rebuilt: vec!["names", "guids", "titles"],
         dropped: vec![],
     };
@@ -80,6 +81,9 @@ fn format_1_keeps_its_items_and_matches() {
     drop(view);
     assert_sound(&store);
 
+    // Its content hash is of this version: listed as it was, it is seen to be unchanged.
+    let changes = store.update(SectionId(1), [kept.item], &[], stamp(2), NOW).unwrap();
+    assert_eq!(changes, Changes { unchanged: 1, ..Changes::default() });
     store.close().unwrap();
     assert_eq!(*open(&path).opened(), Opened::Existing, "once is enough");
 }
