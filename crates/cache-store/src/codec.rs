@@ -36,7 +36,7 @@ const HEADER: usize = 11;
 const LIMIT: usize = 4 << 20;
 
 /// One type of value, with the version of its fields.
-pub(crate) trait Record: Encode + Decode<()> {
+pub(crate) trait Record: Encode + for<'de> BorrowDecode<'de, ()> {
     /// Goes up with every change of the fields, their order or their meaning.
     const SCHEMA: u16;
 
@@ -123,11 +123,7 @@ pub(crate) fn borrow<'a, R: BorrowDecode<'a, ()>>(
     schema: u16,
     bytes: &'a [u8],
 ) -> Result<R, Damage> {
-    let payload = payload(place, schema, bytes)?;
-    match bincode::borrow_decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
-        Ok((record, consumed)) if consumed == payload.len() => Ok(record),
-        _ => Err(Damage::Payload),
-    }
+    decode(payload(place, schema, bytes)?).ok_or(Damage::Payload)
 }
 
 /// The payload of a value of the present schema, as it is encoded.
@@ -176,17 +172,16 @@ pub(crate) fn encode<R: Encode>(record: &R, out: &mut Vec<u8>) -> bool {
 }
 
 /// Decodes what [`encode`] wrote; every byte must be consumed.
-pub(crate) fn decode<R: Decode<()>>(payload: &[u8]) -> Option<R> {
-    match bincode::decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()) {
-        Ok((record, consumed)) if consumed == payload.len() => Some(record),
-        _ => None,
-    }
+pub(crate) fn decode<'a, R: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Option<R> {
+    decode_first(payload).filter(|(_, rest)| rest.is_empty()).map(|(record, _)| record)
 }
 
 /// Decodes what stands first in a payload; returns what follows it, too.
-pub(crate) fn decode_first<T: Decode<()>>(payload: &[u8]) -> Option<(T, &[u8])> {
-    let (first, consumed) =
-        bincode::decode_from_slice(payload, CONFIG.with_limit::<LIMIT>()).ok()?;
+pub(crate) fn decode_first<'a, R: BorrowDecode<'a, ()>>(
+    payload: &'a [u8],
+) -> Option<(R, &'a [u8])> {
+    let limited = CONFIG.with_limit::<LIMIT>();
+    let (first, consumed) = bincode::borrow_decode_from_slice(payload, limited).ok()?;
     Some((first, payload.get(consumed..)?))
 }
 

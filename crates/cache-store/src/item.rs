@@ -7,19 +7,20 @@ use std::sync::LazyLock;
 
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
-/// A Plex item, reduced to what decides a match.
+/// A Plex item, reduced to what decides a match. Its text is `S`: its own, or of the page that it
+/// was read from ([`ItemRef`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedItem {
+pub struct CachedItem<S = String> {
     /// The server's key of this item.
     pub rating_key: RatingKey,
     /// Movie, episode, track, clip, ...
     pub kind: ItemKind,
     /// The item's own title (an episode's title, not its show's).
-    pub title: String,
+    pub title: S,
     /// The title in the original language, when the server has one.
-    pub original_title: Option<String>,
+    pub original_title: Option<S>,
     /// Title of the show (episodes) or the artist (tracks).
-    pub grandparent_title: Option<String>,
+    pub grandparent_title: Option<S>,
     /// Year of release.
     pub year: Option<u16>,
     /// Season number of an episode, disc number of a track.
@@ -27,7 +28,7 @@ pub struct CachedItem {
     /// Episode number, track number.
     pub index: Option<u32>,
     /// The agent's guid first (when there is one), then the external ids (`imdb://tt0078748`).
-    pub guids: Vec<String>,
+    pub guids: Vec<S>,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
     /// When the server says the item was added.
@@ -38,18 +39,18 @@ pub struct CachedItem {
     /// The item's files are missing and it waits in the trash, but it is still listed.
     pub trashed: bool,
     /// Every media file of every version, in the server's order.
-    pub parts: Vec<CachedPart>,
+    pub parts: Vec<CachedPart<S>>,
 }
 
 /// One media file of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedPart {
+pub struct CachedPart<S = String> {
     /// The server's id of the part.
     pub id: Option<u64>,
     /// Which version (`Media`) of the item the part belongs to, counted from 0.
     pub version: u16,
     /// The path as the server spells it, never folded.
-    pub file: String,
+    pub file: S,
     /// Size in bytes.
     pub size: Option<u64>,
     /// Duration in milliseconds.
@@ -59,6 +60,12 @@ pub struct CachedPart {
     /// The part belongs to an optimized version that the server made itself.
     pub optimized: bool,
 }
+
+/// An item whose text is somebody else's.
+pub type ItemRef<'a> = CachedItem<&'a str>;
+
+/// A part whose text is somebody else's.
+pub type PartRef<'a> = CachedPart<&'a str>;
 
 /// blake3 (128 bits) over everything that matching uses of an item.
 ///
@@ -99,6 +106,35 @@ impl CachedItem {
             added_at: item.added_at,
             updated_at: item.updated_at,
             trashed: item.deleted_at.is_some(),
+            parts: parts.collect(),
+        }
+    }
+
+    /// The item without a copy of its text.
+    pub fn borrowed(&self) -> ItemRef<'_> {
+        let parts = self.parts.iter().map(|part| PartRef {
+            id: part.id,
+            version: part.version,
+            file: &part.file,
+            size: part.size,
+            duration_ms: part.duration_ms,
+            stamp: part.stamp,
+            optimized: part.optimized,
+        });
+        ItemRef {
+            rating_key: self.rating_key,
+            kind: self.kind,
+            title: &self.title,
+            original_title: self.original_title.as_deref(),
+            grandparent_title: self.grandparent_title.as_deref(),
+            year: self.year,
+            parent_index: self.parent_index,
+            index: self.index,
+            guids: self.guids.iter().map(String::as_str).collect(),
+            duration_ms: self.duration_ms,
+            added_at: self.added_at,
+            updated_at: self.updated_at,
+            trashed: self.trashed,
             parts: parts.collect(),
         }
     }

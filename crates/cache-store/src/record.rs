@@ -8,9 +8,9 @@ mod earlier;
 
 use plex_api::{ItemKind, RatingKey, SectionKey, SectionUuid, UnixSeconds};
 
-use crate::codec::{self, Damage, Decode, Encode, Place, Record};
+use crate::codec::{self, BorrowDecode, Damage, Decode, Encode, Place, Record};
 use crate::index::{Bucket, Index};
-use crate::item::{CachedItem, CachedPart, ContentHash};
+use crate::item::{CachedItem, CachedPart, ContentHash, ItemRef};
 use crate::matches::{Depends, Failure, MatchRecord, Outcome, RecordedEvidence};
 use crate::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::shelf::Division;
@@ -70,11 +70,11 @@ impl Record for LeaseRow {
 }
 
 /// An item.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct ItemRow {
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub(crate) struct ItemRow<S = String> {
     pub(crate) changed_at: u64,
     pub(crate) content: [u8; 16],
-    pub(crate) item: ItemFields,
+    pub(crate) item: ItemFields<S>,
 }
 
 impl Record for ItemRow {
@@ -89,37 +89,37 @@ impl Record for ItemRow {
 }
 
 /// An item's fields, as they are spooled and stored.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct ItemFields {
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub(crate) struct ItemFields<S> {
     pub(crate) rating_key: u64,
     kind: u32,
-    title: String,
-    original_title: Option<String>,
-    grandparent_title: Option<String>,
+    title: S,
+    original_title: Option<S>,
+    grandparent_title: Option<S>,
     year: Option<u16>,
     parent_index: Option<u32>,
     index: Option<u32>,
-    guids: Vec<String>,
+    guids: Vec<S>,
     duration_ms: Option<u64>,
     added_at: Option<i64>,
     updated_at: Option<i64>,
     trashed: bool,
-    parts: Vec<PartFields>,
+    parts: Vec<PartFields<S>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct PartFields {
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+struct PartFields<S> {
     id: Option<u64>,
     version: u16,
-    file: String,
+    file: S,
     size: Option<u64>,
     duration_ms: Option<u64>,
     stamp: Option<i64>,
     optimized: bool,
 }
 
-impl ItemFields {
-    pub(crate) fn new(item: CachedItem) -> Self {
+impl<S> ItemFields<S> {
+    pub(crate) fn new(item: CachedItem<S>) -> Self {
         let parts = item.parts.into_iter().map(|part| PartFields {
             id: part.id,
             version: part.version,
@@ -147,7 +147,7 @@ impl ItemFields {
         }
     }
 
-    pub(crate) fn into_item(self) -> CachedItem {
+    pub(crate) fn into_item(self) -> CachedItem<S> {
         let parts = self.parts.into_iter().map(|part| CachedPart {
             id: part.id,
             version: part.version,
@@ -201,6 +201,12 @@ impl<'a> ItemBody<'a> {
         Ok((Revision(changed_at), Self(body)))
     }
 
+    /// Opens a sealed item without copying its text.
+    pub(crate) fn borrow(place: Place, bytes: &[u8]) -> Result<ItemRef<'_>, Damage> {
+        let row: ItemRow<&str> = codec::borrow(place, ItemRow::SCHEMA, bytes)?;
+        Ok(row.item.into_item())
+    }
+
     /// Whether matching sees no difference.
     pub(crate) fn same_content(self, other: Self) -> bool {
         self.0.get(..CONTENT).is_some_and(|content| other.0.get(..CONTENT) == Some(content))
@@ -208,7 +214,7 @@ impl<'a> ItemBody<'a> {
 
     /// The item.
     pub(crate) fn item(self) -> Result<CachedItem, Damage> {
-        let fields = self.0.get(CONTENT..).and_then(codec::decode::<ItemFields>);
+        let fields = self.0.get(CONTENT..).and_then(codec::decode::<ItemFields<String>>);
         fields.map(ItemFields::into_item).ok_or(Damage::Payload)
     }
 

@@ -6,16 +6,16 @@
 use std::collections::BTreeMap;
 
 use plex_api::RatingKey;
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use crate::buffer::Buffered;
 use crate::codec;
 use crate::error::Error;
 use crate::index::{Bucket, Index};
-use crate::item::CachedItem;
+use crate::item::{CachedItem, ItemRef};
 use crate::lookup::longest_plain_name;
 use crate::matches::{MatchKey, MatchRecord};
-use crate::record::{BucketRow, ItemRow, MatchRow, SectionRow};
+use crate::record::{BucketRow, ItemBody, ItemRow, MatchRow, SectionRow};
 use crate::section::{SectionId, SectionState};
 use crate::shelf::{ShelfRef, shelf};
 use crate::stamp::Revision;
@@ -30,6 +30,20 @@ pub struct Kept {
     pub item: CachedItem,
     /// When its content last changed.
     pub changed_at: Revision,
+}
+
+/// An item on the page it lies on, which stays in memory as long as this is kept.
+pub struct StoredItem {
+    section: SectionId,
+    key: RatingKey,
+    value: AccessGuard<'static, &'static [u8]>,
+}
+
+impl StoredItem {
+    /// The item's key.
+    pub fn rating_key(&self) -> RatingKey {
+        self.key
+    }
 }
 
 type Numbered = ReadOnlyTable<(u32, u64), &'static [u8]>;
@@ -112,14 +126,34 @@ impl<'store> View<'store> {
         Ok(row.map(kept))
     }
 
-    /// An item that a bucket names. That it is not there is damage: items and indexes move in
-    /// one transaction.
-    pub fn indexed_item(&self, section: SectionId, key: RatingKey) -> Result<Option<Kept>, Error> {
-        let item = self.item(section, key)?;
-        if item.is_none() {
+    /// An item that a bucket names, on its page. That it is not there is damage: items and indexes
+    /// move in one transaction.
+    pub fn indexed_item(
+        &self,
+        section: SectionId,
+        key: RatingKey,
+    ) -> Result<Option<StoredItem>, Error> {
+        let doing = "reading an item";
+        let value = self
+            .guarded(doing, || self.items.get((section.0, key.0)).map_err(Error::storage(doing)))?;
+        if value.is_none() {
             self.damaged(section, "an indexed item");
         }
-        Ok(item)
+        Ok(value.map(|value| StoredItem { section, key, value }))
+    }
+
+    /// Reads an item without copying its text; `None`: it is damaged.
+    pub fn read<'a>(&self, stored: &'a StoredItem) -> Result<Option<ItemRef<'a>>, Error> {
+        let StoredItem { section, key, value } = stored;
+        let doing = "reading an item";
+        // redb panics when it takes a value out of some damaged pages.
+        self.guarded(doing, || {
+            let item = ItemBody::borrow(table::item_place(*section, key.0), value.value());
+            if item.is_err() {
+                self.damaged(*section, doing);
+            }
+            Ok(item.ok())
+        })
     }
 
     /// Every item of a section, by ascending rating key. A damaged one is reported and left

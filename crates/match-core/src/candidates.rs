@@ -1,6 +1,6 @@
 //! Candidates: what the indexes suggest. A hash is only a filter, so everything is compared.
 
-use cache_store::{CachedItem, CachedPart, SectionState};
+use cache_store::{ItemRef, PartRef, SectionState};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::fold::fold_title;
@@ -52,9 +52,9 @@ pub(crate) struct Candidate<'a> {
     /// The items that hold it, ascending: more than one for a file with several episodes.
     pub(crate) holders: Vec<RatingKey>,
     /// The first of them.
-    pub(crate) item: &'a CachedItem,
+    pub(crate) item: &'a ItemRef<'a>,
     /// The file, in that item.
-    pub(crate) part: &'a CachedPart,
+    pub(crate) part: &'a PartRef<'a>,
     /// All of them wait in the trash.
     pub(crate) trashed: bool,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Candidate<'a> {
 /// the server made itself stands back behind the original.
 pub(crate) fn gather<'a>(
     file_name: &str,
-    items: &'a [CachedItem],
+    items: &'a [ItemRef<'a>],
     section: &SectionContext,
 ) -> Vec<Candidate<'a>> {
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
@@ -71,10 +71,10 @@ pub(crate) fn gather<'a>(
         for part in &item.parts {
             // Most of the other parts of an item have another name: their folders stay unfolded.
             let several = item.parts.len() > 1;
-            if several && folded_file_name(&part.file).is_some_and(|name| name != file_name) {
+            if several && folded_file_name(part.file).is_some_and(|name| name != file_name) {
                 continue;
             }
-            let path = FoldedPath::new(&part.file);
+            let path = FoldedPath::new(part.file);
             if path.file_name() != Some(file_name) {
                 continue;
             }
@@ -105,7 +105,7 @@ pub(crate) fn gather<'a>(
 }
 
 impl<'a> Candidate<'a> {
-    fn hold(&mut self, item: &'a CachedItem, part: &'a CachedPart) {
+    fn hold(&mut self, item: &'a ItemRef<'a>, part: &'a PartRef<'a>) {
         if let Err(at) = self.holders.binary_search(&item.rating_key) {
             self.holders.insert(at, item.rating_key);
             if at == 0 {
@@ -117,7 +117,7 @@ impl<'a> Candidate<'a> {
 
     /// Title of the movie, show or artist, folded.
     pub(crate) fn title(&self) -> String {
-        parent_title(self.item).unwrap_or_else(|| fold_title(&self.item.title))
+        parent_title(self.item).unwrap_or_else(|| fold_title(self.item.title))
     }
 
     /// The year that names may speak of. An episode's own year is not its show's, and a
@@ -128,6 +128,6 @@ impl<'a> Candidate<'a> {
 }
 
 /// Whether the years in a file's names are those of its item.
-pub(crate) fn names_its_year(item: &CachedItem) -> bool {
+pub(crate) fn names_its_year(item: &ItemRef<'_>) -> bool {
     !matches!(item.kind, ItemKind::Episode | ItemKind::Track)
 }

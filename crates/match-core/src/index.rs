@@ -31,7 +31,7 @@ fn index_keys(item: &CachedItem) -> IndexKeys {
     let mut keys = IndexKeys {
         names,
         guids: item.guids.iter().map(|guid| guid_hash(&fold_guid(guid))).collect(),
-        titles: titles::hashes(item),
+        titles: titles::hashes(&item.borrowed()),
     };
     for hashes in [&mut keys.names, &mut keys.guids, &mut keys.titles] {
         hashes.sort_unstable();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cache_store::{Bucket, CachedItem, Depends, Error, Index, SectionId, View};
+use cache_store::{Bucket, Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Decision};
@@ -79,15 +79,16 @@ impl<'v> Reader<'v> {
     ) -> Result<Answer, Error> {
         let Some(name) = query.file_name() else { return Ok(Answer::Absent) };
         // A name that says nothing is looked for together with the folders that do.
-        let mut items = Vec::new();
+        let mut stored = Vec::new();
         let mut tails = 0;
         for path in std::iter::once(&query.path).chain(query.mapped.as_ref().map(|(_, p)| p)) {
             if let Some(tail) = telling_tail(path).filter(|tail| tail.contains('/')) {
-                self.add(Index::Names, name_hash(tail), &mut items)?;
+                self.add(Index::Names, name_hash(tail), &mut stored)?;
                 tails += 1;
             }
         }
         if tails > 0 {
+            let items = self.items(&stored)?;
             let candidates = gather(name, &items, context);
             if let Some(answer) = paths::decide_by_folders(query, &candidates) {
                 return Ok(answer);
@@ -99,8 +100,9 @@ impl<'v> Reader<'v> {
                     bucket.rating_keys.iter().take(CROWD).copied().collect(),
                 ));
             }
-            self.read(&bucket, &mut items)?;
+            self.read(&bucket, &mut stored)?;
         }
+        let items = self.items(&stored)?;
         let candidates = gather(name, &items, context);
         let answer = paths::decide(query, &candidates);
         if rules == Rules::All && matches!(answer, Answer::Ambiguous(_)) {
@@ -111,11 +113,11 @@ impl<'v> Reader<'v> {
 
     /// Rule 5.
     fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let mut items = Vec::new();
+        let mut stored = Vec::new();
         for guid in guid::folded(query.query) {
-            self.add(Index::Guids, guid_hash(&guid), &mut items)?;
+            self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
         }
-        Ok(guid::decide(query, &items))
+        Ok(guid::decide(query, &self.items(&stored)?))
     }
 
     /// Rules 6 and 7.
@@ -143,13 +145,13 @@ impl<'v> Reader<'v> {
         self.depends.whole_section = true;
         for reading in &readings {
             let Some(year) = reading.year else { continue };
-            let mut items = Vec::new();
+            let mut stored = Vec::new();
             for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
                 for hash in titles::by_likeness(&reading.title, near) {
-                    self.add(Index::Titles, hash, &mut items)?;
+                    self.add(Index::Titles, hash, &mut stored)?;
                 }
             }
-            if let Some(answer) = fuzzy::decide(query, reading, &items) {
+            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
                 return Ok(Some(answer));
             }
         }
@@ -162,9 +164,9 @@ impl<'v> Reader<'v> {
         readings: &[Reading],
     ) -> Result<Option<Answer>, Error> {
         for reading in readings {
-            let mut items = Vec::new();
-            self.add(Index::Titles, titles::by_title(&reading.title), &mut items)?;
-            if let Some(answer) = title::movie(query, reading, &items) {
+            let mut stored = Vec::new();
+            self.add(Index::Titles, titles::by_title(&reading.title), &mut stored)?;
+            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
                 return Ok(Some(answer));
             }
         }
@@ -179,12 +181,12 @@ impl<'v> Reader<'v> {
         shows.splice(0..0, parse::told(query.query));
         shows.extend(parse::shows(&query.path));
         for show in &shows {
-            let mut items = Vec::new();
+            let mut stored = Vec::new();
             for &number in &episodes.numbers {
                 let hash = titles::by_episode(&show.title, episodes.season, number);
-                self.add(Index::Titles, hash, &mut items)?;
+                self.add(Index::Titles, hash, &mut stored)?;
             }
-            if let Some(answer) = title::episode(query, show, &episodes, &items) {
+            if let Some(answer) = title::episode(query, show, &episodes, &self.items(&stored)?) {
                 return Ok(Some(answer));
             }
         }
@@ -196,8 +198,9 @@ impl<'v> Reader<'v> {
         let told = parse::told(query.query).map(|told| told.title);
         for title in told.into_iter().chain([named]) {
             for artist in &artists {
-                let mut items = Vec::new();
-                self.add(Index::Titles, titles::by_track(artist, &title), &mut items)?;
+                let mut stored = Vec::new();
+                self.add(Index::Titles, titles::by_track(artist, &title), &mut stored)?;
+                let mut items = self.items(&stored)?;
                 let by_artist = |by: String| titles::same(&by, artist);
                 items.retain(|item| titles::parent_title(item).is_some_and(by_artist));
                 if let Some(answer) = title::track(query, &title, &items) {
@@ -218,9 +221,10 @@ impl<'v> Reader<'v> {
                 Some(tail) => name_hash(tail),
                 None => continue, // in a crowd of names that say nothing
             };
-            let mut items = Vec::new();
-            self.add(Index::Names, hash, &mut items)?;
-            let holds = |item: &&CachedItem| item.parts.iter().any(|own| own.file == part.file);
+            let mut stored = Vec::new();
+            self.add(Index::Names, hash, &mut stored)?;
+            let items = self.items(&stored)?;
+            let holds = |item: &&ItemRef<'_>| item.parts.iter().any(|own| own.file == part.file);
             let holders = items.iter().filter(holds).map(|item| item.rating_key);
             others.extend(holders.filter(|&other| other != key));
         }
@@ -240,21 +244,25 @@ impl<'v> Reader<'v> {
     }
 
     /// Adds the items of a bucket, unless it is crowded, each item once.
-    fn add(&mut self, index: Index, hash: u64, items: &mut Vec<CachedItem>) -> Result<(), Error> {
+    fn add(&mut self, index: Index, hash: u64, stored: &mut Vec<StoredItem>) -> Result<(), Error> {
         match self.bucket(index, hash)? {
-            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(&bucket, items),
+            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(&bucket, stored),
             _ => Ok(()),
         }
     }
 
-    fn read(&self, bucket: &Bucket, items: &mut Vec<CachedItem>) -> Result<(), Error> {
-        items.reserve(bucket.rating_keys.len());
+    fn read(&self, bucket: &Bucket, stored: &mut Vec<StoredItem>) -> Result<(), Error> {
+        stored.reserve(bucket.rating_keys.len());
         for &key in &bucket.rating_keys {
-            if items.iter().all(|item| item.rating_key != key) {
-                items.extend(self.view.indexed_item(self.section, key)?.map(|kept| kept.item));
+            if stored.iter().all(|item| item.rating_key() != key) {
+                stored.extend(self.view.indexed_item(self.section, key)?);
             }
         }
         Ok(())
+    }
+
+    fn items<'s>(&self, stored: &'s [StoredItem]) -> Result<Vec<ItemRef<'s>>, Error> {
+        stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
     }
 }
 

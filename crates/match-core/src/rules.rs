@@ -9,7 +9,7 @@ pub(crate) mod paths;
 pub(crate) mod title;
 mod weight;
 
-use cache_store::{CachedItem, CachedPart};
+use cache_store::{ItemRef, PartRef};
 use plex_api::RatingKey;
 
 use crate::answer::{Answer, Confidence, Match};
@@ -51,7 +51,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// What the host says of size and duration, against a file of the server's.
-    fn compare(&self, part: &CachedPart, item: &CachedItem) -> Physical {
+    fn compare(&self, part: &PartRef<'_>, item: &ItemRef<'_>) -> Physical {
         let within = |a: Option<u64>, b: Option<u64>, slack| Some(a?.abs_diff(b?) <= slack);
         let duration = part.duration_ms.or(item.duration_ms);
         Physical {
@@ -81,7 +81,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn found(self, holders: &[RatingKey], part: Option<&CachedPart>, trashed: bool) -> Answer {
+    fn found(self, holders: &[RatingKey], part: Option<&PartRef<'_>>, trashed: bool) -> Answer {
         let Some((&rating_key, others)) = holders.split_first() else {
             return Answer::Absent; // cannot be: a candidate has a holder by construction
         };
@@ -109,8 +109,8 @@ impl Verdict {
 fn choose<'i>(
     query: &Prepared<'_>,
     rule: Rule,
-    scored: impl IntoIterator<Item = (u16, &'i CachedItem)>,
-    certain: impl FnOnce(&CachedItem, u16, Option<(RatingKey, u16)>) -> bool,
+    scored: impl IntoIterator<Item = (u16, &'i ItemRef<'i>)>,
+    certain: impl FnOnce(&ItemRef<'_>, u16, Option<(RatingKey, u16)>) -> bool,
 ) -> Option<Answer> {
     let scored = scored.into_iter().map(|(score, item)| (score, item.rating_key, item));
     match best(scored.collect()) {
@@ -126,7 +126,7 @@ fn choose<'i>(
 }
 
 /// The item that a rule beyond the paths chose, with its version that fits best.
-fn found_item(query: &Prepared<'_>, item: &CachedItem, verdict: Verdict) -> Answer {
+fn found_item(query: &Prepared<'_>, item: &ItemRef<'_>, verdict: Verdict) -> Answer {
     let fitting = item.parts.iter().find(|part| query.compare(part, item).size == Some(true));
     let fitting = fitting.or_else(|| {
         item.parts.iter().find(|part| query.compare(part, item).duration == Some(true))

@@ -6,7 +6,7 @@
 //! also found by likeness, for titles that were mistyped: two hashes of
 //! title and year which a difference in one place leaves at least one of.
 
-use cache_store::CachedItem;
+use cache_store::ItemRef;
 use plex_api::ItemKind;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -69,18 +69,18 @@ pub(crate) fn by_likeness(folded_title: &str, year: u16) -> [u64; 2] {
 const EDGE: usize = 3;
 
 /// The titles of an item that a reading is compared with, folded.
-pub(crate) fn titles(item: &CachedItem) -> impl Iterator<Item = String> {
+pub(crate) fn titles(item: &ItemRef<'_>) -> impl Iterator<Item = String> {
     let own = std::iter::once(&item.title).chain(&item.original_title);
     own.map(|title| fold_title(title)).filter(|title| !title.is_empty())
 }
 
 /// Show or artist, folded.
-pub(crate) fn parent_title(item: &CachedItem) -> Option<String> {
-    item.grandparent_title.as_deref().map(fold_title).filter(|title| !title.is_empty())
+pub(crate) fn parent_title(item: &ItemRef<'_>) -> Option<String> {
+    item.grandparent_title.map(fold_title).filter(|title| !title.is_empty())
 }
 
 /// The hashes under which an item is found by its title.
-pub(crate) fn hashes(item: &CachedItem) -> Vec<u64> {
+pub(crate) fn hashes(item: &ItemRef<'_>) -> Vec<u64> {
     match item.kind {
         ItemKind::Episode => {
             let (show, season, episode) = (parent_title(item), item.parent_index, item.index);

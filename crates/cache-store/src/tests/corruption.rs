@@ -152,7 +152,10 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
                 );
                 for &key in &bucket.rating_keys {
                     match view.indexed_item(state.id, key)? {
-                        Some(kept) => assert_eq!(kept.item, movie(key.0, 0)),
+                        Some(stored) => match view.read(&stored)? {
+                            Some(item) => assert_eq!(item, movie(key.0, 0).borrowed()),
+                            None => missed(format!("item {key}")),
+                        },
                         None => missed(format!("item {key}")),
                     }
                 }

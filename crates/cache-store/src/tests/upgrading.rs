@@ -72,7 +72,7 @@ fn format_1_keeps_its_items_and_matches() {
     // Found through an index that did not exist in this form.
     let hash = name_hash("/films/Das Boot (1981)/Das Boot.mkv");
     let bucket = view.bucket(Index::Names, SectionId(1), hash).unwrap().unwrap();
-    let kept = view.indexed_item(SectionId(1), bucket.rating_keys[0]).unwrap().unwrap();
+    let kept = view.item(SectionId(1), bucket.rating_keys[0]).unwrap().unwrap();
     assert_eq!(kept.item.title, "Das Boot");
     assert_eq!(view.bucket(Index::Names, SectionId(1), 0x0102_0304_0506_0708).unwrap(), None);
     let record = view.remembered(SectionId(1), &MatchKey([7; 16])).unwrap().unwrap();

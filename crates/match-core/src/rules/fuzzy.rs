@@ -1,6 +1,6 @@
 //! Rule 7: a similar title, within a year of the year.
 
-use cache_store::CachedItem;
+use cache_store::ItemRef;
 use rapidfuzz::fuzz::RatioBatchComparator;
 
 use super::title::physical_score;
@@ -16,12 +16,12 @@ use crate::titles;
 pub(crate) fn decide(
     query: &Prepared<'_>,
     reading: &Reading,
-    items: &[CachedItem],
+    items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let year = reading.year?;
     let ours = loosen(&reading.title);
     let comparator = RatioBatchComparator::new(ours.chars());
-    let mut scored: Vec<(u16, &CachedItem)> = items
+    let mut scored: Vec<(u16, &ItemRef<'_>)> = items
         .iter()
         .filter(|item| item.year.is_some_and(|theirs| theirs.abs_diff(year) <= 1))
         .filter_map(|item| {

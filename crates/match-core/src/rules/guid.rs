@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use cache_store::CachedItem;
+use cache_store::ItemRef;
 
 use super::{Prepared, choose, weight};
 use crate::answer::Answer;
@@ -28,7 +28,7 @@ pub(super) struct Agreement {
     pub(super) differ: u16,
 }
 
-pub(super) fn agreement(query: &Query, item: &CachedItem) -> Agreement {
+pub(super) fn agreement(query: &Query, item: &ItemRef<'_>) -> Agreement {
     let ours = folded(query);
     let theirs: Vec<Cow<'_, str>> = item.guids.iter().map(|guid| fold_guid(guid)).collect();
     let mut agreement = Agreement::default();
@@ -46,9 +46,9 @@ pub(super) fn agreement(query: &Query, item: &CachedItem) -> Agreement {
 }
 
 /// Decides among items that hold one of the query's guids.
-pub(crate) fn decide(query: &Prepared<'_>, items: &[CachedItem]) -> Option<Answer> {
+pub(crate) fn decide(query: &Prepared<'_>, items: &[ItemRef<'_>]) -> Option<Answer> {
     let asked = query.query;
-    let of_kind = |item: &&CachedItem| asked.kind.is_none_or(|kind| kind == item.kind);
+    let of_kind = |item: &&ItemRef<'_>| asked.kind.is_none_or(|kind| kind == item.kind);
     let scored = items.iter().filter(of_kind).filter_map(|item| {
         let agreement = agreement(asked, item);
         (agreement.equal > 0).then(|| (score(query, item, agreement), item))
@@ -62,7 +62,7 @@ pub(crate) fn decide(query: &Prepared<'_>, items: &[CachedItem]) -> Option<Answe
     })
 }
 
-fn score(query: &Prepared<'_>, item: &CachedItem, agreement: Agreement) -> u16 {
+fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 {
     let further = agreement.equal.saturating_sub(1).min(4);
     let mut score = weight::GUID + further * weight::PER_GUID;
     let physical = item.parts.iter().map(|part| query.compare(part, item));
@@ -79,7 +79,7 @@ fn score(query: &Prepared<'_>, item: &CachedItem, agreement: Agreement) -> u16 {
 }
 
 /// Something besides the number agrees: the kind that was asked for, the year, or the title.
-fn backed(query: &Query, item: &CachedItem) -> bool {
+fn backed(query: &Query, item: &ItemRef<'_>) -> bool {
     let title = || {
         let ours = fold_title(query.title.as_deref()?);
         Some(crate::titles::titles(item).any(|title| title == ours))
@@ -87,7 +87,7 @@ fn backed(query: &Query, item: &CachedItem) -> bool {
     query.kind == Some(item.kind) || year_fits(query, item) == Some(true) || title() == Some(true)
 }
 
-fn year_fits(query: &Query, item: &CachedItem) -> Option<bool> {
+fn year_fits(query: &Query, item: &ItemRef<'_>) -> Option<bool> {
     if !names_its_year(item) {
         return None;
     }

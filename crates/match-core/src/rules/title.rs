@@ -1,6 +1,6 @@
 //! Rule 6: title and year, of a movie, an episode or a track.
 
-use cache_store::CachedItem;
+use cache_store::ItemRef;
 
 use super::{Physical, Prepared, choose, weight};
 use crate::answer::Answer;
@@ -15,7 +15,7 @@ use crate::year::{contradict, years};
 pub(crate) fn movie(
     query: &Prepared<'_>,
     reading: &Reading,
-    items: &[CachedItem],
+    items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let fitting = items.iter().filter_map(|item| {
         let spelled = spelled(titles::titles(item), &reading.title)?;
@@ -30,7 +30,7 @@ pub(crate) fn episode(
     query: &Prepared<'_>,
     show: &Reading,
     episodes: &Episodes,
-    items: &[CachedItem],
+    items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let fitting = items.iter().filter_map(|item| {
         let numbered = item.parent_index == Some(episodes.season)
@@ -42,7 +42,7 @@ pub(crate) fn episode(
 }
 
 /// Decides among the tracks of an artist.
-pub(crate) fn track(query: &Prepared<'_>, title: &str, items: &[CachedItem]) -> Option<Answer> {
+pub(crate) fn track(query: &Prepared<'_>, title: &str, items: &[ItemRef<'_>]) -> Option<Answer> {
     let score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
     let fitting = items.iter().filter_map(|item| {
         Some((item, score.saturating_sub(spelled(titles::titles(item), title)?)))
@@ -59,7 +59,7 @@ fn spelled(titles: impl IntoIterator<Item = String>, title: &str) -> Option<u16>
 
 fn chosen<'a>(
     query: &Prepared<'_>,
-    fitting: impl IntoIterator<Item = (&'a CachedItem, u16)>,
+    fitting: impl IntoIterator<Item = (&'a ItemRef<'a>, u16)>,
 ) -> Option<Answer> {
     let scored =
         fitting.into_iter().map(|(item, score)| (score + physical_score(query, item), item));
@@ -72,7 +72,7 @@ fn chosen<'a>(
 }
 
 /// What title and year are worth; `None` when the years speak against the item.
-fn year_score(query: &Prepared<'_>, reading: &Reading, item: &CachedItem) -> Option<u16> {
+fn year_score(query: &Prepared<'_>, reading: &Reading, item: &ItemRef<'_>) -> Option<u16> {
     let asked = reading.year.or(query.query.year);
     match (asked, item.year) {
         (Some(ours), Some(theirs)) => match ours.abs_diff(theirs) {
@@ -92,11 +92,10 @@ fn year_score(query: &Prepared<'_>, reading: &Reading, item: &CachedItem) -> Opt
 
 /// The year beside a show's name is the show's, which is not in the episode's record but
 /// often in its path.
-fn show_year_score(show: &Reading, item: &CachedItem) -> Option<u16> {
+fn show_year_score(show: &Reading, item: &ItemRef<'_>) -> Option<u16> {
     let unknown = Some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN);
     let Some(year) = show.year else { return unknown };
-    let paths: Vec<FoldedPath> =
-        item.parts.iter().map(|part| FoldedPath::new(&part.file)).collect();
+    let paths: Vec<FoldedPath> = item.parts.iter().map(|part| FoldedPath::new(part.file)).collect();
     let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(years);
     match theirs.next() {
         None => unknown,
@@ -108,7 +107,7 @@ fn show_year_score(show: &Reading, item: &CachedItem) -> Option<u16> {
 }
 
 /// What size and duration add.
-pub(super) fn physical_score(query: &Prepared<'_>, item: &CachedItem) -> u16 {
+pub(super) fn physical_score(query: &Prepared<'_>, item: &ItemRef<'_>) -> u16 {
     let mut parts = item.parts.iter().map(|part| query.compare(part, item));
     if parts.clone().any(|Physical { size, .. }| size == Some(true)) {
         weight::SIZE_AGREES
@@ -120,9 +119,9 @@ pub(super) fn physical_score(query: &Prepared<'_>, item: &CachedItem) -> u16 {
 }
 
 /// Of several episodes in one file the first: the file is one candidate.
-fn one_a_file(mut fitting: Vec<(&CachedItem, u16)>) -> Vec<(&CachedItem, u16)> {
+fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<'a>, u16)> {
     fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
-    let mut kept: Vec<(&CachedItem, u16)> = Vec::with_capacity(fitting.len());
+    let mut kept: Vec<(&ItemRef<'_>, u16)> = Vec::with_capacity(fitting.len());
     for (item, score) in fitting {
         let file = item.parts.first().map(|part| &part.file);
         if file.is_none() || kept.iter().all(|(k, _)| k.parts.first().map(|p| &p.file) != file) {

@@ -45,7 +45,8 @@ pub(super) fn holds_file(
     let query = Prepared::new(&query, section);
     let before = was.map_or(0, |was| agreement(was, &query));
     let by_name = || {
-        let candidates = query.file_name().map(|name| gather(name, from_ref(is), section));
+        let is = is.borrowed();
+        let candidates = query.file_name().map(|name| gather(name, from_ref(&is), section));
         candidates.is_some_and(|candidates| paths::may_be(&query, &candidates))
     };
     !is.trashed
@@ -58,6 +59,7 @@ pub(super) fn holds_file(
 }
 
 fn decide(is: &CachedItem, query: &Prepared<'_>, section: &SectionContext) -> Answer {
-    let candidates = query.file_name().map(|name| gather(name, from_ref(is), section));
+    let is = is.borrowed();
+    let candidates = query.file_name().map(|name| gather(name, from_ref(&is), section));
     candidates.map_or(Answer::Absent, |candidates| paths::decide(query, &candidates))
 }
