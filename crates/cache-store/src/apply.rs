@@ -1,13 +1,10 @@
 //! Applying a refresh: one write transaction in which items, indexes, stamp and revision move
 //! together or not at all.
 
-use std::io;
 use std::ops::Bound;
-use std::panic::resume_unwind;
-use std::thread;
 
 use plex_api::{RatingKey, UnixSeconds};
-use redb::{CursorError, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::beside::Beside;
 use crate::codec;
@@ -144,8 +141,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let newest = rows.newest();
     let mut writer = Writer::new(txn, indexing, &current)?;
     match rows.take_entries() {
-        Some(entries) if writer.first => writer.put_first(&mut rows.read()?, entries)?,
-        _ => writer.put_all(&mut rows.read()?)?,
+        Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
+        _ => writer.put_all(rows.read()?)?,
     }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
@@ -202,12 +199,10 @@ struct Written {
     divisions: [Division; 3],
 }
 
-type Items<'txn> = Table<'txn, (u32, u64), &'static [u8]>;
-
 struct Writer<'txn> {
     section: SectionId,
     revision: Revision,
-    items: Items<'txn>,
+    items: Table<'txn, (u32, u64), &'static [u8]>,
     beside: Beside<'txn>,
     postings: Postings<'txn>,
     /// The section was empty, so there is nothing to compare with.
@@ -216,36 +211,6 @@ struct Writer<'txn> {
     changes: Changes,
     damaged: bool,
     bytes: Vec<u8>,
-}
-
-fn no_thread(source: io::Error) -> Error {
-    Error::Storage { doing: "starting a thread for its indexes", source: Box::new(source) }
-}
-
-/// Appends rows whose keys ascend, which is how they are asked for: pages are filled once and in
-/// order. Returns how many; `None`: the section is not as empty as it is counted.
-fn append(
-    items: &mut Items<'_>,
-    section: SectionId,
-    revision: Revision,
-    rows: &mut Rows,
-    bytes: &mut Vec<u8>,
-) -> Result<Option<u64>, Error> {
-    let doing = "writing items";
-    let end = Bound::Included((section.0, u64::MAX));
-    let mut cursor = items.upper_bound_mut(end).map_err(Error::storage(doing))?;
-    let mut added = 0;
-    while rows.advance()? {
-        let Row { key, body } = rows.row();
-        body.seal(table::item_place(section, key), revision, bytes);
-        match cursor.insert_before((section.0, key), bytes.as_slice()) {
-            Ok(()) => added += 1,
-            Err(CursorError::UnorderedKey) => return Ok(None),
-            Err(error) => return Err(Error::storage(doing)(error)),
-        }
-    }
-    cursor.close().map_err(Error::storage(doing))?;
-    Ok(Some(added))
 }
 
 /// An item in the file, held against the one that was read.
@@ -279,29 +244,40 @@ impl<'txn> Writer<'txn> {
         })
     }
 
-    fn put_all(&mut self, rows: &mut Rows) -> Result<(), Error> {
+    fn put_all(&mut self, mut rows: Rows) -> Result<(), Error> {
         while rows.advance()? {
             self.put(rows.row())?;
         }
         Ok(())
     }
 
-    /// Writes the rows of an empty section, whose keys ascend, and its indexes, each on a thread
-    /// of its own. Not on rayon's: what they do may wait for this transaction.
-    fn put_first(&mut self, rows: &mut Rows, entries: Entries) -> Result<(), Error> {
+    /// Appends the rows of an empty section, whose keys ascend, which is how they are asked for:
+    /// pages are filled once and in order. Then their indexes are written.
+    fn put_first(&mut self, mut rows: Rows, entries: Entries) -> Result<(), Error> {
+        let doing = "writing items";
         let Self { section, revision, items, postings, bytes, .. } = self;
-        let appended = thread::scope(|scope| {
-            let index = || postings.enter_all(entries);
-            let index = thread::Builder::new().spawn_scoped(scope, index).map_err(no_thread)?;
-            let appended = append(items, *section, *revision, rows, bytes);
-            index.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-            appended
-        })?;
-        self.damaged |= appended.is_none();
-        let added = appended.unwrap_or(0);
+        let end = Bound::Included((section.0, u64::MAX));
+        let mut cursor = items.upper_bound_mut(end).map_err(Error::storage(doing))?;
+        let before = cursor.peek_prev().map_err(Error::storage(doing))?;
+        if before.is_some_and(|(key, _)| key.value().0 == section.0) {
+            // The section is not as empty as it is counted.
+            self.damaged = true;
+            return Ok(());
+        }
+        let mut added = 0;
+        while rows.advance()? {
+            let Row { key, body } = rows.row();
+            body.seal(table::item_place(*section, key), *revision, bytes);
+            cursor
+                .insert_before((section.0, key), bytes.as_slice())
+                .map_err(Error::storage(doing))?;
+            added += 1;
+        }
+        cursor.close().map_err(Error::storage(doing))?;
+        drop(rows); // and what the file system keeps of them
         self.count += added;
         self.changes.added += added;
-        Ok(())
+        postings.enter_all(entries)
     }
 
     fn put(&mut self, row: Row<'_>) -> Result<(), Error> {

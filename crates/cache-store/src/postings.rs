@@ -124,7 +124,8 @@ impl<'txn> Postings<'txn> {
         let counts = first.counts();
         let mut entries = first.sorted()?.peekable();
         let mut here: Vec<Change> = Vec::new();
-        for (index, count) in Index::ALL.into_iter().zip(counts) {
+        let mut taken = [0; 3];
+        for ((index, count), taken) in Index::ALL.into_iter().zip(counts).zip(&mut taken) {
             let bits = Division::bits_for(count);
             let mut division = Division { bits: Some(bits), buckets: 0 };
             let mut table =
@@ -142,6 +143,7 @@ impl<'txn> Postings<'txn> {
                 while let Some(entry) = entries.next_if(belongs) {
                     let (index, hash, key) = entry?;
                     here.push(Change { index, hash, key, enters: true });
+                    *taken += 1;
                 }
                 let mut content = Shelf::default();
                 self.change(&mut content, &here);
@@ -154,6 +156,8 @@ impl<'txn> Postings<'txn> {
             cursor.close().map_err(Error::storage(doing))?;
             self.set(index, division);
         }
+        // A shelf proves what is not on it: what the temporary file lost must not be missing.
+        self.damaged |= taken != counts;
         Ok(())
     }
 

@@ -112,9 +112,12 @@ impl Spool {
             if lot.is_empty() {
                 return self.push(shares);
             }
-            let (next, pushed) =
-                rayon::join(|| encode(lot, identity, indexing, limit), || self.push(shares));
-            pushed?;
+            let mut next = Vec::new();
+            // Here, where the memory that the list of keys leaves behind is used again.
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = encode(lot, identity, indexing, limit));
+                self.push(shares)
+            })?;
             shares = next;
         }
     }

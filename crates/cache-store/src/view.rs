@@ -4,6 +4,7 @@
 //! view may be believed only if [`crate::Store::take_damaged`] then names no section of it.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use plex_api::RatingKey;
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
@@ -33,13 +34,15 @@ pub struct Kept {
 }
 
 /// An item on the page it lies on, which stays in memory as long as this is kept.
-pub struct StoredItem {
+pub struct StoredItem<'view> {
     section: SectionId,
     key: RatingKey,
     value: AccessGuard<'static, &'static [u8]>,
+    /// redb may use the page again when the transaction of the view ends.
+    view: PhantomData<&'view ()>,
 }
 
-impl StoredItem {
+impl StoredItem<'_> {
     /// The item's key.
     pub fn rating_key(&self) -> RatingKey {
         self.key
@@ -132,19 +135,19 @@ impl<'store> View<'store> {
         &self,
         section: SectionId,
         key: RatingKey,
-    ) -> Result<Option<StoredItem>, Error> {
+    ) -> Result<Option<StoredItem<'_>>, Error> {
         let doing = "reading an item";
         let value = self
             .guarded(doing, || self.items.get((section.0, key.0)).map_err(Error::storage(doing)))?;
         if value.is_none() {
             self.damaged(section, "an indexed item");
         }
-        Ok(value.map(|value| StoredItem { section, key, value }))
+        Ok(value.map(|value| StoredItem { section, key, value, view: PhantomData }))
     }
 
     /// Reads an item without copying its text; `None`: it is damaged.
-    pub fn read<'a>(&self, stored: &'a StoredItem) -> Result<Option<ItemRef<'a>>, Error> {
-        let StoredItem { section, key, value } = stored;
+    pub fn read<'a>(&self, stored: &'a StoredItem<'_>) -> Result<Option<ItemRef<'a>>, Error> {
+        let StoredItem { section, key, value, .. } = stored;
         let doing = "reading an item";
         // redb panics when it takes a value out of some damaged pages.
         self.guarded(doing, || {

@@ -244,14 +244,19 @@ impl<'v> Reader<'v> {
     }
 
     /// Adds the items of a bucket, unless it is crowded, each item once.
-    fn add(&mut self, index: Index, hash: u64, stored: &mut Vec<StoredItem>) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        index: Index,
+        hash: u64,
+        stored: &mut Vec<StoredItem<'v>>,
+    ) -> Result<(), Error> {
         match self.bucket(index, hash)? {
             Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(&bucket, stored),
             _ => Ok(()),
         }
     }
 
-    fn read(&self, bucket: &Bucket, stored: &mut Vec<StoredItem>) -> Result<(), Error> {
+    fn read(&self, bucket: &Bucket, stored: &mut Vec<StoredItem<'v>>) -> Result<(), Error> {
         stored.reserve(bucket.rating_keys.len());
         for &key in &bucket.rating_keys {
             if stored.iter().all(|item| item.rating_key() != key) {
@@ -261,7 +266,7 @@ impl<'v> Reader<'v> {
         Ok(())
     }
 
-    fn items<'s>(&self, stored: &'s [StoredItem]) -> Result<Vec<ItemRef<'s>>, Error> {
+    fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Vec<ItemRef<'s>>, Error> {
         stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
     }
 }

@@ -101,20 +101,23 @@ fn indexes_are_sound_through_many_batches_of_changes() {
 
 #[test]
 fn an_item_in_an_empty_section_is_damage() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    let id = section(&store);
-    store.close().unwrap();
-    behind_its_back(&path, |txn| {
-        let mut rows = txn.open_table(table::ITEMS).unwrap();
-        rows.insert((id.0, 200), [1_u8].as_slice()).unwrap();
-    });
-    let store = open(&path);
-    let movies = || (1..=400).map(|key| movie(key, 0));
-    let error = store.fill(id, movies(), stamp(1), NOW).unwrap_err();
-    assert!(matches!(error, Error::Moved { .. }), "{error:?}");
-    assert_eq!(items(&store), [], "what was there is gone");
-    fill(&store, movies(), 2);
-    assert_sound(&store);
-    assert_eq!(items(&store).len(), 400);
+    // Before, among and behind those that are listed.
+    for stray in [0, 200, 500] {
+        let (_folder, path) = place();
+        let store = open(&path);
+        let id = section(&store);
+        store.close().unwrap();
+        behind_its_back(&path, |txn| {
+            let mut rows = txn.open_table(table::ITEMS).unwrap();
+            rows.insert((id.0, stray), [1_u8].as_slice()).unwrap();
+        });
+        let store = open(&path);
+        let movies = || (1..=400).map(|key| movie(key, 0));
+        let error = store.fill(id, movies(), stamp(1), NOW).unwrap_err();
+        assert!(matches!(error, Error::Moved { .. }), "{stray}: {error:?}");
+        assert_eq!(items(&store), [], "what was there is gone");
+        fill(&store, movies(), 2);
+        assert_sound(&store);
+        assert_eq!(items(&store).len(), 400);
+    }
 }
