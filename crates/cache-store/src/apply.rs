@@ -274,7 +274,7 @@ impl<'txn> Writer<'txn> {
             added += 1;
         }
         cursor.close().map_err(Error::storage(doing))?;
-        drop(rows); // and what the file system keeps of them
+        drop(rows); // the temporary file goes before the indexes are written
         self.count += added;
         self.changes.added += added;
         postings.enter_all(entries)

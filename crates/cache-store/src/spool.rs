@@ -113,7 +113,8 @@ impl Spool {
                 return self.push(shares);
             }
             let mut next = Vec::new();
-            // Here, where the memory that the list of keys leaves behind is used again.
+            // Pushed by this thread and not by one of rayon's: what the growing list of keys leaves
+            // behind in memory is then used again by the transaction that follows.
             rayon::in_place_scope(|scope| {
                 scope.spawn(|_| next = encode(lot, identity, indexing, limit));
                 self.push(shares)
