@@ -1,6 +1,7 @@
 //! Remembered matches: what was answered, why, and when the answer stops being valid.
 
 use plex_api::{RatingKey, UnixSeconds};
+use smallvec::SmallVec;
 
 use crate::index::Index;
 use crate::stamp::Revision;
@@ -85,7 +86,7 @@ pub struct RecordedEvidence {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Depends {
     /// The buckets, by index and hash; also those that were found empty.
-    pub buckets: Vec<(Index, u64)>,
+    pub buckets: SmallVec<[(Index, u64); 1]>,
     /// The answer rests on the whole section (fuzzy rules): any change ends it.
     pub whole_section: bool,
 }

@@ -141,7 +141,7 @@ fn found(key: u64, verified_at: Revision) -> MatchRecord {
         },
         evidence: RecordedEvidence { rule: 1, components: 3, score: 1_000, ..Default::default() },
         depends: Depends {
-            buckets: vec![(Index::Names, name_hash(&movie(key, 0).parts[0].file))],
+            buckets: [(Index::Names, name_hash(&movie(key, 0).parts[0].file))].into(),
             whole_section: false,
         },
         all_rules: false,

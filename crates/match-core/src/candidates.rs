@@ -2,11 +2,15 @@
 
 use cache_store::{ItemRef, PartRef, SectionState};
 use plex_api::{ItemKind, RatingKey};
+use smallvec::SmallVec;
 
 use crate::fold::fold_title;
 use crate::path::{FoldedPath, depth, folded_file_name};
 use crate::settings::{FoldedMappings, Settings};
 use crate::titles::parent_title;
+
+/// What is gathered for one name: nearly always one, which needs no memory of its own.
+pub(crate) type Few<T> = SmallVec<[T; 1]>;
 
 /// A section and the settings, prepared for matching.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ pub(crate) struct Candidate<'a> {
     /// How many of its components lie below the section's folder.
     pub(crate) below: usize,
     /// The items that hold it, ascending: more than one for a file with several episodes.
-    pub(crate) holders: Vec<RatingKey>,
+    pub(crate) holders: Few<RatingKey>,
     /// The first of them.
     pub(crate) item: &'a ItemRef<'a>,
     /// The file, in that item.
@@ -65,8 +69,8 @@ pub(crate) fn gather<'a>(
     file_name: &str,
     items: &'a [ItemRef<'a>],
     section: &SectionContext,
-) -> Vec<Candidate<'a>> {
-    let mut candidates: Vec<Candidate<'a>> = Vec::new();
+) -> Few<Candidate<'a>> {
+    let mut candidates = Few::new();
     for item in items {
         for part in &item.parts {
             // Most of the other parts of an item have another name: their folders stay unfolded.
@@ -89,7 +93,7 @@ pub(crate) fn gather<'a>(
             candidates.push(Candidate {
                 below: section.depth_below(&path),
                 path,
-                holders: vec![item.rating_key],
+                holders: Few::from_elem(item.rating_key, 1),
                 item,
                 part,
                 trashed: item.trashed,

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use cache_store::{Bucket, Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
+use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Decision};
-use crate::candidates::{SectionContext, gather};
+use crate::candidates::{Few, SectionContext, gather};
 use crate::generic::telling_tail;
 use crate::index::{guid_hash, name_hash};
 use crate::parse::{self, Reading};
@@ -34,7 +34,7 @@ pub fn match_one(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'n> {
     pub(crate) hash: u64,
-    pub(crate) bucket: Option<&'n Bucket>,
+    pub(crate) rating_keys: &'n [RatingKey],
 }
 
 /// [`match_one`], with what was read beforehand.
@@ -79,9 +79,10 @@ impl<'v> Reader<'v> {
     ) -> Result<Answer, Error> {
         let Some(name) = query.file_name() else { return Ok(Answer::Absent) };
         // A name that says nothing is looked for together with the folders that do.
-        let mut stored = Vec::new();
+        let mut stored = Few::new();
         let mut tails = 0;
-        for path in std::iter::once(&query.path).chain(query.mapped.as_ref().map(|(_, p)| p)) {
+        let mapped = query.mapped.as_ref().map(|(_, mapped)| mapped);
+        for path in std::iter::once(&query.path).chain(mapped).filter(|_| !query.telling_name) {
             if let Some(tail) = telling_tail(path).filter(|tail| tail.contains('/')) {
                 self.add(Index::Names, name_hash(tail), &mut stored)?;
                 tails += 1;
@@ -94,14 +95,11 @@ impl<'v> Reader<'v> {
                 return Ok(answer);
             }
         }
-        if let Some(bucket) = self.bucket(Index::Names, name_hash(name))? {
-            if bucket.rating_keys.len() > CROWD {
-                return Ok(Answer::Ambiguous(
-                    bucket.rating_keys.iter().take(CROWD).copied().collect(),
-                ));
-            }
-            self.read(&bucket, &mut stored)?;
+        let named = self.bucket(Index::Names, name_hash(name))?;
+        if named.len() > CROWD {
+            return Ok(Answer::Ambiguous(named.iter().take(CROWD).copied().collect()));
         }
+        self.read(&named, &mut stored)?;
         let items = self.items(&stored)?;
         let candidates = gather(name, &items, context);
         let answer = paths::decide(query, &candidates);
@@ -113,7 +111,7 @@ impl<'v> Reader<'v> {
 
     /// Rule 5.
     fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let mut stored = Vec::new();
+        let mut stored = Few::new();
         for guid in guid::folded(query.query) {
             self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
         }
@@ -145,7 +143,7 @@ impl<'v> Reader<'v> {
         self.depends.whole_section = true;
         for reading in &readings {
             let Some(year) = reading.year else { continue };
-            let mut stored = Vec::new();
+            let mut stored = Few::new();
             for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
                 for hash in titles::by_likeness(&reading.title, near) {
                     self.add(Index::Titles, hash, &mut stored)?;
@@ -164,7 +162,7 @@ impl<'v> Reader<'v> {
         readings: &[Reading],
     ) -> Result<Option<Answer>, Error> {
         for reading in readings {
-            let mut stored = Vec::new();
+            let mut stored = Few::new();
             self.add(Index::Titles, titles::by_title(&reading.title), &mut stored)?;
             if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
                 return Ok(Some(answer));
@@ -181,7 +179,7 @@ impl<'v> Reader<'v> {
         shows.splice(0..0, parse::told(query.query));
         shows.extend(parse::shows(&query.path));
         for show in &shows {
-            let mut stored = Vec::new();
+            let mut stored = Few::new();
             for &number in &episodes.numbers {
                 let hash = titles::by_episode(&show.title, episodes.season, number);
                 self.add(Index::Titles, hash, &mut stored)?;
@@ -198,7 +196,7 @@ impl<'v> Reader<'v> {
         let told = parse::told(query.query).map(|told| told.title);
         for title in told.into_iter().chain([named]) {
             for artist in &artists {
-                let mut stored = Vec::new();
+                let mut stored = Few::new();
                 self.add(Index::Titles, titles::by_track(artist, &title), &mut stored)?;
                 let mut items = self.items(&stored)?;
                 let by_artist = |by: String| titles::same(&by, artist);
@@ -221,7 +219,7 @@ impl<'v> Reader<'v> {
                 Some(tail) => name_hash(tail),
                 None => continue, // in a crowd of names that say nothing
             };
-            let mut stored = Vec::new();
+            let mut stored = Few::new();
             self.add(Index::Names, hash, &mut stored)?;
             let items = self.items(&stored)?;
             let holds = |item: &&ItemRef<'_>| item.parts.iter().any(|own| own.file == part.file);
@@ -233,14 +231,18 @@ impl<'v> Reader<'v> {
         Ok(others)
     }
 
-    fn bucket(&mut self, index: Index, hash: u64) -> Result<Option<Cow<'v, Bucket>>, Error> {
+    /// The items under a hash.
+    fn bucket(&mut self, index: Index, hash: u64) -> Result<Cow<'v, [RatingKey]>, Error> {
         if !self.depends.buckets.contains(&(index, hash)) {
             self.depends.buckets.push((index, hash));
         }
-        match self.named.filter(|named| index == Index::Names && named.hash == hash) {
-            Some(named) => Ok(named.bucket.map(Cow::Borrowed)),
-            None => Ok(self.view.bucket(index, self.section, hash)?.map(Cow::Owned)),
+        if let Some(named) = self.named
+            && (index, hash) == (Index::Names, named.hash)
+        {
+            return Ok(Cow::Borrowed(named.rating_keys));
         }
+        let bucket = self.view.bucket(index, self.section, hash)?;
+        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys).unwrap_or_default()))
     }
 
     /// Adds the items of a bucket, unless it is crowded, each item once.
@@ -248,17 +250,15 @@ impl<'v> Reader<'v> {
         &mut self,
         index: Index,
         hash: u64,
-        stored: &mut Vec<StoredItem<'v>>,
+        stored: &mut Few<StoredItem<'v>>,
     ) -> Result<(), Error> {
-        match self.bucket(index, hash)? {
-            Some(bucket) if bucket.rating_keys.len() <= CROWD => self.read(&bucket, stored),
-            _ => Ok(()),
-        }
+        let keys = self.bucket(index, hash)?;
+        if keys.len() <= CROWD { self.read(&keys, stored) } else { Ok(()) }
     }
 
-    fn read(&self, bucket: &Bucket, stored: &mut Vec<StoredItem<'v>>) -> Result<(), Error> {
-        stored.reserve(bucket.rating_keys.len());
-        for &key in &bucket.rating_keys {
+    fn read(&self, keys: &[RatingKey], stored: &mut Few<StoredItem<'v>>) -> Result<(), Error> {
+        stored.reserve(keys.len());
+        for &key in keys {
             if stored.iter().all(|item| item.rating_key() != key) {
                 stored.extend(self.view.indexed_item(self.section, key)?);
             }
@@ -266,7 +266,7 @@ impl<'v> Reader<'v> {
         Ok(())
     }
 
-    fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Vec<ItemRef<'s>>, Error> {
+    fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Few<ItemRef<'s>>, Error> {
         stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
     }
 }

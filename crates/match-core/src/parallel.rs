@@ -4,13 +4,14 @@
 //! who does not want the rest does not wait for it. Within a chunk the file is read in its order:
 //! first the index of names by hash, then the items by their keys.
 
+use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use cache_store::{Bucket, Error, Index, MatchKey, SectionId, SectionState, View};
+use cache_store::{Depends, Error, Index, MatchKey, SectionId, SectionState, View};
 use plex_api::RatingKey;
 use rayon::prelude::*;
 
-use crate::answer::Decision;
+use crate::answer::{Answer, Decision, Reason};
 use crate::candidates::SectionContext;
 use crate::index::name_hash;
 use crate::key::match_key;
@@ -69,48 +70,85 @@ pub fn match_chunks<'q>(
             chunk.par_iter().enumerate().map(|(at, query)| (hash(query), at)).collect();
         hashes.par_sort_unstable();
         let names = read_names(view, section.id, &hashes)?;
-        let mut order: Vec<(Option<RatingKey>, usize, Named<'_>)> = hashes
+        let mut order: Vec<Asked<'_>> = hashes
             .chunk_by(|a, b| a.0 == b.0)
-            .zip(&names)
-            .flat_map(|(equal, bucket)| equal.iter().map(move |&(hash, at)| (hash, at, bucket)))
-            .map(|(hash, at, bucket)| {
-                let first = bucket.as_ref().and_then(|bucket| bucket.rating_keys.first());
-                (first.copied(), at, Named { hash, bucket: bucket.as_ref() })
-            })
+            .zip(names.iter().flat_map(Names::each))
+            .flat_map(|(equal, keys)| equal.iter().map(move |&(hash, at)| (hash, at, keys)))
+            .map(|(hash, at, rating_keys)| (at, Named { hash, rating_keys }))
             .collect();
-        order.par_sort_unstable_by_key(|&(first, at, _)| (first, at));
-        let decide = |&(_, at, named): &(_, usize, Named<'_>)| {
-            let query = chunk.get(at)?;
-            Some(decide(view, section.id, &context, query, rules, Some(named)))
+        order.par_sort_unstable_by_key(|&(at, named)| (named.rating_keys.first(), at));
+        let decide = |run: &[Asked<'_>]| -> Result<Vec<Decision>, Error> {
+            fetch(run.iter().filter_map(|&(at, _)| chunk.get(at).copied()));
+            let one = |&(at, named): &Asked<'_>| {
+                let query = chunk.get(at)?;
+                Some(decide(view, section.id, &context, query, rules, Some(named)))
+            };
+            run.iter().filter_map(one).collect()
         };
-        // Errors are looked for afterwards: a list whose length is known is filled in place.
-        let decided: Vec<_> = order.par_iter().map(decide).collect();
-        let mut in_order = vec![None; chunk.len()];
-        for (&(_, at, _), decision) in order.iter().zip(decided) {
-            if let Some(slot) = in_order.get_mut(at) {
-                *slot = decision.transpose()?;
+        let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
+        let unknown = Answer::Unknown(Reason::NotProven);
+        let mut in_order =
+            vec![Decision { answer: unknown, depends: Depends::default() }; chunk.len()];
+        for (run, decided) in order.chunks(DECIDED_RUN).zip(decided) {
+            for (&(at, _), decision) in run.iter().zip(decided?) {
+                if let Some(slot) = in_order.get_mut(at) {
+                    *slot = decision;
+                }
             }
         }
-        if each(in_order.into_iter().flatten().collect()).is_break() {
+        if each(in_order).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
 }
 
+/// A query, by its place in a chunk, and what its file name brought.
+type Asked<'n> = (usize, Named<'n>);
+
+/// Queries decided by one thread in one go.
+const DECIDED_RUN: usize = 64;
+
+/// Brings the paths of queries into the processor's cache. They lie all over memory, and asked
+/// for together they come together; asked for where it is needed, each is waited for.
+fn fetch<'q>(queries: impl Iterator<Item = &'q Query>) {
+    let ends = queries.map(|query| query.path.as_bytes().first().zip(query.path.as_bytes().last()));
+    black_box(ends.flatten().fold(0, |all, (first, last)| all ^ first ^ last));
+}
+
 /// Hashes read by one thread in one go: neighbours are in one shelf.
-const RUN: usize = 512;
+const HASHED_RUN: usize = 512;
+
+/// The rating keys under some hashes, one after the other, and where those of each end: a list of
+/// its own for each would be one more place in memory to wait for.
+struct Names {
+    keys: Vec<RatingKey>,
+    ends: Vec<usize>,
+}
+
+impl Names {
+    fn each(&self) -> impl Iterator<Item = &[RatingKey]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| self.keys.get(start..end).unwrap_or_default())
+    }
+}
 
 /// What the index of names has under each hash of sorted ones, once for those that are equal.
 fn read_names(
     view: &View<'_>,
     section: SectionId,
     sorted: &[(u64, usize)],
-) -> Result<Vec<Option<Bucket>>, Error> {
+) -> Result<Vec<Names>, Error> {
     let mut hashes: Vec<u64> = sorted.iter().map(|&(hash, _)| hash).collect();
     hashes.dedup();
-    let runs = hashes.par_chunks(RUN);
-    let runs = runs.map(|run| view.buckets(Index::Names, section, run));
-    Ok(runs.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
+    let read = |run: &[u64]| {
+        let mut names = Names { keys: Vec::with_capacity(run.len()), ends: Vec::new() };
+        for bucket in view.buckets(Index::Names, section, run)? {
+            names.keys.extend(bucket.into_iter().flat_map(|bucket| bucket.rating_keys));
+            names.ends.push(names.keys.len());
+        }
+        Ok(names)
+    };
+    hashes.par_chunks(HASHED_RUN).map(read).collect()
 }
 
 /// The keys under which the answers to queries are remembered, in order.

@@ -34,7 +34,7 @@ impl FoldedPath {
 
     /// All components, root first.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
-        pieces(&self.text, |byte| byte == b'/')
+        Components { left: &self.text }
     }
 
     /// All components with a `/` between them.
@@ -57,7 +57,7 @@ impl FoldedPath {
     /// How many components, counted upwards from the file name, are equal in both.
     pub fn common_tail(&self, other: &Self) -> usize {
         let (ours, theirs) = (self.text.as_bytes(), other.text.as_bytes());
-        let equal = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(a, b)| a == b).count();
+        let equal = common_end(ours, theirs);
         let Some(first) = ours.len().checked_sub(equal).filter(|_| equal > 0) else { return 0 };
         // Every separator that agrees has a whole component behind it; the first piece is one if
         // nothing of it is left in either path.
@@ -83,11 +83,44 @@ impl FoldedPath {
     }
 }
 
+/// What is left of the components of folded text, of which none is empty.
+#[derive(Clone)]
+struct Components<'a> {
+    left: &'a str,
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (first, left) = self.left.split_once('/').unwrap_or((self.left, ""));
+        self.left = left;
+        (!first.is_empty()).then_some(first)
+    }
+}
+
+impl DoubleEndedIterator for Components<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (left, last) = self.left.rsplit_once('/').unwrap_or(("", self.left));
+        self.left = left;
+        (!last.is_empty()).then_some(last)
+    }
+}
+
+/// How many bytes are equal, counted from the end: eight at a time as long as it goes.
+fn common_end(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_rchunks::<8>().1.iter().rev().zip(b.as_rchunks::<8>().1.iter().rev());
+    let whole = 8 * words.take_while(|(a, b)| a == b).count();
+    let rest = a.iter().rev().skip(whole).zip(b.iter().rev().skip(whole));
+    whole + rest.take_while(|(a, b)| a == b).count()
+}
+
 /// The folded components of what nearly every path is: ASCII, with nothing to resolve and nothing
 /// to drop. It is looked at byte by byte, which takes a fraction of the time of [`resolved`].
 #[expect(clippy::needless_bitwise_bool, reason = "a way out of the loop doubles its time")]
 fn plain(path: &str) -> Option<String> {
-    let bytes = path.strip_prefix(SEPARATORS).unwrap_or(path).as_bytes();
+    let path = path.strip_prefix(SEPARATORS).unwrap_or(path);
+    let bytes = path.as_bytes();
     let drops = |byte: u8| is_separator(byte) | (byte == b'.') | (byte == b' ');
     let (&first, &last) = (bytes.first()?, bytes.last()?);
     // Without a way out, so that the compiler looks at many bytes at once.
@@ -97,8 +130,8 @@ fn plain(path: &str) -> Option<String> {
     if other || is_separator(first) || drops(last) || last == b'?' || !last.is_ascii() {
         return None;
     }
-    let fold = |byte: &u8| if is_separator(*byte) { b'/' } else { byte.to_ascii_lowercase() };
-    String::from_utf8(bytes.iter().map(fold).collect()).ok()
+    let folded = path.to_ascii_lowercase();
+    Some(if folded.contains('\\') { folded.replace('\\', "/") } else { folded })
 }
 
 /// The folded components of any path.

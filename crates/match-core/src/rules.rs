@@ -15,6 +15,7 @@ use plex_api::RatingKey;
 use crate::answer::{Answer, Confidence, Match};
 use crate::candidates::SectionContext;
 use crate::evidence::{Evidence, Rule, Source};
+use crate::generic::{is_generic, stem};
 use crate::path::FoldedPath;
 use crate::query::Query;
 
@@ -34,6 +35,8 @@ pub enum Rules {
 pub(crate) struct Prepared<'a> {
     pub(crate) query: &'a Query,
     pub(crate) path: FoldedPath,
+    /// Its file name says something by itself.
+    pub(crate) telling_name: bool,
     /// The path as the server would have it, and by which mapping, where one fits.
     pub(crate) mapped: Option<(u16, FoldedPath)>,
     pub(crate) trust_titles: bool,
@@ -43,7 +46,8 @@ impl<'a> Prepared<'a> {
     pub(crate) fn new(query: &'a Query, context: &SectionContext) -> Self {
         let path = FoldedPath::new(&query.path);
         let mapped = context.mappings.map(&path);
-        Self { query, path, mapped, trust_titles: context.trust_titles }
+        let telling_name = path.file_name().is_some_and(|name| !is_generic(stem(name)));
+        Self { query, path, telling_name, mapped, trust_titles: context.trust_titles }
     }
 
     pub(crate) fn file_name(&self) -> Option<&str> {

@@ -4,7 +4,7 @@ use plex_api::RatingKey;
 
 use super::{Physical, Prepared, Verdict, ambiguous, guid, weight};
 use crate::answer::{Answer, Confidence};
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, Few};
 use crate::evidence::Rule;
 use crate::fold::fold_title;
 use crate::generic::{is_generic, stem};
@@ -17,7 +17,7 @@ pub(crate) fn decide(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Answ
     if candidates.is_empty() {
         return Answer::Absent;
     }
-    let views: Vec<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
+    let views: Few<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
     whole_path(query, &views)
         .or_else(|| folders(query, &views))
         .or_else(|| size_or_duration(query, &views))
@@ -30,7 +30,7 @@ pub(crate) fn decide_by_folders(
     query: &Prepared<'_>,
     candidates: &[Candidate<'_>],
 ) -> Option<Answer> {
-    let views: Vec<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
+    let views: Few<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
     whole_path(query, &views).or_else(|| folders(query, &views))
 }
 
@@ -79,8 +79,7 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
             mapping = Some(*number);
         }
     }
-    let mut agreeing = candidate.path.components().rev().take(tail);
-    let telling_name = agreeing.next().is_some_and(|name| !is_generic(stem(name)));
+    let mut agreeing = candidate.path.folders().rev().take(tail.saturating_sub(1));
     let telling_folder = agreeing.any(|folder| !is_generic(folder));
     let reach = match whole {
         true => Reach::Whole,
@@ -91,7 +90,7 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
         candidate,
         tail,
         reach,
-        telling: telling_name || telling_folder,
+        telling: query.telling_name || telling_folder,
         telling_folder,
         physical: query.compare(candidate.part, candidate.item),
         mapping,
@@ -173,7 +172,7 @@ fn undecided(query: &Prepared<'_>, views: &[Seen<'_>]) -> Answer {
 /// Of candidates that the paths cannot tell apart, the one that a guid or the host's title
 /// and year name.
 pub(crate) fn break_tie(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Option<Answer> {
-    let views: Vec<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
+    let views: Few<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
     let agreed = |seen: &Seen<'_>| guid::agreement(query.query, seen.candidate.item);
     if let Some(seen) = only(&views, |seen| agreed(seen).equal > 0) {
         let sure = agreed(seen).differ == 0;
@@ -224,13 +223,13 @@ fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
 fn folders_differ(query: &Prepared<'_>, seen: &Seen<'_>, own: usize) -> bool {
     let above = seen.tail.saturating_sub(1);
     let theirs = seen.candidate.path.folders().rev().take(own).skip(above);
-    let theirs = theirs.into_iter().find(|folder| !is_generic(folder));
+    let Some(theirs) = theirs.into_iter().find(|folder| !is_generic(folder)) else { return false };
     let path = match &query.mapped {
         Some((number, mapped)) if seen.mapping == Some(*number) => mapped,
         _ => &query.path,
     };
     let ours = path.folders().rev().skip(above).find(|folder| !is_generic(folder));
-    matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours)
+    ours.is_some_and(|ours| ours != theirs)
 }
 
 /// Folders that say nothing agree ("Season 1"), what they belong to differs, and the file name
