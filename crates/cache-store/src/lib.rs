@@ -38,6 +38,7 @@ mod edits;
 mod error;
 mod fill;
 mod flight;
+mod growing;
 mod hints;
 mod holds;
 mod index;

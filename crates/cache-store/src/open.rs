@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use plex_api::{Private, UnixSeconds};
+use redb::backends::FileBackend;
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError};
 use tracing::warn;
 
 use crate::error::Error;
+use crate::growing::Growing;
 use crate::store::{Opened, Sharing, StoreConfig};
 use crate::upgrade::{self, Prepared};
 
@@ -164,7 +166,14 @@ fn open_database(path: &Path, config: &StoreConfig) -> Result<Database, Failure>
 type Panic = Box<dyn std::any::Any + Send>;
 
 fn open_once(path: &Path, config: &StoreConfig) -> Result<Result<Database, DatabaseError>, Panic> {
-    catch_unwind(AssertUnwindSafe(|| builder(config).create(path)))
+    catch_unwind(AssertUnwindSafe(|| match config.sharing {
+        Sharing::Shared => builder(config).create(path),
+        Sharing::Exclusive => {
+            let mut options = fs::OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+            builder(config).create_with_backend(Growing::new(FileBackend::new(file)?))
+        }
+    }))
 }
 
 /// Tells a damaged file from one that may not be touched.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use redb::{Database, StorageBackend};
 
 use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
+use crate::growing::{BLOCK, Growing};
 use crate::open::OpenFile;
 use crate::store::Opened;
 use crate::{Error, Store, upgrade};
@@ -141,7 +142,7 @@ impl Medium {
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
     let path = folder.join("never");
     let db = Database::builder()
-        .create_with_backend(medium.clone())
+        .create_with_backend(Growing::new(medium.clone()))
         .map_err(Error::storage("opening it"))?;
     let prepared = upgrade::prepare(&db, &path, &config(), 1)?;
     let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id };
@@ -230,4 +231,48 @@ fn matches_are_there_or_are_not() {
         store.flush()
     });
     assert!(outcomes["old"] > 0 && outcomes["new"] > 0, "{outcomes:?}");
+}
+
+const PAGE: usize = 4_096;
+
+/// Pages in any order, with the file growing and shrinking between them: what was written is
+/// read, and zeros elsewhere.
+#[test]
+fn a_file_that_grows_in_blocks_keeps_what_was_written() {
+    let mut expect = vec![7; 3 * BLOCK];
+    let file = Growing::new(Medium::with(&expect));
+    let mut dice = Dice(1);
+    for page in (0..=u8::MAX).cycle().take(2_000) {
+        let mut pick = |below: usize| usize::try_from(dice.roll(below as u64)).unwrap();
+        if pick(20) == 0 {
+            expect.resize((1 + pick(250)) * PAGE, 0);
+            file.set_len(expect.len() as u64).unwrap();
+        } else {
+            let at = pick(expect.len() / PAGE) * PAGE;
+            file.write(at as u64, &[page; PAGE]).unwrap();
+            expect[at..][..PAGE].fill(page);
+        }
+        let mut read = vec![0xEE; expect.len()];
+        file.read(0, &mut read).unwrap();
+        assert!(read == expect && file.len().unwrap() == read.len() as u64);
+    }
+}
+
+#[test]
+fn a_block_is_filled_once_and_only_where_nothing_was_written() {
+    let medium = Medium::with(&[7; PAGE]);
+    let file = Growing::new(medium.clone());
+    let writes = |at: usize| {
+        let before = medium.operations();
+        file.write(at as u64, &[1; PAGE]).unwrap();
+        medium.operations() - before
+    };
+    assert_eq!(writes(0), 1, "there was something");
+    file.set_len(3 * BLOCK as u64).unwrap();
+    assert_eq!(writes(BLOCK + PAGE), 3, "the rest of the first block, the second, the page");
+    assert_eq!([writes(BLOCK), writes(PAGE)], [1, 1]);
+    assert_eq!(writes(3 * BLOCK - PAGE), 2);
+    file.set_len(2 * BLOCK as u64).unwrap();
+    file.set_len(3 * BLOCK as u64).unwrap();
+    assert_eq!([writes(2 * BLOCK), writes(2 * BLOCK)], [2, 1], "what was cut off is filled again");
 }
