@@ -6,8 +6,6 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use rayon::slice::ParallelSliceMut;
-
 use crate::error::Error;
 use crate::index::Index;
 
@@ -61,7 +59,7 @@ impl Entries {
         mut self,
     ) -> Result<Box<dyn Iterator<Item = Result<Entry, Error>>>, Error> {
         let Some(mut runs) = self.runs else {
-            self.gathered.par_sort_unstable();
+            self.gathered.sort_unstable();
             return Ok(Box::new(self.gathered.into_iter().map(Ok)));
         };
         runs.push(&mut self.gathered)?;
@@ -83,7 +81,7 @@ impl Runs {
 
     /// Writes a run, which is sorted here; leaves `entries` empty.
     fn push(&mut self, entries: &mut Vec<Entry>) -> Result<(), Error> {
-        entries.par_sort_unstable();
+        entries.sort_unstable();
         let mut bytes = Vec::with_capacity(1 << 16);
         for &(index, hash, key) in &*entries {
             bytes.push(index.number());

@@ -4,7 +4,7 @@
 //! grow with the library: rows are encoded when they arrive, as they will lie in the file, and
 //! spooled: in memory up to a bound and in an unnamed temporary file beyond it.
 
-use std::convert::identity;
+use std::borrow::Borrow;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use plex_api::UnixSeconds;
@@ -30,7 +30,7 @@ const SHARE: usize = 128;
 
 /// Items that are encoded before any of them is written, so that memory does not grow with
 /// their number: a MB or two.
-const LOT: usize = 1 << 11;
+const LOT: usize = 1 << 10;
 
 /// Rows of one refresh, in the order they came.
 pub(crate) struct Spool {
@@ -95,32 +95,39 @@ impl Spool {
         item: impl Fn(T) -> CachedItem + Send + Sync,
         limit: UnixSeconds,
     ) -> Result<(), Error> {
-        let shares = encode(things, item, self.indexing(), limit);
+        let shares = encode(things.into_par_iter().map(item), self.indexing(), limit);
         self.push(shares)
     }
 
-    /// Adds all items. One lot is written while the next is encoded.
+    /// Adds all items. While one lot is encoded, the one before it is written and the next is
+    /// taken.
     pub(crate) fn extend_all(
         &mut self,
         items: impl IntoIterator<Item = CachedItem>,
     ) -> Result<(), Error> {
         let mut items = items.into_iter();
+        let mut take = || {
+            let mut lot = Vec::with_capacity(LOT);
+            lot.extend(items.by_ref().take(LOT));
+            lot
+        };
         let (indexing, limit) = (self.indexing(), UnixSeconds(i64::MAX));
-        let mut shares = Vec::new();
-        loop {
-            let lot: Vec<CachedItem> = items.by_ref().take(LOT).collect();
-            if lot.is_empty() {
-                return self.push(shares);
-            }
-            let mut next = Vec::new();
-            // Pushed by this thread and not by one of rayon's: what the growing list of keys leaves
-            // behind in memory is then used again by the transaction that follows.
-            rayon::in_place_scope(|scope| {
-                scope.spawn(|_| next = encode(lot, identity, indexing, limit));
-                self.push(shares)
+        let (mut lot, mut done, mut shares) = (take(), Vec::new(), Vec::new());
+        while !lot.is_empty() {
+            let mut encoded = Vec::new();
+            let next = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| encoded = encode(lot.par_iter(), indexing, limit));
+                // Items are freed by the thread that took them: others would wait for it, and it
+                // for them.
+                drop(done);
+                // Pushed by this thread and not by one of rayon's: what the growing list of keys
+                // leaves behind in memory is then used again by the transaction that follows.
+                self.push(shares).map(|()| take())
             })?;
-            shares = next;
+            done = std::mem::replace(&mut lot, next);
+            shares = encoded;
         }
+        self.push(shares)
     }
 
     fn indexing(&self) -> Option<Indexing> {
@@ -158,18 +165,17 @@ fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
 }
 
 /// Items as they will be spooled, in shares, by rayon's threads.
-fn encode<T: Send>(
-    things: Vec<T>,
-    item: impl Fn(T) -> CachedItem + Send + Sync,
+fn encode(
+    items: impl IndexedParallelIterator<Item: Borrow<CachedItem>>,
     indexing: Option<Indexing>,
     limit: UnixSeconds,
 ) -> Vec<Result<Encoded, Error>> {
-    let push = |share: Result<Encoded, Error>, item| {
+    let push = |share: Result<Encoded, Error>, item: _| {
         let mut share = share?;
-        share.push(item, indexing, limit)?;
+        share.push(Borrow::borrow(&item), indexing, limit)?;
         Ok(share)
     };
-    things.into_par_iter().map(item).fold_chunks(SHARE, || Ok(Encoded::new()), push).collect()
+    items.fold_chunks(SHARE, || Ok(Encoded::new()), push).collect()
 }
 
 /// Some rows as they lie in the file, each behind its head, and what is noted of them.
@@ -189,14 +195,14 @@ impl Encoded {
 
     fn push(
         &mut self,
-        item: CachedItem,
+        item: &CachedItem,
         indexing: Option<Indexing>,
         limit: UnixSeconds,
     ) -> Result<(), Error> {
-        self.newest = self.newest.max(newest(&item, limit));
+        self.newest = self.newest.max(newest(item, limit));
         let key = item.rating_key.0;
         if let Some(indexing) = indexing {
-            let keys = (indexing.keys)(&item);
+            let keys = (indexing.keys)(item);
             self.entries.extend(keys.all().map(|(index, hash)| (index, hash, key)));
         }
         let head = self.bytes.len();
@@ -277,6 +283,8 @@ fn failed(source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::identity;
+
     use super::*;
     use crate::tests::movie;
 

@@ -11,8 +11,9 @@ use crate::codec::{self, Damage, Place, Record};
 use crate::edits::EditRow;
 use crate::matches::Failure;
 use crate::metadata::MetadataRow;
+use crate::record::item::ItemFields;
 use crate::record::{
-    CountersRow, ItemBody, ItemFields, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
+    CountersRow, ItemBody, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
 };
 use crate::section::{FileFilter, Lookups, SectionState};
 use crate::shelf::{Division, Shelf, ShelfRef};
@@ -248,7 +249,7 @@ fn the_bytes_of_every_record() {
     check(place, &item_row(), ITEM);
     // As a refresh writes it.
     let (mut body, mut sealed) = (Vec::new(), Vec::new());
-    assert!(ItemBody::encode(item(), &mut body));
+    assert!(ItemBody::encode(&item(), &mut body));
     ItemBody::new(&body).seal(place, Revision(2), &mut sealed);
     assert_eq!(sealed, bytes(ITEM));
     assert_eq!(ItemBody::open(place, &sealed), Ok((Revision(2), ItemBody::new(&body))));
@@ -318,6 +319,7 @@ fn format_page_is_of_this_code() {
         include_str!("../codec.rs"),
         include_str!("../table.rs"),
         include_str!("../record.rs"),
+        include_str!("../record/item.rs"),
         include_str!("../shelf.rs"),
         include_str!("../metadata.rs"),
         include_str!("../edits.rs"),
