@@ -81,8 +81,8 @@ impl<'v> Reader<'v> {
         // A name that says nothing is looked for together with the folders that do.
         let mut stored = Few::new();
         let mut tails = 0;
-        let mapped = query.mapped.as_ref().map(|(_, mapped)| mapped);
-        for path in std::iter::once(&query.path).chain(mapped).filter(|_| !query.telling_name) {
+        let own = (!query.telling_name).then_some(&query.path);
+        for path in own.into_iter().chain(query.mapped.as_ref().map(|(_, mapped)| mapped)) {
             if let Some(tail) = telling_tail(path).filter(|tail| tail.contains('/')) {
                 self.add(Index::Names, name_hash(tail), &mut stored)?;
                 tails += 1;

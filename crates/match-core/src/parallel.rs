@@ -77,20 +77,22 @@ pub fn match_chunks<'q>(
             .map(|(hash, at, rating_keys)| (at, Named { hash, rating_keys }))
             .collect();
         order.par_sort_unstable_by_key(|&(at, named)| (named.rating_keys.first(), at));
-        let decide = |run: &[Asked<'_>]| -> Result<Vec<Decision>, Error> {
+        let decide = |run: &[Asked<'_>]| -> Result<Vec<(usize, Decision)>, Error> {
             fetch(run.iter().filter_map(|&(at, _)| chunk.get(at).copied()));
             let one = |&(at, named): &Asked<'_>| {
                 let query = chunk.get(at)?;
-                Some(decide(view, section.id, &context, query, rules, Some(named)))
+                let decision = decide(view, section.id, &context, query, rules, Some(named));
+                Some(decision.map(|decision| (at, decision)))
             };
             run.iter().filter_map(one).collect()
         };
         let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
+        // Every place is taken by a decision below.
         let unknown = Answer::Unknown(Reason::NotProven);
         let mut in_order =
             vec![Decision { answer: unknown, depends: Depends::default() }; chunk.len()];
-        for (run, decided) in order.chunks(DECIDED_RUN).zip(decided) {
-            for (&(at, _), decision) in run.iter().zip(decided?) {
+        for run in decided {
+            for (at, decision) in run? {
                 if let Some(slot) = in_order.get_mut(at) {
                     *slot = decision;
                 }

@@ -268,11 +268,16 @@ fn a_block_is_filled_once_and_only_where_nothing_was_written() {
         medium.operations() - before
     };
     assert_eq!(writes(0), 1, "there was something");
-    file.set_len(3 * BLOCK as u64).unwrap();
-    assert_eq!(writes(BLOCK + PAGE), 3, "the rest of the first block, the second, the page");
-    assert_eq!([writes(BLOCK), writes(PAGE)], [1, 1]);
-    assert_eq!(writes(3 * BLOCK - PAGE), 2);
-    file.set_len(2 * BLOCK as u64).unwrap();
-    file.set_len(3 * BLOCK as u64).unwrap();
-    assert_eq!([writes(2 * BLOCK), writes(2 * BLOCK)], [2, 1], "what was cut off is filled again");
+    file.set_len(9 * BLOCK as u64).unwrap();
+    assert_eq!([writes(8 * BLOCK), writes(8 * BLOCK + PAGE)], [2, 1], "its block, and no other");
+    assert_eq!([writes(2 * PAGE), writes(PAGE), writes(0)], [2, 1, 1], "what was there stays");
+    file.set_len(8 * BLOCK as u64 + 2 * PAGE as u64).unwrap();
+    file.set_len(9 * BLOCK as u64).unwrap();
+    assert_eq!(writes(8 * BLOCK + 2 * PAGE), 1, "a block that is cut is not filled again");
+    file.set_len(8 * BLOCK as u64).unwrap();
+    file.set_len(9 * BLOCK as u64).unwrap();
+    assert_eq!(writes(8 * BLOCK), 2, "one that is cut off is");
+    let both = medium.operations();
+    file.write(3 * BLOCK as u64 - PAGE as u64, &[1; 2 * PAGE]).unwrap();
+    assert_eq!(medium.operations() - both, 3, "a page that lies in two");
 }
