@@ -21,8 +21,9 @@ use crate::query::Query;
 use crate::rules::Rules;
 use crate::settings::Settings;
 
-/// Queries in a chunk: some MB of decisions, and more than enough for the threads to share.
-const CHUNK: usize = 1 << 14;
+/// Queries in a chunk: some MB of decisions. Of more queries at a time more items lie on one page,
+/// one after the other.
+const CHUNK: usize = 1 << 15;
 
 /// Answers queries from one section: the same answers in the same order as
 /// [`crate::match_one`] for each, whatever the number of threads.
