@@ -108,7 +108,8 @@ pub fn match_chunks<'q>(
 /// A query, by its place in a chunk, and what its file name brought.
 type Asked<'n> = (usize, Named<'n>);
 
-/// Queries decided by one thread in one go.
+/// Queries decided by one thread in one go: few enough that what was fetched for them is still
+/// near when they are decided.
 const DECIDED_RUN: usize = 64;
 
 /// Brings the paths of queries into the processor's cache. They lie all over memory, and asked

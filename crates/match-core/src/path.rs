@@ -175,17 +175,9 @@ fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
             _ => below,
         };
     }
-    pieces(rest, is_separator)
-}
-
-/// What stands between separators, without what is empty. Separators are ASCII, so bytes are
-/// looked at: it takes half of the time of looking at letters.
-fn pieces(
-    text: &str,
-    separates: impl Fn(u8) -> bool + Clone,
-) -> impl DoubleEndedIterator<Item = &str> + Clone {
-    let bytes = text.as_bytes().split(move |&byte| separates(byte));
-    bytes.filter(|piece| !piece.is_empty()).filter_map(|piece| str::from_utf8(piece).ok())
+    // Separators are ASCII, so bytes are looked at: it takes half of the time of looking at letters.
+    let pieces = rest.as_bytes().split(|&byte| is_separator(byte));
+    pieces.filter(|piece| !piece.is_empty()).filter_map(|piece| str::from_utf8(piece).ok())
 }
 
 /// Both are separators wherever they stand: a path is not asked which system it is from.
