@@ -1,6 +1,7 @@
 //! The integration tests, one binary. Each module is one kind of behaviour:
 //!
 //! - `budget`: every row of the call budget.
+//! - `choosing`: which sections a run asks, and how old what it knows of them is.
 //! - `client`: the client against the simulated server.
 //! - `edits`: edits, uploads and scans, and what they move.
 //! - `events`: the event stream.
@@ -21,6 +22,7 @@
 )]
 
 mod budget;
+mod choosing;
 mod client;
 mod corpus;
 mod edits;

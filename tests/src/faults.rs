@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
+use tokio::sync::Semaphore;
 
 use crate::server::Endpoint;
 use crate::wire::html;
@@ -52,6 +53,12 @@ pub enum Fault {
     BadUtf8,
     /// At most so many rows, however many are asked for.
     FewRows(usize),
+    /// The true answer of the moment the request came, kept back until [`Pms::release`].
+    ///
+    /// [`Pms::release`]: crate::server::Pms::release
+    Held,
+    /// The request is carried out, and its answer is lost: the connection breaks.
+    Lost,
 }
 
 /// A fault, and the requests it befalls.
@@ -123,8 +130,43 @@ impl Script {
     }
 }
 
+/// Where answers wait that are kept back.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    waiting: Semaphore,
+    released: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { waiting: Semaphore::new(0), released: Semaphore::new(0) }
+    }
+}
+
+impl Gate {
+    async fn hold(&self) {
+        self.waiting.add_permits(1);
+        self.released.acquire().await.unwrap().forget();
+    }
+
+    /// Waits until an answer is kept back; each counts once.
+    pub(crate) async fn held(&self) {
+        self.waiting.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one answer go.
+    pub(crate) fn release(&self) {
+        self.released.add_permits(1);
+    }
+}
+
 /// Answers a request that a fault befalls.
-pub(crate) async fn answer(fault: Fault, mut request: Request, next: Next) -> Response {
+pub(crate) async fn answer(
+    fault: Fault,
+    mut request: Request,
+    next: Next,
+    gate: &Gate,
+) -> Response {
     match fault {
         Fault::Outage => body_of(stream::once(async { broken() })),
         Fault::Maintenance => {
@@ -149,6 +191,15 @@ pub(crate) async fn answer(fault: Fault, mut request: Request, next: Next) -> Re
             next.run(request).await
         }
         Fault::Hang => std::future::pending().await,
+        Fault::Held => {
+            let response = next.run(request).await;
+            gate.hold().await;
+            response
+        }
+        Fault::Lost => {
+            drop(next.run(request).await);
+            body_of(stream::once(async { broken() }))
+        }
         Fault::FewRows(rows) => {
             let name = "X-Plex-Container-Size";
             let asked =

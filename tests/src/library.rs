@@ -39,6 +39,8 @@ pub struct Quirks {
     pub file_filter: FileFilter,
     /// `sort=id` is obeyed.
     pub sorts_by_id: bool,
+    /// Listings say how many rows there are in all.
+    pub tells_totals: bool,
     /// Listings without paging are refused with 400, as servers announce.
     pub needs_paging: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Quirks {
             counter_moves_on_delete: true,
             file_filter: FileFilter::Ignored,
             sorts_by_id: true,
+            tells_totals: true,
             needs_paging: false,
         }
     }

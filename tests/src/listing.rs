@@ -100,6 +100,9 @@ pub(crate) fn answer<'a>(
         (window.cut(rows), total)
     };
     let mut page = page(section, &rows, total, window, &arguments.shape());
+    if !library.quirks.tells_totals {
+        page.container.total_size = None;
+    }
     if arguments.get("includeMeta") == Some("1") {
         page.container.meta = Some(meta::of(section));
     }

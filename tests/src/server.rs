@@ -36,7 +36,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::events::Notice;
-use crate::faults::Script;
+use crate::faults::{self, Script};
 use crate::library::Library;
 use crate::routes;
 
@@ -78,6 +78,7 @@ pub(crate) struct Shared {
     requests: Mutex<Requests>,
     arrival: Notify,
     script: Script,
+    pub(crate) held: faults::Gate,
     down: Arc<AtomicBool>,
     pub(crate) token: String,
     pub(crate) gzip: bool,
@@ -164,6 +165,7 @@ impl Pms {
             requests: Mutex::default(),
             arrival: Notify::new(),
             script: Script::default(),
+            held: faults::Gate::default(),
             down: Arc::clone(&down),
             token: options.token.clone(),
             gzip: options.gzip,
@@ -236,6 +238,16 @@ impl Pms {
     pub fn clear_faults(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
         self.shared.script.clear();
+    }
+
+    /// Waits until an answer is kept back by [`Fault::Held`].
+    pub async fn held(&self) {
+        self.shared.held.held().await;
+    }
+
+    /// Lets one answer go that is kept back by [`Fault::Held`].
+    pub fn release(&self) {
+        self.shared.held.release();
     }
 
     /// How many are listening to the event stream.

@@ -134,8 +134,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let Update { base, mut rows, scope, stamp, observed, now, .. } = update;
     let Update { unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
-    let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
-    if version(&current) != version(&base) {
+    if !current.is_version_of(&base) {
         return Ok(Applied::Moved);
     }
     let newest = rows.newest();

@@ -6,17 +6,19 @@
 //! nothing else.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use plex_api::Private;
+use plex_api::{Private, UnixSeconds};
 
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::library::Library;
 use crate::section::{SectionId, SectionState};
+use crate::stamp::SectionStamp;
 use crate::store::Store;
 
 /// How long a process has a section to itself without saying so again: a process that dies
@@ -95,6 +97,34 @@ pub(crate) struct Probe {
     pub(crate) states: Vec<SectionState>,
     /// The title of a section whose row cannot be read, if there is one.
     pub(crate) unreadable: Option<String>,
+    /// When the server was asked, by our clock.
+    pub(crate) at: UnixSeconds,
+    /// Goes up with every probe of this process: seconds do not tell two of them apart.
+    pub(crate) number: u64,
+}
+
+impl Probe {
+    /// The stamp of a section in this probe; `None` if the server does not list it.
+    pub(crate) fn sighting(&self, state: &SectionState) -> Option<Sighting> {
+        let listed = self.listed.iter().find(|section| section.uuid == state.uuid)?;
+        Some(Sighting { stamp: SectionStamp::of(listed), at: self.at, probe: self.number })
+    }
+}
+
+/// A section's stamp, and when it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sighting {
+    pub(crate) stamp: SectionStamp,
+    pub(crate) at: UnixSeconds,
+    /// The number of the probe; 0 for one that was read from the store.
+    probe: u64,
+}
+
+impl Sighting {
+    /// The stamp that was last stored.
+    pub(crate) fn stored(state: &SectionState) -> Option<Self> {
+        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0 })
+    }
 }
 
 /// Those who are asking now.
@@ -104,6 +134,10 @@ pub(crate) struct Flights {
     /// How many probes have ended, and how the last one did.
     probed: Mutex<(u64, Option<Result<Probe, plex_api::Error>>)>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The last number that was given to a probe.
+    number: AtomicU64,
+    /// The probe from which each section's stamp in the store is.
+    stored: Mutex<HashMap<SectionId, u64>>,
 }
 
 /// What somebody finds who wants to probe.
@@ -130,6 +164,26 @@ impl Flights {
         let mut probed = self.probed();
         probed.0 += 1;
         probed.1 = Some(outcome);
+    }
+
+    /// A number for a probe, higher than all before.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Notes from which probe the stamp of a section in the store is.
+    pub(crate) fn stored(&self, section: SectionId, sighting: &Sighting) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = stored.entry(section).or_default();
+        *number = (*number).max(sighting.probe);
+    }
+
+    /// Whether a section's state in the store rests on a later probe than this one, of this
+    /// process or of another.
+    pub(crate) fn is_outdated(&self, state: &SectionState, sighting: &Sighting) -> bool {
+        let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.get(&state.id).is_some_and(|number| *number > sighting.probe)
+            || state.observed_at.is_some_and(|at| at > sighting.at)
     }
 
     /// Waits until nobody else asks for a section.

@@ -8,9 +8,9 @@ use tracing::{Instrument, debug, info_span};
 
 use crate::apply::Changes;
 use crate::error::Error;
-use crate::flight::{Flights, Probe, Turn};
+use crate::flight::{Flights, Probe, Sighting, Turn};
 use crate::hints::Hints;
-use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, plan};
+use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, is_recent, plan};
 use crate::section::{SectionId, SectionState};
 use crate::stamp::SectionStamp;
 use crate::store::Store;
@@ -134,22 +134,38 @@ impl Library {
     /// Those who ask at the same time share the calls. Dropping the future leaves the store as
     /// it was; so does any error.
     pub async fn refresh(&self, want: &Selection, demand: Demand) -> Result<Refreshed, Error> {
-        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        if let Some(fresh) = self.fresh(want).await? {
-            for state in fresh {
-                let Some(observed) = state.observed else { continue };
-                let state = self.bring(state, observed, true, demand, &mut result.steps).await?;
-                result.sections.push(state);
-            }
-            return Ok(result);
+        if let Some(fresh) = self.fresh(want).await?
+            && let Some(refreshed) = self.bring_fresh(fresh, demand).await?
+        {
+            return Ok(refreshed);
         }
+        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
         let probe = self.probe().await?;
         if let (Selection::All, Some(title)) = (want, &probe.unreadable) {
             return Err(Error::UnreadableSection { title: title.clone() });
         }
-        let selected = select(want, &probe.states, &probe.listed)?;
+        let Some(selected) = select(want, &probe.states) else {
+            return Err(unknown_name(want, &probe));
+        };
         self.bring_all(&probe, selected, demand, &mut result).await?;
         Ok(result)
+    }
+
+    /// Brings sections up to date whose stamps were observed a moment ago. `None`: what was
+    /// known of one of them is gone since (a clear), so the server has to be asked.
+    async fn bring_fresh(
+        &self,
+        fresh: Vec<SectionState>,
+        demand: Demand,
+    ) -> Result<Option<Refreshed>, Error> {
+        let mut result = Refreshed { sections: Vec::with_capacity(fresh.len()), steps: Vec::new() };
+        for state in fresh {
+            match self.bring(state, None, demand, &mut result.steps).await? {
+                Some(state) => result.sections.push(state),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(result))
     }
 
     /// Compares the stamps of all sections of which something is cached, and brings those up to
@@ -171,36 +187,52 @@ impl Library {
     ) -> Result<(), Error> {
         let mut unchanged = Vec::new();
         for mut state in selected {
-            let listed = probe.listed.iter().find(|section| section.uuid == state.uuid);
-            let Some(observed) = listed.map(SectionStamp::of) else { continue };
-            let planned = self.plan(&state, &observed, demand);
+            let Some(sighting) = probe.sighting(&state) else { continue };
+            let planned = self.plan(&state, &sighting.stamp, demand);
             if planned.plan == Plan::Unchanged {
                 result.steps.push(step(&state, planned, Changes::default()));
-                unchanged.push((state.id, observed));
-                state.observed = Some(observed);
+                unchanged.push((state.clone(), sighting.stamp));
+                state.observed = Some(sighting.stamp);
                 result.sections.push(state);
                 continue;
             }
             let span = info_span!("refresh", section = state.id.0, title = %Private(&state.title));
-            let bringing = self.bring(state, observed, false, demand, &mut result.steps);
-            let state = bringing.instrument(span).await?;
-            result.sections.push(state);
+            let title = state.title.clone();
+            let bringing = self.bring(state, Some(sighting), demand, &mut result.steps);
+            match bringing.instrument(span).await? {
+                Some(state) => result.sections.push(state),
+                None => return Err(Error::Moved { title }),
+            }
         }
-        let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
-        let now = self.clock.now();
-        self.blocking(move |store| store.note_probe(&listed, &unchanged, now)).await
+        // A list with a section that nobody can read is no list to choose from: the next run
+        // asks again.
+        let readable = probe.states.iter().filter(|_| probe.unreadable.is_none());
+        let listed: Vec<SectionId> = readable.map(|state| state.id).collect();
+        let at = probe.at;
+        self.blocking(move |store| store.note_probe(&listed, &unchanged, at)).await
     }
 
-    /// The selected sections, if their stamps were observed a moment ago. Whether there are
-    /// more sections than those, only the server's list of a moment ago can tell.
+    /// The selected sections, if their stamps and the server's list of its sections were
+    /// observed a moment ago. They are chosen from that list as they are from a probe; what it
+    /// cannot decide (a name that nothing in it has), only the server can.
     async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
         let now = self.clock.now();
-        let selected = self.all_known(want).await?;
-        let quiet = self.hints().quiet_since();
-        let fresh = |state: &SectionState| {
-            let told = state.observed_at.zip(quiet).is_some_and(|(at, since)| at >= since);
-            is_fresh(state, now, &self.policy) || (told && state.stamp.is_some())
+        let (known, (listed, listed_at)) =
+            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+        let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
         };
+        let quiet = self.hints().quiet_since();
+        let told = |at: Option<UnixSeconds>| at.zip(quiet).is_some_and(|(at, since)| at >= since);
+        let fresh = |state: &SectionState| {
+            is_fresh(state, now, &self.policy) || state.stamp.is_some() && told(state.observed_at)
+        };
+        let recent = listed_at.is_some_and(|at| is_recent(at, now, &self.policy));
+        if !recent && !told(listed_at) {
+            return Ok(None);
+        }
+        let selected = select(want, &listed);
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 
@@ -216,23 +248,6 @@ impl Library {
         Ok(known.into_iter().filter(|state| named(state) && cached(state)).collect())
     }
 
-    /// The selected sections, if all of them are known.
-    async fn all_known(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
-        let (known, listed) =
-            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
-        Ok(match want {
-            Selection::Named(names) => {
-                let find =
-                    |name: &String| known.iter().find(|state| is_named(name, state)).cloned();
-                names.iter().map(find).collect()
-            }
-            Selection::All => {
-                let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
-                listed.iter().map(find).collect()
-            }
-        })
-    }
-
     /// Asks for all sections in one call, and refuses another server before anything is
     /// written.
     async fn probe(&self) -> Result<Probe, Error> {
@@ -240,6 +255,8 @@ impl Library {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
             Turn::Mine(guard) => guard,
         };
+        // What the answer shows was so when the question was asked, or later.
+        let at = self.clock.now();
         let (listed, others) = match self.client.section_rows().await {
             Ok((listed, others)) => (Arc::new(listed), others),
             Err(error) => {
@@ -252,7 +269,7 @@ impl Library {
         let noted = Arc::clone(&listed);
         let states = self.blocking(move |store| store.note_sections(&noted)).await?;
         let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
-        let probe = Probe { listed, states, unreadable };
+        let probe = Probe { listed, states, unreadable, at, number: self.flights.next_number() };
         self.flights.end_probe(Ok(probe.clone()));
         Ok(probe)
     }
@@ -289,16 +306,15 @@ impl Library {
         plan(state, observed, self.clock.now(), &self.policy, page, demand)
     }
 
-    /// Brings one section up to date. `fresh`: its stamp was observed a moment ago, by an
-    /// earlier run.
+    /// Brings one section up to date with the stamp that a probe showed; without one, with the
+    /// stamp that was stored a moment ago. `None`: there is no such stamp any more.
     async fn bring(
         &self,
         mut state: SectionState,
-        observed: SectionStamp,
-        fresh: bool,
+        sighting: Option<Sighting>,
         demand: Demand,
         steps: &mut Vec<Step>,
-    ) -> Result<SectionState, Error> {
+    ) -> Result<Option<SectionState>, Error> {
         let id = state.id;
         let _one_at_a_time = self.flights.section(id).await;
         let mut forced = None;
@@ -308,12 +324,17 @@ impl Library {
             // Whoever was here before may have done it.
             let read = self.blocking(move |store| store.view()?.section(id)).await?;
             state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
+            // So a stamp from before they came may be older than the one they stored.
+            let newer = sighting.filter(|sighting| !self.flights.is_outdated(&state, sighting));
+            let stored = || Sighting::stored(&state).or(sighting);
+            let Some(seen) = newer.or_else(stored) else { return Ok(None) };
+            let observed = seen.stamp;
             let planned = forced.unwrap_or_else(|| self.plan(&state, &observed, demand));
-            if planned.plan == Plan::Unchanged && (fresh || state.observed == Some(observed)) {
+            if planned.plan == Plan::Unchanged && state.observed == Some(observed) {
                 let reason = "the stamp was observed a moment ago";
                 let planned = Planned { plan: Plan::Fresh, reason };
                 steps.push(step(&state, planned, Changes::default()));
-                return Ok(state);
+                return Ok(Some(state));
             }
             if lease.is_none() && self.store.is_shared() && planned.plan.asks() {
                 lease = Some(self.lease(id).await?);
@@ -321,11 +342,12 @@ impl Library {
             }
             debug!(plan = ?planned.plan, reason = planned.reason, "planned");
             left -= 1;
-            let work = Box::pin(self.carry_out(&state, planned, observed, demand));
+            let work = Box::pin(self.carry_out(&state, planned, observed, seen.at, demand));
             match self.renewing(lease.as_ref(), work).await? {
                 Ok((state, changes)) => {
+                    self.flights.stored(id, &seen);
                     steps.push(step(&state, planned, changes));
-                    return Ok(state);
+                    return Ok(Some(state));
                 }
                 Err(next) => {
                     steps.push(step(&state, planned, Changes::default()));
@@ -368,27 +390,39 @@ fn is_named(name: &str, state: &SectionState) -> bool {
     state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
 }
 
-fn select(
-    want: &Selection,
-    states: &[SectionState],
-    listed: &[plex_api::Section],
-) -> Result<Vec<SectionState>, Error> {
-    let Selection::Named(names) = want else { return Ok(states.to_vec()) };
+/// The selected ones of the sections that the server lists, each once; `None` if there is none of
+/// some name. All that choose sections to answer from choose them here.
+fn select(want: &Selection, listed: &[SectionState]) -> Option<Vec<SectionState>> {
+    let Selection::Named(names) = want else { return Some(listed.to_vec()) };
     let mut selected: Vec<SectionState> = Vec::with_capacity(names.len());
     for name in names {
-        let found = states.iter().filter(|state| is_named(name, state)).collect::<Vec<_>>();
-        if found.is_empty() {
-            if let Some(section) = listed.iter().find(|section| &section.title == name) {
-                return Err(Error::Unmatchable { title: section.title.clone() });
-            }
-            let known = listed.iter().map(|section| section.title.clone()).collect();
-            return Err(Error::NoSection { wanted: name.clone(), known });
-        }
-        for state in found {
-            if selected.iter().all(|other| other.id != state.id) {
+        let before = selected.len();
+        let mut known = false;
+        for state in listed.iter().filter(|state| is_named(name, state)) {
+            known = true;
+            if selected.iter().take(before).all(|other| other.id != state.id) {
                 selected.push(state.clone());
             }
         }
+        if !known {
+            return None;
+        }
     }
-    Ok(selected)
+    Some(selected)
+}
+
+/// Why a selection that names something else than the sections that hold files fails.
+fn unknown_name(want: &Selection, probe: &Probe) -> Error {
+    let Selection::Named(names) = want else {
+        return Error::NoSection { wanted: String::new(), known: Vec::new() };
+    };
+    let unknown = names.iter().find(|name| !probe.states.iter().any(|state| is_named(name, state)));
+    let wanted = unknown.cloned().unwrap_or_default();
+    match probe.listed.iter().find(|section| section.title == wanted) {
+        Some(section) => Error::Unmatchable { title: section.title.clone() },
+        None => {
+            let known = probe.listed.iter().map(|section| section.title.clone()).collect();
+            Error::NoSection { wanted, known }
+        }
+    }
 }

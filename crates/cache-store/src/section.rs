@@ -122,6 +122,12 @@ impl SectionState {
         }
     }
 
+    /// Whether the items, and what is known of the server's, are as they were in another state
+    /// of the same section. What was read under that state may then be written over this one.
+    pub(crate) fn is_version_of(&self, base: &Self) -> bool {
+        (self.revision, self.stamp, self.observed) == (base.revision, base.stamp, base.observed)
+    }
+
     /// Ends every match that was verified so far.
     pub(crate) fn end_matches(&mut self) {
         self.revision = self.revision.next();

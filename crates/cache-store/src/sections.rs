@@ -46,29 +46,35 @@ impl Store {
         })
     }
 
-    /// The sections as the server last listed them, in its order.
-    pub(crate) fn listed(&self) -> Result<Vec<SectionId>, Error> {
-        Ok(self.store_row()?.listed.into_iter().map(SectionId).collect())
+    /// The sections as the server last listed them, in its order, and when.
+    pub(crate) fn listed(&self) -> Result<(Vec<SectionId>, Option<UnixSeconds>), Error> {
+        let row = self.store_row()?;
+        Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
     }
 
     /// Notes what a probe showed: which sections there are, and those whose stamp is what it
-    /// was. A section that changed in the store meanwhile is left alone.
+    /// was (the state it was held against, and the stamp). A list or a section of which the
+    /// store knows something else or later by now is left alone: the probe is over when it is
+    /// noted, and others may have come in between.
     pub(crate) fn note_probe(
         &self,
         listed: &[SectionId],
-        unchanged: &[(SectionId, SectionStamp)],
-        now: UnixSeconds,
+        unchanged: &[(SectionState, SectionStamp)],
+        at: UnixSeconds,
     ) -> Result<(), Error> {
         self.write("noting a probe", |txn| {
             let mut row = read_store_row(txn)?;
-            row.listed = listed.iter().map(|id| id.0).collect();
-            row.listed_at = Some(now.0);
-            put_store_row(txn, &row)?;
-            for (id, stamp) in unchanged {
-                let Some(mut state) = section_in(txn, *id)? else { continue };
-                if state.stamp == Some(*stamp) {
-                    state.observed = state.stamp;
-                    state.observed_at = Some(now);
+            if row.listed_at.is_none_or(|before| before <= at.0) {
+                row.listed = listed.iter().map(|id| id.0).collect();
+                row.listed_at = Some(at.0);
+                put_store_row(txn, &row)?;
+            }
+            for (base, stamp) in unchanged {
+                let Some(mut state) = section_in(txn, base.id)? else { continue };
+                let later = state.observed_at.is_some_and(|observed| observed > at);
+                if state.is_version_of(base) && !later {
+                    state.observed = Some(*stamp);
+                    state.observed_at = Some(at);
                     put_section(txn, &state)?;
                 }
             }
@@ -83,10 +89,9 @@ impl Store {
         base: &SectionState,
         state: &SectionState,
     ) -> Result<bool, Error> {
-        let version = |state: &SectionState| (state.revision, state.stamp, state.observed);
         self.write("noting a section", |txn| {
             let current = section_in(txn, base.id)?;
-            if current.is_none_or(|now| version(&now) != version(base)) {
+            if current.is_none_or(|now| !now.is_version_of(base)) {
                 return Ok(false);
             }
             put_section(txn, state)?;

@@ -23,14 +23,16 @@ pub(crate) fn instead(plan: Plan, reason: &'static str) -> Outcome {
 }
 
 impl Library {
+    /// Carries out a plan. `now` is when the stamp was seen: what is read from then on is not
+    /// older, however long it takes.
     pub(crate) async fn carry_out(
         &self,
         state: &SectionState,
         planned: Planned,
         observed: SectionStamp,
+        now: UnixSeconds,
         demand: Demand,
     ) -> Result<Outcome, Error> {
-        let now = self.clock().now();
         match planned.plan {
             Plan::Fresh | Plan::Unchanged => self.observed(state, observed, now).await,
             Plan::Totals => self.totals(state, observed, now).await,

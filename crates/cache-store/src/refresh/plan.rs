@@ -111,8 +111,12 @@ pub struct Planned {
 
 /// Whether a section has to be probed at all.
 pub fn is_fresh(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
-    cached.stamp.is_some()
-        && cached.observed_at.is_some_and(|at| younger(at, now, policy.freshness))
+    cached.stamp.is_some() && cached.observed_at.is_some_and(|at| is_recent(at, now, policy))
+}
+
+/// Whether what was observed then is taken as the present.
+pub(crate) fn is_recent(at: UnixSeconds, now: UnixSeconds, policy: &Policy) -> bool {
+    younger(at, now, policy.freshness)
 }
 
 /// Whether titles, years and guids are recent enough to answer from them.

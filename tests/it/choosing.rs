@@ -1,0 +1,133 @@
+//! Which sections a run asks. A run inside the freshness window chooses as a probe would:
+//! the second of two runs equals the first, or asks.
+
+use std::time::Duration;
+
+use match_core::{Answer, Engine, Error, Query, Selection};
+use testbed::budget::{Scale, Stage, to_queries};
+use testbed::generate::add_movie;
+use testbed::queries::TruthQuery;
+
+const SCALE: Scale = Scale::small(200, 50);
+
+async fn two_sections() -> (Stage, Engine, Vec<Query>) {
+    let stage = Stage::sections(SCALE, 2).await.unwrap();
+    let engine = stage.engine().await.unwrap();
+    let asked = to_queries(&stage.present(SCALE.items));
+    (stage, engine, asked)
+}
+
+fn named(names: &[&str]) -> Selection {
+    Selection::Named(names.iter().map(|&name| name.to_owned()).collect())
+}
+
+/// Two runs on one engine; returns the calls of the second, whose answers are those of the first.
+async fn twice(stage: &Stage, engine: &Engine, want: &Selection, asked: &[Query]) -> u64 {
+    let first = engine.match_files(want, asked.to_vec()).await.unwrap();
+    let found = first.answers.iter().filter(|answer| matches!(answer, Answer::Found(_))).count();
+    assert!(found > asked.len() / 4, "{found} of {} found", asked.len());
+    let before = stage.calls();
+    let second = engine.match_files(want, asked.to_vec()).await.unwrap();
+    for ((query, first), second) in asked.iter().zip(&first.answers).zip(&second.answers) {
+        let key = |answer: &Answer| match answer {
+            Answer::Found(found) => format!("found {}", found.rating_key),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(key(second), key(first), "{}", query.path);
+    }
+    stage.calls() - before
+}
+
+/// Of two sections of one title both were asked at first, and then only one of them.
+#[tokio::test]
+async fn both_sections_of_one_title_are_asked_again() {
+    let (stage, engine, asked) = two_sections().await;
+    stage.pms.edit(|library| {
+        for section in &mut library.sections {
+            section.title = "Movies".to_owned();
+        }
+    });
+    assert_eq!(twice(&stage, &engine, &named(&["Movies"]), &asked).await, 0);
+}
+
+/// A section that was named twice stood at two desks, and its answers tied with themselves.
+#[tokio::test]
+async fn a_section_named_twice_is_asked_once() {
+    let (stage, engine, asked) = two_sections().await;
+    assert_eq!(twice(&stage, &engine, &named(&["Movies 0", "1"]), &asked).await, 0);
+}
+
+/// A name that no section has is an error, whether the server was asked a moment ago or not.
+#[tokio::test]
+async fn a_name_that_nothing_has_is_an_error_each_time() {
+    let (_stage, engine, asked) = two_sections().await;
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    for _ in 0..2 {
+        let run = engine.match_files(&named(&["Movies 0", "Series"]), asked.clone()).await;
+        assert!(
+            matches!(run, Err(Error::NoSection { .. })),
+            "{:?}",
+            run.map(|run| run.report.steps)
+        );
+    }
+}
+
+/// A section that was deleted was answered from, because its own stamp was young enough.
+#[tokio::test]
+async fn a_section_that_the_server_does_not_list_any_more_is_not_answered_from() {
+    let (stage, engine, asked) = two_sections().await;
+    let gone = named(&["Movies 0"]);
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    stage.pms.edit(|library| drop(library.sections.remove(0)));
+    stage.clock.advance(Duration::from_secs(50));
+    // Another run, of the other section, sees the list without it.
+    engine.invalidate_sections(&named(&["Movies 1"])).await.unwrap();
+    engine.match_files(&named(&["Movies 1"]), asked.clone()).await.unwrap();
+    let run = engine.match_files(&gone, asked).await;
+    assert!(matches!(run, Err(Error::NoSection { .. })), "{:?}", run.map(|run| run.report.steps));
+}
+
+/// What a section's unreadable row forbids, it forbids also a moment after another run.
+#[tokio::test]
+async fn an_unreadable_section_is_an_error_after_a_run_of_the_others() {
+    let (stage, engine, asked) = two_sections().await;
+    stage.pms.edit(|library| library.sections[1].uuid.clear());
+    engine.match_files(&named(&["Movies 0"]), asked.clone()).await.unwrap();
+    for _ in 0..2 {
+        let run = engine.match_files(&Selection::All, asked.clone()).await;
+        assert!(
+            matches!(run, Err(Error::UnreadableSection { .. })),
+            "{:?}",
+            run.map(|run| run.report.steps)
+        );
+    }
+}
+
+/// A stamp that was observed before the other sections were listed counted as observed after.
+#[tokio::test]
+async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
+    let (stage, engine, _) = two_sections().await;
+    let all = to_queries(&stage.present(SCALE.items));
+    engine.match_files(&named(&["Movies 0"]), all.clone()).await.unwrap();
+    stage.later(Duration::from_mins(2));
+    // The first section is unchanged. While the second is listed, ten minutes pass, and a file
+    // comes into the first.
+    stage.pms.script(held_listing());
+    let running = engine.match_files(&Selection::All, all.clone());
+    let meanwhile = async {
+        stage.pms.held().await;
+        stage.later(Duration::from_mins(10));
+        let (key, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
+        stage.pms.release();
+        TruthQuery::new(path, Some(key))
+    };
+    let (run, late) = tokio::join!(running, meanwhile);
+    run.unwrap();
+    let run = engine.match_files(&named(&["Movies 0"]), to_queries(&[late])).await.unwrap();
+    assert!(matches!(run.answers[0], Answer::Found(_)), "{:?}", run.answers);
+}
+
+fn held_listing() -> testbed::server::Rule {
+    use testbed::server::{Endpoint, Fault, Rule};
+    Rule::once(Endpoint::Listing, 1, Fault::Held)
+}
