@@ -39,8 +39,8 @@ pub struct Quirks {
     pub file_filter: FileFilter,
     /// `sort=id` is obeyed.
     pub sorts_by_id: bool,
-    /// Listings say how many rows there are in all.
-    pub tells_totals: bool,
+    /// Whether listings say how many rows there are in all.
+    pub totals: Totals,
     /// Listings without paging are refused with 400, as servers announce.
     pub needs_paging: bool,
 }
@@ -51,10 +51,19 @@ impl Default for Quirks {
             counter_moves_on_delete: true,
             file_filter: FileFilter::Ignored,
             sorts_by_id: true,
-            tells_totals: true,
+            totals: Totals::Told,
             needs_paging: false,
         }
     }
+}
+
+/// Whether listings say how many rows there are in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Totals {
+    /// They do.
+    Told,
+    /// They do not.
+    NotTold,
 }
 
 /// What the undocumented `file=` filter does.
@@ -196,6 +205,8 @@ pub struct Item {
     pub captured: Option<Value>,
     /// What matching does not read.
     pub details: Details,
+    /// Its `Guid` list is of another form than any that is known.
+    pub malformed_guid: bool,
 }
 
 /// A version of an item.

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 
-use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind};
+use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind, Totals};
 use crate::meta;
 use crate::row::{Container, Listing, Row, Shape};
 
@@ -100,7 +100,7 @@ pub(crate) fn answer<'a>(
         (window.cut(rows), total)
     };
     let mut page = page(section, &rows, total, window, &arguments.shape());
-    if !library.quirks.tells_totals {
+    if library.quirks.totals == Totals::NotTold {
         page.container.total_size = None;
     }
     if arguments.get("includeMeta") == Some("1") {

@@ -147,7 +147,11 @@ impl<'a> Row<'a> {
                 .collect(),
         });
         let below = if is_parent(item.kind) { "/children" } else { "" };
-        let guids = if shape.guids { &item.guids[..] } else { &[] };
+        let guids = if shape.guids && !item.malformed_guid { &item.guids[..] } else { &[] };
+        let mut details = details;
+        if shape.guids && item.malformed_guid {
+            details.insert("Guid".to_owned(), serde_json::json!([{ "id": {} }]));
+        }
         Self::Made(Box::new(Metadata {
             rating_key: item.rating_key.to_string(),
             key: format!("/library/metadata/{}{below}", item.rating_key),

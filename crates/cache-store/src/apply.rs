@@ -28,6 +28,9 @@ pub(crate) struct Update {
     pub(crate) base: SectionState,
     pub(crate) rows: Spool,
     pub(crate) scope: Scope,
+    /// Keys whose rows cannot be used (any more): what is cached of them goes, and they are counted
+    /// with those that cannot be kept.
+    pub(crate) unreadable: Vec<u64>,
     /// What the items explain afterwards.
     pub(crate) stamp: SectionStamp,
     /// What was observed; differs from `stamp` while a change is not explained.
@@ -131,8 +134,8 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update { base, mut rows, scope, stamp, observed, now, .. } = update;
-    let Update { unsupported, total, must_change, complete, metadata, lookups, .. } = update;
+    let Update { base, mut rows, scope, unreadable, stamp, observed, now, .. } = update;
+    let Update { mut unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     if !current.is_version_of(&base) {
         return Ok(Applied::Moved);
@@ -150,6 +153,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         // seen it first.
         Scope::Delta(gone) => drop(writer.remove(&gone)?),
     }
+    unsupported += writer.remove(&unreadable)? as u64;
     let Some(Written { changes, items, divisions }) = writer.finish()? else {
         return Ok(Applied::Damaged);
     };
@@ -168,11 +172,13 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if moved {
         state.revision = state.revision.next();
     }
+    // What is known to be so at a later moment stays known.
+    let later = state.observed_at.filter(|at| state.observed == Some(observed) && *at > now);
     state.stamp = Some(stamp);
     state.observed = Some(observed);
     state.items = items;
     state.unsupported = unsupported;
-    state.observed_at = Some(now);
+    state.observed_at = later.or(Some(now));
     state.complete = complete;
     state.lookups = lookups;
     state.divisions = divisions;

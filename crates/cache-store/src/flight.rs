@@ -5,7 +5,7 @@
 //! one for the probe: whoever waits for a section waits for what they asked for, and for
 //! nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,14 +33,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) struct Leased {
     store: Arc<Store>,
     section: SectionId,
+    /// Another one after each renewal.
+    turn: AtomicU64,
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
         let (store, section) = (Arc::clone(&self.store), self.section);
+        let turn = self.turn.load(Ordering::Relaxed);
         let release = move || {
             // If that fails, it expires.
-            if let Err(error) = store.release_lease(section) {
+            if let Err(error) = store.release_lease(section, turn) {
                 tracing::debug!(error = %Private(&error), "a lease was not given back");
             }
         };
@@ -64,8 +67,12 @@ impl Library {
                 Ok(done) => return done,
                 Err(_) => {
                     // If that fails, it expires; if another has it by now, two do the same work.
-                    if let Err(error) = self.take_lease(lease.section).await {
-                        tracing::debug!(error = %Private(&error), "a lease was not renewed");
+                    match self.take_lease(lease.section).await {
+                        Ok(Lease::Held { turn, .. }) => lease.turn.store(turn, Ordering::Relaxed),
+                        Ok(Lease::Busy { .. }) => {}
+                        Err(error) => {
+                            tracing::debug!(error = %Private(&error), "a lease was not renewed");
+                        }
                     }
                 }
             }
@@ -80,8 +87,9 @@ impl Library {
     /// Waits for the lease of a section.
     pub(crate) async fn lease(&self, section: SectionId) -> Result<Leased, Error> {
         loop {
-            if let Lease::Held { .. } = self.take_lease(section).await? {
-                let leased = Leased { store: Arc::clone(self.store()), section };
+            if let Lease::Held { turn, .. } = self.take_lease(section).await? {
+                let turn = AtomicU64::new(turn);
+                let leased = Leased { store: Arc::clone(self.store()), section, turn };
                 return Ok(leased);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -101,13 +109,21 @@ pub(crate) struct Probe {
     pub(crate) at: UnixSeconds,
     /// Goes up with every probe of this process: seconds do not tell two of them apart.
     pub(crate) number: u64,
+    /// Sections whose moved counter is explained: what events told of was really different.
+    pub(crate) explained: BTreeSet<SectionId>,
 }
 
 impl Probe {
     /// The stamp of a section in this probe; `None` if the server does not list it.
     pub(crate) fn sighting(&self, state: &SectionState) -> Option<Sighting> {
         let listed = self.listed.iter().find(|section| section.uuid == state.uuid)?;
-        Some(Sighting { stamp: SectionStamp::of(listed), at: self.at, probe: self.number })
+        let explained = self.explained.contains(&state.id);
+        Some(Sighting {
+            stamp: SectionStamp::of(listed),
+            at: self.at,
+            probe: self.number,
+            explained,
+        })
     }
 }
 
@@ -118,12 +134,14 @@ pub(crate) struct Sighting {
     pub(crate) at: UnixSeconds,
     /// The number of the probe; 0 for one that was read from the store.
     probe: u64,
+    /// A moved counter needs no further explanation.
+    pub(crate) explained: bool,
 }
 
 impl Sighting {
     /// The stamp that was last stored.
     pub(crate) fn stored(state: &SectionState) -> Option<Self> {
-        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0 })
+        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0, explained: false })
     }
 }
 

@@ -3,20 +3,27 @@
 //! Events are hints. They say where to look and never what is true: an item that is told of is
 //! read, a deletion is confirmed, and after a scan, a gap or a change the stamps are compared.
 //! What they are trusted with is silence: while the stream is live and quiet, and the stamps
-//! were compared since it is, nothing is asked.
+//! were compared since it is, nothing is asked. Silence is what was heard, and not what nobody
+//! listened to: a stream that its host does not read, or on which no ping came, says nothing
+//! about the time since it was last heard of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plex_api::{Event, RatingKey, ScanPhase, SectionKey, UnixSeconds};
+use plex_api::{Event, ItemChange, RatingKey, ScanPhase, SectionKey, UnixSeconds};
 
-use crate::section::SectionId;
+/// For so long a stream counts as live after it was last heard of. Servers send a ping every 10
+/// to 15 seconds, so a stream that is read is heard of in time; the client gives up on a line
+/// that is silent for longer.
+const HEARD: Duration = Duration::from_secs(45);
 
 /// What has been told and not been looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
     /// Since when nothing is missed; `None` while nobody listens.
     live: Option<UnixSeconds>,
+    /// When something was last heard: an event or a ping.
+    heard: UnixSeconds,
     /// Items that were told of, and when last.
     dirty: BTreeMap<(SectionKey, u64), UnixSeconds>,
     /// The stamps have to be compared.
@@ -26,9 +33,6 @@ pub(crate) struct Hints {
     working: bool,
     /// Items we wrote to ourselves, and when.
     ours: BTreeMap<u64, UnixSeconds>,
-    /// Sections in which something that was told of was really different: a moved counter
-    /// needs no other explanation.
-    explained: BTreeSet<SectionId>,
 }
 
 /// What is to be looked at now.
@@ -41,6 +45,7 @@ pub(crate) struct Due {
 impl Hints {
     /// Takes an event. `settle` is how long our own write may be told of after it was made.
     pub(crate) fn told(&mut self, event: &Event, now: UnixSeconds, settle: Duration) {
+        self.heard = now;
         match event {
             Event::Live => {
                 self.live = Some(now);
@@ -49,7 +54,9 @@ impl Hints {
             Event::Gap { .. } => self.stop(),
             Event::Item(item) => {
                 let RatingKey(key) = item.rating_key;
-                let ours = self.ours.get(&key).is_some_and(|at| now.since(*at) <= settle);
+                // We delete nothing: that an item is gone is always news.
+                let ours = item.change != ItemChange::Deleted
+                    && self.ours.get(&key).is_some_and(|at| now.since(*at) <= settle);
                 match item.section {
                     Some(section) if !ours => {
                         self.dirty.insert((section, key), now);
@@ -72,18 +79,32 @@ impl Hints {
         self.live = None;
         self.scanning = false;
         self.working = false;
+        self.ours.clear();
     }
 
-    /// We are about to write to items ourselves.
-    pub(crate) fn ours(&mut self, keys: impl IntoIterator<Item = RatingKey>, now: UnixSeconds) {
-        self.ours.extend(keys.into_iter().map(|RatingKey(key)| (key, now)));
+    /// We write to items ourselves: the server tells of it within `settle`, if anybody listens.
+    pub(crate) fn ours(
+        &mut self,
+        keys: impl IntoIterator<Item = RatingKey>,
+        now: UnixSeconds,
+        settle: Duration,
+    ) {
+        if self.live.is_some() {
+            self.ours.retain(|_, at| now.since(*at) <= settle);
+            self.ours.extend(keys.into_iter().map(|RatingKey(key)| (key, now)));
+        }
+    }
+
+    /// Whether somebody listens, and heard something a moment ago.
+    pub(crate) fn is_live(&self, now: UnixSeconds) -> bool {
+        self.live.is_some() && self.heard <= now && now.since(self.heard) <= HEARD
     }
 
     /// Since when a stamp that was observed holds without being observed again: the stream is
     /// live, and nothing was told that has not been looked at.
-    pub(crate) fn quiet_since(&self) -> Option<UnixSeconds> {
+    pub(crate) fn quiet_since(&self, now: UnixSeconds) -> Option<UnixSeconds> {
         let busy = self.probe || self.scanning || self.working || !self.dirty.is_empty();
-        self.live.filter(|_| !busy)
+        self.live.filter(|_| !busy && self.is_live(now))
     }
 
     /// How long until something has to be looked at: nothing if now, `None` if never.
@@ -106,7 +127,6 @@ impl Hints {
         }
         self.probe = false;
         self.working = true;
-        self.ours.retain(|_, at| now.since(*at) <= settle);
         Some(due)
     }
 
@@ -119,21 +139,11 @@ impl Hints {
             self.dirty.extend(keys.into_iter().map(|RatingKey(key)| ((section, key), now)));
         }
     }
-
-    /// Something that was told of was really different in a section.
-    pub(crate) fn explain(&mut self, section: SectionId) {
-        self.explained.insert(section);
-    }
-
-    /// Whether a moved counter of a section needs no further explanation; asked once.
-    pub(crate) fn take_explained(&mut self, section: SectionId) -> bool {
-        self.explained.remove(&section)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use plex_api::{ErrorKind, ItemChange, ItemEvent};
+    use plex_api::{ErrorKind, ItemEvent};
 
     use super::*;
 
@@ -144,8 +154,12 @@ mod tests {
     }
 
     fn item(key: u64) -> Event {
+        told_of(key, ItemChange::Processed)
+    }
+
+    fn told_of(key: u64, change: ItemChange) -> Event {
         Event::Item(ItemEvent {
-            change: ItemChange::Processed,
+            change,
             section: Some(SectionKey(1)),
             rating_key: RatingKey(key),
             kind: None,
@@ -163,11 +177,11 @@ mod tests {
     fn quiet() -> Hints {
         let mut hints = Hints::default();
         hints.told(&Event::Live, at(0), SETTLE);
-        assert_eq!(hints.quiet_since(), None, "what was before is not known");
+        assert_eq!(hints.quiet_since(at(0)), None, "what was before is not known");
         assert_eq!(hints.take(at(0), SETTLE), Some(Due::default()));
-        assert_eq!(hints.quiet_since(), None, "it is being looked at");
+        assert_eq!(hints.quiet_since(at(0)), None, "it is being looked at");
         hints.done(None, at(0));
-        assert_eq!(hints.quiet_since(), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(0)), Some(at(0)));
         hints
     }
 
@@ -177,26 +191,26 @@ mod tests {
         hints.told(&item(5), at(1), SETTLE);
         hints.told(&item(6), at(4), SETTLE);
         hints.told(&item(5), at(8), SETTLE);
-        assert_eq!(hints.quiet_since(), None);
+        assert_eq!(hints.quiet_since(at(8)), None);
         assert_eq!(hints.wait(at(9), SETTLE), Some(Duration::from_secs(9)));
         assert_eq!(hints.take(at(17), SETTLE), None);
         let due = hints.take(at(18), SETTLE).unwrap();
         assert_eq!(due.items[&SectionKey(1)], [RatingKey(5), RatingKey(6)]);
         hints.done(None, at(18));
-        assert_eq!(hints.quiet_since(), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(18)), Some(at(0)));
     }
 
     #[test]
     fn scans_are_answered_when_they_end_and_gaps_at_once() {
         let mut hints = quiet();
         hints.told(&scan(ScanPhase::Started), at(1), SETTLE);
-        assert_eq!((hints.quiet_since(), hints.wait(at(1), SETTLE)), (None, None));
+        assert_eq!((hints.quiet_since(at(1)), hints.wait(at(1), SETTLE)), (None, None));
         hints.told(&scan(ScanPhase::Ended), at(2), SETTLE);
         assert_eq!(hints.wait(at(2), SETTLE), Some(Duration::ZERO));
 
         let mut hints = quiet();
         hints.told(&Event::Gap { kind: ErrorKind::Truncated }, at(1), SETTLE);
-        assert_eq!((hints.quiet_since(), hints.wait(at(1), SETTLE)), (None, None));
+        assert_eq!((hints.quiet_since(at(1)), hints.wait(at(1), SETTLE)), (None, None));
         hints.told(&Event::Live, at(60), SETTLE);
         assert_eq!(hints.wait(at(60), SETTLE), Some(Duration::ZERO));
     }
@@ -207,17 +221,45 @@ mod tests {
         hints.told(&item(5), at(1), SETTLE);
         let due = hints.take(at(11), SETTLE).unwrap();
         hints.done(Some(due.clone()), at(12));
-        assert_eq!(hints.quiet_since(), None);
+        assert_eq!(hints.quiet_since(at(12)), None);
         assert_eq!(hints.take(at(12), SETTLE), Some(due));
     }
 
     #[test]
     fn our_own_writes_do_not_make_us_dirty() {
         let mut hints = quiet();
-        hints.ours([RatingKey(5)], at(1));
+        hints.ours([RatingKey(5)], at(1), SETTLE);
         hints.told(&item(5), at(9), SETTLE);
-        assert_eq!(hints.quiet_since(), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(9)), Some(at(0)));
         hints.told(&item(5), at(12), SETTLE);
-        assert_eq!(hints.quiet_since(), None, "that was somebody else");
+        assert_eq!(hints.quiet_since(at(12)), None, "that was somebody else");
+    }
+
+    #[test]
+    fn that_an_item_is_gone_is_never_our_own_doing() {
+        let mut hints = quiet();
+        hints.ours([RatingKey(5)], at(1), SETTLE);
+        hints.told(&told_of(5, ItemChange::Deleted), at(2), SETTLE);
+        assert_eq!(hints.quiet_since(at(2)), None);
+    }
+
+    #[test]
+    fn what_we_wrote_is_forgotten_with_who_listened() {
+        let mut hints = quiet();
+        hints.ours([RatingKey(5)], at(1), SETTLE);
+        hints.stop();
+        hints.told(&Event::Live, at(2), SETTLE);
+        hints.told(&item(5), at(3), SETTLE);
+        assert_eq!(hints.dirty.len(), 1);
+    }
+
+    #[test]
+    fn silence_that_nobody_listened_to_is_not_trusted() {
+        let mut hints = quiet();
+        assert_eq!(hints.quiet_since(at(45)), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(46)), None, "no ping came, or nobody read it");
+        hints.told(&Event::Ping, at(50), SETTLE);
+        assert_eq!(hints.quiet_since(at(95)), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(49)), None, "a clock that was set back");
     }
 }

@@ -4,6 +4,8 @@
 //! lock: a refresh that is written after its lease ran out still writes only if the section is
 //! as it was when the refresh began.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
@@ -25,6 +27,8 @@ pub enum Lease {
     Held {
         /// When it expires.
         until: UnixSeconds,
+        /// Which of this store's takings of the section's lease this is: it gives back no other.
+        turn: u64,
     },
     /// Another process (or another store of this one) has it.
     Busy {
@@ -55,9 +59,10 @@ impl Store {
                 }
                 _ => {}
             }
+            let turn = self.next_turn(section);
             if section_in(txn, section)?.is_none() {
                 // It was cleared meanwhile, which whoever works on it will find out.
-                return Ok(Lease::Held { until });
+                return Ok(Lease::Held { until, turn });
             }
             let doing = "taking a lease";
             let mut bytes = Vec::new();
@@ -65,21 +70,39 @@ impl Store {
             codec::seal(table::lease_place(section), &row, &mut bytes);
             let mut leases = txn.open_table(table::LEASES).map_err(Error::storage(doing))?;
             leases.insert((section.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
-            Ok(Lease::Held { until })
+            Ok(Lease::Held { until, turn })
         })
     }
 
-    /// Gives a lease back. `false`: this store did not hold it (any more).
-    pub fn release_lease(&self, section: SectionId) -> Result<bool, Error> {
+    /// Gives a lease back that was taken as this turn. `false`: it is not that one any more. Who
+    /// gives back late must not give back what the next task of this store has taken.
+    pub fn release_lease(&self, section: SectionId, turn: u64) -> Result<bool, Error> {
         self.write("releasing a lease", |txn| {
             let doing = "releasing a lease";
-            if lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder) {
+            // Writes come one after the other, so no turn begins between here and the removal.
+            let last = self.turns().get(&section).copied();
+            if last != Some(turn)
+                || lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder)
+            {
                 return Ok(false);
             }
             let mut leases = txn.open_table(table::LEASES).map_err(Error::storage(doing))?;
             leases.remove((section.0, 0)).map_err(Error::storage(doing))?;
             Ok(true)
         })
+    }
+}
+
+impl Store {
+    fn turns(&self) -> MutexGuard<'_, BTreeMap<SectionId, u64>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_turn(&self, section: SectionId) -> u64 {
+        let mut turns = self.turns();
+        let turn = turns.entry(section).or_default();
+        *turn += 1;
+        *turn
     }
 }
 

@@ -1,5 +1,6 @@
 //! The read-through: a section is brought up to date before it is read.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use plex_api::{Client, Clock, Private, UnixSeconds};
@@ -170,9 +171,15 @@ impl Library {
 
     /// Compares the stamps of all sections of which something is cached, and brings those up to
     /// date that moved.
-    pub(crate) async fn compare_stamps(&self, demand: Demand) -> Result<Vec<Step>, Error> {
+    /// `explained`: sections in which something that was told of was really different, so that a
+    /// moved counter needs no other explanation. That holds for this one comparison.
+    pub(crate) async fn compare_stamps(
+        &self,
+        explained: BTreeSet<SectionId>,
+    ) -> Result<Vec<Step>, Error> {
+        let demand = Demand::files(0);
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = self.probe().await?;
+        let probe = Probe { explained, ..self.probe().await? };
         let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
         self.bring_all(&probe, cached, demand, &mut result).await?;
         Ok(result.steps)
@@ -223,7 +230,7 @@ impl Library {
         let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let quiet = self.hints().quiet_since();
+        let quiet = self.hints().quiet_since(now);
         let told = |at: Option<UnixSeconds>| at.zip(quiet).is_some_and(|(at, since)| at >= since);
         let fresh = |state: &SectionState| {
             is_fresh(state, now, &self.policy) || state.stamp.is_some() && told(state.observed_at)
@@ -269,7 +276,9 @@ impl Library {
         let noted = Arc::clone(&listed);
         let states = self.blocking(move |store| store.note_sections(&noted)).await?;
         let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
-        let probe = Probe { listed, states, unreadable, at, number: self.flights.next_number() };
+        let number = self.flights.next_number();
+        let explained = BTreeSet::new();
+        let probe = Probe { listed, states, unreadable, at, number, explained };
         self.flights.end_probe(Ok(probe.clone()));
         Ok(probe)
     }
@@ -342,7 +351,7 @@ impl Library {
             }
             debug!(plan = ?planned.plan, reason = planned.reason, "planned");
             left -= 1;
-            let work = Box::pin(self.carry_out(&state, planned, observed, seen.at, demand));
+            let work = Box::pin(self.carry_out(&state, planned, &seen, demand));
             match self.renewing(lease.as_ref(), work).await? {
                 Ok((state, changes)) => {
                     self.flights.stored(id, &seen);
@@ -418,11 +427,9 @@ fn unknown_name(want: &Selection, probe: &Probe) -> Error {
     };
     let unknown = names.iter().find(|name| !probe.states.iter().any(|state| is_named(name, state)));
     let wanted = unknown.cloned().unwrap_or_default();
-    match probe.listed.iter().find(|section| section.title == wanted) {
-        Some(section) => Error::Unmatchable { title: section.title.clone() },
-        None => {
-            let known = probe.listed.iter().map(|section| section.title.clone()).collect();
-            Error::NoSection { wanted, known }
-        }
+    if probe.listed.iter().any(|section| section.title == wanted) {
+        return Error::Unmatchable { title: wanted };
     }
+    let known = probe.listed.iter().map(|section| section.title.clone()).collect();
+    Error::NoSection { wanted, known }
 }

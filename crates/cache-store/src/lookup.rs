@@ -159,7 +159,8 @@ impl Search<'_> {
     /// Asks by file name. `None`: the server ignores the filter.
     async fn by_name(&mut self, library: &Library, file: &Wanted) -> Result<Option<Looked>, Error> {
         let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
-        let all = page.total.is_none_or(|total| total <= page.rows);
+        // Without a total, rows may be all there are, or the first of them.
+        let all = page.total.map_or(page.rows == 0, |total| total <= page.rows);
         let total = page.total;
         let found = self.take(page, file.name_hash);
         if !found.is_empty() {
@@ -187,24 +188,44 @@ impl Search<'_> {
         self.lookups.filter = FileFilter::Ignored;
         let id = self.state.id;
         let mut known = library.blocking(move |store| store.view()?.any_plain_file(id)).await?;
+        let mut first = None;
         if known.is_none() {
-            self.lookups.spent += 1;
-            let listing = listing::request(self.state, Filter::None);
-            let page = self.client.page(&listing, 0, BY_NAME).await?;
-            self.lookups.total = page.total;
-            let items = page.items.iter().map(CachedItem::from_plex);
-            known = longest_plain_name(items);
+            let page = self.first_page().await?;
+            known = longest_plain_name(page.items.iter().map(CachedItem::from_plex));
+            first = Some(page);
         }
         let Some((key, name)) = known else { return Ok(()) };
         let Some(page) = self.ask(&swap_case(&name)).await? else { return Ok(()) };
-        let found = page.items.iter().any(|item| item.rating_key == key);
-        // In a section of one, a filter that is ignored looks the same.
-        let listed = page.total.unwrap_or(page.rows);
-        let everything = self.total().map_or(listed > page.rows, |all| all <= listed);
-        if found && !everything {
+        if !page.items.iter().any(|item| item.rating_key == key) {
+            return Ok(());
+        }
+        // It has to leave something out: in a section of one, a filter that is ignored looks the
+        // same. Where no total is told, only a page without the filter shows what is left out.
+        let selects = if let (Some(listed), Some(all)) = (page.total, self.total()) {
+            listed < all
+        } else {
+            let first = match first {
+                Some(first) => first,
+                None => self.first_page().await?,
+            };
+            match (page.total, first.total) {
+                (Some(listed), Some(all)) => listed < all,
+                _ => page.rows < first.rows,
+            }
+        };
+        if selects {
             self.lookups.filter = FileFilter::Honoured;
         }
         Ok(())
+    }
+
+    /// The first rows of the section, as many as a lookup asks for.
+    async fn first_page(&mut self) -> Result<Page, Error> {
+        self.lookups.spent += 1;
+        let listing = listing::request(self.state, Filter::None);
+        let page = self.client.page(&listing, 0, BY_NAME).await?;
+        self.lookups.total = page.total;
+        Ok(page)
     }
 
     /// One request by file name. `None`: the server refuses the filter.

@@ -174,7 +174,7 @@ impl Store {
                         let row =
                             codec::open::<ItemRow>(table::item_place(section, key), value.value());
                         if row.is_err() {
-                            self.damaged(section, doing);
+                            self.damaged(doing);
                         }
                         Some(row.ok()?.item.into_item())
                     });
@@ -182,7 +182,7 @@ impl Store {
                         let place = table::metadata_place(section, key);
                         let row = codec::open::<MetadataRow>(place, value.value());
                         if row.is_err() {
-                            self.damaged_beside(doing);
+                            self.damaged(doing);
                         }
                         row.ok()?.into_metadata()
                     });
@@ -225,13 +225,24 @@ impl Store {
             let mut bytes = Vec::new();
             for (key, metadata) in read {
                 let place = table::metadata_place(section, key.0);
-                codec::seal(place, &MetadataRow::new(metadata), &mut bytes);
-                rows.insert((section.0, key.0), bytes.as_slice()).map_err(Error::storage(doing))?;
-                // What an unconfirmed edit did has been seen now.
                 let at = (section.0, key.0);
-                let value = edits.get(at).map_err(Error::storage(doing))?;
-                let seen =
-                    value.is_some_and(|v| EditRow::is_unconfirmed(section, key.0, v.value()));
+                let newer = {
+                    let before = rows.get(at).map_err(Error::storage(doing))?;
+                    let before = before.and_then(|row| codec::open(place, row.value()).ok());
+                    before.is_some_and(|before: MetadataRow| before.read_at > metadata.read_at.0)
+                };
+                if newer {
+                    continue; // somebody read it later than we asked, or had an edit confirmed
+                }
+                codec::seal(place, &MetadataRow::new(metadata), &mut bytes);
+                rows.insert(at, bytes.as_slice()).map_err(Error::storage(doing))?;
+                // What an unconfirmed edit did has been seen now, if it was sent before we asked.
+                let seen = {
+                    let value = edits.get(at).map_err(Error::storage(doing))?;
+                    value.is_some_and(|value| {
+                        EditRow::is_seen(section, key.0, value.value(), metadata.read_at)
+                    })
+                };
                 if seen {
                     edits.remove(at).map_err(Error::storage(doing))?;
                 }

@@ -34,10 +34,12 @@ impl Library {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let batch = self.client().items(keys).await?;
+        // Before the server is asked: what was stored while it was asked is newer than its answer.
         let asked = keys.to_vec();
         let (states, known) =
             self.blocking(move |store| Ok((store.sections()?, store.known(&asked)?))).await?;
+        let asked_at = self.clock().now();
+        let batch = self.client().items(keys).await?;
         let known: BTreeMap<RatingKey, Known> = keys
             .iter()
             .copied()
@@ -64,29 +66,31 @@ impl Library {
             }
             found.insert(key, ItemRead::Missing);
         }
-        for state in &states {
+        for state in states {
             let items = of_section.remove(&state.id).unwrap_or_default();
             let gone = gone.remove(&state.id).unwrap_or_default();
             if !items.is_empty() || !gone.is_empty() {
-                self.keep_read(state.id, items, gone, &known).await?;
+                self.keep_read(state, asked_at, items, gone, &known).await?;
             }
         }
         Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or(ItemRead::Unreadable)).collect())
     }
 
+    /// Keeps what was read of items of a section, if the section is still as `base` has it.
     async fn keep_read(
         &self,
-        section: SectionId,
+        base: SectionState,
+        asked_at: UnixSeconds,
         items: Vec<Item>,
         gone: Vec<RatingKey>,
         known: &BTreeMap<RatingKey, Known>,
     ) -> Result<(), Error> {
-        let now = self.clock().now();
+        let section = base.id;
         let before = |key| known.get(&key).and_then(|known: &Known| known.metadata.as_ref());
         let metadata: Vec<(RatingKey, Metadata)> = items
             .iter()
             .map(|item| {
-                let mut metadata = Metadata::from_plex(item, now);
+                let mut metadata = Metadata::from_plex(item, asked_at);
                 // A read does not tell them; if nobody else edited the item, they stand.
                 if let Some(before) = before(item.rating_key)
                     && before.says_the_same(&metadata)
@@ -99,7 +103,10 @@ impl Library {
         let listed = |key: &RatingKey| known.get(key).is_some_and(|known| known.item.is_some());
         let left = gone.iter().filter(|key| listed(key)).map(|key| key.0).collect();
         let cached = items.iter().map(CachedItem::from_plex).collect();
-        self.put_items(section, cached, left).await?;
+        let _one_at_a_time = self.flights().section(section).await;
+        if !self.put_items(base, cached, left).await? {
+            return Ok(()); // a refresh came first: what it read is newer
+        }
         self.blocking(move |store| store.put_metadata(section, &metadata, &gone)).await
     }
 
@@ -110,8 +117,12 @@ impl Library {
         section: SectionId,
         edited: Vec<(RatingKey, Metadata)>,
     ) -> Result<(), Error> {
+        // The items are read under the section's lock: nobody has newer ones.
+        let _one_at_a_time = self.flights().section(section).await;
         let keys: Vec<RatingKey> = edited.iter().map(|(key, _)| *key).collect();
-        let known = self.blocking(move |store| store.known(&keys)).await?;
+        let read =
+            self.blocking(move |store| Ok((store.view()?.section(section)?, store.known(&keys)?)));
+        let (Some(base), known) = read.await? else { return Ok(()) };
         let mut items = Vec::new();
         for ((_, after), known) in edited.iter().zip(known) {
             let Some(item) = known.and_then(|known| known.item) else { continue };
@@ -120,26 +131,31 @@ impl Library {
                 items.push(now);
             }
         }
-        if items.is_empty() { Ok(()) } else { self.put_items(section, items, Vec::new()).await }
+        self.put_items(base, items, Vec::new()).await.map(drop)
     }
 
-    /// Puts items of a section, and removes others, in one transaction. Only what the section
-    /// lists is kept: movies and not collections. If the section changes in the store
-    /// meanwhile, nothing is written: whoever reads it next finds that out.
+    /// Puts items of a section, and removes others, in one transaction, if the section is still
+    /// as `base` has it, which was read before they were; `false` if it is not. Only what the
+    /// section lists is kept: movies and not collections. Needs the section's lock.
     async fn put_items(
         &self,
-        section: SectionId,
+        base: SectionState,
         items: Vec<CachedItem>,
         gone: Vec<u64>,
-    ) -> Result<(), Error> {
-        let _one_at_a_time = self.flights().section(section).await;
-        let read = self.blocking(move |store| store.view()?.section(section)).await?;
-        let Some(state) = read else { return Ok(()) };
-        let now = state.observed_at.unwrap_or(self.clock().now());
-        let update = self.blocking(move |_| update_of(&state, items, gone, now)).await?;
-        match update {
-            Some(update) => self.apply(update).await.map(drop),
-            None => Ok(()),
+    ) -> Result<bool, Error> {
+        let id = base.id;
+        let now = base.observed_at.unwrap_or(self.clock().now());
+        let update = self.blocking(move |store| {
+            let current = store.view()?.section(id)?;
+            if current.is_none_or(|current| !current.is_version_of(&base)) {
+                return Ok(None);
+            }
+            update_of(&base, items, gone, now).map(Some)
+        });
+        match update.await? {
+            None => Ok(false),
+            Some(None) => Ok(true),
+            Some(Some(update)) => Ok(self.apply(update).await?.is_ok()),
         }
     }
 }

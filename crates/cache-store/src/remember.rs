@@ -1,5 +1,6 @@
 //! Remembering matches, and writing what waits.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use redb::ReadableTable;
@@ -11,6 +12,10 @@ use crate::record::{CountersRow, MatchRow};
 use crate::section::SectionId;
 use crate::store::Store;
 use crate::table;
+use crate::view::View;
+
+/// What is to be remembered in a section.
+type Revised = (SectionId, Vec<(MatchKey, MatchRecord)>);
 
 impl Store {
     /// Remembers answers. They are found at once, by every view taken from now on, and reach
@@ -26,6 +31,51 @@ impl Store {
         }
         let rows = matches.into_iter().map(|(key, record)| (key, MatchRow::new(&record)));
         if self.buffer.add(section, rows) { self.flush() } else { Ok(()) }
+    }
+
+    /// How often [`Store::revise`] was called: whoever computes answers asks before they read.
+    pub fn revisions(&self) -> u64 {
+        *self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`Store::remember`] for answers that were computed from what was read after
+    /// [`Store::revisions`] was `since`. Where the host has said something of a match meanwhile,
+    /// that stands, and the answer is computed again when it is next asked for.
+    pub fn remember_since(
+        &self,
+        since: u64,
+        section: SectionId,
+        mut matches: Vec<(MatchKey, MatchRecord)>,
+    ) -> Result<(), Error> {
+        let revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        if *revisions != since {
+            let view = self.view()?;
+            let mut kept = Vec::with_capacity(matches.len());
+            for (key, record) in matches {
+                let now = view.remembered(section, &key)?;
+                let said = now.map_or((None, None), |now| (now.applied_at, now.failed));
+                if said == (record.applied_at, record.failed.clone()) {
+                    kept.push((key, record));
+                }
+            }
+            matches = kept;
+        }
+        self.remember(section, matches)
+    }
+
+    /// Changes what is remembered, by what is remembered: one at a time, and nothing that was
+    /// computed before goes over it. It is written at once.
+    pub fn revise(
+        &self,
+        revise: impl FnOnce(&View<'_>) -> Result<Vec<Revised>, Error>,
+    ) -> Result<(), Error> {
+        let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let revised = revise(&self.view()?)?;
+        *revisions += 1;
+        for (section, matches) in revised {
+            self.remember(section, matches)?;
+        }
+        self.flush()
     }
 
     /// Writes matches that wait, and adds what was counted to the counters in the file. Does

@@ -1,6 +1,6 @@
 //! The cache file in use: how it is opened and closed, what it is bound to, and damage in it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -103,10 +103,18 @@ pub struct Store {
     opened: Opened,
     /// Tells this store from every other that has the file open.
     pub(crate) holder: u64,
+    /// The last turn in which this store took each section's lease.
+    pub(crate) turns: Mutex<BTreeMap<SectionId, u64>>,
     /// No section had this number or a higher one: a file that replaces a damaged one goes on
     /// from here, so that a number never means two sections within one process.
     pub(crate) first_free: AtomicU32,
-    damage: Damage,
+    /// Values that were found damaged since it was opened.
+    damaged: AtomicU64,
+    /// Held by whoever writes, from the moment what is buffered is looked at until it is known to
+    /// be in the file.
+    pub(crate) writing: Mutex<()>,
+    /// How often the host said something of matches ([`Store::revise`]); held while it does.
+    pub(crate) revisions: Mutex<u64>,
     pub(crate) buffer: Buffer,
     pub(crate) counters: Counters,
 }
@@ -117,13 +125,6 @@ pub(crate) struct Counters {
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) damaged: AtomicU64,
-}
-
-/// Values that were found damaged, and in which sections.
-#[derive(Debug, Default)]
-struct Damage {
-    count: AtomicU64,
-    sections: Mutex<BTreeSet<SectionId>>,
 }
 
 impl Store {
@@ -145,8 +146,11 @@ impl Store {
             path: path.to_owned(),
             opened,
             holder: draw(),
+            turns: Mutex::default(),
             first_free: AtomicU32::new(1),
-            damage: Damage::default(),
+            damaged: AtomicU64::new(0),
+            writing: Mutex::default(),
+            revisions: Mutex::default(),
             buffer: Buffer::default(),
             counters: Counters::default(),
         }
@@ -225,22 +229,16 @@ impl Store {
         })
     }
 
-    /// Notes a damaged value: it is read as missing, and nothing that was read from the section
-    /// may be believed.
-    pub(crate) fn damaged(&self, section: SectionId, what: &'static str) {
-        self.damage.count.fetch_add(1, Ordering::Relaxed);
-        self.counters.damaged.fetch_add(1, Ordering::Relaxed);
-        let mut sections = self.damage.sections.lock().unwrap_or_else(PoisonError::into_inner);
-        if sections.insert(section) {
-            warn!(section = section.0, what, "damaged record: the section will be listed again");
-        }
+    /// Notes a damaged value that was read outside a view: it is read as missing.
+    pub(crate) fn damaged(&self, what: &'static str) {
+        self.count_damaged();
+        warn!(what, "damaged record: it is read as missing");
     }
 
-    /// Notes a damaged value beside the items: it is read as missing, and nothing else hangs on it.
-    pub(crate) fn damaged_beside(&self, what: &'static str) {
-        self.damage.count.fetch_add(1, Ordering::Relaxed);
+    /// Counts a damaged value.
+    pub(crate) fn count_damaged(&self) {
+        self.damaged.fetch_add(1, Ordering::Relaxed);
         self.counters.damaged.fetch_add(1, Ordering::Relaxed);
-        warn!(what, "damaged record: it is read as missing");
     }
 
     /// Counts remembered matches that answered and those that did not, for [`Store::stats`].
@@ -251,14 +249,7 @@ impl Store {
 
     /// How many damaged values were met since the store was opened.
     pub fn damaged_values(&self) -> u64 {
-        self.damage.count.load(Ordering::Relaxed)
-    }
-
-    /// The sections in which damage was met since this was last asked. Nothing that was read
-    /// from them since then may be believed.
-    pub fn take_damaged(&self) -> Vec<SectionId> {
-        let mut sections = self.damage.sections.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *sections).into_iter().collect()
+        self.damaged.load(Ordering::Relaxed)
     }
 }
 

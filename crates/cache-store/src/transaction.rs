@@ -42,6 +42,10 @@ impl Store {
         work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let _span = trace_span!("write", doing).entered();
+        // Nobody else writes from here until the buffer knows what is in the file. Else matches that
+        // were looked at before another's write would be written after it: older over newer, and
+        // cleared ones back.
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let buffered = self.buffer.snapshot();
         let done = self.with_db(doing, |db, _| {
             commit(db, doing, |txn| {

@@ -64,7 +64,7 @@ impl Store {
                 let place = table::uploads_place(section, key.0);
                 let row = codec::open::<UploadsRow>(place, value.value());
                 if row.is_err() {
-                    self.damaged_beside(doing);
+                    self.damaged(doing);
                 }
                 row.ok()
             });

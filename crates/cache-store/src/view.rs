@@ -1,13 +1,15 @@
 //! A read view: one read transaction, shared by the threads of a batch.
 //!
-//! A damaged value is reported to the store and read as missing. What was computed from a
-//! view may be believed only if [`crate::Store::take_damaged`] then names no section of it.
+//! A damaged value is read as missing, and the view remembers in which section it was. What was
+//! computed from a view may be believed only if [`View::met_damage`] then says no.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 use plex_api::RatingKey;
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
+use tracing::warn;
 
 use crate::buffer::Buffered;
 use crate::codec;
@@ -58,6 +60,9 @@ pub struct View<'store> {
     generation: u64,
     sections: BTreeMap<SectionId, SectionState>,
     unreadable: Vec<SectionId>,
+    /// Sections in which this view met damage. Each view has its own: whoever reads must not lose
+    /// the note to somebody else who reads.
+    damaged: Mutex<BTreeSet<SectionId>>,
     items: Numbered,
     names: Numbered,
     guids: Numbered,
@@ -80,6 +85,7 @@ impl<'store> View<'store> {
             generation,
             sections: BTreeMap::new(),
             unreadable: Vec::new(),
+            damaged: Mutex::default(),
             items: open(table::ITEMS)?,
             names: open(table::index(Index::Names))?,
             guids: open(table::index(Index::Guids))?,
@@ -330,8 +336,17 @@ impl<'store> View<'store> {
         })
     }
 
+    /// Whether damage was met in a section: then nothing that was read from it may be believed.
+    pub fn met_damage(&self, section: SectionId) -> bool {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).contains(&section)
+    }
+
     fn damaged(&self, section: SectionId, what: &'static str) {
-        self.store.damaged(section, what);
+        let first = self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(section);
+        self.store.count_damaged();
+        if first {
+            warn!(section = section.0, what, "damaged record: the section will be listed again");
+        }
     }
 
     /// Runs a read. Damage that redb met ends this view: the file is replaced.

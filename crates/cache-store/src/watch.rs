@@ -1,5 +1,6 @@
 //! Listening to the server, and looking where its events point.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,6 @@ use crate::apply::{Scope, Update};
 use crate::error::Error;
 use crate::hints::{Due, Hints};
 use crate::library::{Library, Step, latest};
-use crate::refresh::plan::Demand;
 use crate::section::SectionState;
 use crate::spool::Spool;
 
@@ -72,11 +72,21 @@ impl Library {
         })
     }
 
-    /// Says that items are about to be written to by us: the server tells of that too, and it
-    /// is no news.
+    /// Whether a stream of [`Library::watch`] is read and was heard of within the last 45 seconds:
+    /// then a refresh makes no call as long as nothing is told.
+    pub fn is_live(&self) -> bool {
+        let now = self.clock().now();
+        self.hints().is_live(now)
+    }
+
+    /// Says that items are written to by us, before and after it is done: the server tells of
+    /// that too, and it is no news. An item that somebody else edits within [`Policy::settle`]
+    /// of our own edit is noticed when its metadata are due; that it is gone, at once.
+    ///
+    /// [`Policy::settle`]: crate::Policy::settle
     pub fn mark_ours(&self, keys: impl IntoIterator<Item = RatingKey>) {
         let now = self.clock().now();
-        self.hints().ours(keys, now);
+        self.hints().ours(keys, now, self.policy().settle);
     }
 
     pub(crate) fn hints(&self) -> MutexGuard<'_, Hints> {
@@ -86,43 +96,44 @@ impl Library {
     /// Looks at what is due: items first, because they may explain what the stamps show.
     async fn look(&self, due: &Due) -> Result<Watched, Error> {
         let mut items = 0;
+        let mut explained = BTreeSet::new();
         let known = self.blocking(crate::Store::sections).await?;
         for (section, keys) in &due.items {
             let state = known.iter().find(|state| state.key == *section);
             if let Some(state) = state.filter(|state| state.stamp.is_some()) {
                 items += keys.len() as u64;
-                self.look_at(state, keys).await?;
+                if self.look_at(state, keys).await? {
+                    explained.insert(state.id);
+                }
             }
         }
-        let steps = self.compare_stamps(Demand::files(0)).await?;
+        let steps = self.compare_stamps(explained).await?;
         Ok(Watched::Looked { items, steps })
     }
 
-    /// Reads items that were told of and writes what is different; those that are gone, the
-    /// server itself says so.
-    async fn look_at(&self, state: &SectionState, keys: &[RatingKey]) -> Result<(), Error> {
+    /// Reads items that were told of and writes what is different, if anything is; those that are
+    /// gone, the server itself says so.
+    async fn look_at(&self, state: &SectionState, keys: &[RatingKey]) -> Result<bool, Error> {
         let _one_at_a_time = self.flights().section(state.id).await;
         let (id, kind) = (state.id, state.kind);
         let read = self.blocking(move |store| store.view()?.section(id)).await?;
-        let Some(state) = read else { return Ok(()) };
-        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(()) };
+        let Some(state) = read else { return Ok(false) };
+        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else {
+            return Ok(false);
+        };
         let now = state.observed_at.unwrap_or(self.clock().now());
         let mut rows = Spool::new();
         let limit = latest(self.clock().now(), &observed);
-        let gone = self.read_again(keys, &mut rows, limit, Some(kind)).await?;
+        let again = self.read_again(keys, &mut rows, limit, Some(kind)).await?;
         let update = Update {
             observed,
-            scope: Scope::Delta(gone),
+            scope: Scope::Delta(again.gone),
+            unreadable: again.unreadable,
             complete: state.complete,
             lookups: state.lookups,
             ..Update::new(&state, rows, stamp, now)
         };
-        if let Ok((_, changes)) = self.apply(update).await?
-            && changes.any()
-        {
-            self.hints().explain(id);
-        }
-        Ok(())
+        Ok(self.apply(update).await?.is_ok_and(|(_, changes)| changes.any()))
     }
 }
 

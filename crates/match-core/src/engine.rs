@@ -277,10 +277,18 @@ impl Engine {
 
     /// Listens to the server's events for as long as the stream is read, and keeps what is
     /// cached up to date with what they point at; while it is live and quiet, runs on an
-    /// unchanged library make no call. Without it nothing is missed either, only asked for. The
+    /// unchanged library make no call ([`Engine::is_live`]). Read it in a task of its own: what
+    /// lies in it unread is not known, and a stream that was not read for 45 seconds counts as no
+    /// stream. Without it nothing is missed either, only asked for. The
     /// stream keeps the cache file open: drop it before closing.
     pub fn watch(&self) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
         self.library.watch()
+    }
+
+    /// Whether a stream of [`Engine::watch`] is read and was heard of within the last 45 seconds:
+    /// then runs on an unchanged library make no call.
+    pub fn is_live(&self) -> bool {
+        self.library.is_live()
     }
 
     /// Closes the cache file, so that the next opening finds it clean.

@@ -115,18 +115,12 @@ impl Client {
         Ok(found)
     }
 
-    /// How many rows a listing has. An answer that does not say is an error, never 0.
-    pub async fn total(&self, listing: &Listing) -> Result<u64, Error> {
+    /// How many rows a listing has. `None`: this server does not tell, which is not 0.
+    pub async fn total(&self, listing: &Listing) -> Result<Option<u64>, Error> {
         let doing = format!("counting {} items of section {}", listing.kind, listing.section);
-        let page = self.listing_page(Endpoint::Total, listing, 0, 0, doing.clone()).await?;
-        match page.total {
-            Some(total) => Ok(total),
-            // A server without paging sends every row.
-            None if page.rows > 0 => Ok(page.rows),
-            None => {
-                Err(Error::new(ErrorKind::Decode, format!("{doing}: the answer has no totalSize")))
-            }
-        }
+        let page = self.listing_page(Endpoint::Total, listing, 0, 0, doing).await?;
+        // A server without paging sends every row.
+        Ok(page.total.or(Some(page.rows).filter(|rows| *rows > 0)))
     }
 
     /// `size` rows of a listing from row `start` on. The server may send fewer.

@@ -115,7 +115,7 @@ pub fn server(body: &[u8]) -> Result<Server, Error> {
 }
 
 /// Decodes one message of the event stream or the web socket. `name` is the name of the frame
-/// it came in, or empty. Pings and other providers' items give no event.
+/// it came in, or empty. Other providers' items give no event.
 pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
     match decode::<Notification>(&utf8(data).0) {
         Ok(notification) => Ok(notification.into_events(name)),

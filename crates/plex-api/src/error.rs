@@ -26,6 +26,8 @@ struct Failure {
     retry_after: Option<Duration>,
     /// The answer has the headers of a Plex Media Server: no proxy made it.
     from_plex: bool,
+    /// The request may have been carried out all the same.
+    in_doubt: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -150,6 +152,21 @@ impl ErrorKind {
         matches!(self.class(), Class::Outage)
     }
 
+    /// Whether a server that answered so, or did not answer, may have done what it was asked.
+    #[must_use]
+    pub(crate) const fn leaves_in_doubt(self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable
+                | Self::Server
+                | Self::Timeout
+                | Self::Connect
+                | Self::Truncated
+                | Self::Decode
+                | Self::TooLarge
+        )
+    }
+
     /// The kind a status code stands for; `None` for success. `maintenance` is whether the
     /// body says so.
     #[must_use]
@@ -235,6 +252,13 @@ impl Error {
         self.0.retry_after
     }
 
+    /// Whether the request may have been carried out although it failed. A write is repeated when
+    /// its answer is lost, so the last answer (a refused token, say) does not tell what became of
+    /// an attempt before it. Never for a read.
+    pub fn is_in_doubt(&self) -> bool {
+        self.0.in_doubt
+    }
+
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         Self(Arc::new(Failure {
             kind,
@@ -244,6 +268,7 @@ impl Error {
             text: Some(text.into()).filter(|text| !text.is_empty()),
             retry_after: None,
             from_plex: false,
+            in_doubt: false,
             source: None,
         }))
     }
@@ -271,6 +296,11 @@ impl Error {
     /// Says that the answer came from a Plex Media Server and from nobody in front of it.
     pub(crate) fn with_origin(self, from_plex: bool) -> Self {
         self.change(|failure| failure.from_plex = from_plex)
+    }
+
+    /// Says whether the request may have been carried out all the same.
+    pub(crate) fn with_doubt(self, in_doubt: bool) -> Self {
+        self.change(|failure| failure.in_doubt = in_doubt)
     }
 
     /// Whether a Plex Media Server itself says that something is not there.

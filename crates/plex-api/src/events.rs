@@ -58,6 +58,8 @@ pub enum Event {
         /// The section; a scan that has just started often does not name it.
         section: Option<SectionKey>,
     },
+    /// The server says that it is there, every 10 to 15 seconds: until now nothing was missed.
+    Ping,
     /// The server says that it is about to stop.
     ServerStopping,
     /// Anything else, by the server's name for it.

@@ -163,6 +163,9 @@ impl Transport {
         let begun = timer_now();
         let mut failed = 0;
         let mut previous = None;
+        // An attempt of a write may have been carried out, whatever the next ones bring.
+        let writes = call.method != Method::GET;
+        let mut in_doubt = false;
         loop {
             let left = self.retry.deadline.saturating_sub(begun.elapsed());
             let error = match self.attempt(call, failed > 0, left).await {
@@ -176,11 +179,12 @@ impl Transport {
             let hurried = error.kind() == ErrorKind::Timeout && left < self.request_timeout;
             let error = previous.take().filter(|_| hurried).unwrap_or(error);
             failed += 1;
+            in_doubt |= writes && error.kind().leaves_in_doubt();
             let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
             let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
             let Some(wait) = wait.filter(|_| again) else {
                 admission.failed(error.kind(), timer_now());
-                return Err(error);
+                return Err(error.with_doubt(in_doubt));
             };
             previous = Some(error.clone());
             let (kind, error_text) = (error.kind(), Private(&error));
@@ -189,7 +193,8 @@ impl Transport {
             let left = self.retry.deadline.saturating_sub(begun.elapsed());
             if tokio::time::timeout(left, self.pace.wait()).await.is_err() {
                 admission.failed(error.kind(), timer_now());
-                return Err(error);
+                drop(previous); // an error that is shared cannot be added to
+                return Err(error.with_doubt(in_doubt));
             }
         }
     }

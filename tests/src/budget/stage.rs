@@ -92,6 +92,24 @@ impl Stage {
         Ok(cache_store::Store::open(&config.cache, &opening)?.digest()?)
     }
 
+    /// A bit of an item's record in the cache file flips. The file must be closed.
+    pub fn damage_item(&self, key: u64) {
+        let title = self.pms.edit(|library| {
+            let item = library.sections.iter().find_map(|section| section.item(key));
+            item.unwrap().title.clone()
+        });
+        let path = self.config().cache;
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at: Vec<usize> = (0..bytes.len().saturating_sub(title.len()))
+            .filter(|&at| bytes[at..].starts_with(title.as_bytes()))
+            .collect();
+        assert!(!at.is_empty(), "{title} is not in the file");
+        for at in at {
+            bytes[at] ^= 1;
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+
     /// Time passes, for the server and for us.
     pub fn later(&self, by: Duration) {
         self.clock.advance(by);

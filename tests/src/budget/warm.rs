@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use futures::{FutureExt, StreamExt};
-use match_core::{Selection, Watched};
+use futures::{FutureExt, Stream, StreamExt};
+use match_core::{Engine, Error, Selection, Watched};
 
 use super::measured::{Meter, Played};
 use super::stage::{Stage, to_queries};
@@ -67,6 +67,19 @@ async fn scanned(scale: Scale) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
+/// Reads the event stream until a ping came, as a host does that keeps reading it.
+pub async fn heard(
+    stage: &Stage,
+    engine: &Engine,
+    watching: &mut (impl Stream<Item = Result<Watched, Error>> + Unpin),
+) {
+    while !engine.is_live() {
+        stage.pms.ping();
+        // Nothing is told but the ping, so this waits for it and for nothing else.
+        let _ = tokio::time::timeout(Duration::from_millis(5), watching.next()).await;
+    }
+}
+
 async fn live(scale: Scale) -> Result<Played> {
     let stage = Stage::sections(scale, 5).await?;
     let asked = stage.queries(scale.items);
@@ -82,6 +95,8 @@ async fn live(scale: Scale) -> Result<Played> {
         }
     }
     stage.later(LATER);
+    // The host goes on reading, and hears that the server is there.
+    heard(&stage, &engine, &mut watching).await;
     let meter = Meter::start(&stage);
     let run = engine.match_files(&Selection::All, to_queries(&asked)).await?;
     drop(watching);

@@ -42,8 +42,13 @@ pub(super) async fn check(client: &Client, section: &Section) -> Result<Vec<Assu
     note("scannedAt is there", scanned.is_some(), there(scanned.is_some()));
 
     let total = client.total(&listing).await;
-    let seen = total.as_ref().map_or_else(|error| format!("{:?}", error.kind()), u64::to_string);
-    note("Size=0 gives a total", total.is_ok(), seen);
+    let seen = match &total {
+        Ok(Some(total)) => total.to_string(),
+        Ok(None) => there(false),
+        Err(error) => format!("{:?}", error.kind()),
+    };
+    let total = total.ok().flatten();
+    note("Size=0 gives a total", total.is_some(), seen);
     let total = total.unwrap_or(u64::MAX);
 
     let mut largest = 0;

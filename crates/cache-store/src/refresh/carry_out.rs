@@ -1,9 +1,10 @@
 //! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
 
-use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds, UnsupportedRow};
 
 use crate::apply::{Applied, Changes, Scope, Update};
 use crate::error::Error;
+use crate::flight::Sighting;
 use crate::library::{Library, latest};
 use crate::refresh::listing;
 use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
@@ -23,21 +24,21 @@ pub(crate) fn instead(plan: Plan, reason: &'static str) -> Outcome {
 }
 
 impl Library {
-    /// Carries out a plan. `now` is when the stamp was seen: what is read from then on is not
-    /// older, however long it takes.
+    /// Carries out a plan. All that is read from the moment the stamp was seen is not older than
+    /// that moment, however long it takes: that moment is noted.
     pub(crate) async fn carry_out(
         &self,
         state: &SectionState,
         planned: Planned,
-        observed: SectionStamp,
-        now: UnixSeconds,
+        seen: &Sighting,
         demand: Demand,
     ) -> Result<Outcome, Error> {
+        let (observed, now) = (seen.stamp, seen.at);
         match planned.plan {
             Plan::Fresh | Plan::Unchanged => self.observed(state, observed, now).await,
             Plan::Totals => self.totals(state, observed, now).await,
             Plan::Metadata => self.metadata(state, observed, now).await,
-            Plan::Delta => self.delta(state, observed, now, demand).await,
+            Plan::Delta => self.delta(state, seen, demand).await,
             Plan::Lazy => self.lazy(state, observed, now).await,
             Plan::Targeted => self.targeted(state, observed, now).await,
             Plan::Sweep => self.sweep(state, observed, now).await,
@@ -71,6 +72,7 @@ impl Library {
         now: UnixSeconds,
     ) -> Result<Outcome, Error> {
         let total = self.client().total(&listing::request(state, Filter::None)).await?;
+        let Some(total) = total else { return Ok(instead(Plan::Sweep, NO_TOTAL)) };
         if total == state.items + state.unsupported {
             return self.observed(state, stamp, now).await;
         }
@@ -98,10 +100,13 @@ impl Library {
         now: UnixSeconds,
     ) -> Result<Outcome, Error> {
         let mut rows = Spool::new();
-        if !self.changed_since(state, Filter::UpdatedSince, &mut rows, latest(now, &stamp)).await? {
+        let limit = latest(now, &stamp);
+        let edited = self.changed_since(state, Filter::UpdatedSince, &mut rows, limit).await?;
+        let Some(unreadable) = edited else {
             return Ok(instead(Plan::Full, "most of the section was edited"));
-        }
+        };
         let update = Update {
+            unreadable,
             complete: state.complete,
             metadata: true,
             ..Update::new(state, rows, stamp, now)
@@ -112,20 +117,23 @@ impl Library {
     async fn delta(
         &self,
         state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
+        seen: &Sighting,
         demand: Demand,
     ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, seen.at);
         // The total first: if most is gone, nothing else has to be asked.
         let total = self.client().total(&listing::request(state, Filter::None)).await?;
+        let Some(total) = total else { return Ok(instead(Plan::Sweep, NO_TOTAL)) };
         let known = state.items + state.unsupported;
         if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
             return Ok(instead(Plan::Sweep, MANY_VANISHED));
         }
         let mut rows = Spool::new();
+        let mut unreadable = Vec::new();
         for filter in [Filter::AddedSince as fn(_) -> _, Filter::UpdatedSince] {
-            if !self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
-                return Ok(instead(Plan::Full, "a delta would read half of the section"));
+            match self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
+                Some(keys) => unreadable.extend(keys),
+                None => return Ok(instead(Plan::Full, "a delta would read half of the section")),
             }
         }
         let gone = match self.vanished(state, &rows, total).await? {
@@ -133,11 +141,11 @@ impl Library {
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
         };
         let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
-        let told = self.hints().take_explained(state.id);
         let update = Update {
             scope: Scope::Delta(gone),
+            unreadable,
             total: Some(total),
-            must_change: before != stamp.content_changed_at && !told,
+            must_change: before != stamp.content_changed_at && !seen.explained,
             // A delta cannot see a file that was replaced in place.
             complete: false,
             metadata: true,
@@ -152,19 +160,20 @@ impl Library {
         }
     }
 
-    /// Streams the items that were added or updated since the newest time known. `false`: they
-    /// are half of the section, which costs as much as listing it.
+    /// Streams the items that were added or updated since the newest time known; returns the keys
+    /// of those whose rows cannot be used. `None`: they are half of the section, which costs as
+    /// much as listing it.
     async fn changed_since(
         &self,
         state: &SectionState,
         filter: fn(UnixSeconds) -> Filter,
         rows: &mut Spool,
         limit: UnixSeconds,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<u64>>, Error> {
         let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy().overlap);
         let wanted = listing::request(state, filter(since));
         let at_most = (state.items / 2).max(LARGE_DELTA);
-        Ok(listing::read(self, wanted, at_most, limit, rows).await?.is_some())
+        Ok(listing::read(self, wanted, at_most, limit, rows).await?.map(|read| read.unreadable))
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
@@ -178,9 +187,10 @@ impl Library {
         let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
         let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
         let mut rows = Spool::new();
-        let gone = self.read_again(&keys, &mut rows, latest(now, &stamp), None).await?;
+        let again = self.read_again(&keys, &mut rows, latest(now, &stamp), None).await?;
         let update = Update {
-            scope: Scope::Delta(gone),
+            scope: Scope::Delta(again.gone),
+            unreadable: again.unreadable,
             unsupported: 0,
             ..Update::new(state, rows, stamp, now)
         };
@@ -213,31 +223,34 @@ impl Library {
         let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(()) };
         let now = state.observed_at.unwrap_or(self.clock().now());
         let mut rows = Spool::new();
-        let gone = self.read_again(keys, &mut rows, latest(now, &observed), None).await?;
+        let again = self.read_again(keys, &mut rows, latest(now, &observed), None).await?;
         let spent = state.lookups.spent + (keys.len() as u64).div_ceil(BATCH);
         let update = Update {
             lookups: Lookups { spent, ..state.lookups },
-            ..unmoved(&state, rows, gone, stamp, observed, now)
+            unreadable: again.unreadable,
+            ..unmoved(&state, rows, again.gone, stamp, observed, now)
         };
         // If the section changed in the store meanwhile, whoever reads it next finds that out.
         self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
     }
 
-    /// Reads items by key into `rows`, those of one kind if it is given; returns the keys of those that are gone.
+    /// Reads items by key into `rows`, those of one kind if it is given; returns the keys of the
+    /// others.
     pub(crate) async fn read_again(
         &self,
         keys: &[RatingKey],
         rows: &mut Spool,
         limit: UnixSeconds,
         kind: Option<ItemKind>,
-    ) -> Result<Vec<u64>, Error> {
+    ) -> Result<Again, Error> {
         if keys.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Again::default());
         }
         let mut batch = self.client().items_with(keys, Detail::Lean).await?;
         batch.items.retain(|item| kind.is_none_or(|kind| item.kind == kind));
+        let unreadable = unreadable(&batch.unsupported);
         self.spool(rows, batch.items, limit).await?;
-        Ok(batch.missing.iter().map(|key| key.0).collect())
+        Ok(Again { gone: batch.missing.iter().map(|key| key.0).collect(), unreadable })
     }
 
     pub(crate) async fn full(
@@ -287,6 +300,20 @@ impl Library {
     }
 }
 
+/// Keys that were read again and brought no item.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    /// There is no such item any more.
+    pub(crate) gone: Vec<u64>,
+    /// There is one, and its row cannot be used: what is cached of it is not known to be true.
+    pub(crate) unreadable: Vec<u64>,
+}
+
+/// The keys of rows that cannot be used, as far as they have one.
+pub(crate) fn unreadable(rows: &[UnsupportedRow]) -> Vec<u64> {
+    rows.iter().filter_map(|row| row.rating_key.as_ref()?.parse().ok()).collect()
+}
+
 /// Some items were read by key: that says nothing about the rest, so the section's stamp,
 /// and whether it is complete, stay as they are.
 pub(crate) fn unmoved(
@@ -313,6 +340,7 @@ pub(crate) fn changed_meanwhile(error: &Error) -> bool {
 /// Items read by key in one call.
 pub(crate) const BATCH: u64 = 200;
 
+const NO_TOTAL: &str = "this server does not tell how many items there are";
 const MOVED: &str = "the section was changed in the store meanwhile";
 pub(crate) const UNEXPLAINED: &str = "the change counter moved, but nothing was different";
 pub(crate) const MANY_VANISHED: &str = "so many items vanished that a sweep is cheaper";
@@ -334,6 +362,7 @@ impl Update {
             base: state.clone(),
             rows,
             scope: Scope::Delta(Vec::new()),
+            unreadable: Vec::new(),
             stamp,
             observed: stamp,
             now,

@@ -6,14 +6,17 @@ use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds};
 use crate::error::Error;
 use crate::item::CachedItem;
 use crate::library::Library;
+use crate::refresh::carry_out::unreadable;
 use crate::section::SectionState;
 use crate::spool::Spool;
 use crate::store::Store;
 
 /// What a listing brought.
 pub(crate) struct Read {
-    /// Rows that cannot be kept (no numeric rating key).
+    /// Rows that cannot be kept (no numeric rating key, or a field of another form).
     pub(crate) unsupported: u64,
+    /// The keys of those that have one.
+    pub(crate) unreadable: Vec<u64>,
     /// How many rows the server said the listing has.
     pub(crate) total: u64,
 }
@@ -52,10 +55,11 @@ pub(crate) async fn read(
 ) -> Result<Option<Read>, Error> {
     let mut pages = std::pin::pin!(library.client().pages(listing));
     let mut rows = 0;
-    let mut read = Read { unsupported: 0, total: 0 };
+    let mut read = Read { unsupported: 0, unreadable: Vec::new(), total: 0 };
     while let Some(page) = pages.next().await {
         let page = page?;
         read.unsupported += page.unsupported.len() as u64;
+        read.unreadable.extend(unreadable(&page.unsupported));
         read.total = page.total.unwrap_or(read.total + page.rows);
         if read.total > at_most {
             return Ok(None);

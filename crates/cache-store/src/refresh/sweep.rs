@@ -37,7 +37,7 @@ impl Library {
     ) -> Result<Outcome, Error> {
         let limit = latest(now, &stamp);
         let mut rows = Spool::new();
-        let swept = match self.look_at_all(state, &mut rows, limit).await {
+        let mut swept = match self.look_at_all(state, &mut rows, limit).await {
             Ok(Some(swept)) => swept,
             Ok(None) => return Ok(instead(Plan::Full, "much of the section changed")),
             Err(error) if changed_meanwhile(&error) => {
@@ -45,8 +45,12 @@ impl Library {
             }
             Err(error) => return Err(error),
         };
-        let gone = self.read_again(&swept.changed, &mut rows, limit, None).await?;
-        if !gone.is_empty() {
+        let again = self.read_again(&swept.changed, &mut rows, limit, None).await?;
+        // A trimmed row leaves out what makes the whole one unusable: such an item is counted with
+        // those that cannot be kept, as a listing counts it.
+        swept.keys.retain(|key| !again.unreadable.contains(key));
+        swept.unsupported += again.unreadable.len() as u64;
+        if !again.gone.is_empty() {
             return Ok(instead(Plan::Sweep, "items vanished while the section was swept"));
         }
         let update = Update {

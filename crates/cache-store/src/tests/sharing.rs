@@ -92,17 +92,39 @@ fn a_lease_is_held_renewed_released_and_expires() {
     let minute = Duration::from_mins(1);
     let after = |seconds| UnixSeconds(NOW.0 + seconds);
 
-    assert_eq!(one.take_lease(id, NOW, minute).unwrap(), Lease::Held { until: after(60) });
+    let held = |seconds, turn| Lease::Held { until: after(seconds), turn };
+    assert_eq!(one.take_lease(id, NOW, minute).unwrap(), held(60, 1));
     assert_eq!(other.take_lease(id, after(59), minute).unwrap(), Lease::Busy { until: after(60) });
-    assert_eq!(one.take_lease(id, after(30), minute).unwrap(), Lease::Held { until: after(90) });
-    assert!(!other.release_lease(id).unwrap());
-    assert!(one.release_lease(id).unwrap());
-    assert_eq!(other.take_lease(id, after(31), minute).unwrap(), Lease::Held { until: after(91) });
+    assert_eq!(one.take_lease(id, after(30), minute).unwrap(), held(90, 2));
+    assert!(!other.release_lease(id, 2).unwrap());
+    assert!(one.release_lease(id, 2).unwrap());
+    assert_eq!(other.take_lease(id, after(31), minute).unwrap(), held(91, 1));
     // Its holder died: it expires.
     drop(other);
     assert_eq!(one.take_lease(id, after(90), minute).unwrap(), Lease::Busy { until: after(91) });
-    assert_eq!(one.take_lease(id, after(91), minute).unwrap(), Lease::Held { until: after(151) });
-    assert!(one.release_lease(id).unwrap() && !one.release_lease(id).unwrap());
+    assert_eq!(one.take_lease(id, after(91), minute).unwrap(), held(151, 3));
+    assert!(one.release_lease(id, 3).unwrap() && !one.release_lease(id, 3).unwrap());
+}
+
+/// A task ended, and before its lease was given back the next task of the same store had taken it.
+/// The late release freed it for everybody.
+#[test]
+fn a_late_release_does_not_free_the_lease_of_who_came_next() {
+    let (_folder, path) = place();
+    let one = Store::open(&path, &shared()).unwrap();
+    let other = Store::open(&path, &shared()).unwrap();
+    let id = section(&one);
+    let minute = Duration::from_mins(1);
+    let Lease::Held { turn: first, .. } = one.take_lease(id, NOW, minute).unwrap() else {
+        panic!("nobody else has it")
+    };
+    let Lease::Held { turn: second, .. } = one.take_lease(id, NOW, minute).unwrap() else {
+        panic!("nobody else has it")
+    };
+    assert!(!one.release_lease(id, first).unwrap());
+    assert!(matches!(other.take_lease(id, NOW, minute).unwrap(), Lease::Busy { .. }));
+    assert!(one.release_lease(id, second).unwrap());
+    assert!(matches!(other.take_lease(id, NOW, minute).unwrap(), Lease::Held { .. }));
 }
 
 #[test]
@@ -114,7 +136,7 @@ fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
     let future = UnixSeconds(NOW.0 + 1_000_000);
     let _ = one.take_lease(id, future, Duration::from_mins(1)).unwrap();
     let taken = other.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
-    assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60) });
+    assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60), turn: 1 });
 }
 
 /// A lease lasts two minutes, and a listing of a slow server may take ten. Time is tokio's here

@@ -364,3 +364,44 @@ fn the_counters_are_kept_across_runs() {
     assert_eq!((stats.hits, stats.misses, stats.damaged), (13, 4, 0));
     assert_eq!(stats.sections.len(), 1);
 }
+
+/// Whoever wrote took the buffered matches before it was their turn to write: what another had
+/// written meanwhile was overwritten by what they had seen before it.
+#[test]
+fn what_waits_for_its_turn_writes_what_is_buffered_then() {
+    let (_folder, path) = place();
+    let store = &open(&path);
+    fill(store, (1..=50).map(|key| movie(key, 0)), 1);
+    let id = section(store);
+    let revision = store.sections().unwrap()[0].revision;
+    let record =
+        |version: i64| MatchRecord { applied_at: Some(UnixSeconds(version)), ..found(1, revision) };
+    for round in 0..100 {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        store.remember(id, vec![(match_key(1), record(2 * round))]).unwrap();
+        std::thread::scope(|scope| {
+            let (begun, told) = (tell.clone(), &told);
+            scope.spawn(move || {
+                let work = |_: &redb::WriteTransaction| {
+                    tell.send(()).unwrap();
+                    released.recv().unwrap();
+                    Ok(())
+                };
+                store.write("a long write", work).unwrap();
+            });
+            told.recv().unwrap();
+            store.remember(id, vec![(match_key(2), record(2 * round))]).unwrap();
+            let waiting = scope.spawn(move || {
+                begun.send(()).unwrap();
+                store.flush().unwrap();
+            });
+            told.recv().unwrap();
+            std::thread::yield_now();
+            store.remember(id, vec![(match_key(2), record(2 * round + 1))]).unwrap();
+            release.send(()).unwrap();
+            waiting.join().unwrap();
+        });
+        assert_eq!(store.stats().unwrap().waiting, 0, "round {round}");
+    }
+}

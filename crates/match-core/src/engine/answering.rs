@@ -377,12 +377,13 @@ impl Desk {
     }
 }
 
-/// Queries whose absence is not proven at a desk, and that no desk has found.
+/// Queries whose absence is not proven at a desk, and that no desk has found. That a file is one
+/// of several in another section says nothing about this one: it may lie here by its whole path.
 fn not_found(desks: &[Desk], at: usize) -> Vec<usize> {
     let Some(desk) = desks.get(at) else { return Vec::new() };
     let found = |query: usize| {
         let mut answers = desks.iter().filter_map(|desk| desk.answers.get(query));
-        answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Ambiguous(_)))
+        answers.any(|answer| matches!(answer, Answer::Found(_)))
     };
     (0..desk.answers.len())
         .filter(|query| desk.unproven.contains(query) && !found(*query))

@@ -196,19 +196,16 @@ fn revise_all(
     keys: &[MatchKey],
     revise: impl Fn(&View<'_>, &SectionState, usize, Option<MatchRecord>) -> Revised,
 ) -> Result<(), Error> {
-    let view = store.view()?;
-    let mut changed = Vec::new();
-    for section in view.sections()? {
-        let mut records = Vec::new();
-        for (at, key) in keys.iter().enumerate() {
-            let record = view.remembered(section.id, key)?;
-            records.extend(revise(&view, &section, at, record)?.map(|record| (*key, record)));
+    store.revise(|view| {
+        let mut changed = Vec::new();
+        for section in view.sections()? {
+            let mut records = Vec::new();
+            for (at, key) in keys.iter().enumerate() {
+                let record = view.remembered(section.id, key)?;
+                records.extend(revise(view, &section, at, record)?.map(|record| (*key, record)));
+            }
+            changed.push((section.id, records));
         }
-        changed.push((section.id, records));
-    }
-    drop(view);
-    for (section, records) in changed {
-        store.remember(section, records)?;
-    }
-    store.flush()
+        Ok(changed)
+    })
 }

@@ -95,9 +95,10 @@ struct Compute {
 impl Pass {
     pub(super) fn run(self) -> Result<Passed, Error> {
         let mut passed = Passed::default();
+        let revisions = self.store.revisions(); // before anything is read
         let view = self.store.view()?;
         let Some(section) = view.section(self.section)? else {
-            passed.damaged = self.damaged();
+            passed.damaged = view.met_damage(self.section);
             passed.unproven = self.asked;
             return Ok(passed);
         };
@@ -107,7 +108,7 @@ impl Pass {
         let compute = self.progress.around(Phase::Recall, self.asked.len(), recall)?;
         passed.phases.recall.record(started.elapsed());
         if passed.needs_metadata {
-            passed.damaged = self.damaged();
+            passed.damaged = view.met_damage(self.section);
             return Ok(passed);
         }
 
@@ -123,15 +124,15 @@ impl Pass {
         }
         passed.phases.matching.record(started.elapsed());
         records.append(&mut passed.used);
+        passed.damaged = view.met_damage(self.section);
         drop(view);
-        if self.damaged() {
-            passed.damaged = true;
+        if passed.damaged {
             return Ok(passed);
         }
         if passed.doubtful.is_empty() && !self.stale {
             let started = self.clock.monotonic();
             let count = records.len();
-            let write = || self.store.remember(section.id, records);
+            let write = || self.store.remember_since(revisions, section.id, records);
             self.progress.around(Phase::Remember, count, write)?;
             if !self.known.absent.is_empty() {
                 // Proving them cost calls, so they do not wait for the next transaction.
@@ -305,11 +306,6 @@ impl Pass {
             return false;
         }
         rule.is_none_or(Rule::is_path) || section.complete || !changed
-    }
-
-    fn damaged(&self) -> bool {
-        let sections = self.store.take_damaged();
-        sections.contains(&self.section)
     }
 }
 

@@ -1,12 +1,12 @@
 //! A run of edits: what is known is compared first, what has to be written is read again, and
 //! only what is different is sent.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use cache_store::{
-    CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, RunId, SectionId,
-    SectionState, Selection, has_recent_metadata,
+    CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
+    SectionId, SectionState, Selection, has_recent_metadata,
 };
 use plex_api::{RatingKey, UnixSeconds};
 use tracing::info;
@@ -241,27 +241,33 @@ impl Engine {
         let store = self.store().clone();
         let forget = move |(section, keys): (_, Vec<_>)| store.put_metadata(section, &[], &keys);
         blocking(move || rejected.into_iter().try_for_each(forget)).await?;
-        self.close_edits(targets).await
+        self.close_edits(id, targets).await
     }
 
-    /// Removes the notes of items whose outcome the host is told now. Those in doubt, and those
-    /// that were not tried, stay open.
-    async fn close_edits(&self, targets: &[Target]) -> Result<(), Error> {
-        let settled: HashSet<RatingKey> = targets
+    /// Removes the notes of items whose outcome the host is told now: those of this run that are
+    /// not in doubt, and those of runs before it on items that are now as they shall be. A note of
+    /// another run that an edit was sent stays until the item is read: an outcome that was decided
+    /// without reading it (a change that cannot be made) says nothing about that edit.
+    async fn close_edits(&self, id: RunId, targets: &[Target]) -> Result<(), Error> {
+        let outcomes: HashMap<RatingKey, EditOutcome> = targets
             .iter()
-            .filter(|target| match &target.outcome {
-                Some(
-                    EditOutcome::Failed(EditFailure::Unconfirmed(_)) | EditOutcome::NotTried(_),
-                )
-                | None => false,
-                Some(_) => true,
-            })
-            .map(|target| target.key)
+            .filter_map(|target| Some((target.key, target.outcome.clone()?)))
             .collect();
+        let is_over = move |edit: &EditProgress| match outcomes.get(&edit.rating_key) {
+            None
+            | Some(EditOutcome::NotTried(_) | EditOutcome::Failed(EditFailure::Unconfirmed(_))) => {
+                false
+            }
+            Some(_) if edit.run == id => true,
+            Some(EditOutcome::Done { .. } | EditOutcome::Unchanged) => {
+                edit.progress != Progress::Sent
+            }
+            Some(EditOutcome::Failed(_)) => false,
+        };
         let store = self.store().clone();
         blocking(move || {
             let open = store.edits()?;
-            let closed = open.iter().filter(|edit| settled.contains(&edit.rating_key));
+            let closed = open.iter().filter(|edit| is_over(edit));
             let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
             store.note_edits(&[], &[], &closed)
         })

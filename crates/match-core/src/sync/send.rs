@@ -59,18 +59,31 @@ impl Verdict {
         let (kind, text) = (error.kind(), error.to_string());
         match kind {
             ErrorKind::NotFound => Self::Refused(EditFailure::Gone),
+            // An attempt before this answer may have been applied.
+            _ if error.is_in_doubt() && stops(kind) => Self::Lost(kind, text),
+            _ if error.is_in_doubt() && kind.class() != Class::Outage => {
+                Self::Refused(EditFailure::Unconfirmed(text))
+            }
             ErrorKind::Conflict => Self::Refused(EditFailure::Conflict(text)),
-            ErrorKind::CircuitOpen
+            _ if stops(kind) => Self::Stop(kind, text),
+            _ if kind.class() == Class::Outage => Self::Lost(kind, text),
+            _ => Self::Refused(EditFailure::Rejected(text)),
+        }
+    }
+}
+
+/// What is about the server as a whole, and means that the request was not carried out.
+pub(super) fn stops(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::CircuitOpen
             | ErrorKind::TooManyRequests
             | ErrorKind::Unauthorized
             | ErrorKind::Forbidden
             | ErrorKind::Tls
             | ErrorKind::Redirect
-            | ErrorKind::WrongServer => Self::Stop(kind, text),
-            _ if kind.class() == Class::Outage => Self::Lost(kind, text),
-            _ => Self::Refused(EditFailure::Rejected(text)),
-        }
-    }
+            | ErrorKind::WrongServer
+    )
 }
 
 /// The notes of a run, between two transactions.
@@ -139,9 +152,9 @@ impl Engine {
             for (request, verdict) in self.wave(wave).await {
                 let keys = &request.keys;
                 failing = match &verdict {
-                    Some(Verdict::Refused(EditFailure::Rejected(_))) if keys.len() == 1 => {
-                        failing + 1
-                    }
+                    Some(Verdict::Refused(
+                        EditFailure::Rejected(_) | EditFailure::Unconfirmed(_),
+                    )) if keys.len() == 1 => failing + 1,
                     None => failing,
                     Some(_) => 0,
                 };
@@ -159,7 +172,18 @@ impl Engine {
                         halves.extend(halved(request));
                     }
                     Some(Verdict::Refused(failure)) => {
-                        notes.note(keys, &Progress::Failed(failure.to_string()));
+                        // It may have been edited with the group that it was refused with.
+                        let failure = match failure {
+                            EditFailure::Rejected(text) | EditFailure::Conflict(text)
+                                if keys.iter().any(|key| in_doubt.contains(key)) =>
+                            {
+                                EditFailure::Unconfirmed(text)
+                            }
+                            failure => failure,
+                        };
+                        if !matches!(failure, EditFailure::Unconfirmed(_)) {
+                            notes.note(keys, &Progress::Failed(failure.to_string()));
+                        }
                         become_of(&Sent::Failed(failure));
                     }
                     Some(Verdict::Lost(kind, text)) => {
@@ -220,10 +244,14 @@ impl Engine {
 
     async fn put(&self, request: &PlannedRequest) -> Result<(), PlexError> {
         let client = self.library.client();
-        match request.keys.as_slice() {
+        // The server may tell of it before it answers, and for a while after that.
+        self.library.mark_ours(request.keys.iter().copied());
+        let sent = match request.keys.as_slice() {
             [key] => client.edit_item(*key, &request.edit).await,
             keys => client.edit_items(request.section, request.kind, keys, &request.edit).await,
-        }
+        };
+        self.library.mark_ours(request.keys.iter().copied());
+        sent
     }
 }
 

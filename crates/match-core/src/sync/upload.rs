@@ -4,6 +4,7 @@ use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
 
 use super::outcome::{EditFailure, NotTried};
+use super::send::stops;
 use crate::engine::{Engine, blocking};
 
 /// What became of an image.
@@ -41,7 +42,9 @@ impl Engine {
         if last == Some(hash) {
             return Ok(Uploaded::Unchanged);
         }
+        self.library.mark_ours([key]); // see `put`
         let sent = self.library.client().upload(key, artwork, image).await;
+        self.library.mark_ours([key]);
         let Err(error) = sent else {
             let store = self.store().clone();
             blocking(move || store.put_upload(section, key, artwork, hash)).await?;
@@ -49,12 +52,10 @@ impl Engine {
         };
         Ok(match error.kind() {
             ErrorKind::NotFound => Uploaded::Failed(EditFailure::Gone),
-            ErrorKind::CircuitOpen | ErrorKind::TooManyRequests | ErrorKind::Unauthorized => {
-                Uploaded::NotTried(stopped(&error))
-            }
-            kind if kind.is_outage() => {
+            kind if error.is_in_doubt() || kind.is_outage() && !stops(kind) => {
                 Uploaded::Failed(EditFailure::Unconfirmed(error.to_string()))
             }
+            kind if stops(kind) => Uploaded::NotTried(stopped(&error)),
             _ => Uploaded::Failed(EditFailure::Rejected(error.to_string())),
         })
     }

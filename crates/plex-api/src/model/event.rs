@@ -103,7 +103,7 @@ impl Notification {
         }
         let name = self.kind.as_deref().filter(|_| name.is_empty()).unwrap_or(name);
         if name == "ping" {
-            return Vec::new();
+            return vec![Event::Ping];
         }
         let mut events: Vec<Event> = Vec::new();
         let none =

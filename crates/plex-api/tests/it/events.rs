@@ -31,7 +31,7 @@ async fn the_stream_tells_what_happened_and_when_it_was_not_listening() {
     })
     .await;
     let client = server.client();
-    let events: Vec<Event> = client.events().take(6).map(Result::unwrap).collect().await;
+    let events: Vec<Event> = client.events().take(7).map(Result::unwrap).collect().await;
     let created = ItemEvent {
         change: ItemChange::Created,
         section: Some(SectionKey(2)),
@@ -45,6 +45,7 @@ async fn the_stream_tells_what_happened_and_when_it_was_not_listening() {
         events,
         [
             Event::Live,
+            Event::Ping,
             Event::Item(created),
             Event::Gap { kind: ErrorKind::Truncated },
             Event::Live,
@@ -64,9 +65,9 @@ async fn a_line_that_breaks_after_each_ping_is_not_asked_for_without_a_pause() {
     let server = Server::start(|_, _| Answer::Bytes(stream("event: ping\ndata: {}\n\n"))).await;
     let client = server.client();
     let begun = tokio::time::Instant::now();
-    let events: Vec<Event> = client.events().take(20).map(Result::unwrap).collect().await;
-    for pair in events.chunks(2) {
-        assert_eq!(pair, [Event::Live, Event::Gap { kind: ErrorKind::Truncated }]);
+    let events: Vec<Event> = client.events().take(30).map(Result::unwrap).collect().await;
+    for line in events.chunks(3) {
+        assert_eq!(line, [Event::Live, Event::Ping, Event::Gap { kind: ErrorKind::Truncated }]);
     }
     assert_eq!(server.seen().len(), 10);
     // Nine random waits.
@@ -79,7 +80,7 @@ async fn the_wait_grows_from_loss_to_loss() {
     let server = Server::start(|_, _| Answer::Bytes(stream("event: ping\ndata: {}\n\n"))).await;
     let client = server.client();
     let begun = tokio::time::Instant::now();
-    let events: Vec<Event> = client.events().take(80).map(Result::unwrap).collect().await;
+    let events: Vec<Event> = client.events().take(120).map(Result::unwrap).collect().await;
     assert_eq!(events.iter().filter(|event| **event == Event::Live).count(), 40);
     // 39 random waits, all but six of them of up to a minute: 16 minutes in the mean. Waits of
     // up to a second would be 39 seconds at most.
@@ -148,7 +149,7 @@ fn messages_are_read_in_every_form() {
     };
     let movie = Some(ItemKind::Movie);
     let table = [
-        ("ping", "{}".to_owned(), vec![]),
+        ("ping", "{}".to_owned(), vec![Event::Ping]),
         ("timeline", entry(r#""itemID": 5, "sectionID": 1, "type": 1, "state": 0"#), vec![item(ItemChange::Created, 5, Some(1), movie)]),
         ("timeline", entry(r#""itemID": "5", "sectionID": "1", "type": "1", "state": "5""#), vec![item(ItemChange::Processed, 5, Some(1), movie)]),
         ("timeline", entry(r#""itemID": 5, "state": 5, "mediaState": "analyzing""#), vec![item(ItemChange::Updated, 5, None, None)]),
