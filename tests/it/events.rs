@@ -57,7 +57,8 @@ async fn changes_of_the_library_are_heard_in_order() {
     client.edit_item(key, &Edit::new().set(Field::Title, "Renamed")).await.unwrap();
     assert_eq!(item(&mut events).await, (ItemChange::Processed, key, movie));
 
-    pms.ping(); // is heard and tells nothing
+    pms.ping();
+    assert_eq!(next(&mut events).await, Event::Ping);
     client.scan(SectionKey(1), None).await.unwrap();
     let section = Some(SectionKey(1));
     assert_eq!(next(&mut events).await, Event::Scan { phase: ScanPhase::Started, section });

@@ -3,6 +3,7 @@
 //! - `budget`: every row of the call budget.
 //! - `choosing`: which sections a run asks, and how old what it knows of them is.
 //! - `client`: the client against the simulated server.
+//! - `edit_soak`: edits while things go wrong at random; what is said of each is true.
 //! - `edits`: edits, uploads and scans, and what they move.
 //! - `events`: the event stream.
 //! - `faults`: what goes wrong, by script.
@@ -12,6 +13,8 @@
 //! - `verify`: whether an item is still the file's, where that is doubtful.
 //! - `watch`: listening to the server.
 //! - `host`: what the host says, and what it is shown while the server is away.
+//! - `meeting`: tasks that read and write at the same time.
+//! - `proof`: what proves that a file is not there.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -25,11 +28,14 @@ mod budget;
 mod choosing;
 mod client;
 mod corpus;
+mod edit_soak;
 mod edits;
 mod end_to_end;
 mod events;
 mod faults;
 mod host;
+mod meeting;
+mod proof;
 mod report;
 mod soak;
 mod sync;

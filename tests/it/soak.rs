@@ -19,7 +19,7 @@ use cache_store::Plan;
 use futures::{Stream, StreamExt};
 use match_core::{Answer, Confidence, Engine, Error, Query, Run, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage};
-use testbed::library::{FileFilter, Library};
+use testbed::library::{FileFilter, Library, Totals};
 
 use steps::{HAPPENS, Step};
 
@@ -34,10 +34,10 @@ const SCALE: Scale = Scale::small(40, 8);
 const FEW: usize = 3;
 
 /// Numbers that are the same for the same seed (`SplitMix64`).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -45,15 +45,15 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn once_in(&mut self, times: u64) -> bool {
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }
@@ -104,6 +104,15 @@ impl Soak {
             library.quirks.file_filter = random.pick(&filters);
             library.quirks.sorts_by_id = !random.once_in(4);
             library.quirks.counter_moves_on_delete = !random.once_in(3);
+            if random.once_in(4) {
+                library.quirks.totals = Totals::NotTold;
+            }
+            if random.once_in(2) {
+                library
+                    .sections
+                    .iter_mut()
+                    .for_each(|section| "Movies".clone_into(&mut section.title));
+            }
         });
         Self {
             seed,
@@ -123,7 +132,10 @@ impl Soak {
             let mut trouble = false;
             let mut happened = Vec::new();
             for _ in 0..=self.random.below(3) {
-                let step = self.random.pick(HAPPENS);
+                let mut step = self.random.pick(HAPPENS);
+                if trouble && step == Step::Meet {
+                    step = Step::Nothing; // an outage is an outage for all that meet
+                }
                 trouble |= matches!(step, Step::Outage | Step::Failure);
                 happened.push(step);
                 self.happen(step).await;
@@ -132,7 +144,10 @@ impl Soak {
             if trouble {
                 self.watching = None; // nothing is told over a line that is broken
             }
-            self.catch_up().await;
+            // What the server tells may also wait unread until silence is no silence any more.
+            if !self.random.once_in(8) {
+                self.catch_up().await;
+            }
             // Beyond the freshness window, within which changes are not seen.
             let pauses = [61, 600, 3_600];
             self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
@@ -173,10 +188,16 @@ impl Soak {
     fn seen(&mut self, title: &str, plan: Plan, changed: bool) {
         let told = self.watching.is_some();
         let whole = matches!(plan, Plan::Sweep | Plan::Full | Plan::Lazy);
+        // Of sections of one title nobody can say here which was looked at.
+        let alone = self.stage.pms.edit(|library| {
+            library.sections.iter().filter(|section| section.title == title).count() == 1
+        });
         for ghost in self.ghosts.values_mut() {
             let Some(lost) = ghost.as_mut().filter(|lost| lost.section == title) else { continue };
-            if whole {
+            if whole && alone {
                 *ghost = None;
+            } else if whole {
+                lost.covered = true;
             } else if plan == Plan::Delta {
                 lost.covered |= changed || told;
             }
@@ -199,10 +220,37 @@ impl Soak {
                 self.tally.accepted += u64::from(accepted);
                 (!accepted).then(|| format!("confident, but the holders are {holders:?}; {lost:?}"))
             }
-            Answer::Absent if !holders.is_empty() => Some(format!("listed under {holders:?}")),
+            Answer::Absent if !holders.is_empty() && !self.is_malformed(&holders) => {
+                Some(format!("listed under {holders:?}"))
+            }
             Answer::Unknown(reason) if !trouble => Some(format!("unknown: {reason}")),
             _ => None,
         }
+    }
+
+    /// Whether a client can read none of these items.
+    fn is_malformed(&self, keys: &BTreeSet<u64>) -> bool {
+        self.stage.pms.edit(|library| {
+            let mut items = library.sections.iter().flat_map(testbed::library::Section::items);
+            !items.any(|item| keys.contains(&item.rating_key) && !item.malformed_guid)
+        })
+    }
+
+    /// All sections, in one of the ways in which a host may name them.
+    fn selection(&mut self) -> Selection {
+        if self.random.once_in(2) {
+            return Selection::All;
+        }
+        let mut names: Vec<String> = self.stage.pms.edit(|library| {
+            let of = |section: &testbed::library::Section| {
+                [section.title.clone(), section.key.to_string(), section.uuid.clone()]
+            };
+            library.sections.iter().flat_map(of).collect()
+        });
+        if self.random.once_in(2) {
+            names.reverse();
+        }
+        Selection::Named(names)
     }
 
     /// A few paths, or all there are: present ones, former ones, and others.
@@ -270,7 +318,8 @@ impl Soak {
     async fn ask(&mut self, asked: &[String]) -> Run {
         self.ready().await;
         let queries = asked.iter().map(|path| Query::new(path.as_str())).collect();
-        self.engine.as_ref().unwrap().match_files(&Selection::All, queries).await.unwrap()
+        let selection = self.selection();
+        self.engine.as_ref().unwrap().match_files(&selection, queries).await.unwrap()
     }
 }
 
@@ -302,7 +351,7 @@ fn present(library: &Library) -> Vec<String> {
     paths.into_iter().collect()
 }
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

@@ -4,8 +4,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use match_core::{Answer, Engine, Error, Selection, Watched};
-use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use match_core::{Answer, Change, Confidence, EditOptions, Engine, Error, Selection, Watched};
+use plex_api::{Field, RatingKey};
+use testbed::budget::{MOUNT, Scale, Stage, heard, to_queries};
+use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 use testbed::server::Endpoint;
 
@@ -30,6 +32,7 @@ async fn listening_and_settling(settle: Duration) -> (Stage, Engine, Watching, V
     assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
     looked(&mut watching).await;
     stage.later(Duration::from_hours(1));
+    heard(&stage, &engine, &mut watching).await;
     (stage, engine, watching, asked)
 }
 
@@ -134,6 +137,80 @@ async fn when_nobody_listens_silence_is_not_trusted() {
     let (answers, calls) = ask(&stage, &engine, &asked).await;
     assert_eq!(calls, 1, "nobody listens any more");
     check(&asked, &answers);
+}
+
+/// The host stopped reading the stream. What the server told lay in it unread, and its silence
+/// was trusted.
+#[tokio::test]
+async fn a_stream_that_is_not_read_is_not_silent() {
+    let (stage, engine, _watching, _) = listening().await;
+    let (key, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
+    stage.later(Duration::from_mins(10));
+    let asked = [TruthQuery::new(path, Some(key))];
+    let (answers, calls) = ask(&stage, &engine, &asked).await;
+    check(&asked, &answers);
+    assert_eq!(calls, 4, "the stamps, the total, what was added and updated");
+}
+
+/// A title that was told of explained a moved counter hours later, when nobody listened any more:
+/// a file that was replaced in place was answered by its old path.
+#[tokio::test]
+async fn what_was_told_explains_no_later_change() {
+    let (stage, engine, mut watching, asked) = listening().await;
+    let key = asked.iter().find_map(|query| query.expect).unwrap();
+    let old: Vec<TruthQuery> =
+        asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
+    // Of another item: what was edited lately is read again anyway.
+    let other = asked.iter().find_map(|query| query.expect.filter(|other| *other != key)).unwrap();
+    stage.pms.edit(|library| library.edit_title(0, other, "Another Title"));
+    assert_eq!(looked(&mut watching).await, 1);
+    drop(watching);
+    stage.later(Duration::from_mins(10));
+    stage.pms.edit(|library| library.replace_file(0, key, "/data/movies/Elsewhere/other.mkv", 5));
+    let (answers, _) = ask(&stage, &engine, &old).await;
+    for answer in &answers {
+        // By its title it may still be found: that the file is not there is what counts.
+        let by_path =
+            matches!(answer, Answer::Found(found) if found.confidence == Confidence::High);
+        assert!(!by_path, "{answer:?}");
+    }
+}
+
+/// Every edit of our own was told of, read again, and had the stamps compared.
+#[tokio::test]
+async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() {
+    let scale = Scale::small(1_000, 500);
+    let stage = Stage::movies(scale).await.unwrap();
+    let mut config = stage.config();
+    config.policy.settle = Duration::from_mins(10);
+    let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
+    let asked = stage.present(scale.items);
+    engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+    let mut watching: Watching = Box::pin(engine.watch());
+    assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
+    looked(&mut watching).await;
+
+    let keys: Vec<u64> = stage
+        .pms
+        .edit(|library| library.sections[0].items().iter().map(|i| i.rating_key).collect());
+    let change = |&key: &u64| Change::new(RatingKey(key)).set(Field::Title, format!("Title {key}"));
+    let changes = keys.iter().map(change).collect();
+    let edited = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
+    assert_eq!(edited.counts().done, 1_000);
+    stage.later(Duration::from_mins(2));
+    heard(&stage, &engine, &mut watching).await;
+    stage.pms.reset_requests();
+    let (answers, calls) = ask(&stage, &engine, &asked).await;
+    assert_eq!(calls, 0, "{:?}", stage.pms.requests());
+    check(&asked, &answers);
+
+    let gone = asked[0].expect.unwrap();
+    stage.pms.edit(|library| library.remove_item(0, gone));
+    stage.later(Duration::from_mins(2));
+    heard(&stage, &engine, &mut watching).await;
+    let of_gone = TruthQuery { expect: None, ..asked[0].clone() };
+    let (answers, _) = ask(&stage, &engine, std::slice::from_ref(&of_gone)).await;
+    check(&[of_gone], &answers);
 }
 
 /// A server works on a new item for a while and tells of every step. Time is tokio's here and

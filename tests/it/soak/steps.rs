@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use match_core::{Change, EditOptions, Level, Query, Selection};
+use plex_api::{Field, RatingKey};
 use testbed::budget::MOUNT;
 use testbed::generate::add_movie;
 use testbed::library::Library;
@@ -32,6 +34,8 @@ pub(super) enum Step {
     Outage,
     Failure,
     Day,
+    Malform,
+    Meet,
 }
 
 /// Common things are here more often.
@@ -62,6 +66,10 @@ pub(super) const HAPPENS: &[Step] = &[
     Step::Outage,
     Step::Failure,
     Step::Day,
+    Step::Malform,
+    Step::Meet,
+    Step::Meet,
+    Step::Meet,
 ];
 
 impl Soak {
@@ -137,10 +145,66 @@ impl Soak {
             Step::Collection => {
                 self.stage.pms.edit(|library| library.add_collection(section, &name));
             }
+            // From now on its row can be read without its guids only.
+            Step::Malform => self.stage.pms.edit(|library| {
+                let item = library.item_at(section, key);
+                item.malformed_guid = true;
+                let title = format!("{} again", item.title);
+                library.edit_title(section, key, &title);
+            }),
+            Step::Meet => Box::pin(self.meet(section, key, &keys)).await,
             Step::Migrate => self.stage.pms.edit(|library| library.migrate_agent(section)),
             Step::Recreate => self.stage.pms.edit(|library| library.recreate_section(section)),
             _ => self.trouble(step).await,
         }
+    }
+
+    /// Tasks match, edit and read at once; a reply is kept back, and while it is, the item that was
+    /// asked for is moved or deleted, and another task looks.
+    async fn meet(&mut self, section: usize, key: u64, keys: &[u64]) {
+        self.ready().await;
+        let asked = self.questions();
+        let held = self.random.pick(&[Endpoint::Metadata, Endpoint::Listing, Endpoint::Sections]);
+        self.stage.pms.script(Rule::once(held, 1, Fault::Held));
+        if self.random.once_in(2) {
+            self.stage.pms.script(Rule::once(Endpoint::Edit, 1, Fault::Lost));
+        }
+        let other = RatingKey(self.random.pick(keys));
+        let moved = self.random.once_in(2);
+        let file = format!("{}/Met {}/Met {}.mkv", self.root(section), self.named, self.named);
+        self.haunt(section, key, moved);
+        let Self { engine, stage, named, .. } = self;
+        let engine = engine.as_ref().unwrap();
+        let queries = |paths: &[String]| paths.iter().map(Query::new).collect::<Vec<_>>();
+        let change = Change::new(other).set(Field::Title, format!("Edited {named}"));
+        let wanted = [RatingKey(key), other];
+        let tasks = async {
+            let (read, edited, matched) = tokio::join!(
+                engine.items(&Selection::All, &wanted, Level::Metadata),
+                engine.edit(&Selection::All, vec![change], EditOptions::default()),
+                engine.match_files(&Selection::All, queries(&asked)),
+            );
+            drop((read, edited.unwrap(), matched.unwrap()));
+        };
+        let mut tasks = std::pin::pin!(tasks);
+        let meanwhile = tokio::select! {
+            () = &mut tasks => false,
+            () = stage.pms.held() => true,
+        };
+        stage.pms.edit(|library| {
+            if moved {
+                library.move_file(section, key, &file);
+            } else {
+                library.remove_item(section, key);
+            }
+            library.advance(1);
+            library.scan(section);
+        });
+        if meanwhile {
+            stage.pms.release();
+            tasks.await;
+        }
+        stage.pms.clear_faults();
     }
 
     /// What happens to us, or to the line.

@@ -126,3 +126,71 @@ async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     assert_eq!(run.counts().done, 3);
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
+
+/// The transport repeats a PUT whose answer was lost. The first attempt was applied; the last was
+/// refused for another reason, and so the edit was called not applied: what was known before was
+/// believed, and to set it back was "unchanged".
+#[tokio::test]
+async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
+    for (name, then) in [
+        ("401", Fault::Status(401)),
+        ("403", Fault::Status(403)),
+        ("409", Fault::Status(409)),
+        ("400", Fault::Status(400)),
+        ("429", Fault::TooMany(3_600)),
+    ] {
+        let world = World::new().await;
+        let key = world.key(0);
+        let before = world.on_server(key).title;
+        world.stage.pms.script(Rule::once(Endpoint::Edit, 1, Fault::Lost));
+        world.stage.pms.script(Rule { nth: 2, times: 1, ..Rule::next(Endpoint::Edit, 1, then) });
+        let run = world.edit(vec![titled(key, "Applied")]).await;
+        assert_eq!(world.on_server(key).title, "Applied");
+        let in_doubt = matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_)));
+        assert!(in_doubt, "{name}: {:?}", run.outcomes);
+        let open = world.engine.open_edits().await.unwrap();
+        assert_eq!(open.len(), 1, "{name}");
+        assert_eq!(open[0].progress, Progress::Sent, "{name}");
+        let run = world.edit(vec![titled(key, &before)]).await;
+        assert_eq!(run.outcomes, [done(&["title"])], "{name}");
+        assert_eq!(world.on_server(key).title, before, "{name}");
+    }
+}
+
+/// The same for an image.
+#[tokio::test]
+async fn an_upload_whose_first_answer_was_lost_is_in_doubt() {
+    let world = World::new().await;
+    world.stage.pms.script(Rule::once(Endpoint::Upload, 1, Fault::Lost));
+    world.stage.pms.script(Rule::once(Endpoint::Upload, 2, Fault::Status(401)));
+    let uploaded = world.engine.upload(world.key(0), Artwork::Poster, vec![1; 64]).await.unwrap();
+    let in_doubt = matches!(uploaded, Uploaded::Failed(EditFailure::Unconfirmed(_)));
+    assert!(in_doubt, "{uploaded:?}");
+}
+
+/// A change that cannot be made closed the note of an edit that an earlier run had sent: what was
+/// known before that was believed, and the server kept the edit.
+#[tokio::test]
+async fn a_refused_change_closes_no_other_runs_note() {
+    let world = World::new().await;
+    let (in_doubt, other) = (world.key(0), world.key(1));
+    let before = world.on_server(in_doubt).title;
+    world.stage.pms.script(Rule::next(Endpoint::Edit, 4, Fault::Lost));
+    let run = world.edit(vec![titled(in_doubt, "Applied")]).await;
+    assert!(matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_))));
+    world.stage.pms.clear_faults();
+    // The circuit may be open by now, and a new client knows nothing of that.
+    let World { stage, engine, items } = world;
+    engine.close().await.unwrap();
+    let world = World { engine: stage.engine().await.unwrap(), stage, items };
+    let invalid = titled(in_doubt, " ");
+    let run = world.edit(vec![invalid, titled(other, "Valid")]).await;
+    assert!(matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Refused(_))));
+    assert_eq!(run.outcomes[1], done(&["title"]));
+    let open = world.engine.open_edits().await.unwrap();
+    assert_eq!(open.iter().map(|edit| edit.rating_key).collect::<Vec<_>>(), [in_doubt]);
+    let run = world.edit(vec![titled(in_doubt, &before)]).await;
+    assert_eq!(run.outcomes, [done(&["title"])]);
+    assert_eq!(world.on_server(in_doubt).title, before);
+    assert!(world.engine.open_edits().await.unwrap().is_empty());
+}

@@ -1,0 +1,249 @@
+//! Edits, whatever goes wrong: seeds print what happened. After each run the server itself is asked
+//! what became of each item. `MATCHBOX_SOAK_STEPS` and `MATCHBOX_SOAK_SEED` make it longer, or one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use match_core::{
+    Change, EditFailure, EditOptions, EditOutcome, Engine, NotTried, Progress, Selection,
+};
+use plex_api::{Field, RatingKey};
+use testbed::budget::{Scale, Stage};
+use testbed::server::{Endpoint, Fault, Rule};
+
+use crate::soak::{Random, number};
+
+const SCALE: Scale = Scale::small(24, 10);
+const STEPS: usize = 60;
+const SEEDS: u64 = 4;
+
+/// Title and summary of each item.
+type Fields = BTreeMap<u64, (String, String)>;
+
+struct Soak {
+    seed: u64,
+    random: Random,
+    stage: Stage,
+    engine: Option<Engine>,
+    /// Items whose last edit nobody confirmed.
+    in_doubt: BTreeSet<u64>,
+    log: Vec<String>,
+    tally: Tally,
+}
+
+/// What the edits came to.
+#[derive(Debug, Default)]
+struct Tally {
+    done: u64,
+    unchanged: u64,
+    in_doubt: u64,
+    /// Of those in doubt, the ones that the server had applied.
+    applied: u64,
+    failed: u64,
+    not_tried: u64,
+}
+
+impl Soak {
+    async fn new(seed: u64) -> Self {
+        let stage = Stage::movies(SCALE).await.unwrap();
+        let asked = stage.present(SCALE.items);
+        stage.run(&Selection::All, &asked).await.unwrap();
+        Self {
+            seed,
+            random: Random(seed),
+            stage,
+            engine: None,
+            in_doubt: BTreeSet::new(),
+            log: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    fn on_server(&self) -> Fields {
+        self.stage.pms.edit(|library| {
+            let items = library.sections[0].items().iter();
+            items.map(|i| (i.rating_key, (i.title.clone(), i.summary.clone()))).collect()
+        })
+    }
+
+    async fn step(&mut self) {
+        if self.engine.is_none() || self.random.once_in(5) {
+            if let Some(engine) = self.engine.take() {
+                engine.close().await.unwrap();
+            }
+            self.engine = Some(self.stage.engine().await.unwrap());
+        }
+        // Now and then it is the same moment, then within and beyond what is believed.
+        let pauses = [0, 0, 30, 61, 1_200, 90_000];
+        self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
+        let keys: Vec<u64> = self.on_server().into_keys().collect();
+        if self.random.once_in(3) {
+            let (key, number) = (self.random.pick(&keys), self.random.below(3));
+            self.log.push(format!("somebody edits {key}"));
+            let title = format!("Foreign {number}");
+            self.stage.pms.edit(|library| library.edit_title(0, key, &title));
+            // What others edit is noticed when metadata are due.
+            self.stage.later(Duration::from_mins(20));
+        }
+        let fault = self.trouble();
+        let changes = self.changes(&keys);
+        self.log.push(format!("{fault}; {changes:?}"));
+        let before = self.on_server();
+        let sent = changes.iter().map(|(key, title, value)| change(*key, *title, value)).collect();
+        let engine = self.engine.as_ref().unwrap();
+        let run = engine.edit(&Selection::All, sent, EditOptions::default()).await;
+        self.stage.pms.clear_faults();
+        let after = self.on_server();
+        let outcomes = match run {
+            Ok(run) => run.outcomes,
+            Err(error) => panic!("seed {}: {error}\n{:#?}", self.seed, self.recent()),
+        };
+        let mut expected = before.clone();
+        for ((key, title, value), outcome) in changes.iter().zip(&outcomes) {
+            let field = |fields: &Fields| {
+                let fields = &fields[key];
+                if *title { fields.0.clone() } else { fields.1.clone() }
+            };
+            let (was, is) = (field(&before), field(&after));
+            let right = self.judge(*key, outcome, &was, &is, value);
+            assert!(
+                right,
+                "seed {}: item {key}, {value:?}: {outcome:?}; it was {was:?} and is {is:?}\n{:#?}",
+                self.seed,
+                self.recent()
+            );
+            let fields = expected.get_mut(key).unwrap();
+            *(if *title { &mut fields.0 } else { &mut fields.1 }) = is;
+        }
+        assert_eq!(after, expected, "seed {}: another item or field was edited", self.seed);
+        let open = self.engine.as_ref().unwrap().open_edits().await.unwrap();
+        let sent = open.iter().filter(|edit| edit.progress == Progress::Sent);
+        let noted: BTreeSet<u64> = sent.map(|edit| edit.rating_key.0).collect();
+        let lost: Vec<_> = self.in_doubt.difference(&noted).collect();
+        assert!(lost.is_empty(), "seed {}: no note of {lost:?}\n{:#?}", self.seed, self.recent());
+    }
+
+    /// Whether what is said of an item is true of it.
+    fn judge(
+        &mut self,
+        key: u64,
+        outcome: &EditOutcome,
+        was: &str,
+        is: &str,
+        wanted: &str,
+    ) -> bool {
+        match outcome {
+            EditOutcome::Done { .. } => {
+                self.tally.done += 1;
+                self.in_doubt.remove(&key);
+                is == wanted
+            }
+            EditOutcome::Unchanged => {
+                self.tally.unchanged += 1;
+                self.in_doubt.remove(&key);
+                is == wanted
+            }
+            EditOutcome::Failed(EditFailure::Unconfirmed(_)) => {
+                self.tally.in_doubt += 1;
+                self.tally.applied += u64::from(is == wanted && is != was);
+                self.in_doubt.insert(key);
+                is == was || is == wanted
+            }
+            EditOutcome::Failed(_) => {
+                self.tally.failed += 1;
+                // The item was read, or a note of this run took the place of the other.
+                self.in_doubt.remove(&key);
+                is == was
+            }
+            EditOutcome::NotTried(NotTried::Stopped(..) | NotTried::DryRun) => {
+                self.tally.not_tried += 1;
+                // Its note says "planned" by now if the item was read before.
+                self.in_doubt.remove(&key);
+                is == was
+            }
+        }
+    }
+
+    fn recent(&self) -> Vec<&String> {
+        self.log.iter().rev().take(6).rev().collect()
+    }
+
+    /// What goes wrong in this run, if anything does.
+    fn trouble(&mut self) -> String {
+        if self.random.once_in(3) {
+            return "nothing goes wrong".to_owned();
+        }
+        let mut told = Vec::new();
+        for _ in 0..=self.random.below(2) {
+            let fault = self.random.pick(&[
+                Fault::Status(500),
+                Fault::Status(409),
+                Fault::Status(401),
+                Fault::TooMany(3_600),
+                Fault::Maintenance,
+                Fault::Truncated,
+                Fault::Lost,
+                Fault::Lost,
+                Fault::Outage,
+            ]);
+            let endpoint = self.random.pick(&[
+                Endpoint::Edit,
+                Endpoint::Edit,
+                Endpoint::Edit,
+                Endpoint::Metadata,
+                Endpoint::Sections,
+            ]);
+            let nth = 1 + self.random.next() % 5;
+            let times = self.random.pick(&[1, 1, 2, 6]);
+            let rule = Rule { endpoint: Some(endpoint), nth, times, fault };
+            told.push(format!("{rule:?}"));
+            self.stage.pms.script(rule);
+        }
+        told.join(", ")
+    }
+
+    /// Some items, each with its field (the title, or else the summary) and the value for it.
+    fn changes(&mut self, keys: &[u64]) -> Vec<(u64, bool, String)> {
+        let shared = self.random.once_in(3);
+        let value = format!("Value {}", self.random.below(3));
+        let mut chosen = BTreeSet::new();
+        for _ in 0..=self.random.below(7) {
+            chosen.insert(self.random.pick(keys));
+        }
+        let mut one = |key| {
+            if shared {
+                return (key, false, value.clone()); // one request for all of them
+            }
+            (key, self.random.once_in(2), format!("Value {}", self.random.below(3)))
+        };
+        chosen.into_iter().map(&mut one).collect()
+    }
+}
+
+fn change(key: u64, title: bool, value: &str) -> Change {
+    let field = if title { Field::Title } else { Field::Summary };
+    Change::new(RatingKey(key)).set(field, value)
+}
+
+#[expect(clippy::print_stdout, reason = "what a soak came to, for those who ask with --nocapture")]
+async fn soak(seed: u64) {
+    let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
+    let mut soak = Soak::new(seed).await;
+    for _ in 0..steps {
+        soak.step().await;
+    }
+    println!("seed {seed}, {steps} steps: {:?}", soak.tally);
+    assert!(soak.tally.done > 0, "{:?}", soak.tally);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_of_an_edit_is_true() {
+    let seeds = match number("MATCHBOX_SOAK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..SEEDS,
+    };
+    let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
+    for soak in soaks {
+        soak.await.unwrap();
+    }
+}
