@@ -1,20 +1,25 @@
 //! The read-through: a section is brought up to date before it is read.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use plex_api::{Client, Clock, Private, UnixSeconds};
+use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds};
 use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
-use crate::apply::Changes;
 use crate::error::Error;
-use crate::flight::{Flights, Probe, Sighting, Turn};
-use crate::hints::Hints;
+use crate::model::metadata::Metadata;
+use crate::model::revision::SectionStamp;
+use crate::model::section::{SectionId, SectionState};
+use crate::refresh::context::{Context, OnRows};
+use crate::refresh::lookup::{Looked, Wanted};
 use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, is_recent, plan};
-use crate::section::{SectionId, SectionState};
-use crate::stamp::SectionStamp;
+use crate::refresh::read_items::ItemRead;
+use crate::refresh::reason::PlanReason;
+use crate::share::lease::Leased;
+use crate::share::single_flight::{Probe, Sighting, Turn};
 use crate::store::Store;
+use crate::store::apply::Changes;
 
 /// Which sections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub struct Step {
     /// The plan that was carried out.
     pub plan: Plan,
     /// Why it was chosen.
-    pub reason: &'static str,
+    pub reason: PlanReason,
     /// What it changed in the cache.
     pub changes: Changes,
 }
@@ -55,79 +60,105 @@ pub struct Refreshed {
     pub steps: Vec<Step>,
 }
 
-/// Is called with the rows of a listing that were read so far, and how many there are.
-pub type OnRows = Box<dyn Fn(u64, u64) + Send + Sync>;
-
 /// A server's sections, kept up to date in a store.
+#[derive(Debug)]
 pub struct Library {
-    client: Client,
-    store: Arc<Store>,
-    policy: Policy,
-    clock: Clock,
-    flights: Flights,
-    profile: Option<String>,
-    on_rows: Option<OnRows>,
-    pub(crate) hints: Mutex<Hints>,
+    context: Context,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self {
-            client,
-            store,
-            policy,
-            clock,
-            flights: Flights::default(),
-            profile: None,
-            on_rows: None,
-            hints: Mutex::default(),
-        }
+        Self { context: Context::new(client, store, policy, clock) }
     }
 
     /// Names the account whose token is used, where another sees other sections or items. A
     /// file that was bound under one name is refused under another.
     #[must_use]
     pub fn with_profile(mut self, profile: Option<String>) -> Self {
-        self.profile = profile;
+        self.context.profile = profile;
         self
     }
 
     /// Names whom to tell, page by page, how far a listing or a sweep is.
     #[must_use]
     pub fn with_rows(mut self, on_rows: Option<OnRows>) -> Self {
-        self.on_rows = on_rows;
+        self.context.on_rows = on_rows;
         self
-    }
-
-    pub(crate) fn tell_rows(&self, done: u64, total: u64) {
-        if let Some(tell) = &self.on_rows {
-            tell(done, total);
-        }
     }
 
     /// The client that is asked.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.context.client
     }
 
     /// The store behind it.
     pub fn store(&self) -> &Arc<Store> {
-        &self.store
+        &self.context.store
     }
 
     /// The clock that decides freshness.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.context.clock
     }
 
     /// When the server is asked again.
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.context.policy
     }
 
-    pub(crate) fn flights(&self) -> &Flights {
-        &self.flights
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Reads items of a section by key, because something in it changed that is not explained,
+    /// and writes what was read.
+    pub async fn read_items(&self, section: SectionId, keys: &[RatingKey]) -> Result<(), Error> {
+        self.context.read_items(section, keys).await
+    }
+
+    /// Looks files up, as long as that is cheaper than listing the section: the calls spent
+    /// since it was last listed may reach what a listing costs, and no more.
+    ///
+    /// Returns an outcome for each, in order. What was found is written in one transaction.
+    pub async fn look_up(
+        &self,
+        section: SectionId,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Looked>, Error> {
+        self.context.look_up(section, wanted).await
+    }
+
+    /// Reads items by key, about 200 a call, and keeps what was read: matching data, and the
+    /// fields that can be edited. Items that are gone leave the store.
+    ///
+    /// Returns what the server says of each key, in order.
+    pub async fn read_full(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
+        self.context.read_full(keys).await
+    }
+
+    /// Writes through what we edited ourselves, as far as matching reads it, so that titles
+    /// are found without asking the server again.
+    pub async fn write_through(
+        &self,
+        section: SectionId,
+        edited: Vec<(RatingKey, Metadata)>,
+    ) -> Result<(), Error> {
+        self.context.write_through(section, edited).await
+    }
+
+    /// Whether a stream of [`watch`](crate::watch) is read and was heard of within the last 45
+    /// seconds: then a refresh makes no call as long as nothing is told.
+    pub fn is_live(&self) -> bool {
+        self.context.hints().is_live(self.context.clock.now())
+    }
+
+    /// Says that items are written to by us, before and after it is done: the server tells of
+    /// that too, and it is no news. An item that somebody else edits within [`Policy::settle`]
+    /// of our own edit is noticed when its metadata are due; that it is gone, at once.
+    pub fn mark_ours(&self, keys: impl IntoIterator<Item = RatingKey>) {
+        let Context { clock, policy, .. } = &self.context;
+        self.context.hints().ours(keys, clock.now(), policy.settle);
     }
 
     /// Brings the selected sections up to date with as few calls as explain every change.
@@ -216,26 +247,27 @@ impl Library {
         let readable = probe.states.iter().filter(|_| probe.unreadable.is_none());
         let listed: Vec<SectionId> = readable.map(|state| state.id).collect();
         let at = probe.at;
-        self.blocking(move |store| store.note_probe(&listed, &unchanged, at)).await
+        self.context.blocking(move |store| store.note_probe(&listed, &unchanged, at)).await
     }
 
     /// The selected sections, if their stamps and the server's list of its sections were
     /// observed a moment ago. They are chosen from that list as they are from a probe; what it
     /// cannot decide (a name that nothing in it has), only the server can.
     async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
-            self.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+            self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
         let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
         let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let quiet = self.hints().quiet_since(now);
+        let quiet = self.context.hints().quiet_since(now);
         let told = |at: Option<UnixSeconds>| at.zip(quiet).is_some_and(|(at, since)| at >= since);
         let fresh = |state: &SectionState| {
-            is_fresh(state, now, &self.policy) || state.stamp.is_some() && told(state.observed_at)
+            is_fresh(state, now, &self.context.policy)
+                || state.stamp.is_some() && told(state.observed_at)
         };
-        let recent = listed_at.is_some_and(|at| is_recent(at, now, &self.policy));
+        let recent = listed_at.is_some_and(|at| is_recent(at, now, &self.context.policy));
         if !recent && !told(listed_at) {
             return Ok(None);
         }
@@ -246,7 +278,7 @@ impl Library {
     /// The selected sections among those that are cached, as they are. Those that are not known
     /// are left out; no call is made.
     pub async fn known(&self, want: &Selection) -> Result<Vec<SectionState>, Error> {
-        let known = self.blocking(Store::sections).await?;
+        let known = self.context.blocking(Store::sections).await?;
         let named = |state: &SectionState| match want {
             Selection::Named(names) => names.iter().any(|name| is_named(name, state)),
             Selection::All => true,
@@ -258,28 +290,28 @@ impl Library {
     /// Asks for all sections in one call, and refuses another server before anything is
     /// written.
     async fn probe(&self) -> Result<Probe, Error> {
-        let _mine = match self.flights.probe().await {
+        let _mine = match self.context.flights.probe().await {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
             Turn::Mine(guard) => guard,
         };
         // What the answer shows was so when the question was asked, or later.
-        let at = self.clock.now();
-        let (listed, others) = match self.client.section_rows().await {
+        let at = self.context.clock.now();
+        let (listed, others) = match self.context.client.section_rows().await {
             Ok((listed, others)) => (Arc::new(listed), others),
             Err(error) => {
-                self.flights.end_probe(Err(error.clone()));
+                self.context.flights.end_probe(Err(error.clone()));
                 return Err(error.into());
             }
         };
-        let known = self.blocking(Store::sections).await?;
+        let known = self.context.blocking(Store::sections).await?;
         self.check_server(&known, &listed).await?;
         let noted = Arc::clone(&listed);
-        let states = self.blocking(move |store| store.note_sections(&noted)).await?;
+        let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
         let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
-        let number = self.flights.next_number();
+        let number = self.context.flights.next_number();
         let explained = BTreeSet::new();
         let probe = Probe { listed, states, unreadable, at, number, explained };
-        self.flights.end_probe(Ok(probe.clone()));
+        self.context.flights.end_probe(Ok(probe.clone()));
         Ok(probe)
     }
 
@@ -291,28 +323,18 @@ impl Library {
         known: &[SectionState],
         listed: &[plex_api::Section],
     ) -> Result<(), Error> {
-        let bound = self.blocking(Store::server).await?.is_some();
+        let bound = self.context.blocking(Store::server).await?.is_some();
         let recognised =
             listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
         if (bound && recognised) || (!bound && known.is_empty()) {
             return Ok(());
         }
-        self.bind().await
-    }
-
-    /// Binds the file to the server, or checks that it is this one.
-    pub(crate) async fn bind(&self) -> Result<(), Error> {
-        let identity = self.client.identity().await?;
-        let owner = match &self.profile {
-            Some(profile) => format!("{} as {profile}", identity.machine_identifier),
-            None => identity.machine_identifier,
-        };
-        self.blocking(move |store| store.bind(&owner)).await
+        self.context.bind().await
     }
 
     fn plan(&self, state: &SectionState, observed: &SectionStamp, demand: Demand) -> Planned {
-        let page = self.client.page_size();
-        plan(state, observed, self.clock.now(), &self.policy, page, demand)
+        let page = self.context.client.page_size();
+        plan(state, observed, self.context.clock.now(), &self.context.policy, page, demand)
     }
 
     /// Brings one section up to date with the stamp that a probe showed; without one, with the
@@ -325,36 +347,41 @@ impl Library {
         steps: &mut Vec<Step>,
     ) -> Result<Option<SectionState>, Error> {
         let id = state.id;
-        let _one_at_a_time = self.flights.section(id).await;
+        let _one_at_a_time = self.context.flights.section(id).await;
         let mut forced = None;
         let mut lease = None;
         let mut left = MAX_STEPS;
         while left > 0 {
             // Whoever was here before may have done it.
-            let read = self.blocking(move |store| store.view()?.section(id)).await?;
+            let read = self.context.blocking(move |store| store.view()?.section(id)).await?;
             state = read.ok_or_else(|| Error::Moved { title: state.title.clone() })?;
             // So a stamp from before they came may be older than the one they stored.
-            let newer = sighting.filter(|sighting| !self.flights.is_outdated(&state, sighting));
+            let newer =
+                sighting.filter(|sighting| !self.context.flights.is_outdated(&state, sighting));
             let stored = || Sighting::stored(&state).or(sighting);
             let Some(seen) = newer.or_else(stored) else { return Ok(None) };
             let observed = seen.stamp;
             let planned = forced.unwrap_or_else(|| self.plan(&state, &observed, demand));
             if planned.plan == Plan::Unchanged && state.observed == Some(observed) {
-                let reason = "the stamp was observed a moment ago";
+                let reason = PlanReason::StampIsFresh;
                 let planned = Planned { plan: Plan::Fresh, reason };
                 steps.push(step(&state, planned, Changes::default()));
                 return Ok(Some(state));
             }
-            if lease.is_none() && self.store.is_shared() && planned.plan.asks() {
-                lease = Some(self.lease(id).await?);
+            if lease.is_none() && self.context.store.is_shared() && planned.plan.asks() {
+                lease = Some(Leased::wait(&self.context.store, id, &self.context.clock).await?);
                 continue; // what another process did while we waited is looked at first
             }
-            debug!(plan = ?planned.plan, reason = planned.reason, "planned");
+            debug!(plan = ?planned.plan, reason = %planned.reason, "planned");
             left -= 1;
-            let work = Box::pin(self.carry_out(&state, planned, &seen, demand));
-            match self.renewing(lease.as_ref(), work).await? {
+            let work = Box::pin(self.context.carry_out(&state, planned, &seen, demand));
+            let outcome = match &lease {
+                Some(lease) => lease.renewing(&self.context.clock, work).await?,
+                None => work.await?,
+            };
+            match outcome {
                 Ok((state, changes)) => {
-                    self.flights.stored(id, &seen);
+                    self.context.flights.stored(id, &seen);
                     steps.push(step(&state, planned, changes));
                     return Ok(Some(state));
                 }
@@ -366,30 +393,11 @@ impl Library {
         }
         Err(Error::Moved { title: state.title })
     }
-
-    /// Runs disk work off the async threads.
-    pub(crate) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(done) => done,
-            Err(error) => {
-                Err(Error::Storage { doing: "working on a blocking thread", source: error.into() })
-            }
-        }
-    }
 }
 
 /// A plan, the sweep or listing it may fall back to, and one more if the section moved
 /// meanwhile.
 const MAX_STEPS: usize = 4;
-
-/// Time stamps of items beyond this are not from the past, whichever clock is right.
-pub(crate) fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
-    stamp.scanned_at.map_or(now, |scanned| scanned.max(now))
-}
 
 fn step(state: &SectionState, planned: Planned, changes: Changes) -> Step {
     Step { section: state.title.clone(), plan: planned.plan, reason: planned.reason, changes }

@@ -1,7 +1,12 @@
 //! Bringing a section up to date with the cheapest plan that explains what changed.
 
-pub(crate) mod carry_out;
+pub(crate) mod bisect;
+pub(crate) mod context;
+pub(crate) mod execute;
+pub(crate) mod hints;
 pub(crate) mod listing;
+pub(crate) mod lookup;
 pub(crate) mod plan;
+pub(crate) mod read_items;
+pub(crate) mod reason;
 pub(crate) mod sweep;
-pub(crate) mod vanished;

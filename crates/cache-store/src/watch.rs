@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use plex_api::{Event, RatingKey};
 
-use crate::apply::{Scope, Update};
 use crate::error::Error;
-use crate::hints::{Due, Hints};
-use crate::library::{Library, Step, latest};
-use crate::section::SectionState;
-use crate::spool::Spool;
+use crate::library::{Library, Step};
+use crate::model::revision::latest;
+use crate::model::section::SectionState;
+use crate::refresh::context::Context;
+use crate::refresh::hints::Due;
+use crate::store::apply::{Scope, Update};
+use crate::store::staging::Spool;
 
 /// What a watcher saw or did.
 #[derive(Debug, Clone)]
@@ -53,102 +55,40 @@ struct Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.library.hints().stop();
+        self.context().hints().stop();
     }
 }
 
-impl Library {
-    /// Listens to the server's events for as long as the stream is read, and keeps what is
-    /// cached up to date with what they point at. While it is live and quiet, refreshes make no
-    /// call. It ends after an error that trying again cannot mend.
-    pub fn watch(
-        self: &Arc<Self>,
-    ) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
-        let events = Box::pin(self.client().events());
-        let listening = Watcher { library: Arc::clone(self), events, failed: false, ended: false };
-        stream::unfold(listening, |mut watcher| async move {
-            let watched = watcher.next().await?;
-            Some((watched, watcher))
-        })
-    }
-
-    /// Whether a stream of [`Library::watch`] is read and was heard of within the last 45 seconds:
-    /// then a refresh makes no call as long as nothing is told.
-    pub fn is_live(&self) -> bool {
-        let now = self.clock().now();
-        self.hints().is_live(now)
-    }
-
-    /// Says that items are written to by us, before and after it is done: the server tells of
-    /// that too, and it is no news. An item that somebody else edits within [`Policy::settle`]
-    /// of our own edit is noticed when its metadata are due; that it is gone, at once.
-    ///
-    /// [`Policy::settle`]: crate::Policy::settle
-    pub fn mark_ours(&self, keys: impl IntoIterator<Item = RatingKey>) {
-        let now = self.clock().now();
-        self.hints().ours(keys, now, self.policy().settle);
-    }
-
-    pub(crate) fn hints(&self) -> MutexGuard<'_, Hints> {
-        self.hints.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at what is due: items first, because they may explain what the stamps show.
-    async fn look(&self, due: &Due) -> Result<Watched, Error> {
-        let mut items = 0;
-        let mut explained = BTreeSet::new();
-        let known = self.blocking(crate::Store::sections).await?;
-        for (section, keys) in &due.items {
-            let state = known.iter().find(|state| state.key == *section);
-            if let Some(state) = state.filter(|state| state.stamp.is_some()) {
-                items += keys.len() as u64;
-                if self.look_at(state, keys).await? {
-                    explained.insert(state.id);
-                }
-            }
-        }
-        let steps = self.compare_stamps(explained).await?;
-        Ok(Watched::Looked { items, steps })
-    }
-
-    /// Reads items that were told of and writes what is different, if anything is; those that are
-    /// gone, the server itself says so.
-    async fn look_at(&self, state: &SectionState, keys: &[RatingKey]) -> Result<bool, Error> {
-        let _one_at_a_time = self.flights().section(state.id).await;
-        let (id, kind) = (state.id, state.kind);
-        let read = self.blocking(move |store| store.view()?.section(id)).await?;
-        let Some(state) = read else { return Ok(false) };
-        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else {
-            return Ok(false);
-        };
-        let now = state.observed_at.unwrap_or(self.clock().now());
-        let mut rows = Spool::new();
-        let limit = latest(self.clock().now(), &observed);
-        let again = self.read_again(keys, &mut rows, limit, Some(kind)).await?;
-        let update = Update {
-            observed,
-            scope: Scope::Delta(again.gone),
-            unreadable: again.unreadable,
-            complete: state.complete,
-            lookups: state.lookups,
-            ..Update::new(&state, rows, stamp, now)
-        };
-        Ok(self.apply(update).await?.is_ok_and(|(_, changes)| changes.any()))
-    }
+/// Listens to the server's events for as long as the stream is read, and keeps what is
+/// cached up to date with what they point at. While it is live and quiet, refreshes make no
+/// call. It ends after an error that trying again cannot mend.
+pub fn watch(
+    library: &Arc<Library>,
+) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
+    let events = Box::pin(library.client().events());
+    let listening = Watcher { library: Arc::clone(library), events, failed: false, ended: false };
+    stream::unfold(listening, |mut watcher| async move {
+        let watched = watcher.next().await?;
+        Some((watched, watcher))
+    })
 }
 
 impl Watcher {
+    fn context(&self) -> &Context {
+        self.library.context()
+    }
+
     async fn next(&mut self) -> Option<Result<Watched, Error>> {
         if self.ended {
             return None;
         }
         loop {
             let (now, settle) = (self.library.clock().now(), self.library.policy().settle);
-            let due = if self.failed { None } else { self.library.hints().take(now, settle) };
+            let due = if self.failed { None } else { self.context().hints().take(now, settle) };
             if let Some(due) = due {
                 return Some(self.look(due).await);
             }
-            let wait = self.library.hints().wait(now, settle);
+            let wait = self.context().hints().wait(now, settle);
             let wait = if self.failed { Some(AGAIN) } else { wait };
             let waited = async {
                 match wait {
@@ -167,12 +107,12 @@ impl Watcher {
                 Ok(event) => event,
                 Err(error) => {
                     self.ended = true;
-                    self.library.hints().stop();
+                    self.context().hints().stop();
                     return Some(Err(error.into()));
                 }
             };
             let now = self.library.clock().now();
-            self.library.hints().told(&event, now, settle);
+            self.context().hints().told(&event, now, settle);
             match event {
                 Event::Live => return Some(Ok(Watched::Live)),
                 Event::Gap { .. } => return Some(Ok(Watched::Gap)),
@@ -182,23 +122,70 @@ impl Watcher {
     }
 
     async fn look(&mut self, due: Due) -> Result<Watched, Error> {
-        let looked = self.library.look(&due).await;
+        let looked = look(&self.library, &due).await;
         let now = self.library.clock().now();
         match looked {
             Ok(watched) => {
-                self.library.hints().done(None, now);
+                self.context().hints().done(None, now);
                 Ok(watched)
             }
             Err(Error::Plex(error)) if error.kind().is_outage() => {
                 self.failed = true;
-                self.library.hints().done(Some(due), now);
+                self.context().hints().done(Some(due), now);
                 Ok(Watched::Failed { error })
             }
             Err(error) => {
-                self.library.hints().done(Some(due), now);
+                self.context().hints().done(Some(due), now);
                 self.ended = true;
                 Err(error)
             }
         }
     }
+}
+
+/// Looks at what is due: items first, because they may explain what the stamps show.
+async fn look(library: &Library, due: &Due) -> Result<Watched, Error> {
+    let mut items = 0;
+    let mut explained = BTreeSet::new();
+    let known = library.context().blocking(crate::Store::sections).await?;
+    for (section, keys) in &due.items {
+        let state = known.iter().find(|state| state.key == *section);
+        if let Some(state) = state.filter(|state| state.stamp.is_some()) {
+            items += keys.len() as u64;
+            if look_at(library.context(), state, keys).await? {
+                explained.insert(state.id);
+            }
+        }
+    }
+    let steps = library.compare_stamps(explained).await?;
+    Ok(Watched::Looked { items, steps })
+}
+
+/// Reads items that were told of and writes what is different, if anything is; those that are
+/// gone, the server itself says so.
+async fn look_at(
+    context: &Context,
+    state: &SectionState,
+    keys: &[RatingKey],
+) -> Result<bool, Error> {
+    let _one_at_a_time = context.flights.section(state.id).await;
+    let (id, kind) = (state.id, state.kind);
+    let read = context.blocking(move |store| store.view()?.section(id)).await?;
+    let Some(state) = read else { return Ok(false) };
+    let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else {
+        return Ok(false);
+    };
+    let now = state.observed_at.unwrap_or(context.clock.now());
+    let mut rows = Spool::new();
+    let limit = latest(context.clock.now(), &observed);
+    let again = context.read_again(keys, &mut rows, limit, Some(kind)).await?;
+    let update = Update {
+        observed,
+        scope: Scope::Delta(again.gone),
+        unreadable: again.unreadable,
+        complete: state.complete,
+        lookups: state.lookups,
+        ..Update::new(&state, rows, stamp, now)
+    };
+    Ok(context.apply(update).await?.is_ok_and(|(_, changes)| changes.any()))
 }

@@ -282,7 +282,7 @@ impl Engine {
     /// stream. Without it nothing is missed either, only asked for. The
     /// stream keeps the cache file open: drop it before closing.
     pub fn watch(&self) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
-        self.library.watch()
+        cache_store::watch(&self.library)
     }
 
     /// Whether a stream of [`Engine::watch`] is read and was heard of within the last 45 seconds:

@@ -149,7 +149,7 @@ pub struct StepReport {
 impl From<Step> for StepReport {
     fn from(step: Step) -> Self {
         let Step { section, plan, reason, changes } = step;
-        Self { section, plan, reason: reason.to_owned(), changes, times: 1 }
+        Self { section, plan, reason: reason.to_string(), changes, times: 1 }
     }
 }
 

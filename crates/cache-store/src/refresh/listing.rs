@@ -1,15 +1,14 @@
 //! Reading listings into a spool.
 
 use futures::StreamExt;
-use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds};
+use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds, UnsupportedRow};
 
 use crate::error::Error;
-use crate::item::CachedItem;
-use crate::library::Library;
-use crate::refresh::carry_out::unreadable;
-use crate::section::SectionState;
-use crate::spool::Spool;
+use crate::model::item::CachedItem;
+use crate::model::section::SectionState;
+use crate::refresh::context::Context;
 use crate::store::Store;
+use crate::store::staging::Spool;
 
 /// What a listing brought.
 pub(crate) struct Read {
@@ -47,13 +46,13 @@ pub(crate) fn files(section: &SectionState) -> Listing {
 /// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
 /// no more than its first page was read.
 pub(crate) async fn read(
-    library: &Library,
+    context: &Context,
     listing: Listing,
     at_most: u64,
     limit: UnixSeconds,
     spool: &mut Spool,
 ) -> Result<Option<Read>, Error> {
-    let mut pages = std::pin::pin!(library.client().pages(listing));
+    let mut pages = std::pin::pin!(context.client.pages(listing));
     let mut rows = 0;
     let mut read = Read { unsupported: 0, unreadable: Vec::new(), total: 0 };
     while let Some(page) = pages.next().await {
@@ -65,13 +64,13 @@ pub(crate) async fn read(
             return Ok(None);
         }
         rows += page.rows;
-        library.spool(spool, page.items, limit).await?;
-        library.tell_rows(rows, read.total);
+        context.spool(spool, page.items, limit).await?;
+        context.tell_rows(rows, read.total);
     }
     Ok(Some(read))
 }
 
-impl Library {
+impl Context {
     /// Adds items to a spool, off the async threads.
     pub(crate) async fn spool(
         &self,
@@ -87,4 +86,9 @@ impl Library {
         *rows = self.blocking(extend).await?;
         Ok(())
     }
+}
+
+/// The keys of rows that cannot be used, as far as they have one.
+pub(crate) fn unreadable(rows: &[UnsupportedRow]) -> Vec<u64> {
+    rows.iter().filter_map(|row| row.rating_key.as_ref()?.parse().ok()).collect()
 }

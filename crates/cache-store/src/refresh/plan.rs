@@ -5,9 +5,9 @@ use std::time::Duration;
 use plex_api::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
-use crate::refresh::carry_out::UNEXPLAINED;
-use crate::section::SectionState;
-use crate::stamp::SectionStamp;
+use crate::model::revision::SectionStamp;
+use crate::model::section::SectionState;
+use crate::refresh::reason::PlanReason;
 
 /// How far cached state is trusted before the server is asked, and what is done then.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ pub struct Planned {
     /// The plan.
     pub plan: Plan,
     /// Why, for people.
-    pub reason: &'static str,
+    pub reason: PlanReason,
 }
 
 /// Whether a section has to be probed at all.
@@ -140,29 +140,29 @@ pub fn plan(
     let few = queries <= policy.lazy_queries && !prove;
     let Some(stamp) = &cached.stamp else {
         return if few && cached.is_partial() {
-            planned(Plan::Lazy, "nothing is cached, and few files are asked for")
+            planned(Plan::Lazy, PlanReason::NothingCachedFewAsked)
         } else {
-            planned(Plan::Full, "nothing is cached that may be believed")
+            planned(Plan::Full, PlanReason::NothingCached)
         };
     };
     if cached.is_partial() {
         return match (prove, stamp == observed) {
-            (true, _) => planned(Plan::Full, "lookups do not pay, or do not prove"),
-            (false, true) => planned(Plan::Unchanged, "the stamp is what it was"),
-            (false, false) => planned(Plan::Lazy, "what lookups showed may have changed"),
+            (true, _) => planned(Plan::Full, PlanReason::LookupsDoNotPay),
+            (false, true) => planned(Plan::Unchanged, PlanReason::StampStands),
+            (false, false) => planned(Plan::Lazy, PlanReason::LookupsMayHaveChanged),
         };
     }
     if cached.listed_at.is_none_or(|at| !younger(at, now, policy.max_sweep_age)) {
-        return planned(Plan::Sweep, "the last sweep is too long ago");
+        return planned(Plan::Sweep, PlanReason::SweepDue);
     }
     if prove && !cached.complete {
-        return planned(Plan::Sweep, "an absence has to be proven");
+        return planned(Plan::Sweep, PlanReason::AbsenceToProve);
     }
     if stamp == observed {
         return if metadata && !has_recent_metadata(cached, now, policy) {
-            planned(Plan::Metadata, "titles, years and guids may have been edited")
+            planned(Plan::Metadata, PlanReason::MetadataDue)
         } else {
-            planned(Plan::Unchanged, "the stamp is what it was")
+            planned(Plan::Unchanged, PlanReason::StampStands)
         };
     }
     if cached.observed.as_ref() == Some(observed) {
@@ -172,20 +172,20 @@ pub fn plan(
     let counters = stamp.content_changed_at.is_some() && observed.content_changed_at.is_some();
     let counter_moved = stamp.content_changed_at != observed.content_changed_at;
     if counters && !counter_moved && stamp.updated_at == observed.updated_at {
-        return planned(Plan::Totals, "a scan ran, the change counter did not move");
+        return planned(Plan::Totals, PlanReason::CounterStands);
     }
     if prove {
-        return planned(Plan::Sweep, "something changed, and an absence has to be proven");
+        return planned(Plan::Sweep, PlanReason::ChangeAndAbsenceToProve);
     }
     if cached.changed_until.is_none() {
-        return planned(Plan::Sweep, "something changed, and the items carry no times");
+        return planned(Plan::Sweep, PlanReason::NoTimes);
     }
     if counters && counter_moved {
-        planned(Plan::Delta, "the change counter moved")
+        planned(Plan::Delta, PlanReason::CounterMoved)
     } else if counters {
-        planned(Plan::Delta, "the section's settings changed")
+        planned(Plan::Delta, PlanReason::SettingsChanged)
     } else {
-        planned(Plan::Delta, "a scan ran, and this server has no change counter")
+        planned(Plan::Delta, PlanReason::NoCounter)
     }
 }
 
@@ -196,12 +196,9 @@ pub(crate) fn unexplained(cached: &SectionState, few: bool, page: u32) -> Planne
     const WORTH: u64 = 4;
     let pages = (cached.items + cached.unsupported).div_ceil(u64::from(page.max(1)));
     if few && pages > WORTH && cached.lookups.spent < pages {
-        Planned {
-            plan: Plan::Targeted,
-            reason: "a change is not explained, and few files are asked for",
-        }
+        Planned { plan: Plan::Targeted, reason: PlanReason::UnexplainedFewAsked }
     } else {
-        Planned { plan: Plan::Sweep, reason: UNEXPLAINED }
+        Planned { plan: Plan::Sweep, reason: PlanReason::Unexplained }
     }
 }
 
@@ -217,7 +214,7 @@ mod tests {
     use plex_api::{ItemKind, SectionKey, SectionUuid};
 
     use super::*;
-    use crate::section::SectionId;
+    use crate::model::section::SectionId;
 
     const NOW: UnixSeconds = UnixSeconds(1_700_000_000);
 

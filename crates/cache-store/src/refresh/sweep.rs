@@ -7,17 +7,19 @@
 use futures::StreamExt;
 use plex_api::{RatingKey, UnixSeconds};
 
-use crate::apply::{Scope, Update};
 use crate::error::Error;
-use crate::item::CachedItem;
-use crate::library::{Library, latest};
-use crate::refresh::carry_out::{BATCH, MANY_VANISHED, Outcome, changed_meanwhile, instead};
+use crate::model::item::CachedItem;
+use crate::model::revision::SectionStamp;
+use crate::model::revision::latest;
+use crate::model::section::{Lookups, SectionState};
+use crate::refresh::bisect::Vanished;
+use crate::refresh::context::Context;
+use crate::refresh::execute::{BATCH, Outcome, changed_meanwhile, instead};
 use crate::refresh::listing;
 use crate::refresh::plan::Plan;
-use crate::refresh::vanished::Vanished;
-use crate::section::{Lookups, SectionState};
-use crate::spool::Spool;
-use crate::stamp::SectionStamp;
+use crate::refresh::reason::PlanReason;
+use crate::store::apply::{Scope, Update};
+use crate::store::staging::Spool;
 
 /// What a sweep has seen.
 #[derive(Default)]
@@ -28,7 +30,7 @@ struct Swept {
     total: u64,
 }
 
-impl Library {
+impl Context {
     pub(crate) async fn sweep(
         &self,
         state: &SectionState,
@@ -39,9 +41,9 @@ impl Library {
         let mut rows = Spool::new();
         let mut swept = match self.look_at_all(state, &mut rows, limit).await {
             Ok(Some(swept)) => swept,
-            Ok(None) => return Ok(instead(Plan::Full, "much of the section changed")),
+            Ok(None) => return Ok(instead(Plan::Full, PlanReason::MuchChanged)),
             Err(error) if changed_meanwhile(&error) => {
-                return Ok(instead(Plan::Sweep, "the section changed while it was swept"));
+                return Ok(instead(Plan::Sweep, PlanReason::ChangedWhileSwept));
             }
             Err(error) => return Err(error),
         };
@@ -51,7 +53,7 @@ impl Library {
         swept.keys.retain(|key| !again.unreadable.contains(key));
         swept.unsupported += again.unreadable.len() as u64;
         if !again.gone.is_empty() {
-            return Ok(instead(Plan::Sweep, "items vanished while the section was swept"));
+            return Ok(instead(Plan::Sweep, PlanReason::VanishedWhileSwept));
         }
         let update = Update {
             scope: Scope::Complete(swept.keys),
@@ -76,7 +78,7 @@ impl Library {
         let id = state.id;
         let mut swept = Swept::default();
         let mut read = 0;
-        let mut pages = std::pin::pin!(self.client().pages(listing::files(state)));
+        let mut pages = std::pin::pin!(self.client.pages(listing::files(state)));
         while let Some(page) = pages.next().await {
             let page = page?;
             swept.unsupported += page.unsupported.len() as u64;
@@ -100,7 +102,7 @@ impl Library {
                 Ok(changed)
             });
             swept.changed.extend(changed.await?);
-            let pages = swept.total.div_ceil(u64::from(self.client().page_size()));
+            let pages = swept.total.div_ceil(u64::from(self.client.page_size()));
             if (swept.changed.len() as u64).div_ceil(BATCH) > (pages / 4).max(1) {
                 return Ok(None);
             }
@@ -111,7 +113,7 @@ impl Library {
     /// Whether reading every row costs less than finding `count` of `known` items that
     /// vanished, when `total` are left.
     pub(crate) fn is_swept_cheaper(&self, known: u64, count: u64, total: u64) -> bool {
-        let page = self.client().page_size();
+        let page = self.client.page_size();
         count > 0 && Vanished::estimate(known, count, page) >= total.div_ceil(u64::from(page))
     }
 
@@ -122,7 +124,7 @@ impl Library {
         state: &SectionState,
         rows: &Spool,
         total: u64,
-    ) -> Result<Result<Vec<u64>, &'static str>, Error> {
+    ) -> Result<Result<Vec<u64>, PlanReason>, Error> {
         let id = state.id;
         let mut ours = self.blocking(move |store| store.view()?.keys(id)).await?;
         ours.extend_from_slice(rows.keys());
@@ -130,26 +132,26 @@ impl Library {
         ours.dedup();
         let expected = ours.len() as u64 + state.unsupported;
         let Some(count) = expected.checked_sub(total) else {
-            return Ok(Err("the server lists more than a delta brought"));
+            return Ok(Err(PlanReason::MoreThanDelta));
         };
         if count == 0 {
             return Ok(Ok(Vec::new()));
         }
         if state.unsupported > 0 {
-            return Ok(Err("items vanished among rows that cannot be told apart"));
+            return Ok(Err(PlanReason::VanishedAmongUnreadable));
         }
         if self.is_swept_cheaper(ours.len() as u64, count, total) {
-            return Ok(Err(MANY_VANISHED));
+            return Ok(Err(PlanReason::ManyVanished));
         }
-        let page = self.client().page_size();
+        let page = self.client.page_size();
         let mut search = Vanished::new(ours, total, page);
         let wanted = listing::keys(state);
         while let Some((offset, size)) = search.wanted() {
             let size = u32::try_from(size).unwrap_or(page);
-            let read = self.client().page(&wanted, offset, size).await?;
+            let read = self.client.page(&wanted, offset, size).await?;
             let keys: Vec<u64> = read.items.iter().map(|item| item.rating_key.0).collect();
             if search.read(&keys).is_err() {
-                return Ok(Err("this server does not sort by id"));
+                return Ok(Err(PlanReason::NotSortedById));
             }
         }
         Ok(Ok(search.gone()))

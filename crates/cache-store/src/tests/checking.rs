@@ -6,7 +6,8 @@ use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
 use super::{NOW, assert_sound, fill, items, movie, open, place, section, stamp};
-use crate::table::{self, Keys};
+use crate::format::tables;
+use crate::format::tables::Keys;
 use crate::{Error, Store};
 
 /// A change of rows behind the store's back, as damage that redb does not see would be.
@@ -46,16 +47,16 @@ fn a_check_finds_damage_in_every_table() {
         problems = checked.problem_count;
         store.close().unwrap();
     };
-    for key in [table::TOTALS_KEY, table::COUNTERS_KEY] {
+    for key in [tables::TOTALS_KEY, tables::COUNTERS_KEY] {
         behind_its_back(&path, |txn| {
-            let mut rows = txn.open_table(table::META).unwrap();
+            let mut rows = txn.open_table(tables::META).unwrap();
             let bytes = flipped(rows.get(key).unwrap());
             rows.insert(key, bytes.as_slice()).unwrap();
         });
         finds(key);
     }
     // The sections last: without its section a row is nobody's.
-    for table in table::ALL.iter().rev() {
+    for table in tables::ALL.iter().rev() {
         behind_its_back(&path, |txn| match table.keys {
             Keys::Numbered(definition) => {
                 let mut rows = txn.open_table(definition).unwrap();
@@ -108,7 +109,7 @@ fn an_item_in_an_empty_section_is_damage() {
         let id = section(&store);
         store.close().unwrap();
         behind_its_back(&path, |txn| {
-            let mut rows = txn.open_table(table::ITEMS).unwrap();
+            let mut rows = txn.open_table(tables::ITEMS).unwrap();
             rows.insert((id.0, stray), [1_u8].as_slice()).unwrap();
         });
         let store = open(&path);

@@ -9,8 +9,8 @@ use plex_api::{Artwork, ItemKind, RatingKey};
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, open, place, section, stamp,
 };
-use crate::apply::{Applied, Scope, Update};
-use crate::spool::Spool;
+use crate::store::apply::{Applied, Scope, Update};
+use crate::store::staging::Spool;
 use crate::{
     Clear, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId, SectionState,
     Store, StoreConfig,

@@ -14,9 +14,10 @@ use redb::{Database, ReadableDatabase};
 
 use super::crash::Medium;
 use super::{Dice, NOW, config, fill, found, match_key, movie, name_hash, open, place, section};
+use crate::format::tables;
 use crate::{
     EditProgress, Error, ImageHash, Index, Metadata, Opened, Progress, RunId, SectionId, Store,
-    StoreConfig, table,
+    StoreConfig,
 };
 
 const ITEMS: u64 = 1_500;
@@ -209,7 +210,7 @@ fn keys_vanish(bytes: &[u8], section: SectionId, shelves: u64) -> bool {
     let count = || {
         let db = Database::builder().create_with_backend(Medium::with(bytes)).ok()?;
         let txn = db.begin_read().ok()?;
-        let names = txn.open_table(table::index(Index::Names)).ok()?;
+        let names = txn.open_table(tables::index(Index::Names)).ok()?;
         let mut found = 0;
         for shelf in 0..shelves {
             found += u64::from(names.get((section.0, shelf)).ok()?.is_some());

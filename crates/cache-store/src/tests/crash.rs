@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex};
 use redb::{Database, StorageBackend};
 
 use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
-use crate::growing::{BLOCK, Growing};
-use crate::open::OpenFile;
-use crate::store::Opened;
-use crate::{Error, Store, upgrade};
+use crate::Opened;
+use crate::file::open::OpenFile;
+use crate::file::preallocate::{BLOCK, Growing};
+use crate::file::upgrade;
+use crate::{Error, Store};
 
 /// A medium in memory that dies at a chosen operation.
 #[derive(Debug, Clone, Default)]

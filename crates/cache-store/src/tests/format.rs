@@ -1,27 +1,29 @@
 //! The bytes of each record, and bytes that are none.
 //!
 //! Golden bytes are never edited: a record that changes gets another schema, an entry in
-//! `record/earlier.rs`, and its present bytes here beside the old ones in `upgrading.rs`.
+//! the module of its row, and its present bytes here beside the old ones in `upgrading.rs`.
 
 use plex_api::{Field, ItemKind, SectionKey, SectionUuid, TagField, UnixSeconds};
 
 use super::upgrading::bytes;
 use super::{Dice, found, match_key, movie, stamp};
-use crate::codec::{self, Damage, Place, Record};
-use crate::edits::EditRow;
-use crate::matches::Failure;
-use crate::metadata::MetadataRow;
-use crate::record::item::ItemFields;
-use crate::record::{
-    CountersRow, ItemBody, ItemRow, LeaseRow, MatchRow, SectionRow, ShelfRow, StoreRow,
-};
-use crate::section::{FileFilter, Lookups, SectionState};
-use crate::shelf::{Division, Shelf, ShelfRef};
-use crate::totals::TotalsRow;
-use crate::uploads::UploadsRow;
+use crate::format::block::{Shelf, ShelfRef, ShelfRow};
+use crate::format::edit::EditRow;
+use crate::format::envelope::{Damage, Place, Record};
+use crate::format::item::{ItemBody, ItemFields, ItemRow};
+use crate::format::lease::LeaseRow;
+use crate::format::meta::{CountersRow, StoreRow, TotalsRow};
+use crate::format::metadata::MetadataRow;
+use crate::format::remembered::MatchRow;
+use crate::format::section::SectionRow;
+use crate::format::upload::UploadsRow;
+use crate::format::{envelope, place};
+use crate::model::partition::Division;
+use crate::model::remembered::Failure;
+use crate::model::section::{FileFilter, Lookups, SectionState};
 use crate::{
     CachedItem, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision, RunId,
-    SectionId, table,
+    SectionId,
 };
 
 const STORE: &str =
@@ -131,7 +133,7 @@ const SECTION_1: SectionId = SectionId(1);
 
 fn sealed<R: Record>(place: Place, record: &R) -> Vec<u8> {
     let mut bytes = Vec::new();
-    codec::seal(place, record, &mut bytes);
+    envelope::seal(place, record, &mut bytes);
     bytes
 }
 
@@ -139,7 +141,7 @@ fn sealed<R: Record>(place: Place, record: &R) -> Vec<u8> {
 fn check<R: Record + PartialEq + std::fmt::Debug>(place: Place, record: &R, golden: &str) {
     let golden_bytes = bytes(golden);
     assert_eq!(sealed(place, record), golden_bytes, "{:02x?}", sealed(place, record));
-    assert_eq!(codec::open::<R>(place, &golden_bytes).as_ref(), Ok(record));
+    assert_eq!(envelope::open::<R>(place, &golden_bytes).as_ref(), Ok(record));
     assert_hostile::<R>(place, &golden_bytes, record);
 }
 
@@ -147,15 +149,15 @@ fn check<R: Record + PartialEq + std::fmt::Debug>(place: Place, record: &R, gold
 #[track_caller]
 fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: &[u8], is: &R) {
     for length in 0..bytes.len() {
-        assert!(codec::open::<R>(place, &bytes[..length]).is_err(), "cut to {length}");
+        assert!(envelope::open::<R>(place, &bytes[..length]).is_err(), "cut to {length}");
     }
     let mut longer = bytes.to_vec();
     longer.push(0);
-    assert!(codec::open::<R>(place, &longer).is_err(), "a byte too many");
+    assert!(envelope::open::<R>(place, &longer).is_err(), "a byte too many");
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert!(codec::open::<R>(place, &flipped).is_err(), "bit {bit}");
+        assert!(envelope::open::<R>(place, &flipped).is_err(), "bit {bit}");
     }
     let elsewhere = [
         Place { table: place.table ^ 1, ..place },
@@ -163,7 +165,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
         Place { key: place.key + 1, ..place },
     ];
     for elsewhere in elsewhere {
-        assert_eq!(codec::open::<R>(elsewhere, bytes).err(), Some(Damage::Checksum));
+        assert_eq!(envelope::open::<R>(elsewhere, bytes).err(), Some(Damage::Checksum));
     }
     // A payload that lies about its lengths, under a checksum that holds.
     let mut dice = Dice(3);
@@ -171,7 +173,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
         let mut payload = bytes[11..].to_vec();
         let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
         payload[at] = if dice.roll(2) == 0 { 0xFD } else { u8::try_from(dice.roll(256)).unwrap() };
-        if let Some(other) = codec::decode::<R>(&payload) {
+        if let Some(other) = envelope::decode::<R>(&payload) {
             // It may be another record of the same shape; all of it was read.
             assert!(other != *is || payload == bytes[11..]);
         }
@@ -181,7 +183,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
         for huge in HUGE {
             let payload = with_number(&bytes[11..], at, huge);
             let sealed = sealed_payload::<R>(place, &payload);
-            match codec::open::<R>(place, &sealed) {
+            match envelope::open::<R>(place, &sealed) {
                 Err(damage) => assert_eq!(damage, Damage::Payload),
                 Ok(other) => assert!(other != *is, "it was a number and no length"),
             }
@@ -203,7 +205,7 @@ fn with_number(payload: &[u8], at: usize, number: u64) -> Vec<u8> {
 
 fn sealed_payload<R: Record>(place: Place, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    codec::seal_with::<R>(place, &mut bytes, |out| {
+    envelope::seal_with::<R>(place, &mut bytes, |out| {
         out.extend_from_slice(payload);
         true
     });
@@ -213,15 +215,15 @@ fn sealed_payload<R: Record>(place: Place, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_length_beyond_the_payload_is_damage_and_not_an_allocation() {
     // Title, locations and uuid of a section; keys of a bucket; what a shelf borrows.
-    let place = table::section_place(SECTION_1);
+    let place = place::section(SECTION_1);
     let section = bytes(SECTION);
-    let shelf_place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let shelf_place = place::block(Index::Names, SECTION_1, 3);
     let shelf = bytes(SHELF);
     for huge in HUGE {
         for at in [0, 13, 21] {
             let payload = with_number(&section[11..], at, huge);
             let sealed = sealed_payload::<SectionRow>(place, &payload);
-            assert_eq!(codec::open::<SectionRow>(place, &sealed).err(), Some(Damage::Payload));
+            assert_eq!(envelope::open::<SectionRow>(place, &sealed).err(), Some(Damage::Payload));
         }
         for at in [1, 18, 27] {
             let payload = with_number(&shelf[11..], at, huge);
@@ -241,11 +243,11 @@ fn the_bytes_of_every_record() {
         listed_at: Some(1_700_000_000),
         file_id: 0x0123_4567_89AB_CDEF,
     };
-    check(table::store_place(), &store, STORE);
+    check(place::store(), &store, STORE);
     let counters = CountersRow { hits: 1_000, misses: 70_000, damaged: 1 };
-    check(table::counters_place(), &counters, COUNTERS);
-    check(table::section_place(SECTION_1), &section_row(), SECTION);
-    let place = table::item_place(SECTION_1, 4711);
+    check(place::counters(), &counters, COUNTERS);
+    check(place::section(SECTION_1), &section_row(), SECTION);
+    let place = place::item(SECTION_1, 4711);
     check(place, &item_row(), ITEM);
     // As a refresh writes it.
     let (mut body, mut sealed) = (Vec::new(), Vec::new());
@@ -254,25 +256,25 @@ fn the_bytes_of_every_record() {
     assert_eq!(sealed, bytes(ITEM));
     assert_eq!(ItemBody::open(place, &sealed), Ok((Revision(2), ItemBody::new(&body))));
     assert_eq!(ItemBody::new(&body).item(), Ok(item()));
-    let place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let place = place::block(Index::Names, SECTION_1, 3);
     let mut bytes = Vec::new();
     shelf().seal(place, 4, &mut bytes);
-    check(place, &codec::open::<ShelfRow>(place, &bytes).unwrap(), SHELF);
-    let place = table::match_place(SECTION_1, &match_key(1));
+    check(place, &envelope::open::<ShelfRow>(place, &bytes).unwrap(), SHELF);
+    let place = place::remembered(SECTION_1, &match_key(1));
     let one = found(4711, Revision(300)).outcome;
     check(place, &match_row(one), MATCH_FOUND);
     let keys = vec![plex_api::RatingKey(1), plex_api::RatingKey(2)];
     check(place, &match_row(Outcome::Ambiguous(keys)), MATCH_AMBIGUOUS);
     check(place, &match_row(Outcome::Absent), MATCH_ABSENT);
     let totals = TotalsRow { bytes: b"{}".to_vec() };
-    check(table::totals_place(), &totals, TOTALS);
+    check(place::totals(), &totals, TOTALS);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
-    check(table::lease_place(SECTION_1), &lease, LEASE);
+    check(place::lease(SECTION_1), &lease, LEASE);
 }
 
 #[test]
 fn the_bytes_of_what_is_known_beside_matching() {
-    check(table::metadata_place(SECTION_1, 4711), &metadata_row(), METADATA);
+    check(place::metadata(SECTION_1, 4711), &metadata_row(), METADATA);
     let edits = [
         (Progress::Planned, EDIT_PLANNED),
         (Progress::Sent, EDIT_SENT),
@@ -280,15 +282,15 @@ fn the_bytes_of_what_is_known_beside_matching() {
         (Progress::Failed("locked".into()), EDIT_FAILED),
     ];
     for (progress, golden) in edits {
-        check(table::edit_place(SECTION_1, 4711), &edit_row(progress), golden);
+        check(place::edit(SECTION_1, 4711), &edit_row(progress), golden);
     }
     let uploads = UploadsRow { poster: Some([7; 32]), background: None };
-    check(table::uploads_place(SECTION_1, 4711), &uploads, UPLOADS);
+    check(place::uploads(SECTION_1, 4711), &uploads, UPLOADS);
 }
 
 #[test]
 fn a_shelf_with_lengths_that_disagree_is_damage() {
-    let place = table::shelf_place(Index::Names, SECTION_1, 3);
+    let place = place::block(Index::Names, SECTION_1, 3);
     let golden = bytes(SHELF);
     let sound = ShelfRef::open(place, 4, &golden).unwrap();
     assert_eq!(sound.buckets().count(), 2);
@@ -297,7 +299,7 @@ fn a_shelf_with_lengths_that_disagree_is_damage() {
         let mut payload = golden[11..].to_vec();
         let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
         payload[at] = u8::try_from(dice.roll(256)).unwrap();
-        let Some(row) = codec::decode::<ShelfRow>(&payload) else { continue };
+        let Some(row) = envelope::decode::<ShelfRow>(&payload) else { continue };
         let bytes = sealed(place, &row);
         if let Ok(shelf) = ShelfRef::open(place, 4, &bytes) {
             // Read to its end: right, wrong or damage, but no panic.
@@ -316,15 +318,18 @@ fn code(source: &str) -> String {
 #[test]
 fn format_page_is_of_this_code() {
     let sources = [
-        include_str!("../codec.rs"),
-        include_str!("../table.rs"),
-        include_str!("../record.rs"),
-        include_str!("../record/item.rs"),
-        include_str!("../shelf.rs"),
-        include_str!("../metadata.rs"),
-        include_str!("../edits.rs"),
-        include_str!("../uploads.rs"),
-        include_str!("../totals.rs"),
+        include_str!("../format/block.rs"),
+        include_str!("../format/edit.rs"),
+        include_str!("../format/envelope.rs"),
+        include_str!("../format/item.rs"),
+        include_str!("../format/lease.rs"),
+        include_str!("../format/meta.rs"),
+        include_str!("../format/metadata.rs"),
+        include_str!("../format/place.rs"),
+        include_str!("../format/remembered.rs"),
+        include_str!("../format/section.rs"),
+        include_str!("../format/tables.rs"),
+        include_str!("../format/upload.rs"),
     ];
     let is = xxhash_rust::xxh3::xxh3_64(sources.map(code).join("\n").as_bytes());
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");

@@ -8,8 +8,8 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{
     assert_sound, fill, found, items, match_key, movie, name_hash, open, place, section, stamp,
 };
-use crate::apply::{Applied, Scope, Update};
-use crate::spool::Spool;
+use crate::store::apply::{Applied, Scope, Update};
+use crate::store::staging::Spool;
 use crate::{Clear, Index, Revision, Store};
 
 /// Items are few, so that operations meet.

@@ -8,6 +8,7 @@ use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, place, section, shared, stamp,
 };
+use crate::share::lease::Leased;
 use crate::{Error, Lease, Library, Policy, Store};
 
 #[test]
@@ -152,7 +153,7 @@ async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
     let other = Store::open(&path, &shared()).unwrap();
     let take = || other.take_lease(id, clock.now(), Duration::from_mins(2)).unwrap();
 
-    let lease = library.lease(id).await.unwrap();
+    let lease = Leased::wait(library.store(), id, &clock).await.unwrap();
     let work = async {
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -160,7 +161,7 @@ async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
             assert!(matches!(take(), Lease::Busy { .. }), "{} s", clock.now().since(NOW).as_secs());
         }
     };
-    library.renewing(Some(&lease), Box::pin(work)).await;
+    lease.renewing(&clock, Box::pin(work)).await;
     // Nobody renews it any more: it expires although it was not given back.
     clock.advance(Duration::from_mins(2));
     assert!(matches!(take(), Lease::Held { .. }));

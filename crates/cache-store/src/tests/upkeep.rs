@@ -283,7 +283,7 @@ fn a_file_over_its_limit_is_not_walked_over_at_every_flush() {
     let config = StoreConfig { max_bytes: 100_000, ..config() };
     let store = Store::open(&path, &config).unwrap();
     fill(&store, (1..=500).map(|key| movie(key, 0)), 1);
-    let uncounted = || store.buffer.uncounted.load(std::sync::atomic::Ordering::Relaxed);
+    let uncounted = || store.file.buffer.uncounted.load(std::sync::atomic::Ordering::Relaxed);
     let mut written = 0;
     let mut flush = || {
         remember(&store, written..written + 1);

@@ -1,0 +1,12 @@
+//! The redb file: opening it, bringing it up to date, reading and writing it.
+
+pub(crate) mod commit;
+pub(crate) mod config;
+pub(crate) mod handle;
+pub(crate) mod meta;
+pub(crate) mod open;
+pub(crate) mod preallocate;
+pub(crate) mod sections;
+pub(crate) mod upgrade;
+pub(crate) mod view;
+pub(crate) mod write_buffer;

@@ -1,0 +1,229 @@
+//! Transactions on the open file, and what is done when one fails: a damaged file is replaced
+//! in place, and one that redb gave up on is opened again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use tracing::{trace_span, warn};
+
+use crate::error::{Error, Remedy};
+use crate::file::commit::{commit, guard};
+use crate::file::config::{Opened, Sharing, StoreConfig};
+use crate::file::open::{self, OpenFile};
+use crate::file::write_buffer::Buffer;
+
+/// The open file. It is replaced, in place, when it turns out to be damaged.
+struct Handle {
+    /// `None` while it could not be opened again.
+    db: Option<Database>,
+    /// Goes up with every replacement.
+    generation: u64,
+    file_id: u64,
+}
+
+/// What is counted until it is added to the file.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) damaged: AtomicU64,
+}
+
+/// The cache file in use: transactions on it, and the matches that wait for one.
+pub(crate) struct CacheFile {
+    handle: RwLock<Handle>,
+    pub(crate) config: StoreConfig,
+    path: PathBuf,
+    /// No section had this number or a higher one: a file that replaces a damaged one goes on
+    /// from here, so that a number never means two sections within one process.
+    pub(crate) first_free: AtomicU32,
+    /// Held by whoever writes, from the moment what is buffered is looked at until it is known to
+    /// be in the file.
+    writing: Mutex<()>,
+    pub(crate) buffer: Buffer,
+    pub(crate) counters: Counters,
+    /// Values that were found damaged since it was opened.
+    damaged: AtomicU64,
+}
+
+impl CacheFile {
+    pub(crate) fn new(db: Database, file_id: u64, path: &Path, config: &StoreConfig) -> Self {
+        Self {
+            handle: RwLock::new(Handle { db: Some(db), generation: 0, file_id }),
+            config: config.clone(),
+            path: path.to_owned(),
+            first_free: AtomicU32::new(1),
+            writing: Mutex::default(),
+            buffer: Buffer::default(),
+            counters: Counters::default(),
+            damaged: AtomicU64::new(0),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Notes a damaged value that was read outside a view: it is read as missing.
+    pub(crate) fn damaged(&self, what: &'static str) {
+        self.count_damaged();
+        warn!(what, "damaged record: it is read as missing");
+    }
+
+    /// Counts a damaged value.
+    pub(crate) fn count_damaged(&self) {
+        self.damaged.fetch_add(1, Ordering::Relaxed);
+        self.counters.damaged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many damaged values were met since it was opened.
+    pub(crate) fn damaged_values(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Closes it; what is buffered is not written.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let db = self.handle.write().unwrap_or_else(PoisonError::into_inner).db.take();
+        match db {
+            Some(db) => guard("closing it", || db.close().map_err(Error::storage("closing it"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads within one transaction.
+    pub(crate) fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with_db(doing, |db, _| work(&db.begin_read().map_err(Error::storage(doing))?))
+    }
+
+    /// Runs one write transaction: all of it, or nothing. Matches that wait in the buffer are
+    /// written with it, before `work`, which so finds every match in its table.
+    ///
+    /// `work` must not read through the store: a replacement of the file would wait for it,
+    /// and it for the replacement.
+    pub(crate) fn write<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let _span = trace_span!("write", doing).entered();
+        // Nobody else writes from here until the buffer knows what is in the file. Else matches that
+        // were looked at before another's write would be written after it: older over newer, and
+        // cleared ones back.
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffered = self.buffer.snapshot();
+        let done = self.with_db(doing, |db, _| {
+            commit(db, doing, |txn| {
+                buffered.write(txn)?;
+                work(txn)
+            })
+        })?;
+        self.buffer.written(&buffered);
+        Ok(done)
+    }
+
+    /// Uses the open file exclusively, for what redb wants it exclusively.
+    pub(crate) fn with_db_mut<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Database) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (done, generation) = {
+            let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+            let generation = handle.generation;
+            let Some(db) = handle.db.as_mut() else { return Err(closed(doing)) };
+            (guard(doing, || work(db)), generation)
+        };
+        done.map_err(|error| self.heal(error, generation))
+    }
+
+    /// Closes the file and opens it again.
+    pub(crate) fn reopen(&self) -> Result<(), Error> {
+        let doing = "opening it again";
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = handle.db.take() {
+            guard(doing, || db.close().map_err(Error::storage(doing)))?;
+        }
+        handle.generation += 1;
+        let first = self.first_free.load(Ordering::Relaxed);
+        let OpenFile { db, file_id, .. } = open::open(&self.path, &self.config, first)?;
+        (handle.db, handle.file_id) = (Some(db), file_id);
+        Ok(())
+    }
+
+    pub(crate) fn with_db<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Database, u64) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (done, generation) = {
+            let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
+            let done = match &handle.db {
+                Some(db) => guard(doing, || work(db, handle.generation)),
+                None => Err(closed(doing)),
+            };
+            (done, handle.generation)
+        };
+        done.map_err(|error| self.heal(error, generation))
+    }
+
+    /// Does what an error calls for: a damaged file is moved aside and a fresh one is started;
+    /// one that redb gave up on after an I/O error is opened again. The error then says so.
+    ///
+    /// The caller must hold no lock on the handle.
+    pub(crate) fn heal(&self, error: Error, generation: u64) -> Error {
+        let remedy = error.remedy();
+        if remedy == Remedy::None {
+            return error;
+        }
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if handle.generation != generation {
+            return error; // another thread was here first
+        }
+        let db = handle.db.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        let what = error.damage().unwrap_or_default();
+        // A file that is shared may have been replaced by another process.
+        let ours = self.config.sharing == Sharing::Exclusive
+            || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id);
+        let first = self.first_free.load(Ordering::Relaxed);
+        let opened = if remedy == Remedy::Replace && ours && self.path.exists() {
+            open::replace(&self.path, &self.config, first, &what)
+        } else {
+            open::open(&self.path, &self.config, first)
+        };
+        handle.generation += 1;
+        match opened {
+            Ok(OpenFile { db, opened, file_id }) => {
+                handle.db = Some(db);
+                handle.file_id = file_id;
+                match opened {
+                    Opened::Recovered { moved_to } => {
+                        Error::Damaged { path: self.path.clone(), what, moved_to }
+                    }
+                    _ => error,
+                }
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+fn closed(doing: &'static str) -> Error {
+    Error::Storage { doing, source: "the file could not be opened again after an error".into() }
+}
+
+impl Drop for CacheFile {
+    fn drop(&mut self) {
+        // redb reads pages when it closes, and panics on a damaged one.
+        let db = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner).db.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+    }
+}

@@ -1,0 +1,78 @@
+//! The rows of sections, inside a write transaction.
+
+use std::collections::BTreeSet;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::error::Error;
+use crate::format::section::SectionRow;
+use crate::format::{envelope, place, tables};
+use crate::model::section::{SectionId, SectionState};
+
+/// Removes section rows that do not open, with everything that belonged to them: the section
+/// was listed again under another number.
+pub(crate) fn remove_unreadable(txn: &WriteTransaction) -> Result<(), Error> {
+    let doing = "removing a damaged section";
+    let mut unreadable = Vec::new();
+    {
+        let sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
+        for row in sections.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let id = SectionId(key.value().0);
+            if envelope::open::<SectionRow>(place::section(id), value.value()).is_err() {
+                unreadable.push(id);
+            }
+        }
+    }
+    for id in unreadable {
+        for table in &tables::ALL {
+            table.remove_section(txn, id)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>, Error> {
+    let doing = "reading its sections";
+    let sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
+    let mut states = Vec::new();
+    for row in sections.iter().map_err(Error::storage(doing))? {
+        let (key, value) = row.map_err(Error::storage(doing))?;
+        let id = SectionId(key.value().0);
+        if let Ok(row) = envelope::open::<SectionRow>(place::section(id), value.value()) {
+            states.push(row.into_state(id));
+        }
+    }
+    Ok(states)
+}
+
+/// The sections there are. A row of any other is nobody's: whoever writes one for a section it
+/// looked at before the transaction asks here whether it is still there.
+pub(crate) fn known_sections(txn: &WriteTransaction) -> Result<BTreeSet<SectionId>, Error> {
+    Ok(read_sections(txn)?.into_iter().map(|state| state.id).collect())
+}
+
+/// Reads one section's state inside a write transaction.
+pub(crate) fn section_in(
+    txn: &WriteTransaction,
+    id: SectionId,
+) -> Result<Option<SectionState>, Error> {
+    let doing = "reading its sections";
+    let sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
+    let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
+    Ok(row.and_then(|value| {
+        envelope::open::<SectionRow>(place::section(id), value.value())
+            .ok()
+            .map(|row| row.into_state(id))
+    }))
+}
+
+/// Writes one section's state inside a write transaction.
+pub(crate) fn put_section(txn: &WriteTransaction, state: &SectionState) -> Result<(), Error> {
+    let doing = "writing its sections";
+    let mut bytes = Vec::new();
+    envelope::seal(place::section(state.id), &SectionRow::new(state), &mut bytes);
+    let mut sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
+    sections.insert((state.id.0, 0), bytes.as_slice()).map_err(Error::storage(doing))?;
+    Ok(())
+}

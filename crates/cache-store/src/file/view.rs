@@ -1,0 +1,385 @@
+//! A read view: one read transaction, shared by the threads of a batch.
+//!
+//! A damaged value is read as missing, and the view remembers in which section it was. What was
+//! computed from a view may be believed only if [`View::met_damage`] then says no.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use plex_api::RatingKey;
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use tracing::warn;
+
+use crate::error::Error;
+use crate::file::commit::guard;
+use crate::file::handle::CacheFile;
+use crate::file::write_buffer::Buffered;
+use crate::format::block::ShelfRef;
+use crate::format::{
+    block::BucketRow,
+    item::{ItemBody, ItemRow},
+    remembered::MatchRow,
+    section::SectionRow,
+};
+use crate::format::{envelope, place, tables};
+use crate::model::index::{Bucket, Index};
+use crate::model::item::{CachedItem, ItemRef};
+use crate::model::partition::shelf;
+use crate::model::remembered::{MatchKey, MatchRecord};
+use crate::model::revision::Revision;
+use crate::model::section::{SectionId, SectionState};
+
+/// An item with the revision at which it last really changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The item.
+    pub item: CachedItem,
+    /// When its content last changed.
+    pub changed_at: Revision,
+}
+
+/// An item on the page it lies on, which stays in memory as long as this is kept.
+pub struct StoredItem<'view> {
+    section: SectionId,
+    key: RatingKey,
+    value: AccessGuard<'static, &'static [u8]>,
+    /// redb may use the page again when the transaction of the view ends.
+    view: PhantomData<&'view ()>,
+}
+
+impl StoredItem<'_> {
+    /// The item's key.
+    pub fn rating_key(&self) -> RatingKey {
+        self.key
+    }
+}
+
+type Numbered = ReadOnlyTable<(u32, u64), &'static [u8]>;
+
+/// Everything read through a view is of one moment.
+pub struct View<'store> {
+    file: &'store CacheFile,
+    /// Of the file this is a view of.
+    generation: u64,
+    sections: BTreeMap<SectionId, SectionState>,
+    unreadable: Vec<SectionId>,
+    /// Sections in which this view met damage. Each view has its own: whoever reads must not lose
+    /// the note to somebody else who reads.
+    damaged: Mutex<BTreeSet<SectionId>>,
+    items: Numbered,
+    names: Numbered,
+    guids: Numbered,
+    titles: Numbered,
+    matches: ReadOnlyTable<(u32, [u8; 16]), &'static [u8]>,
+    buffered: Buffered,
+}
+
+impl CacheFile {
+    /// Takes a read view: everything read through it is of one moment.
+    pub(crate) fn view(&self) -> Result<View<'_>, Error> {
+        // Before the transaction begins: what leaves the buffer meanwhile is in the file.
+        let buffered = self.buffer.snapshot();
+        let view = self.with_db("starting to read", |db, at| {
+            let txn = db.begin_read().map_err(Error::storage("starting to read"))?;
+            View::new(self, &txn, at, buffered)
+        })?;
+        if let Some(last) = view.last_section() {
+            self.first_free.fetch_max(last.0.saturating_add(1), Ordering::Relaxed);
+        }
+        Ok(view)
+    }
+}
+
+impl<'store> View<'store> {
+    pub(crate) fn new(
+        file: &'store CacheFile,
+        txn: &ReadTransaction,
+        generation: u64,
+        buffered: Buffered,
+    ) -> Result<Self, Error> {
+        let doing = "starting to read";
+        let open = |definition| txn.open_table(definition).map_err(Error::storage(doing));
+        let mut view = Self {
+            file,
+            generation,
+            sections: BTreeMap::new(),
+            unreadable: Vec::new(),
+            damaged: Mutex::default(),
+            items: open(tables::ITEMS)?,
+            names: open(tables::index(Index::Names))?,
+            guids: open(tables::index(Index::Guids))?,
+            titles: open(tables::index(Index::Titles))?,
+            matches: txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?,
+            buffered,
+        };
+        for row in open(tables::SECTIONS)?.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let id = SectionId(key.value().0);
+            match envelope::open::<SectionRow>(place::section(id), value.value()) {
+                Ok(row) => drop(view.sections.insert(id, row.into_state(id))),
+                Err(_) => view.unreadable.push(id),
+            }
+        }
+        for &id in &view.unreadable {
+            view.damaged(id, "section");
+        }
+        Ok(view)
+    }
+
+    /// Every section the file knows, by its number.
+    pub fn sections(&self) -> Result<Vec<SectionState>, Error> {
+        Ok(self.sections.values().cloned().collect())
+    }
+
+    /// One section.
+    pub fn section(&self, id: SectionId) -> Result<Option<SectionState>, Error> {
+        Ok(self.sections.get(&id).cloned())
+    }
+
+    /// Sections whose rows do not open.
+    pub(crate) fn unreadable_sections(&self) -> &[SectionId] {
+        &self.unreadable
+    }
+
+    /// The highest section number in use.
+    pub(crate) fn last_section(&self) -> Option<SectionId> {
+        self.sections.keys().chain(&self.unreadable).max().copied()
+    }
+
+    /// One item.
+    pub fn item(&self, section: SectionId, key: RatingKey) -> Result<Option<Kept>, Error> {
+        let place = place::item(section, key.0);
+        let doing = "reading an item";
+        let row = self.get::<ItemRow, _>(&self.items, (section.0, key.0), place, section, doing)?;
+        Ok(row.map(kept))
+    }
+
+    /// An item that a bucket names, on its page. That it is not there is damage: items and indexes
+    /// move in one transaction.
+    pub fn indexed_item(
+        &self,
+        section: SectionId,
+        key: RatingKey,
+    ) -> Result<Option<StoredItem<'_>>, Error> {
+        let doing = "reading an item";
+        let value = self
+            .guarded(doing, || self.items.get((section.0, key.0)).map_err(Error::storage(doing)))?;
+        if value.is_none() {
+            self.damaged(section, "an indexed item");
+        }
+        Ok(value.map(|value| StoredItem { section, key, value, view: PhantomData }))
+    }
+
+    /// Reads an item without copying its text; `None`: it is damaged.
+    pub fn read<'a>(&self, stored: &'a StoredItem<'_>) -> Result<Option<ItemRef<'a>>, Error> {
+        let StoredItem { section, key, value, .. } = stored;
+        let doing = "reading an item";
+        // redb panics when it takes a value out of some damaged pages.
+        self.guarded(doing, || {
+            let item = ItemBody::borrow(place::item(*section, key.0), value.value());
+            if item.is_err() {
+                self.damaged(*section, doing);
+            }
+            Ok(item.ok())
+        })
+    }
+
+    /// Every item of a section, by ascending rating key. A damaged one is reported and left
+    /// out; so is, at the end, that there were fewer or more than the section counts.
+    pub fn scan(
+        &self,
+        section: SectionId,
+    ) -> Result<impl Iterator<Item = Result<(RatingKey, Kept), Error>> + '_, Error> {
+        let doing = "reading the items of a section";
+        let expected = self.sections.get(&section).map_or(0, |state| state.items);
+        let mut rows = self.guarded(doing, || {
+            self.items.range(tables::whole(section)).map_err(Error::storage(doing))
+        })?;
+        let mut seen = 0_u64;
+        let mut next = move || -> Result<Option<(RatingKey, Kept)>, Error> {
+            for row in rows.by_ref() {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                seen += 1;
+                match envelope::open::<ItemRow>(place::item(section, key), value.value()) {
+                    Ok(row) => return Ok(Some((RatingKey(key), kept(row)))),
+                    Err(_) => self.damaged(section, "an item"),
+                }
+            }
+            if seen != expected {
+                self.damaged(section, "the count of items");
+            }
+            Ok(None)
+        };
+        let mut ended = false;
+        Ok(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let item = self.guarded(doing, &mut next).transpose();
+            ended = !matches!(item, Some(Ok(_)));
+            item
+        }))
+    }
+
+    /// Some items of a section, from its beginning; those that are damaged are left out.
+    pub(crate) fn first_items(
+        &self,
+        section: SectionId,
+        count: usize,
+    ) -> Result<Vec<CachedItem>, Error> {
+        let doing = "reading an item";
+        self.guarded(doing, || {
+            let rows = self.items.range(tables::whole(section)).map_err(Error::storage(doing))?;
+            let mut items = Vec::new();
+            for row in rows.take(count) {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                let row = envelope::open::<ItemRow>(place::item(section, key), value.value());
+                items.extend(row.map(|row| row.item.into_item()));
+            }
+            Ok(items)
+        })
+    }
+
+    /// The rating keys of a section, ascending.
+    pub fn keys(&self, section: SectionId) -> Result<Vec<u64>, Error> {
+        let doing = "reading the keys of a section";
+        self.guarded(doing, || {
+            let mut keys = Vec::new();
+            for row in self.items.range(tables::whole(section)).map_err(Error::storage(doing))? {
+                let (key, _) = row.map_err(Error::storage(doing))?;
+                keys.push(key.value().1);
+            }
+            Ok(keys)
+        })
+    }
+
+    /// The items that share a hash in an index. `Ok(None)` proves that there are none, unless
+    /// damage is reported: the shelf that should hold the bucket was read, whole.
+    pub fn bucket(
+        &self,
+        index: Index,
+        section: SectionId,
+        hash: u64,
+    ) -> Result<Option<Bucket>, Error> {
+        Ok(self.buckets(index, section, &[hash])?.pop().flatten())
+    }
+
+    /// [`View::bucket`] for many hashes, in their order. They are read in the order of the
+    /// file, so this is several times as fast as one by one.
+    pub fn buckets(
+        &self,
+        index: Index,
+        section: SectionId,
+        hashes: &[u64],
+    ) -> Result<Vec<Option<Bucket>>, Error> {
+        let mut buckets = vec![None; hashes.len()];
+        let Some(state) = self.sections.get(&section) else {
+            // Whoever asks knows the section, so its row was there.
+            self.damaged(section, "section");
+            return Ok(buckets);
+        };
+        let at = Index::ALL.iter().position(|&other| other == index);
+        let division = at.and_then(|at| state.divisions.get(at)).copied().unwrap_or_default();
+        // Nothing was ever indexed, the sealed section row says.
+        let Some(bits) = division.bits else { return Ok(buckets) };
+        let table = match index {
+            Index::Names => &self.names,
+            Index::Guids => &self.guids,
+            Index::Titles => &self.titles,
+        };
+        let doing = "reading an index";
+        let mut order: Vec<(u64, usize)> =
+            hashes.iter().enumerate().map(|(at, &hash)| (hash, at)).collect();
+        order.sort_unstable();
+        self.guarded(doing, || {
+            for of_shelf in order.chunk_by(|a, b| shelf(bits, a.0) == shelf(bits, b.0)) {
+                let Some(&(first, _)) = of_shelf.first() else { continue };
+                let number = shelf(bits, first);
+                let value = table.get((section.0, number)).map_err(Error::storage(doing))?;
+                let place = place::block(index, section, number);
+                let found = value.as_ref().ok_or(envelope::Damage::Envelope).and_then(|value| {
+                    let content = ShelfRef::open(place, bits, value.value())?;
+                    for &(hash, at) in of_shelf {
+                        let bucket = content.find(hash)?;
+                        if let Some(slot) = buckets.get_mut(at) {
+                            *slot = bucket.map(BucketRow::into_bucket);
+                        }
+                    }
+                    Ok(())
+                });
+                if found.is_err() {
+                    self.damaged(section, doing);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(buckets)
+    }
+
+    /// A remembered match, whether it still holds or not.
+    pub fn remembered(
+        &self,
+        section: SectionId,
+        key: &MatchKey,
+    ) -> Result<Option<MatchRecord>, Error> {
+        let row = if let Some(row) = self.buffered.get(section, key) {
+            Some(row.clone())
+        } else {
+            let doing = "reading a match";
+            let place = place::remembered(section, key);
+            let at = (section.0, key.0);
+            self.get::<MatchRow, _>(&self.matches, at, place, section, doing)?
+        };
+        Ok(row.and_then(MatchRow::into_record))
+    }
+
+    fn get<R: envelope::Record, K: redb::Key + 'static>(
+        &self,
+        table: &ReadOnlyTable<K, &'static [u8]>,
+        key: impl for<'k> std::borrow::Borrow<K::SelfType<'k>>,
+        place: envelope::Place,
+        section: SectionId,
+        doing: &'static str,
+    ) -> Result<Option<R>, Error> {
+        self.guarded(doing, || {
+            let Some(value) = table.get(key).map_err(Error::storage(doing))? else {
+                return Ok(None);
+            };
+            let record = envelope::open::<R>(place, value.value());
+            if record.is_err() {
+                self.damaged(section, doing);
+            }
+            Ok(record.ok())
+        })
+    }
+
+    /// Whether damage was met in a section: then nothing that was read from it may be believed.
+    pub fn met_damage(&self, section: SectionId) -> bool {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).contains(&section)
+    }
+
+    fn damaged(&self, section: SectionId, what: &'static str) {
+        let first = self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(section);
+        self.file.count_damaged();
+        if first {
+            warn!(section = section.0, what, "damaged record: the section will be listed again");
+        }
+    }
+
+    /// Runs a read. Damage that redb met ends this view: the file is replaced.
+    fn guarded<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        guard(doing, work).map_err(|error| self.file.heal(error, self.generation))
+    }
+}
+
+fn kept(row: ItemRow) -> Kept {
+    Kept { changed_at: Revision(row.changed_at), item: row.item.into_item() }
+}

@@ -1,0 +1,112 @@
+//! Matches on their way to the file.
+//!
+//! A durable commit costs as much as hundreds of records, and a match is computed again from
+//! the local indexes in microseconds. So matches wait here and are written with the next
+//! transaction, whatever it is for, or when there are many, on request, and at closing. A
+//! process that is killed loses those that waited, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::WriteTransaction;
+
+use crate::error::Error;
+use crate::file::sections::known_sections;
+use crate::format::remembered::MatchRow;
+use crate::format::{envelope, place, tables};
+use crate::model::remembered::MatchKey;
+use crate::model::section::SectionId;
+
+/// How many matches may wait: about half a megabyte, and a hundredth of what a commit of them
+/// costs each.
+const AT_MOST: usize = 4_096;
+
+/// Matches by section and key: sorted, because sorted keys are written faster and leave
+/// fuller pages.
+type Rows = BTreeMap<(u32, [u8; 16]), MatchRow>;
+
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    rows: Mutex<Arc<Rows>>,
+    /// Matches that were written since it was last counted what the file holds.
+    pub(crate) uncounted: AtomicU64,
+}
+
+/// Nothing was ever counted.
+const NEVER: u64 = u64::MAX / 2;
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self { rows: Mutex::default(), uncounted: AtomicU64::new(NEVER) }
+    }
+}
+
+/// The matches that waited at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Buffered(Arc<Rows>);
+
+impl Buffer {
+    pub(crate) fn snapshot(&self) -> Buffered {
+        Buffered(Arc::clone(&self.rows.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Adds matches; `true` when there are now so many that they should be written.
+    pub(crate) fn add(
+        &self,
+        section: SectionId,
+        rows: impl IntoIterator<Item = (MatchKey, MatchRow)>,
+    ) -> bool {
+        let mut current = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = Arc::make_mut(&mut current);
+        current.extend(rows.into_iter().map(|(key, row)| ((section.0, key.0), row)));
+        current.len() >= AT_MOST
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
+    /// Takes out what is in the file now, and keeps what was added or changed meanwhile.
+    pub(crate) fn written(&self, buffered: &Buffered) {
+        if buffered.0.is_empty() {
+            return;
+        }
+        self.uncounted.fetch_add(buffered.0.len() as u64, Ordering::Relaxed);
+        let mut current = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, &buffered.0) {
+            *current = Arc::default();
+        } else {
+            Arc::make_mut(&mut current).retain(|key, row| buffered.0.get(key) != Some(row));
+        }
+    }
+}
+
+impl Buffered {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn get(&self, section: SectionId, key: &MatchKey) -> Option<&MatchRow> {
+        self.0.get(&(section.0, key.0))
+    }
+
+    /// Writes them, but for those of a section that was cleared meanwhile or went with a damaged
+    /// file: nobody would ever take them out.
+    pub(crate) fn write(&self, txn: &WriteTransaction) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let doing = "remembering matches";
+        let sections = known_sections(txn)?;
+        let mut table = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
+        let mut bytes = Vec::new();
+        let of_sections = |(section, _): &(u32, [u8; 16])| sections.contains(&SectionId(*section));
+        for ((section, key), row) in self.0.iter().filter(|(key, _)| of_sections(key)) {
+            let place = place::remembered(SectionId(*section), &MatchKey(*key));
+            envelope::seal(place, row, &mut bytes);
+            table.insert((*section, *key), bytes.as_slice()).map_err(Error::storage(doing))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! The bytes of every record: `docs/format.md` is about this folder.
+
+pub(crate) mod block;
+pub(crate) mod edit;
+pub(crate) mod envelope;
+pub(crate) mod item;
+pub(crate) mod lease;
+pub(crate) mod meta;
+pub(crate) mod metadata;
+pub(crate) mod place;
+pub(crate) mod remembered;
+pub(crate) mod section;
+pub(crate) mod tables;
+pub(crate) mod upload;

@@ -1,0 +1,214 @@
+//! How an index lies on disk, so that "not in it" can be proven.
+//!
+//! A section's index is divided by the top bits of the hash into 2^b *blocks*. A block is one
+//! sealed record with every bucket of its range, and every shelf exists, also an empty one; b
+//! stands in the sealed section row. So an absent hash is read off a sealed record that should
+//! have held it. With one record a bucket, an absence would be a key that redb does not find,
+//! and redb finds nothing, without a word, when a flipped bit in an inner page leads it astray.
+//! Here that is a missing shelf: damage, and never a proof.
+//!
+//! It is also smaller and written faster: one envelope and one redb key for about ten buckets.
+
+use crate::format::envelope;
+use crate::format::envelope::{BorrowDecode, Damage, Decode, Encode, Place, Record};
+use crate::model::index::Bucket;
+use crate::model::partition::shelf;
+use crate::model::revision::Revision;
+use plex_api::RatingKey;
+
+/// An index bucket, as it lies on a shelf.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct BucketRow {
+    pub(crate) changed_at: u64,
+    /// Ascending, each once.
+    pub(crate) keys: Vec<u64>,
+}
+
+impl BucketRow {
+    pub(crate) fn into_bucket(self) -> Bucket {
+        Bucket {
+            changed_at: Revision(self.changed_at),
+            rating_keys: self.keys.into_iter().map(RatingKey).collect(),
+        }
+    }
+}
+
+/// A shelf on disk. `hashes` are 8 bytes each, ascending; `ends` 4 bytes each: where the
+/// bucket of that hash ends in `body`. All little endian.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ShelfRow {
+    /// How the index was divided when the shelf was written.
+    bits: u8,
+    hashes: Vec<u8>,
+    ends: Vec<u8>,
+    /// Bucket records, one after the other.
+    body: Vec<u8>,
+}
+
+impl Record for ShelfRow {
+    /// 1 was one record a bucket; such an index is built anew from the items.
+    const SCHEMA: u16 = 2;
+}
+
+/// [`ShelfRow`], borrowed from the page it lies on.
+#[derive(BorrowDecode)]
+pub(crate) struct ShelfRef<'a> {
+    bits: u8,
+    hashes: &'a [u8],
+    ends: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> ShelfRef<'a> {
+    /// Opens a sealed shelf; one of another division is damage.
+    pub(crate) fn open(place: Place, bits: u8, bytes: &'a [u8]) -> Result<Self, Damage> {
+        let shelf: Self = envelope::borrow(place, ShelfRow::SCHEMA, bytes)?;
+        let aligned =
+            shelf.hashes.len() == 2 * shelf.ends.len() && shelf.ends.len().is_multiple_of(4);
+        if shelf.bits == bits && aligned { Ok(shelf) } else { Err(Damage::Payload) }
+    }
+
+    /// The bucket of a hash; `Ok(None)` proves that there is none.
+    pub(crate) fn find(&self, hash: u64) -> Result<Option<BucketRow>, Damage> {
+        let (hashes, _) = self.hashes.as_chunks::<8>();
+        match hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)) {
+            Ok(at) => self.bucket(at).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Every bucket, by ascending hash.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = Result<(u64, BucketRow), Damage>> + '_ {
+        let (hashes, _) = self.hashes.as_chunks::<8>();
+        hashes
+            .iter()
+            .enumerate()
+            .map(|(at, hash)| self.bucket(at).map(|bucket| (u64::from_le_bytes(*hash), bucket)))
+    }
+
+    fn bucket(&self, at: usize) -> Result<BucketRow, Damage> {
+        let (ends, _) = self.ends.as_chunks::<4>();
+        let end = |at: usize| ends.get(at).map(|bytes| u32::from_le_bytes(*bytes) as usize);
+        let start = at.checked_sub(1).map_or(Some(0), end);
+        let bytes = start.zip(end(at)).and_then(|(start, end)| self.body.get(start..end));
+        bytes.and_then(envelope::decode).ok_or(Damage::Payload)
+    }
+}
+
+/// A shelf while it is being changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shelf {
+    /// Ascending by hash, each once.
+    buckets: Vec<(u64, BucketRow)>,
+}
+
+impl Shelf {
+    pub(crate) fn open(place: Place, bits: u8, bytes: &[u8]) -> Result<Self, Damage> {
+        let buckets = ShelfRef::open(place, bits, bytes)?.buckets().collect::<Result<_, _>>()?;
+        Ok(Self { buckets })
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.buckets.len() as u64
+    }
+
+    /// Changes the bucket of a hash, which is created if need be and removed when it is empty.
+    pub(crate) fn change(&mut self, hash: u64, change: impl FnOnce(&mut BucketRow)) {
+        let at = match self.buckets.binary_search_by_key(&hash, |(hash, _)| *hash) {
+            Ok(at) => at,
+            Err(at) => {
+                self.buckets.insert(at, (hash, BucketRow::default()));
+                at
+            }
+        };
+        let Some((_, bucket)) = self.buckets.get_mut(at) else { return };
+        change(bucket);
+        if bucket.keys.is_empty() {
+            self.buckets.remove(at);
+        }
+    }
+
+    /// Divides the shelf among the shelves `first..` of a finer division.
+    pub(crate) fn divide(self, bits: u8) -> impl Iterator<Item = (u64, Self)> {
+        let mut parts: std::collections::BTreeMap<u64, Self> = std::collections::BTreeMap::new();
+        for (hash, bucket) in self.buckets {
+            parts.entry(shelf(bits, hash)).or_default().buckets.push((hash, bucket));
+        }
+        parts.into_iter()
+    }
+
+    /// Seals the shelf into `out`.
+    pub(crate) fn seal(&self, place: Place, bits: u8, out: &mut Vec<u8>) {
+        let mut row = ShelfRow { bits, hashes: Vec::new(), ends: Vec::new(), body: Vec::new() };
+        for (hash, bucket) in &self.buckets {
+            envelope::encode(bucket, &mut row.body);
+            row.hashes.extend_from_slice(&hash.to_le_bytes());
+            // A body beyond 4 GiB is far beyond what is decoded again.
+            let end = u32::try_from(row.body.len()).unwrap_or(u32::MAX);
+            row.ends.extend_from_slice(&end.to_le_bytes());
+        }
+        envelope::seal(place, &row, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place { table: 1, section: 1, key: 3 };
+
+    fn filled(hashes: &[u64]) -> Shelf {
+        let mut shelf = Shelf::default();
+        for &hash in hashes {
+            shelf.change(hash, |bucket| {
+                bucket.changed_at = hash % 7;
+                bucket.keys = vec![hash, hash.wrapping_add(1)];
+            });
+        }
+        shelf
+    }
+
+    #[test]
+    fn a_shelf_reads_back_and_proves_absence() {
+        let shelf = filled(&[9, 3, u64::MAX, 70_000]);
+        let mut bytes = Vec::new();
+        shelf.seal(PLACE, 2, &mut bytes);
+        let read = ShelfRef::open(PLACE, 2, &bytes).unwrap();
+        assert_eq!(read.find(9).unwrap().unwrap().keys, [9, 10]);
+        assert_eq!(read.find(70_000).unwrap().unwrap().changed_at, 0);
+        assert_eq!(read.find(10), Ok(None));
+        assert_eq!(Shelf::open(PLACE, 2, &bytes), Ok(shelf));
+        assert_eq!(ShelfRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
+    }
+
+    #[test]
+    fn the_borrowed_and_the_owned_record_are_the_same_bytes() {
+        let mut bytes = Vec::new();
+        filled(&[1, 2, 3]).seal(PLACE, 0, &mut bytes);
+        let owned: ShelfRow = envelope::open(PLACE, &bytes).unwrap();
+        let borrowed = ShelfRef::open(PLACE, 0, &bytes).unwrap();
+        assert_eq!(
+            (owned.hashes.as_slice(), owned.ends.as_slice()),
+            (borrowed.hashes, borrowed.ends)
+        );
+        assert_eq!((owned.bits, owned.body.as_slice()), (borrowed.bits, borrowed.body));
+    }
+
+    #[test]
+    fn an_emptied_bucket_leaves_the_shelf() {
+        let mut shelf = filled(&[5, 6]);
+        shelf.change(5, |bucket| bucket.keys.clear());
+        assert_eq!(shelf, filled(&[6]));
+        shelf.change(7, |_| {});
+        assert_eq!(shelf, filled(&[6]), "nothing entered");
+    }
+
+    #[test]
+    fn shelves_are_ranges_of_the_hash() {
+        assert_eq!(shelf(0, u64::MAX), 0);
+        assert_eq!(shelf(1, u64::MAX), 1);
+        assert_eq!(shelf(3, 0b101 << 61), 0b101);
+        let parts: Vec<_> = filled(&[1, 1 << 63, (1 << 63) + 1]).divide(1).collect();
+        assert_eq!(parts, [(0, filled(&[1])), (1, filled(&[1 << 63, (1 << 63) + 1]))]);
+    }
+}

@@ -1,0 +1,172 @@
+//! Items on disk.
+
+use plex_api::{ItemKind, RatingKey, UnixSeconds};
+
+use crate::format::envelope;
+use crate::format::envelope::{BorrowDecode, Damage, Encode, Place, Record};
+use crate::model::item::{CachedItem, CachedPart, ContentHash, ItemRef};
+use crate::model::revision::Revision;
+
+/// An item.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub(crate) struct ItemRow<S = String> {
+    pub(crate) changed_at: u64,
+    pub(crate) content: [u8; 16],
+    pub(crate) item: ItemFields<S>,
+}
+
+impl Record for ItemRow {
+    const SCHEMA: u16 = 2;
+
+    /// 1 had another content hash.
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        let Self { changed_at, item, .. } =
+            (schema == 1).then(|| envelope::decode(payload)).flatten()?;
+        let item = item.into_item();
+        let ContentHash(content) = item.content_hash();
+        Some(Self { changed_at, content, item: ItemFields::new(item) })
+    }
+}
+
+/// An item's fields, as they are spooled and stored.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub(crate) struct ItemFields<S> {
+    pub(crate) rating_key: u64,
+    kind: u32,
+    title: S,
+    original_title: Option<S>,
+    grandparent_title: Option<S>,
+    year: Option<u16>,
+    parent_index: Option<u32>,
+    index: Option<u32>,
+    guids: Vec<S>,
+    duration_ms: Option<u64>,
+    added_at: Option<i64>,
+    updated_at: Option<i64>,
+    trashed: bool,
+    parts: Vec<PartFields<S>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+struct PartFields<S> {
+    id: Option<u64>,
+    version: u16,
+    file: S,
+    size: Option<u64>,
+    duration_ms: Option<u64>,
+    stamp: Option<i64>,
+    optimized: bool,
+}
+
+impl<S> ItemFields<S> {
+    pub(crate) fn new(item: CachedItem<S>) -> Self {
+        let parts = item.parts.into_iter().map(|part| PartFields {
+            id: part.id,
+            version: part.version,
+            file: part.file,
+            size: part.size,
+            duration_ms: part.duration_ms,
+            stamp: part.stamp,
+            optimized: part.optimized,
+        });
+        Self {
+            rating_key: item.rating_key.0,
+            kind: item.kind.type_number(),
+            title: item.title,
+            original_title: item.original_title,
+            grandparent_title: item.grandparent_title,
+            year: item.year,
+            parent_index: item.parent_index,
+            index: item.index,
+            guids: item.guids,
+            duration_ms: item.duration_ms,
+            added_at: item.added_at.map(|at| at.0),
+            updated_at: item.updated_at.map(|at| at.0),
+            trashed: item.trashed,
+            parts: parts.collect(),
+        }
+    }
+
+    pub(crate) fn into_item(self) -> CachedItem<S> {
+        let parts = self.parts.into_iter().map(|part| CachedPart {
+            id: part.id,
+            version: part.version,
+            file: part.file,
+            size: part.size,
+            duration_ms: part.duration_ms,
+            stamp: part.stamp,
+            optimized: part.optimized,
+        });
+        CachedItem {
+            rating_key: RatingKey(self.rating_key),
+            kind: ItemKind::from_type_number(self.kind),
+            title: self.title,
+            original_title: self.original_title,
+            grandparent_title: self.grandparent_title,
+            year: self.year,
+            parent_index: self.parent_index,
+            index: self.index,
+            guids: self.guids,
+            duration_ms: self.duration_ms,
+            added_at: self.added_at.map(UnixSeconds),
+            updated_at: self.updated_at.map(UnixSeconds),
+            trashed: self.trashed,
+            parts: parts.collect(),
+        }
+    }
+}
+
+/// An encoded [`ItemRow`] without `changed_at`, which is ours: all that comes from the server.
+/// A refresh carries items about as this, so that each is encoded once and the one that did
+/// not change is told by its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ItemBody<'a>(&'a [u8]);
+
+impl<'a> ItemBody<'a> {
+    /// Encodes an item behind what `out` holds; `false`: it cannot be encoded.
+    pub(crate) fn encode(item: &CachedItem, out: &mut Vec<u8>) -> bool {
+        let ContentHash(content) = item.content_hash();
+        envelope::encode(&content, out) && envelope::encode(&ItemFields::new(item.borrowed()), out)
+    }
+
+    /// What [`ItemBody::encode`] wrote.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Opens a sealed item as far as it is compared; returns its `changed_at`, too.
+    pub(crate) fn open(place: Place, bytes: &'a [u8]) -> Result<(Revision, Self), Damage> {
+        let payload = envelope::payload(place, ItemRow::SCHEMA, bytes)?;
+        let (changed_at, body) = envelope::decode_first(payload).ok_or(Damage::Payload)?;
+        Ok((Revision(changed_at), Self(body)))
+    }
+
+    /// Opens a sealed item without copying its text.
+    pub(crate) fn borrow(place: Place, bytes: &[u8]) -> Result<ItemRef<'_>, Damage> {
+        let row: ItemRow<&str> = envelope::borrow(place, ItemRow::SCHEMA, bytes)?;
+        Ok(row.item.into_item())
+    }
+
+    /// Whether matching sees no difference.
+    pub(crate) fn same_content(self, other: Self) -> bool {
+        self.0.get(..CONTENT).is_some_and(|content| other.0.get(..CONTENT) == Some(content))
+    }
+
+    /// The item.
+    pub(crate) fn item(self) -> Result<CachedItem, Damage> {
+        let fields = self.0.get(CONTENT..).and_then(envelope::decode::<ItemFields<String>>);
+        fields.map(ItemFields::into_item).ok_or(Damage::Payload)
+    }
+
+    /// Seals the row into `out`.
+    pub(crate) fn seal(self, place: Place, changed_at: Revision, out: &mut Vec<u8>) {
+        envelope::seal_with::<ItemRow>(place, out, |out| {
+            let written = envelope::encode(&changed_at.0, out);
+            out.extend_from_slice(self.0);
+            written
+        });
+    }
+}
+
+/// Bytes of a content hash.
+const CONTENT: usize = 16;

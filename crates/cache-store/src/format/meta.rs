@@ -1,0 +1,65 @@
+//! The rows of the meta table: the store as a whole, what is counted, the host's totals.
+
+use crate::format::envelope::{self, Decode, Encode, Record};
+
+/// The store as a whole: one row in `meta`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct StoreRow {
+    /// The server's `machineIdentifier`, once it is known.
+    pub(crate) server: Option<String>,
+    /// The next section number that was never used.
+    pub(crate) next_section: u32,
+    /// Version of the indexing function the indexes were built with.
+    pub(crate) indexing: u32,
+    /// The sections the server last listed, in its order, by our numbers.
+    pub(crate) listed: Vec<u32>,
+    /// When it did, by our clock.
+    pub(crate) listed_at: Option<i64>,
+    /// Drawn when the file was created: tells it from another file at the same path.
+    pub(crate) file_id: u64,
+}
+
+impl Record for StoreRow {
+    const SCHEMA: u16 = 2;
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
+        (schema == 1).then(|| envelope::decode::<StoreRow1>(payload)).flatten().map(Self::from)
+    }
+}
+
+/// What is counted across runs: one row in `meta`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct CountersRow {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) damaged: u64,
+}
+
+impl Record for CountersRow {
+    const SCHEMA: u16 = 1;
+}
+
+/// Totals that the layer above keeps with the cache: one row in `meta`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TotalsRow {
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Record for TotalsRow {
+    const SCHEMA: u16 = 1;
+}
+
+/// Before files had an id and remembered the server's list.
+#[derive(Decode)]
+struct StoreRow1 {
+    server: Option<String>,
+    next_section: u32,
+    indexing: u32,
+}
+
+impl From<StoreRow1> for StoreRow {
+    fn from(row: StoreRow1) -> Self {
+        let StoreRow1 { server, next_section, indexing } = row;
+        Self { server, next_section, indexing, listed: Vec::new(), listed_at: None, file_id: 0 }
+    }
+}

@@ -1,0 +1,62 @@
+//! Where each value lives: what its checksum binds it to. The numbers are those of
+//! [`crate::format::tables::ALL`], and are never used twice.
+
+use crate::format::envelope::Place;
+use crate::model::index::Index;
+use crate::model::remembered::MatchKey;
+use crate::model::section::SectionId;
+
+/// The store row.
+pub(crate) fn store() -> Place {
+    Place { table: 0x10, section: 0, key: 0 }
+}
+
+/// The host's totals.
+pub(crate) fn totals() -> Place {
+    Place { table: 0x10, section: 0, key: 1 }
+}
+
+/// The counters.
+pub(crate) fn counters() -> Place {
+    Place { table: 0x10, section: 0, key: 2 }
+}
+
+/// A section.
+pub(crate) fn section(section: SectionId) -> Place {
+    Place { table: 0x11, section: section.0, key: 0 }
+}
+
+/// An item.
+pub(crate) fn item(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x12, section: section.0, key: u128::from(rating_key) }
+}
+
+/// A block of an index.
+pub(crate) fn block(index: Index, section: SectionId, shelf: u64) -> Place {
+    Place { table: index.number(), section: section.0, key: u128::from(shelf) }
+}
+
+/// A remembered match.
+pub(crate) fn remembered(section: SectionId, key: &MatchKey) -> Place {
+    Place { table: 0x13, section: section.0, key: u128::from_le_bytes(key.0) }
+}
+
+/// A section's lease.
+pub(crate) fn lease(section: SectionId) -> Place {
+    Place { table: 0x14, section: section.0, key: 0 }
+}
+
+/// An item's editable fields.
+pub(crate) fn metadata(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x15, section: section.0, key: u128::from(rating_key) }
+}
+
+/// How far the edit of an item got.
+pub(crate) fn edit(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x16, section: section.0, key: u128::from(rating_key) }
+}
+
+/// The images last uploaded to an item.
+pub(crate) fn uploads(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x17, section: section.0, key: u128::from(rating_key) }
+}

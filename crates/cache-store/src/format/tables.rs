@@ -1,0 +1,305 @@
+//! The tables and their keys. redb is handed integers, byte arrays and our own bytes, and
+//! nothing else, so that no change of its type encodings can be misread.
+//!
+//! [`ALL`] is the one list of tables. Clearing, statistics, verification, upgrades and the
+//! digest walk it, so a new table is one line there (and one in `docs/format.md`).
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::error::Error;
+use crate::format::edit::EditRow;
+use crate::format::envelope;
+use crate::format::envelope::{Damage, Place, Record, Resealed};
+use crate::format::metadata::MetadataRow;
+use crate::format::upload::UploadsRow;
+use crate::format::{
+    block::ShelfRow, item::ItemRow, lease::LeaseRow, remembered::MatchRow, section::SectionRow,
+};
+use crate::model::index::Index;
+use crate::model::section::SectionId;
+
+/// Sealed values by (section, number). Section 0 is nobody's: rows of the file as a whole.
+pub(crate) type Numbered = TableDefinition<'static, (u32, u64), &'static [u8]>;
+/// Sealed values by (section, 128-bit hash).
+pub(crate) type Hashed = TableDefinition<'static, (u32, [u8; 16]), &'static [u8]>;
+
+/// What describes the file itself; the keys are below. Read before anything else is believed,
+/// so `format` and `schemas` are plain bytes that any version can read.
+pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> =
+    TableDefinition::new("meta");
+/// (section, 0) -> section row.
+pub(crate) const SECTIONS: Numbered = TableDefinition::new("sections");
+/// (section, rating key) -> item.
+pub(crate) const ITEMS: Numbered = TableDefinition::new("items");
+const NAMES: Numbered = TableDefinition::new("names");
+const GUIDS: Numbered = TableDefinition::new("guids");
+const TITLES: Numbered = TableDefinition::new("titles");
+/// (section, match key) -> remembered match.
+pub(crate) const MATCHES: Hashed = TableDefinition::new("matches");
+/// (section, 0) -> who refreshes the section, and until when.
+pub(crate) const LEASES: Numbered = TableDefinition::new("leases");
+/// (section, rating key) -> what is known of an item's editable fields.
+pub(crate) const METADATA: Numbered = TableDefinition::new("metadata");
+/// (section, rating key) -> how far the edit of an item got.
+pub(crate) const EDITS: Numbered = TableDefinition::new("edits");
+/// (section, rating key) -> hashes of the images last uploaded.
+pub(crate) const UPLOADS: Numbered = TableDefinition::new("uploads");
+
+/// Key in [`META`]: the file format, 4 bytes little endian.
+pub(crate) const FORMAT_KEY: &str = "format";
+/// Key in [`META`]: for each table its number (1 byte) and schema (2 bytes little endian).
+pub(crate) const SCHEMAS_KEY: &str = "schemas";
+/// Key in [`META`]: the sealed store row.
+pub(crate) const STORE_KEY: &str = "store";
+/// Key in [`META`]: the host's totals, sealed.
+pub(crate) const TOTALS_KEY: &str = "totals";
+/// Key in [`META`]: the sealed counters.
+pub(crate) const COUNTERS_KEY: &str = "counters";
+
+/// A table, as everything that walks all of them sees it.
+pub(crate) struct Table {
+    /// Binds a value to its table through the checksum; never used twice.
+    pub(crate) number: u8,
+    pub(crate) name: &'static str,
+    /// Schema of the records this version writes.
+    pub(crate) schema: u16,
+    pub(crate) keys: Keys,
+    pub(crate) goes: Goes,
+    /// Opens a value of this or an earlier schema and seals it in this one.
+    pub(crate) reseal: Reseal,
+}
+
+type Reseal = fn(Place, &[u8], &mut Vec<u8>) -> Result<Resealed, Damage>;
+
+/// How many rewritten rows an upgrade holds in memory, whatever the size of the table: about a
+/// megabyte.
+const UPGRADED_AT_ONCE: usize = 4_096;
+
+/// How a table is keyed.
+pub(crate) enum Keys {
+    Numbered(Numbered),
+    Hashed(Hashed),
+}
+
+/// What takes the rows of a section out of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goes {
+    /// Dropping the section's items: they are listed again.
+    WithItems,
+    /// Clearing matches.
+    WithMatches,
+    /// Clearing the section by hand: the server cannot be asked for it again.
+    WithSection,
+    /// Nothing but the removal of the section itself.
+    Never,
+}
+
+/// Every table but [`META`], in the order of the digest.
+pub(crate) static ALL: [Table; 10] = [
+    numbered::<SectionRow>(0x11, "sections", Goes::Never),
+    numbered::<ItemRow>(0x12, "items", Goes::WithItems),
+    numbered::<ShelfRow>(1, "names", Goes::WithItems),
+    numbered::<ShelfRow>(2, "guids", Goes::WithItems),
+    numbered::<ShelfRow>(3, "titles", Goes::WithItems),
+    hashed::<MatchRow>(0x13, "matches", Goes::WithMatches),
+    numbered::<LeaseRow>(0x14, "leases", Goes::Never),
+    numbered::<MetadataRow>(0x15, "metadata", Goes::WithItems),
+    numbered::<EditRow>(0x16, "edits", Goes::WithSection),
+    numbered::<UploadsRow>(0x17, "uploads", Goes::WithSection),
+];
+
+const fn numbered<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
+    let keys = Keys::Numbered(Numbered::new(name));
+    Table { number, name, schema: R::SCHEMA, keys, goes, reseal: envelope::reseal::<R> }
+}
+
+const fn hashed<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
+    let keys = Keys::Hashed(Hashed::new(name));
+    Table { number, name, schema: R::SCHEMA, keys, goes, reseal: envelope::reseal::<R> }
+}
+
+impl Table {
+    /// Creates the table, if it is not there.
+    pub(crate) fn create(&self, txn: &WriteTransaction) -> Result<(), Error> {
+        let doing = "creating its tables";
+        match self.keys {
+            Keys::Numbered(definition) => {
+                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
+            }
+            Keys::Hashed(definition) => {
+                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
+            }
+        }
+    }
+
+    /// Shows every row to `visit`, in key order.
+    pub(crate) fn scan(
+        &self,
+        txn: &ReadTransaction,
+        visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        match self.keys {
+            Keys::Numbered(definition) => self
+                .visit_numbered(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
+            Keys::Hashed(definition) => self
+                .visit_hashed(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
+        }
+    }
+
+    fn visit_numbered(
+        &self,
+        rows: &impl ReadableTable<(u32, u64), &'static [u8]>,
+        mut visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        for row in rows.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let (section, key) = key.value();
+            visit(self.place(section, u128::from(key)), value.value());
+        }
+        Ok(())
+    }
+
+    fn visit_hashed(
+        &self,
+        rows: &impl ReadableTable<(u32, [u8; 16]), &'static [u8]>,
+        mut visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(), Error> {
+        let doing = "reading all of it";
+        for row in rows.iter().map_err(Error::storage(doing))? {
+            let (key, value) = row.map_err(Error::storage(doing))?;
+            let (section, key) = key.value();
+            visit(self.place(section, u128::from_le_bytes(key)), value.value());
+        }
+        Ok(())
+    }
+
+    /// Removes every row of a section; returns how many there were.
+    pub(crate) fn remove_section(
+        &self,
+        txn: &WriteTransaction,
+        section: SectionId,
+    ) -> Result<u64, Error> {
+        let doing = "removing rows of a section";
+        let mut removed = 0;
+        match self.keys {
+            Keys::Numbered(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                rows.retain_in(whole(section), |_, _| {
+                    removed += 1;
+                    false
+                })
+                .map_err(Error::storage(doing))?;
+            }
+            Keys::Hashed(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                rows.retain_in(whole_matches(section), |_, _| {
+                    removed += 1;
+                    false
+                })
+                .map_err(Error::storage(doing))?;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Rewrites every row of an earlier schema in this one, and removes those that cannot be.
+    /// Returns the sections that lost rows.
+    pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {
+        let doing = "upgrading its records";
+        match self.keys {
+            Keys::Numbered(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from(key)))
+            }
+            Keys::Hashed(definition) => {
+                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from_le_bytes(key)))
+            }
+        }
+    }
+
+    fn upgrade_rows<K>(
+        &self,
+        rows: &mut redb::Table<'_, K, &'static [u8]>,
+        at: impl Fn(K) -> (u32, u128),
+    ) -> Result<BTreeSet<u32>, Error>
+    where
+        K: redb::Key + for<'k> redb::Value<SelfType<'k> = K> + Copy + 'static,
+    {
+        let doing = "upgrading its records";
+        let mut lost = BTreeSet::new();
+        let mut bytes = Vec::new();
+        let mut from = Bound::Unbounded;
+        loop {
+            let mut reached = None;
+            let mut changes: Vec<(K, Option<Vec<u8>>)> = Vec::new();
+            for row in rows.range((from, Bound::Unbounded)).map_err(Error::storage(doing))? {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let key = key.value();
+                reached = Some(key);
+                let (section, number) = at(key);
+                match (self.reseal)(self.place(section, number), value.value(), &mut bytes) {
+                    Ok(Resealed::AsItWas) => continue,
+                    Ok(Resealed::Upgraded) => changes.push((key, Some(bytes.clone()))),
+                    Err(_) => {
+                        lost.insert(section);
+                        changes.push((key, None));
+                    }
+                }
+                if changes.len() >= UPGRADED_AT_ONCE {
+                    break;
+                }
+            }
+            let Some(key) = reached else { return Ok(lost) };
+            from = Bound::Excluded(key);
+            for (key, bytes) in changes {
+                match bytes {
+                    Some(bytes) => rows.insert(key, bytes.as_slice()).map(drop),
+                    None => rows.remove(key).map(drop),
+                }
+                .map_err(Error::storage(doing))?;
+            }
+        }
+    }
+
+    fn place(&self, section: u32, key: u128) -> Place {
+        Place { table: self.number, section, key }
+    }
+}
+
+/// The table of an index.
+pub(crate) fn index(index: Index) -> Numbered {
+    match index {
+        Index::Names => NAMES,
+        Index::Guids => GUIDS,
+        Index::Titles => TITLES,
+    }
+}
+
+/// All keys of a section in a [`Numbered`] table.
+pub(crate) fn whole(section: SectionId) -> std::ops::RangeInclusive<(u32, u64)> {
+    (section.0, 0)..=(section.0, u64::MAX)
+}
+
+/// All keys of a section in a [`Hashed`] table.
+pub(crate) fn whole_matches(section: SectionId) -> std::ops::RangeInclusive<(u32, [u8; 16])> {
+    (section.0, [0; 16])..=(section.0, [0xFF; 16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_and_no_name_is_used_twice() {
+        let numbers: BTreeSet<u8> = ALL.iter().map(|table| table.number).collect();
+        let names: BTreeSet<&str> = ALL.iter().map(|table| table.name).collect();
+        assert_eq!((numbers.len(), names.len()), (ALL.len(), ALL.len()));
+        assert!(!numbers.contains(&0x10), "0x10 is the meta table's");
+    }
+}

@@ -1,0 +1,11 @@
+//! What is cached, without bytes and without a file.
+
+pub(crate) mod edit;
+pub(crate) mod index;
+pub(crate) mod item;
+pub(crate) mod metadata;
+pub(crate) mod partition;
+pub(crate) mod remembered;
+pub(crate) mod revision;
+pub(crate) mod section;
+pub(crate) mod upload;

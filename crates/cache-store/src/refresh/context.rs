@@ -1,0 +1,82 @@
+//! What every step of a refresh is given: whom to ask, where to write, and by which clock.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use plex_api::{Client, Clock};
+
+use crate::error::Error;
+use crate::refresh::hints::Hints;
+use crate::refresh::plan::Policy;
+use crate::share::off_thread::off_thread;
+use crate::share::single_flight::Flights;
+use crate::store::Store;
+
+/// Is called with the rows of a listing that were read so far, and how many there are.
+pub type OnRows = Box<dyn Fn(u64, u64) + Send + Sync>;
+
+/// A server, the store in front of it, and when the one is asked and the other believed.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) store: Arc<Store>,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Clock,
+    pub(crate) flights: Flights,
+    pub(crate) profile: Option<String>,
+    pub(crate) on_rows: Option<OnRows>,
+    hints: Mutex<Hints>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, store, policy, .. } = self;
+        f.debug_struct("Context")
+            .field("client", client)
+            .field("store", store)
+            .field("policy", policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(crate) fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
+        Self {
+            client,
+            store,
+            policy,
+            clock,
+            flights: Flights::default(),
+            profile: None,
+            on_rows: None,
+            hints: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn tell_rows(&self, done: u64, total: u64) {
+        if let Some(tell) = &self.on_rows {
+            tell(done, total);
+        }
+    }
+
+    pub(crate) fn hints(&self) -> MutexGuard<'_, Hints> {
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Binds the file to the server, or checks that it is this one.
+    pub(crate) async fn bind(&self) -> Result<(), Error> {
+        let identity = self.client.identity().await?;
+        let owner = match &self.profile {
+            Some(profile) => format!("{} as {profile}", identity.machine_identifier),
+            None => identity.machine_identifier,
+        };
+        self.blocking(move |store| store.bind(&owner)).await
+    }
+
+    /// Runs disk work off the async threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        off_thread(&self.store, work).await
+    }
+}

@@ -1,0 +1,373 @@
+//! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
+
+use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
+
+use crate::error::Error;
+use crate::model::revision::SectionStamp;
+use crate::model::revision::latest;
+use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::refresh::context::Context;
+use crate::refresh::listing::{self, unreadable};
+use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
+use crate::refresh::reason::PlanReason;
+use crate::share::single_flight::Sighting;
+use crate::store::apply::{Applied, Changes, Scope, Update};
+use crate::store::staging::Spool;
+
+/// What became of a plan: the new state, or what to do instead.
+pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
+
+/// A delta of this many rows is read whatever the section's size: it is one page.
+const LARGE_DELTA: u64 = 500;
+
+/// The next plan, and why.
+pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
+    Err(Planned { plan, reason })
+}
+
+impl Context {
+    /// Carries out a plan. All that is read from the moment the stamp was seen is not older than
+    /// that moment, however long it takes: that moment is noted.
+    pub(crate) async fn carry_out(
+        &self,
+        state: &SectionState,
+        planned: Planned,
+        seen: &Sighting,
+        demand: Demand,
+    ) -> Result<Outcome, Error> {
+        let (observed, now) = (seen.stamp, seen.at);
+        match planned.plan {
+            Plan::Fresh | Plan::Unchanged => self.observed(state, observed, now).await,
+            Plan::Totals => self.totals(state, observed, now).await,
+            Plan::Metadata => self.metadata(state, observed, now).await,
+            Plan::Delta => self.delta(state, seen, demand).await,
+            Plan::Lazy => self.lazy(state, observed, now).await,
+            Plan::Targeted => self.targeted(state, observed, now).await,
+            Plan::Sweep => self.sweep(state, observed, now).await,
+            Plan::Full => self.full(state, observed, now).await,
+        }
+    }
+
+    /// Nothing changed: only the moment of observation is new.
+    async fn observed(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let (base, mut state) = (state.clone(), state.clone());
+        state.stamp = Some(stamp);
+        state.observed = Some(stamp);
+        state.observed_at = Some(now);
+        let written = state.clone();
+        Ok(if self.blocking(move |store| store.put_state(&base, &written)).await? {
+            Ok((state, Changes::default()))
+        } else {
+            instead(Plan::Full, PlanReason::ChangedMeanwhile)
+        })
+    }
+
+    async fn totals(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        if total == state.items + state.unsupported {
+            return self.observed(state, stamp, now).await;
+        }
+        // The counter did not move, so nothing was added or replaced: some items vanished.
+        let rows = Spool::new();
+        let gone = match self.vanished(state, &rows, total).await? {
+            Ok(gone) => gone,
+            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+        };
+        let update = Update {
+            scope: Scope::Delta(gone),
+            total: Some(total),
+            must_change: true,
+            complete: state.complete,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    /// What was edited since the newest time known. The stamp stands: no file came or went.
+    async fn metadata(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let mut rows = Spool::new();
+        let limit = latest(now, &stamp);
+        let edited = self.changed_since(state, Filter::UpdatedSince, &mut rows, limit).await?;
+        let Some(unreadable) = edited else {
+            return Ok(instead(Plan::Full, PlanReason::MuchEdited));
+        };
+        let update = Update {
+            unreadable,
+            complete: state.complete,
+            metadata: true,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    async fn delta(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+        demand: Demand,
+    ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, seen.at);
+        // The total first: if most is gone, nothing else has to be asked.
+        let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        let known = state.items + state.unsupported;
+        if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
+            return Ok(instead(Plan::Sweep, PlanReason::ManyVanished));
+        }
+        let mut rows = Spool::new();
+        let mut unreadable = Vec::new();
+        for filter in [Filter::AddedSince as fn(_) -> _, Filter::UpdatedSince] {
+            match self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
+                Some(keys) => unreadable.extend(keys),
+                None => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+            }
+        }
+        let gone = match self.vanished(state, &rows, total).await? {
+            Ok(gone) => gone,
+            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+        };
+        let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
+        let update = Update {
+            scope: Scope::Delta(gone),
+            unreadable,
+            total: Some(total),
+            must_change: before != stamp.content_changed_at && !seen.explained,
+            // A delta cannot see a file that was replaced in place.
+            complete: false,
+            metadata: true,
+            ..Update::new(state, rows, stamp, now)
+        };
+        match self.apply(update).await? {
+            Err(Planned { reason: PlanReason::Unexplained, .. }) => {
+                let few = !demand.prove && demand.queries <= self.policy.lazy_queries;
+                Ok(Err(unexplained(state, few, self.client.page_size())))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Streams the items that were added or updated since the newest time known; returns the keys
+    /// of those whose rows cannot be used. `None`: they are half of the section, which costs as
+    /// much as listing it.
+    async fn changed_since(
+        &self,
+        state: &SectionState,
+        filter: fn(UnixSeconds) -> Filter,
+        rows: &mut Spool,
+        limit: UnixSeconds,
+    ) -> Result<Option<Vec<u64>>, Error> {
+        let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy.overlap);
+        let wanted = listing::request(state, filter(since));
+        let at_most = (state.items / 2).max(LARGE_DELTA);
+        Ok(listing::read(self, wanted, at_most, limit, rows).await?.map(|read| read.unreadable))
+    }
+
+    /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
+    async fn lazy(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        let id = state.id;
+        let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
+        let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
+        let mut rows = Spool::new();
+        let again = self.read_again(&keys, &mut rows, latest(now, &stamp), None).await?;
+        let update = Update {
+            scope: Scope::Delta(again.gone),
+            unreadable: again.unreadable,
+            unsupported: 0,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    /// Nothing is read yet: from now on everything is read again before it is believed.
+    async fn targeted(
+        &self,
+        state: &SectionState,
+        observed: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        if state.observed == Some(observed) {
+            return Ok(Ok((state.clone(), Changes::default())));
+        }
+        let Some(stamp) = state.stamp else {
+            return Ok(instead(Plan::Full, PlanReason::NothingCached));
+        };
+        let update = Update { observed, ..Update::new(state, Spool::new(), stamp, now) };
+        self.apply(update).await
+    }
+
+    /// Reads items of a section by key, because something in it changed that is not explained,
+    /// and writes what was read.
+    pub(crate) async fn read_items(
+        &self,
+        section: SectionId,
+        keys: &[RatingKey],
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.flights.section(section).await;
+        let read = self.blocking(move |store| store.view()?.section(section)).await?;
+        let Some(state) = read else { return Ok(()) };
+        let (Some(stamp), Some(observed)) = (state.stamp, state.observed) else { return Ok(()) };
+        let now = state.observed_at.unwrap_or(self.clock.now());
+        let mut rows = Spool::new();
+        let again = self.read_again(keys, &mut rows, latest(now, &observed), None).await?;
+        let spent = state.lookups.spent + (keys.len() as u64).div_ceil(BATCH);
+        let update = Update {
+            lookups: Lookups { spent, ..state.lookups },
+            unreadable: again.unreadable,
+            ..unmoved(&state, rows, again.gone, stamp, observed, now)
+        };
+        // If the section changed in the store meanwhile, whoever reads it next finds that out.
+        self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
+    }
+
+    /// Reads items by key into `rows`, those of one kind if it is given; returns the keys of the
+    /// others.
+    pub(crate) async fn read_again(
+        &self,
+        keys: &[RatingKey],
+        rows: &mut Spool,
+        limit: UnixSeconds,
+        kind: Option<ItemKind>,
+    ) -> Result<Again, Error> {
+        if keys.is_empty() {
+            return Ok(Again::default());
+        }
+        let mut batch = self.client.items_with(keys, Detail::Lean).await?;
+        batch.items.retain(|item| kind.is_none_or(|kind| item.kind == kind));
+        let unreadable = unreadable(&batch.unsupported);
+        self.spool(rows, batch.items, limit).await?;
+        Ok(Again { gone: batch.missing.iter().map(|key| key.0).collect(), unreadable })
+    }
+
+    pub(crate) async fn full(
+        &self,
+        state: &SectionState,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Error> {
+        if self.blocking(crate::Store::server).await?.is_none() {
+            self.bind().await?;
+        }
+        let mut rows = Spool::of_all(state, self.store.indexing);
+        let wanted = listing::request(state, Filter::None);
+        let limit = latest(now, &stamp);
+        let read = match listing::read(self, wanted, u64::MAX, limit, &mut rows).await {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(instead(Plan::Full, PlanReason::TooLarge)),
+            Err(error) if changed_meanwhile(&error) => {
+                return Ok(instead(Plan::Full, PlanReason::ChangedWhileListed));
+            }
+            Err(error) => return Err(error),
+        };
+        let update = Update {
+            scope: Scope::Complete(rows.take_keys()),
+            unsupported: read.unsupported,
+            total: Some(read.total),
+            complete: true,
+            metadata: true,
+            lookups: Lookups::default(),
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
+    pub(crate) async fn apply(&self, update: Update) -> Result<Outcome, Error> {
+        let section = update.base.id;
+        Ok(match self.blocking(move |store| store.apply(update)).await? {
+            Applied::Done(state, changes) => Ok((*state, changes)),
+            Applied::Disagrees => instead(Plan::Sweep, PlanReason::TotalDisagrees),
+            Applied::Unexplained => instead(Plan::Sweep, PlanReason::Unexplained),
+            Applied::Moved => instead(Plan::Full, PlanReason::ChangedMeanwhile),
+            Applied::Damaged => {
+                self.blocking(move |store| store.drop_items(section)).await?;
+                instead(Plan::Full, PlanReason::DamageDropped)
+            }
+        })
+    }
+}
+
+/// Keys that were read again and brought no item.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    /// There is no such item any more.
+    pub(crate) gone: Vec<u64>,
+    /// There is one, and its row cannot be used: what is cached of it is not known to be true.
+    pub(crate) unreadable: Vec<u64>,
+}
+
+/// Some items were read by key: that says nothing about the rest, so the section's stamp,
+/// and whether it is complete, stay as they are.
+pub(crate) fn unmoved(
+    state: &SectionState,
+    rows: Spool,
+    gone: Vec<u64>,
+    stamp: SectionStamp,
+    observed: SectionStamp,
+    now: UnixSeconds,
+) -> Update {
+    Update {
+        observed,
+        scope: Scope::Delta(gone),
+        complete: state.complete,
+        lookups: state.lookups,
+        ..Update::new(state, rows, stamp, now)
+    }
+}
+
+pub(crate) fn changed_meanwhile(error: &Error) -> bool {
+    matches!(error, Error::Plex(error) if error.kind() == ErrorKind::ListingChanged)
+}
+
+/// Items read by key in one call.
+pub(crate) const BATCH: u64 = 200;
+
+impl Update {
+    /// Rows of some items; everything else stays as it is, and the items explain the stamp
+    /// that was observed.
+    pub(crate) fn new(
+        state: &SectionState,
+        rows: Spool,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Self {
+        // Whether the filter is honoured is found out anew when the stamp moved: the server may
+        // be another version.
+        let same = state.observed == Some(stamp);
+        let filter = if same { state.lookups.filter } else { FileFilter::Unknown };
+        Self {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta(Vec::new()),
+            unreadable: Vec::new(),
+            stamp,
+            observed: stamp,
+            now,
+            unsupported: state.unsupported,
+            total: None,
+            must_change: false,
+            complete: false,
+            metadata: false,
+            lookups: Lookups { filter, ..state.lookups },
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Looking files up one by one, in a section that is not known completely.
+//!
+//! Two ways to ask: the undocumented `file=` filter, which some servers honour and some
+//! ignore, and a search for the title the file name suggests. Neither is believed: a file is
+//! found when an item's own parts say so. An empty answer proves absence only after the
+//! filter was seen to find a file that is known to be there, spelled in another case.
+
+use plex_api::{Client, ErrorKind, Filter, Item, Page, RatingKey};
+use tracing::debug;
+
+use crate::error::Error;
+use crate::model::index::Indexing;
+use crate::model::item::CachedItem;
+use crate::model::revision::latest;
+use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::refresh::context::Context;
+use crate::refresh::listing;
+use crate::store::apply::{Applied, Update};
+use crate::store::staging::Spool;
+
+/// A file to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name, as the host spells it.
+    pub file_name: String,
+    /// The hash under which its name is indexed.
+    pub name_hash: u64,
+    /// Titles it may have on the server, likeliest first.
+    pub titles: Vec<String>,
+}
+
+/// What a lookup brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// These items have a file of this name; they are in the store now.
+    Found(Vec<RatingKey>),
+    /// There is none, and the server was seen to be able to tell.
+    Absent,
+    /// None was found, which proves nothing; or looking would cost more than listing.
+    Unproven,
+}
+
+/// Rows asked for in a lookup by file name. Files of one name are few; more rows than this
+/// mean that the filter was ignored.
+const BY_NAME: u32 = 20;
+
+/// Rows asked for in a search by title, which finds every title that contains it.
+const BY_TITLE: u32 = 100;
+
+/// Words of a title that are searched for: more say little more, and a request has its length.
+const WORDS: usize = 5;
+
+/// Titles tried for one file.
+const TITLES: usize = 2;
+
+/// Items of a section among which one with a plain file name is looked for.
+const NEAR: usize = 100;
+
+/// Calls that may be spent on lookups before it is known how large the section is.
+const BLIND: u64 = 12;
+
+impl Context {
+    /// Looks files up, as long as that is cheaper than listing the section: the calls spent
+    /// since it was last listed may reach what a listing costs, and no more.
+    ///
+    /// Returns an outcome for each, in order. What was found is written in one transaction.
+    pub(crate) async fn look_up(
+        &self,
+        section: SectionId,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Looked>, Error> {
+        let _one_at_a_time = self.flights.section(section).await;
+        let none = vec![Looked::Unproven; wanted.len()];
+        let read = self.blocking(move |store| store.view()?.section(section)).await?;
+        let Some(state) = read.filter(|state| state.stamp.is_some()) else { return Ok(none) };
+        let mut search = Search {
+            client: &self.client,
+            indexing: self.store.indexing,
+            lookups: state.lookups,
+            state: &state,
+            found: Vec::new(),
+        };
+        if !search.pays(wanted.len() as u64) {
+            return Ok(none);
+        }
+        let mut looked = Vec::with_capacity(wanted.len());
+        for file in wanted {
+            looked.push(search.one(self, file).await?);
+        }
+        debug!(spent = search.lookups.spent, filter = ?search.lookups.filter, "looked up");
+        let Search { lookups, found, .. } = search;
+        Ok(if self.keep(state, lookups, found).await? { looked } else { none })
+    }
+
+    /// Writes what lookups showed; `false` if the section changed in the store meanwhile.
+    async fn keep(
+        &self,
+        state: SectionState,
+        lookups: Lookups,
+        found: Vec<Item>,
+    ) -> Result<bool, Error> {
+        let Some(stamp) = state.stamp else { return Ok(false) };
+        let now = self.clock.now();
+        let mut rows = Spool::new();
+        self.spool(&mut rows, found, latest(now, &stamp)).await?;
+        let update = Update {
+            observed: state.observed.unwrap_or(stamp),
+            complete: state.complete,
+            lookups,
+            ..Update::new(&state, rows, stamp, state.observed_at.unwrap_or(now))
+        };
+        let applied = self.blocking(move |store| store.apply(update)).await?;
+        Ok(matches!(applied, Applied::Done(..)))
+    }
+}
+
+/// A series of lookups in one section.
+struct Search<'a> {
+    client: &'a Client,
+    indexing: Indexing,
+    state: &'a SectionState,
+    lookups: Lookups,
+    found: Vec<Item>,
+}
+
+impl Search<'_> {
+    /// Whether `files` more lookups still cost less than listing the section.
+    fn pays(&self, files: u64) -> bool {
+        let each = if self.lookups.filter == FileFilter::Ignored { TITLES as u64 } else { 1 };
+        let limit = self
+            .total()
+            .map_or(BLIND, |total| total.div_ceil(u64::from(self.client.page_size())).max(2));
+        self.lookups.spent + files.saturating_mul(each) <= limit
+    }
+
+    /// How many rows the section has, as far as that is known.
+    fn total(&self) -> Option<u64> {
+        if self.state.is_partial() {
+            return self.lookups.total;
+        }
+        Some(self.state.items + self.state.unsupported)
+    }
+
+    async fn one(&mut self, context: &Context, file: &Wanted) -> Result<Looked, Error> {
+        if self.lookups.filter != FileFilter::Ignored
+            && let Some(looked) = self.by_name(context, file).await?
+        {
+            return Ok(looked);
+        }
+        for title in file.titles.iter().take(TITLES) {
+            self.lookups.spent += 1;
+            let (section, kind) = (self.state.key, self.state.kind);
+            let page =
+                self.client.search_title(section, kind, &telling_words(title), BY_TITLE).await?;
+            let found = self.take(page, file.name_hash);
+            if !found.is_empty() {
+                return Ok(Looked::Found(found));
+            }
+        }
+        Ok(Looked::Unproven)
+    }
+
+    /// Asks by file name. `None`: the server ignores the filter.
+    async fn by_name(&mut self, context: &Context, file: &Wanted) -> Result<Option<Looked>, Error> {
+        let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
+        // Without a total, rows may be all there are, or the first of them.
+        let all = page.total.map_or(page.rows == 0, |total| total <= page.rows);
+        let total = page.total;
+        let found = self.take(page, file.name_hash);
+        if !found.is_empty() {
+            return Ok(Some(Looked::Found(found)));
+        }
+        if !all {
+            // Many rows and none of them the file: everything came back.
+            self.lookups.filter = FileFilter::Ignored;
+            self.lookups.total = total;
+            return Ok(None);
+        }
+        if self.lookups.filter == FileFilter::Unknown {
+            self.try_filter(context).await?;
+        }
+        Ok(match self.lookups.filter {
+            FileFilter::Honoured if is_plain(&file.file_name) => Some(Looked::Absent),
+            FileFilter::Honoured => Some(Looked::Unproven),
+            _ => None,
+        })
+    }
+
+    /// Asks for a file that is known to be there, in another case. A server that finds it,
+    /// and does not list everything, can be believed when it finds nothing.
+    async fn try_filter(&mut self, context: &Context) -> Result<(), Error> {
+        self.lookups.filter = FileFilter::Ignored;
+        let id = self.state.id;
+        let items = context.blocking(move |store| store.view()?.first_items(id, NEAR)).await?;
+        let mut known = longest_plain_name(items.into_iter());
+        let mut first = None;
+        if known.is_none() {
+            let page = self.first_page().await?;
+            known = longest_plain_name(page.items.iter().map(CachedItem::from_plex));
+            first = Some(page);
+        }
+        let Some((key, name)) = known else { return Ok(()) };
+        let Some(page) = self.ask(&swap_case(&name)).await? else { return Ok(()) };
+        if !page.items.iter().any(|item| item.rating_key == key) {
+            return Ok(());
+        }
+        // It has to leave something out: in a section of one, a filter that is ignored looks the
+        // same. Where no total is told, only a page without the filter shows what is left out.
+        let selects = if let (Some(listed), Some(all)) = (page.total, self.total()) {
+            listed < all
+        } else {
+            let first = match first {
+                Some(first) => first,
+                None => self.first_page().await?,
+            };
+            match (page.total, first.total) {
+                (Some(listed), Some(all)) => listed < all,
+                _ => page.rows < first.rows,
+            }
+        };
+        if selects {
+            self.lookups.filter = FileFilter::Honoured;
+        }
+        Ok(())
+    }
+
+    /// The first rows of the section, as many as a lookup asks for.
+    async fn first_page(&mut self) -> Result<Page, Error> {
+        self.lookups.spent += 1;
+        let listing = listing::request(self.state, Filter::None);
+        let page = self.client.page(&listing, 0, BY_NAME).await?;
+        self.lookups.total = page.total;
+        Ok(page)
+    }
+
+    /// One request by file name. `None`: the server refuses the filter.
+    async fn ask(&mut self, file_name: &str) -> Result<Option<Page>, Error> {
+        self.lookups.spent += 1;
+        let asked = self.client.lookup_file(self.state.key, self.state.kind, file_name, BY_NAME);
+        match asked.await {
+            Ok(page) => Ok(Some(page)),
+            // Seen on a section of shows; not an outage, this server does not know the filter.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Server | ErrorKind::BadRequest | ErrorKind::NotFound
+                ) =>
+            {
+                self.lookups.filter = FileFilter::Ignored;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps the items of a page that have a file of the wanted name. They are complete
+    /// items, so they are worth keeping; the others are not, because nobody asked.
+    fn take(&mut self, page: Page, name_hash: u64) -> Vec<RatingKey> {
+        let before = self.found.len();
+        self.found.extend(page.items.into_iter().filter(|item| {
+            (self.indexing.keys)(&CachedItem::from_plex(item)).names.contains(&name_hash)
+        }));
+        self.found.iter().skip(before).map(|item| item.rating_key).collect()
+    }
+}
+
+/// The words to search for, the longest first: each by itself, because what stands between two
+/// words of a title (a colon, a dash) is often not what stands there in a file's name.
+fn telling_words(title: &str) -> Vec<&str> {
+    let plain =
+        |word: &&str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut words: Vec<&str> = title.split_whitespace().filter(plain).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.truncate(WORDS);
+    if words.is_empty() { vec![title] } else { words }
+}
+
+/// Of some items the longest such name, and whose it is: a long one is hardly there twice.
+fn longest_plain_name(items: impl Iterator<Item = CachedItem>) -> Option<(RatingKey, String)> {
+    let named = items.filter_map(|item| Some((item.rating_key, plain_name(&item)?)));
+    named.max_by_key(|(_, name)| name.len())
+}
+
+/// The name of a file that any server spells as we do: an ASCII name that no file system
+/// would trim.
+fn plain_name(item: &CachedItem) -> Option<String> {
+    let part = item.parts.first()?;
+    let name = part.file.rsplit(['/', '\\']).next()?;
+    (is_plain(name) && name.bytes().any(|byte| byte.is_ascii_alphabetic())).then(|| name.to_owned())
+}
+
+/// Whether a name can be asked for in one spelling only, apart from its case: a letter that
+/// Unicode spells in two ways may be stored in the other.
+fn is_plain(name: &str) -> bool {
+    name.is_ascii() && !name.ends_with(['.', ' ']) && !name.starts_with(' ')
+}
+
+fn swap_case(name: &str) -> String {
+    name.chars()
+        .map(|letter| {
+            if letter.is_ascii_lowercase() {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_searched_word_by_word() {
+        for (title, words) in [
+            ("The Return of Ice Age Dawn 1", &["Return", "Dawn", "The", "Ice", "Age"][..]),
+            ("Mission: Impossible", &["Impossible"]),
+            ("9", &["9"]),
+            ("\u{5343}\u{3068} X", &["\u{5343}\u{3068} X"]),
+        ] {
+            assert_eq!(telling_words(title), words, "{title}");
+        }
+    }
+}

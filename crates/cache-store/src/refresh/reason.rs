@@ -1,0 +1,120 @@
+//! Why a plan was chosen.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Why a plan was chosen. Reports and logs have its text ([`Display`](fmt::Display)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlanReason {
+    /// The stamp was observed a moment ago, by this run or one before it.
+    StampIsFresh,
+    /// The stamp is what it was.
+    StampStands,
+    /// The stamp does not tell whether titles, years or guids were edited.
+    MetadataDue,
+    /// Looking few files up is cheaper than listing the section.
+    NothingCachedFewAsked,
+    /// Nothing is cached that may be believed.
+    NothingCached,
+    /// Lookups would cost more than a listing, or prove nothing.
+    LookupsDoNotPay,
+    /// The stamp moved since lookups showed what is cached.
+    LookupsMayHaveChanged,
+    /// The last sweep is longer ago than `Policy::max_sweep_age`.
+    SweepDue,
+    /// Only knowing the section completely proves an absence.
+    AbsenceToProve,
+    /// The same, and something changed.
+    ChangeAndAbsenceToProve,
+    /// A scan ran, and the change counter did not move.
+    CounterStands,
+    /// A delta needs times of items to start from.
+    NoTimes,
+    /// The change counter moved.
+    CounterMoved,
+    /// The section's own `updatedAt` moved.
+    SettingsChanged,
+    /// A scan ran, and nothing tells whether it changed anything.
+    NoCounter,
+    /// Reading few items again is cheaper than a sweep.
+    UnexplainedFewAsked,
+    /// The change counter moved, and a delta showed no difference.
+    Unexplained,
+    /// Another task or process changed the section in the store.
+    ChangedMeanwhile,
+    /// This server does not tell how many items there are.
+    NoTotal,
+    /// So many items vanished that a sweep is cheaper than finding each.
+    ManyVanished,
+    /// The server lists more items than the delta accounts for.
+    MoreThanDelta,
+    /// Items vanished, and rows that cannot be read may be among them.
+    VanishedAmongUnreadable,
+    /// This server does not sort by id, which a bisection needs.
+    NotSortedById,
+    /// Most of the section was edited.
+    MuchEdited,
+    /// A delta would read half of the section.
+    LargeDelta,
+    /// The section has more rows than can be counted.
+    TooLarge,
+    /// The section changed while it was listed.
+    ChangedWhileListed,
+    /// The section changed while it was swept.
+    ChangedWhileSwept,
+    /// Items vanished while the section was swept.
+    VanishedWhileSwept,
+    /// So much of the section changed that a listing is cheaper.
+    MuchChanged,
+    /// The server's total does not agree with what is cached then.
+    TotalDisagrees,
+    /// Damaged records were met, and the section's items were dropped.
+    DamageDropped,
+}
+
+impl fmt::Display for PlanReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StampIsFresh => "the stamp was observed a moment ago",
+            Self::StampStands => "the stamp is what it was",
+            Self::MetadataDue => "titles, years and guids may have been edited",
+            Self::NothingCachedFewAsked => "nothing is cached, and few files are asked for",
+            Self::NothingCached => "nothing is cached that may be believed",
+            Self::LookupsDoNotPay => "lookups do not pay, or do not prove",
+            Self::LookupsMayHaveChanged => "what lookups showed may have changed",
+            Self::SweepDue => "the last sweep is too long ago",
+            Self::AbsenceToProve => "an absence has to be proven",
+            Self::ChangeAndAbsenceToProve => "something changed, and an absence has to be proven",
+            Self::CounterStands => "a scan ran, the change counter did not move",
+            Self::NoTimes => "something changed, and the items carry no times",
+            Self::CounterMoved => "the change counter moved",
+            Self::SettingsChanged => "the section's settings changed",
+            Self::NoCounter => "a scan ran, and this server has no change counter",
+            Self::UnexplainedFewAsked => "a change is not explained, and few files are asked for",
+            Self::Unexplained => "the change counter moved, but nothing was different",
+            Self::ChangedMeanwhile => "the section was changed in the store meanwhile",
+            Self::NoTotal => "this server does not tell how many items there are",
+            Self::ManyVanished => "so many items vanished that a sweep is cheaper",
+            Self::MoreThanDelta => "the server lists more than a delta brought",
+            Self::VanishedAmongUnreadable => "items vanished among rows that cannot be told apart",
+            Self::NotSortedById => "this server does not sort by id",
+            Self::MuchEdited => "most of the section was edited",
+            Self::LargeDelta => "a delta would read half of the section",
+            Self::TooLarge => "the section is larger than can be",
+            Self::ChangedWhileListed => "the section changed while it was listed",
+            Self::ChangedWhileSwept => "the section changed while it was swept",
+            Self::VanishedWhileSwept => "items vanished while the section was swept",
+            Self::MuchChanged => "much of the section changed",
+            Self::TotalDisagrees => "the total does not agree",
+            Self::DamageDropped => "damaged records were dropped",
+        })
+    }
+}
+
+impl Serialize for PlanReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

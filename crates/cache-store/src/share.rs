@@ -1,0 +1,5 @@
+//! Who does it: those who ask at once share one answer.
+
+pub(crate) mod lease;
+pub(crate) mod off_thread;
+pub(crate) mod single_flight;

@@ -1,0 +1,137 @@
+//! Single flight: those who ask at the same time share one probe and one refresh a section.
+//! Across processes leases do the same (`lease.rs`).
+//!
+//! A lock is held while its holder waits for the server, so there is one for each section and
+//! one for the probe: whoever waits for a section waits for what they asked for, and for
+//! nothing else.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use plex_api::UnixSeconds;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::model::revision::SectionStamp;
+use crate::model::section::{SectionId, SectionState};
+
+/// What a probe showed: the sections as the server lists them, and our state of each that
+/// holds files.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    pub(crate) listed: Arc<Vec<plex_api::Section>>,
+    pub(crate) states: Vec<SectionState>,
+    /// The title of a section whose row cannot be read, if there is one.
+    pub(crate) unreadable: Option<String>,
+    /// When the server was asked, by our clock.
+    pub(crate) at: UnixSeconds,
+    /// Goes up with every probe of this process: seconds do not tell two of them apart.
+    pub(crate) number: u64,
+    /// Sections whose moved counter is explained: what events told of was really different.
+    pub(crate) explained: BTreeSet<SectionId>,
+}
+
+impl Probe {
+    /// The stamp of a section in this probe; `None` if the server does not list it.
+    pub(crate) fn sighting(&self, state: &SectionState) -> Option<Sighting> {
+        let listed = self.listed.iter().find(|section| section.uuid == state.uuid)?;
+        let explained = self.explained.contains(&state.id);
+        Some(Sighting {
+            stamp: SectionStamp::of(listed),
+            at: self.at,
+            probe: self.number,
+            explained,
+        })
+    }
+}
+
+/// A section's stamp, and when it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sighting {
+    pub(crate) stamp: SectionStamp,
+    pub(crate) at: UnixSeconds,
+    /// The number of the probe; 0 for one that was read from the store.
+    probe: u64,
+    /// A moved counter needs no further explanation.
+    pub(crate) explained: bool,
+}
+
+impl Sighting {
+    /// The stamp that was last stored.
+    pub(crate) fn stored(state: &SectionState) -> Option<Self> {
+        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0, explained: false })
+    }
+}
+
+/// Those who are asking now.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    probing: Arc<tokio::sync::Mutex<()>>,
+    /// How many probes have ended, and how the last one did.
+    probed: Mutex<(u64, Option<Result<Probe, plex_api::Error>>)>,
+    sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The last number that was given to a probe.
+    number: AtomicU64,
+    /// The probe from which each section's stamp in the store is.
+    stored: Mutex<HashMap<SectionId, u64>>,
+}
+
+/// What somebody finds who wants to probe.
+pub(crate) enum Turn {
+    /// A probe that ended while they waited: it is theirs too, an outage as well.
+    Shared(Result<Probe, plex_api::Error>),
+    /// It is their turn; others wait until this is dropped.
+    Mine(OwnedMutexGuard<()>),
+}
+
+impl Flights {
+    /// Waits until nobody else probes.
+    pub(crate) async fn probe(&self) -> Turn {
+        let arrived = self.probed().0;
+        let guard = Arc::clone(&self.probing).lock_owned().await;
+        match &*self.probed() {
+            (ended, Some(outcome)) if *ended > arrived => Turn::Shared(outcome.clone()),
+            _ => Turn::Mine(guard),
+        }
+    }
+
+    /// Notes how a probe ended, for those who wait.
+    pub(crate) fn end_probe(&self, outcome: Result<Probe, plex_api::Error>) {
+        let mut probed = self.probed();
+        probed.0 += 1;
+        probed.1 = Some(outcome);
+    }
+
+    /// A number for a probe, higher than all before.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Notes from which probe the stamp of a section in the store is.
+    pub(crate) fn stored(&self, section: SectionId, sighting: &Sighting) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = stored.entry(section).or_default();
+        *number = (*number).max(sighting.probe);
+    }
+
+    /// Whether a section's state in the store rests on a later probe than this one, of this
+    /// process or of another.
+    pub(crate) fn is_outdated(&self, state: &SectionState, sighting: &Sighting) -> bool {
+        let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.get(&state.id).is_some_and(|number| *number > sighting.probe)
+            || state.observed_at.is_some_and(|at| at > sighting.at)
+    }
+
+    /// Waits until nobody else asks for a section.
+    pub(crate) async fn section(&self, id: SectionId) -> OwnedMutexGuard<()> {
+        let flight = {
+            let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(sections.entry(id).or_default())
+        };
+        flight.lock_owned().await
+    }
+
+    fn probed(&self) -> std::sync::MutexGuard<'_, (u64, Option<Result<Probe, plex_api::Error>>)> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,198 @@
+//! Looking at the whole file.
+
+use redb::ReadTransaction;
+use serde::Serialize;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::error::Error;
+use crate::file::meta::store_row;
+use crate::format::block::ShelfRef;
+use crate::format::meta::TotalsRow;
+use crate::format::tables::ALL;
+use crate::format::{envelope, place, tables};
+use crate::format::{item::ItemRow, meta::CountersRow, section::SectionRow};
+use crate::model::index::Index;
+use crate::model::section::{SectionId, SectionState};
+use crate::store::Store;
+
+/// What a full verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Rows that were read, of all tables.
+    pub rows: u64,
+    /// What is wrong, one line each; at most a hundred are kept.
+    pub problems: Vec<String>,
+    /// How many problems there are.
+    pub problem_count: u64,
+}
+
+impl Checked {
+    /// Nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problem_count == 0
+    }
+
+    fn problem(&mut self, what: impl FnOnce() -> String) {
+        self.problem_count += 1;
+        if self.problems.len() < 100 {
+            self.problems.push(what());
+        }
+    }
+}
+
+impl Store {
+    /// Verifies the whole file: redb's checksum of every page, the seal of every value in every
+    /// table, that every row is of a section there is, that every shelf is there, and that items,
+    /// indexes and counts agree. Reads everything: a second or two at a million items.
+    ///
+    /// A file in which redb itself finds damage is replaced, as everywhere:
+    /// [`Error::Damaged`]. Needs the file alone: [`Error::InUse`] while a view is open.
+    pub fn check(&self) -> Result<Checked, Error> {
+        let doing = "checking it";
+        let intact = self.file.with_db_mut(doing, |db| match db.check_integrity() {
+            Ok(intact) => Ok(intact),
+            Err(redb::DatabaseError::TransactionInProgress) => Err(Error::InUse { doing }),
+            Err(error) => Err(Error::storage(doing)(error)),
+        })?;
+        let indexing = self.indexing;
+        self.read(doing, |txn| {
+            let mut checked = Checked::default();
+            if !intact {
+                checked.problem(|| "the storage engine had to repair the file".to_owned());
+            }
+            check_meta(txn, &mut checked)?;
+            let mut sections: Vec<SectionState> = Vec::new();
+            let mut bytes = Vec::new();
+            for table in &ALL {
+                table.scan(txn, |place, value| {
+                    checked.rows += 1;
+                    if let Err(damage) = (table.reseal)(place, value, &mut bytes) {
+                        checked.problem(|| format!("{}: {place:?}: {damage:?}", table.name));
+                    } else if place == place::section(SectionId(place.section))
+                        && let Ok(row) = envelope::open::<SectionRow>(place, value)
+                    {
+                        sections.push(row.into_state(SectionId(place.section)));
+                    } else if place.section != 0
+                        && !sections.iter().any(|state| state.id.0 == place.section)
+                    {
+                        checked.problem(|| format!("{}: {place:?} is of no section", table.name));
+                    }
+                })?;
+            }
+            for state in &sections {
+                check_section(txn, state, indexing.keys, &mut checked)?;
+            }
+            Ok(checked)
+        })
+    }
+
+    /// A hash over everything the file holds, row by row. Two stores with equal digests hold
+    /// the same; where the rows are in the file does not matter. Matches that wait in the
+    /// buffer are not in it.
+    pub fn digest(&self) -> Result<u64, Error> {
+        self.read("reading all of it", |txn| {
+            let mut hash = Xxh3::new();
+            for table in &ALL {
+                table.scan(txn, |place, value| {
+                    hash.update(&[place.table]);
+                    hash.update(&place.section.to_le_bytes());
+                    hash.update(&place.key.to_le_bytes());
+                    hash.update(value);
+                })?;
+            }
+            Ok(hash.digest())
+        })
+    }
+}
+
+/// Opens the sealed rows of the file as a whole. That of the store is opened first: without it
+/// the file is replaced.
+fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error> {
+    let doing = "checking it";
+    let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+    store_row(&meta)?;
+    let totals: fn(&[u8]) -> bool = |row| envelope::open::<TotalsRow>(place::totals(), row).is_ok();
+    let counters: fn(&[u8]) -> bool =
+        |row| envelope::open::<CountersRow>(place::counters(), row).is_ok();
+    checked.rows += 1;
+    for (key, opens) in [(tables::TOTALS_KEY, totals), (tables::COUNTERS_KEY, counters)] {
+        let Some(row) = meta.get(key).map_err(Error::storage(doing))? else { continue };
+        checked.rows += 1;
+        if !opens(row.value()) {
+            checked.problem(|| format!("meta: \"{key}\" does not open: it is counted anew"));
+        }
+    }
+    Ok(())
+}
+
+/// Compares what the items say with what the indexes hold. The order does not matter, so both
+/// sides are summed up as they are read, and memory does not grow.
+fn check_section(
+    txn: &ReadTransaction,
+    state: &SectionState,
+    keys: fn(&crate::CachedItem) -> crate::IndexKeys,
+    checked: &mut Checked,
+) -> Result<(), Error> {
+    let doing = "checking it";
+    let items = txn.open_table(tables::ITEMS).map_err(Error::storage(doing))?;
+    let mut count = 0_u64;
+    let mut expected = [(0_u64, 0_u64); 3];
+    for row in items.range(tables::whole(state.id)).map_err(Error::storage(doing))? {
+        let (key, value) = row.map_err(Error::storage(doing))?;
+        let (_, key) = key.value();
+        count += 1;
+        let Ok(row) = envelope::open::<ItemRow>(place::item(state.id, key), value.value()) else {
+            continue; // reported before
+        };
+        let keys = keys(&row.item.into_item());
+        for (index, (entries, sum)) in Index::ALL.into_iter().zip(&mut expected) {
+            for &hash in keys.of(index) {
+                *entries += 1;
+                *sum = sum.wrapping_add(posting(hash, key));
+            }
+        }
+    }
+    if count != state.items {
+        checked.problem(|| format!("\"{}\": {count} items, {} counted", state.title, state.items));
+    }
+    let indexes = Index::ALL.into_iter().zip(state.divisions).zip(expected);
+    for ((index, division), (entries, sum)) in indexes {
+        let shelves = txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
+        let (mut found, mut found_sum, mut buckets) = (0_u64, 0_u64, 0_u64);
+        for number in 0..division.shelves() {
+            let value = shelves.get((state.id.0, number)).map_err(Error::storage(doing))?;
+            let place = place::block(index, state.id, number);
+            let bits = division.bits.unwrap_or_default();
+            let read = value.as_ref().map(|value| ShelfRef::open(place, bits, value.value()));
+            let Some(Ok(shelf)) = read else {
+                checked.problem(|| format!("\"{}\": no shelf {index:?} {number}", state.title));
+                continue;
+            };
+            for bucket in shelf.buckets().flatten() {
+                buckets += 1;
+                for key in bucket.1.keys {
+                    found += 1;
+                    found_sum = found_sum.wrapping_add(posting(bucket.0, key));
+                }
+            }
+        }
+        if (found, found_sum, buckets) != (entries, sum, division.buckets) {
+            checked.problem(|| {
+                format!(
+                    "\"{}\": {index:?} holds {found} keys in {buckets} buckets, its items have \
+                     {entries} in {}",
+                    state.title, division.buckets
+                )
+            });
+        }
+    }
+    Ok(())
+}
+
+fn posting(hash: u64, key: u64) -> u64 {
+    let mut bytes = [0; 16];
+    let (low, high) = bytes.split_at_mut(8);
+    low.copy_from_slice(&hash.to_le_bytes());
+    high.copy_from_slice(&key.to_le_bytes());
+    xxh3_64(&bytes)
+}

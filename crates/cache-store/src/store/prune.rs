@@ -1,0 +1,147 @@
+//! Keeping the file small: what is not used any more goes, and the file is compacted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use plex_api::UnixSeconds;
+use redb::ReadableTable;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::format::remembered::MatchRow;
+use crate::format::{envelope, place, tables};
+use crate::model::section::SectionId;
+use crate::store::Store;
+use crate::store::clear::Cleared;
+
+/// What a match adds to the file, at most, with its key and its share of pages that are not full.
+const MATCH_BYTES: u64 = 256;
+
+/// What compacting did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Compacted {
+    /// Size of the file before, in bytes.
+    pub before: u64,
+    /// Size of the file after, in bytes.
+    pub after: u64,
+}
+
+impl Store {
+    /// Removes sections that were not observed, and matches that were not used, for `unused`
+    /// before `now`. A section that the server no longer lists is never observed; one that is
+    /// only hidden for a while is back before that.
+    pub fn prune(&self, now: UnixSeconds, unused: Duration) -> Result<Cleared, Error> {
+        let before = now.saturating_sub(unused);
+        let sections = self.sections()?;
+        let gone: Vec<SectionId> = sections
+            .iter()
+            .filter(|state| state.observed_at.or(state.listed_at).is_some_and(|at| at < before))
+            .map(|state| state.id)
+            .collect();
+        self.write("pruning it", |txn| {
+            let mut cleared = Cleared::default();
+            for id in gone {
+                cleared.rows(txn, id, |_| true)?;
+            }
+            let doing = "pruning matches";
+            let mut matches = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
+            matches
+                .retain(|(section, key), value| {
+                    let kept = last_used_day(section, key, value)
+                        .is_some_and(|day| i64::from(day) >= before.0.div_euclid(86_400));
+                    cleared.matches += u64::from(!kept);
+                    kept
+                })
+                .map_err(Error::storage(doing))?;
+            Ok(cleared)
+        })
+    }
+
+    /// Gives free pages back to the file system. Worth it when the file is twice its live data.
+    /// Needs the file alone: [`Error::InUse`] while a view is open, here or in another process.
+    pub fn compact(&self) -> Result<Compacted, Error> {
+        self.flush()?;
+        let doing = "compacting it";
+        let before = self.file_bytes();
+        self.file.with_db_mut(doing, |db| match db.compact() {
+            Ok(_) => Ok(()),
+            Err(redb::CompactionError::TransactionInProgress) => Err(Error::InUse { doing }),
+            Err(error) => Err(Error::storage(doing)(error)),
+        })?;
+        // Compaction leaves no record of what is free, closing does; and only then the file has
+        // its length.
+        self.file.reopen()?;
+        Ok(Compacted { before, after: self.file_bytes() })
+    }
+
+    /// Drops matches, those that were not used for longest first, when what the file holds is
+    /// above the limit.
+    pub(crate) fn keep_within_limit(&self) -> Result<(), Error> {
+        let limit = self.file.config.max_bytes;
+        // The length is cheap to see and never below what the file holds, but it can be twice
+        // that. What the file does hold is counted by walking over it, a quarter of a second at a
+        // million items: not before matches may have added a hundredth of the limit.
+        let added = self.file.buffer.uncounted.load(Ordering::Relaxed).saturating_mul(MATCH_BYTES);
+        if self.file_bytes() <= limit || added < limit / 100 {
+            return Ok(());
+        }
+        self.file.buffer.uncounted.store(0, Ordering::Relaxed);
+        // More than once, because pages that are half empty give less back than their share.
+        for _ in 0..16 {
+            let tables = self.stats()?.tables;
+            let used: u64 = tables.iter().map(|table| table.page_bytes).sum();
+            let Some(matches) = tables.iter().find(|table| table.name == "matches") else { break };
+            if used <= limit || matches.rows == 0 {
+                break;
+            }
+            // A tenth more than needed, so that not every flush comes here.
+            let surplus = used - limit + limit / 10;
+            let share = surplus.saturating_mul(matches.rows).div_ceil(matches.page_bytes.max(1));
+            self.drop_oldest(share.clamp(1, matches.rows))?;
+        }
+        Ok(())
+    }
+
+    /// Drops at least `count` matches, the least recently used first, by whole days.
+    fn drop_oldest(&self, count: u64) -> Result<u64, Error> {
+        let doing = "dropping old matches";
+        self.write(doing, |txn| {
+            let mut matches = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
+            let mut by_day: BTreeMap<u32, u64> = BTreeMap::new();
+            for row in matches.iter().map_err(Error::storage(doing))? {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (section, key) = key.value();
+                let day = last_used_day(section, key, value.value()).unwrap_or(0);
+                *by_day.entry(day).or_default() += 1;
+            }
+            let mut left = count;
+            let mut last = 0;
+            let mut of_last = 0;
+            for (day, rows) in by_day {
+                (last, of_last) = (day, left.min(rows));
+                left -= of_last;
+                if left == 0 {
+                    break;
+                }
+            }
+            let mut dropped = 0;
+            matches
+                .retain(|(section, key), value| {
+                    let day = last_used_day(section, key, value).unwrap_or(0);
+                    let goes = day < last || (day == last && of_last > 0);
+                    of_last -= u64::from(goes && day == last);
+                    dropped += u64::from(goes);
+                    !goes
+                })
+                .map_err(Error::storage(doing))?;
+            Ok(dropped)
+        })
+    }
+}
+
+/// `None` for a damaged row, which goes first.
+fn last_used_day(section: u32, key: [u8; 16], value: &[u8]) -> Option<u32> {
+    let place = place::remembered(SectionId(section), &crate::MatchKey(key));
+    envelope::open::<MatchRow>(place, value).ok().map(|row| row.last_used_day)
+}

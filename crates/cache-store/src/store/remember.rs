@@ -1,0 +1,112 @@
+//! Remembering matches, and writing what waits.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use redb::ReadableTable;
+
+use crate::error::Error;
+use crate::file::view::View;
+use crate::format::{envelope, place, tables};
+use crate::format::{meta::CountersRow, remembered::MatchRow};
+use crate::model::remembered::{MatchKey, MatchRecord};
+use crate::model::section::SectionId;
+use crate::store::Store;
+
+/// What is to be remembered in a section.
+type Revised = (SectionId, Vec<(MatchKey, MatchRecord)>);
+
+impl Store {
+    /// Remembers answers. They are found at once, by every view taken from now on, and reach
+    /// the file with the next transaction, when enough of them wait, by [`Store::flush`], or at
+    /// closing. An answer whose proof cost calls is worth a flush.
+    pub fn remember(
+        &self,
+        section: SectionId,
+        matches: Vec<(MatchKey, MatchRecord)>,
+    ) -> Result<(), Error> {
+        if matches.is_empty() {
+            return Ok(());
+        }
+        let rows = matches.into_iter().map(|(key, record)| (key, MatchRow::new(&record)));
+        if self.file.buffer.add(section, rows) { self.flush() } else { Ok(()) }
+    }
+
+    /// How often [`Store::revise`] was called: whoever computes answers asks before they read.
+    pub fn revisions(&self) -> u64 {
+        *self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`Store::remember`] for answers that were computed from what was read after
+    /// [`Store::revisions`] was `since`. Where the host has said something of a match meanwhile,
+    /// that stands, and the answer is computed again when it is next asked for.
+    pub fn remember_since(
+        &self,
+        since: u64,
+        section: SectionId,
+        mut matches: Vec<(MatchKey, MatchRecord)>,
+    ) -> Result<(), Error> {
+        let revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        if *revisions != since {
+            let view = self.view()?;
+            let mut kept = Vec::with_capacity(matches.len());
+            for (key, record) in matches {
+                let now = view.remembered(section, &key)?;
+                let said = now.map_or((None, None), |now| (now.applied_at, now.failed));
+                if said == (record.applied_at, record.failed.clone()) {
+                    kept.push((key, record));
+                }
+            }
+            matches = kept;
+        }
+        self.remember(section, matches)
+    }
+
+    /// Changes what is remembered, by what is remembered: one at a time, and nothing that was
+    /// computed before goes over it. It is written at once.
+    pub fn revise(
+        &self,
+        revise: impl FnOnce(&View<'_>) -> Result<Vec<Revised>, Error>,
+    ) -> Result<(), Error> {
+        let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let revised = revise(&self.view()?)?;
+        *revisions += 1;
+        for (section, matches) in revised {
+            self.remember(section, matches)?;
+        }
+        self.flush()
+    }
+
+    /// Writes matches that wait, and adds what was counted to the counters in the file. Does
+    /// nothing when there is nothing to write.
+    pub fn flush(&self) -> Result<(), Error> {
+        let counters = &self.file.counters;
+        let take = |counter: &std::sync::atomic::AtomicU64| counter.swap(0, Ordering::Relaxed);
+        let counted = CountersRow {
+            hits: take(&counters.hits),
+            misses: take(&counters.misses),
+            damaged: take(&counters.damaged),
+        };
+        if self.file.buffer.snapshot().is_empty() && counted == CountersRow::default() {
+            return Ok(());
+        }
+        self.write("remembering matches", |txn| {
+            let doing = "counting";
+            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+            let before = meta.get(tables::COUNTERS_KEY).map_err(Error::storage(doing))?;
+            let before: Option<CountersRow> =
+                before.and_then(|bytes| envelope::open(place::counters(), bytes.value()).ok());
+            let before = before.unwrap_or_default();
+            let sum = CountersRow {
+                hits: before.hits.saturating_add(counted.hits),
+                misses: before.misses.saturating_add(counted.misses),
+                damaged: before.damaged.saturating_add(counted.damaged),
+            };
+            let mut bytes = Vec::new();
+            envelope::seal(place::counters(), &sum, &mut bytes);
+            meta.insert(tables::COUNTERS_KEY, bytes.as_slice()).map_err(Error::storage(doing))?;
+            Ok(())
+        })?;
+        self.keep_within_limit()
+    }
+}

@@ -1,0 +1,125 @@
+//! Which sections there are, and their rows.
+
+use plex_api::UnixSeconds;
+
+use crate::error::Error;
+use crate::file::meta::{put_store_row, read_store_row};
+use crate::file::sections::{put_section, read_sections, remove_unreadable, section_in};
+use crate::model::revision::SectionStamp;
+use crate::model::section::{SectionId, SectionState};
+use crate::store::Store;
+
+impl Store {
+    /// Every section the file knows, by its number.
+    pub fn sections(&self) -> Result<Vec<SectionState>, Error> {
+        self.view()?.sections()
+    }
+
+    /// Notes the sections as the server lists them now: new ones get a number, known ones
+    /// (by uuid) have their key, title and folders brought up to date. Sections that hold no
+    /// files are left out. Returns one state for each, in the server's order.
+    pub fn note_sections(&self, listed: &[plex_api::Section]) -> Result<Vec<SectionState>, Error> {
+        let view = self.view()?;
+        let noted = note(&view.sections()?, listed);
+        if noted.iter().all(|noted| !noted.differs) && view.unreadable_sections().is_empty() {
+            return Ok(noted.into_iter().map(|noted| noted.state).collect());
+        }
+        drop(view);
+        self.write("noting its sections", |txn| {
+            // As they are now: another process may have written since.
+            let mut noted = note(&read_sections(txn)?, listed);
+            let mut row = read_store_row(txn)?;
+            for noted in noted.iter_mut().filter(|noted| noted.differs) {
+                if noted.state.id == SectionId(0) {
+                    noted.state.id = SectionId(row.next_section);
+                    row.next_section = row.next_section.saturating_add(1);
+                }
+                put_section(txn, &noted.state)?;
+            }
+            put_store_row(txn, &row)?;
+            remove_unreadable(txn)?;
+            Ok(noted.into_iter().map(|noted| noted.state).collect())
+        })
+    }
+
+    /// The sections as the server last listed them, in its order, and when.
+    pub(crate) fn listed(&self) -> Result<(Vec<SectionId>, Option<UnixSeconds>), Error> {
+        let row = self.store_row()?;
+        Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
+    }
+
+    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
+    /// was (the state it was held against, and the stamp). A list or a section of which the
+    /// store knows something else or later by now is left alone: the probe is over when it is
+    /// noted, and others may have come in between.
+    pub(crate) fn note_probe(
+        &self,
+        listed: &[SectionId],
+        unchanged: &[(SectionState, SectionStamp)],
+        at: UnixSeconds,
+    ) -> Result<(), Error> {
+        self.write("noting a probe", |txn| {
+            let mut row = read_store_row(txn)?;
+            if row.listed_at.is_none_or(|before| before <= at.0) {
+                row.listed = listed.iter().map(|id| id.0).collect();
+                row.listed_at = Some(at.0);
+                put_store_row(txn, &row)?;
+            }
+            for (base, stamp) in unchanged {
+                let Some(mut state) = section_in(txn, base.id)? else { continue };
+                let later = state.observed_at.is_some_and(|observed| observed > at);
+                if state.is_version_of(base) && !later {
+                    state.observed = Some(*stamp);
+                    state.observed_at = Some(at);
+                    put_section(txn, &state)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes a section's state without touching its items, if it is still as `base` has it;
+    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
+    pub(crate) fn put_state(
+        &self,
+        base: &SectionState,
+        state: &SectionState,
+    ) -> Result<bool, Error> {
+        self.write("noting a section", |txn| {
+            let current = section_in(txn, base.id)?;
+            if current.is_none_or(|now| !now.is_version_of(base)) {
+                return Ok(false);
+            }
+            put_section(txn, state)?;
+            Ok(true)
+        })
+    }
+}
+
+/// A section as the server lists it now.
+struct Noted {
+    state: SectionState,
+    differs: bool,
+}
+
+fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
+    let mut result = Vec::with_capacity(listed.len());
+    for section in listed {
+        let Some(kind) = section.kind.leaf() else { continue };
+        let before = known.iter().find(|state| state.uuid == section.uuid);
+        let mut state = before.cloned().unwrap_or_else(|| {
+            SectionState::empty(SectionId(0), section.uuid.clone(), section.key, kind)
+        });
+        state.key = section.key;
+        state.title.clone_from(&section.title);
+        let locations = section.locations.iter().map(|at| at.path.clone()).collect();
+        if before.is_some() && state.locations != locations {
+            // Paths are compared below the section's folders, and no item or bucket tells
+            // which those were.
+            state.end_matches();
+        }
+        state.locations = locations;
+        result.push(Noted { differs: before != Some(&state), state });
+    }
+    result
+}

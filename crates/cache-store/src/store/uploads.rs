@@ -1,0 +1,68 @@
+//! Which images were last uploaded to an item.
+
+use plex_api::{Artwork, RatingKey};
+use redb::ReadableTable;
+
+use crate::error::Error;
+use crate::file::sections::section_in;
+use crate::format::upload::UploadsRow;
+use crate::format::{envelope, place, tables};
+use crate::model::section::SectionId;
+use crate::model::upload::{ImageHash, Uploads};
+use crate::store::Store;
+
+impl Store {
+    /// The images last uploaded to an item. A damaged row is a missing one: the image is
+    /// uploaded again.
+    pub fn uploads(&self, section: SectionId, key: RatingKey) -> Result<Uploads, Error> {
+        let doing = "reading uploads";
+        self.read(doing, |txn| {
+            let rows = txn.open_table(tables::UPLOADS).map_err(Error::storage(doing))?;
+            let value = rows.get((section.0, key.0)).map_err(Error::storage(doing))?;
+            let row = value.and_then(|value| {
+                let place = place::uploads(section, key.0);
+                let row = envelope::open::<UploadsRow>(place, value.value());
+                if row.is_err() {
+                    self.file.damaged(doing);
+                }
+                row.ok()
+            });
+            let row = row.unwrap_or_default();
+            Ok(Uploads {
+                poster: row.poster.map(ImageHash),
+                background: row.background.map(ImageHash),
+            })
+        })
+    }
+
+    /// Notes that an image was uploaded: the server confirmed it.
+    pub fn put_upload(
+        &self,
+        section: SectionId,
+        key: RatingKey,
+        artwork: Artwork,
+        hash: ImageHash,
+    ) -> Result<(), Error> {
+        let doing = "noting an upload";
+        self.write(doing, |txn| {
+            if section_in(txn, section)?.is_none() {
+                return Ok(()); // it was cleared meanwhile
+            }
+            let mut rows = txn.open_table(tables::UPLOADS).map_err(Error::storage(doing))?;
+            let place = place::uploads(section, key.0);
+            let at = (section.0, key.0);
+            let before = rows.get(at).map_err(Error::storage(doing))?;
+            let before =
+                before.and_then(|value| envelope::open::<UploadsRow>(place, value.value()).ok());
+            let mut row = before.unwrap_or_default();
+            match artwork {
+                Artwork::Poster => row.poster = Some(hash.0),
+                Artwork::Background => row.background = Some(hash.0),
+            }
+            let mut bytes = Vec::new();
+            envelope::seal(place, &row, &mut bytes);
+            rows.insert(at, bytes.as_slice()).map_err(Error::storage(doing))?;
+            Ok(())
+        })
+    }
+}
