@@ -8,5 +8,6 @@ pub(crate) mod open;
 pub(crate) mod preallocate;
 pub(crate) mod sections;
 pub(crate) mod upgrade;
+pub(crate) mod validity;
 pub(crate) mod view;
 pub(crate) mod write_buffer;

@@ -15,7 +15,6 @@ pub(crate) mod staging;
 pub(crate) mod stats;
 pub(crate) mod totals;
 pub(crate) mod uploads;
-pub(crate) mod validity;
 
 use std::collections::BTreeMap;
 use std::fmt;

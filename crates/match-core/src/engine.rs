@@ -5,10 +5,13 @@
 //! remembers what is new. If the server cannot be asked, every answer is
 //! [`Answer::Unknown`] and nothing on disk changes.
 
-mod answering;
-mod host;
+mod feedback;
 mod pass;
-mod suggesting;
+pub(crate) mod progress;
+pub(crate) mod remembered;
+mod run;
+mod suggest_mappings;
+mod wanted;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +25,8 @@ use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
-use crate::index::INDEXING;
-use crate::progress::{OnProgress, Phase, Teller};
+use crate::engine::progress::{OnProgress, Phase, Teller};
+use crate::matcher::indexing::INDEXING;
 use crate::query::Query;
 use crate::report::Report;
 use crate::settings::Settings;

@@ -5,12 +5,12 @@ use cache_store::{CachedItem, CachedPart, MatchRecord};
 use plex_api::RatingKey;
 
 use crate::answer::Answer;
-use crate::candidates::SectionContext;
+use crate::engine::remembered::{from_record, to_record};
 use crate::evidence::Source;
-use crate::matcher::match_one;
+use crate::matcher::one::match_one;
 use crate::query::Query;
-use crate::recorded::{from_record, to_record};
 use crate::rules::Rules;
+use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
 use crate::testing::{NOW, Shelf, movie};
 

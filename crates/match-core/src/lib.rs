@@ -26,60 +26,47 @@
 //! ```
 
 mod answer;
-mod bytes;
-mod candidates;
+mod edit;
 mod engine;
 mod evidence;
-mod fold;
-mod generic;
 #[cfg(test)]
 mod held;
-mod index;
-mod key;
 mod mapping;
 mod matcher;
-mod parallel;
-mod parse;
-mod path;
-mod progress;
+mod names;
 mod query;
-mod recorded;
 mod report;
 mod rules;
-mod sections;
 mod settings;
-mod sync;
 #[cfg(test)]
 mod testing;
-mod titles;
-mod year;
 
 pub use answer::{Answer, Confidence, Decision, Match, Reason};
 pub use cache_store::{
     CachedItem, EditProgress, Error, Failure, Metadata, Policy, Progress, RunId, Selection,
     Sharing, Watched,
 };
-pub use candidates::SectionContext;
+pub use edit::{
+    Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
+    OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
+};
+pub use engine::progress::{OnProgress, Phase, RunProgress};
+pub use engine::remembered::{from_record, to_record};
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
-pub use fold::{fold, fold_title};
-pub use index::INDEXING;
-pub use key::match_key;
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings};
-pub use matcher::match_one;
-pub use parallel::{match_all, match_chunks};
-pub use path::FoldedPath;
-pub use progress::{OnProgress, Phase, RunProgress};
+pub use matcher::indexing::INDEXING;
+pub use matcher::key::match_key;
+pub use matcher::many::{match_all, match_chunks};
+pub use matcher::merge::merge;
+pub use matcher::one::match_one;
+pub use names::fold::{fold, fold_title};
+pub use names::path::FoldedPath;
 pub use query::Query;
-pub use recorded::{from_record, to_record};
 pub use report::{
     AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing,
     calls_without_cache,
 };
 pub use rules::Rules;
-pub use sections::merge;
+pub use rules::candidates::SectionContext;
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
-pub use sync::{
-    Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
-    OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
-};

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::path::{FoldedPath, components_of, depth, without_tail};
-use crate::settings::Settings;
+use crate::names::path::{FoldedPath, components_of, depth, without_tail};
 
 /// A folder of the host, and where the server has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,42 +25,6 @@ impl PathMapping {
     pub fn to_local(&self, path: &str) -> Option<String> {
         exchange(path, &self.plex, &self.local)
     }
-}
-
-impl Settings {
-    /// The path as the server would spell it, by the most specific mapping that fits.
-    pub fn to_plex(&self, path: &str) -> Option<String> {
-        most_specific(&self.mappings, |mapping| &mapping.local)
-            .into_iter()
-            .find_map(|mapping| mapping.to_plex(path))
-    }
-
-    /// The path as the host would spell it, by the most specific mapping that fits.
-    pub fn to_local(&self, path: &str) -> Option<String> {
-        most_specific(&self.mappings, |mapping| &mapping.plex)
-            .into_iter()
-            .find_map(|mapping| mapping.to_local(path))
-    }
-
-    /// Takes suggestions over as mappings, behind those that are there: whoever was given a
-    /// mapping by a person keeps it. Only suggestions of at least `support` files are taken.
-    pub fn adopt(&mut self, suggestions: &[MappingSuggestion], support: u64) {
-        for suggestion in suggestions.iter().filter(|suggestion| suggestion.support >= support) {
-            let local = FoldedPath::new(&suggestion.mapping.local);
-            if self.mappings.iter().all(|known| FoldedPath::new(&known.local) != local) {
-                self.mappings.push(suggestion.mapping.clone());
-            }
-        }
-    }
-}
-
-fn most_specific(
-    mappings: &[PathMapping],
-    side: impl Fn(&PathMapping) -> &String,
-) -> Vec<&PathMapping> {
-    let mut sorted: Vec<&PathMapping> = mappings.iter().collect();
-    sorted.sort_by_key(|mapping| std::cmp::Reverse(FoldedPath::new(side(mapping)).depth()));
-    sorted
 }
 
 /// A path with one root exchanged for another; spelled with the separators of the new root.
@@ -145,6 +108,7 @@ pub fn suggest_mappings<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
 
     fn mapping(local: &str, plex: &str) -> PathMapping {
         PathMapping { local: local.to_owned(), plex: plex.to_owned() }

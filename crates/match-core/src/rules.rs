@@ -1,11 +1,13 @@
 //! The rules, strongest first. The first that leaves exactly one candidate decides.
 //!
 //! They are pure: candidates in, an answer out. Which candidates there are is found by
-//! [`crate::matcher`].
+//! [`crate::matcher::one`].
 
+pub(crate) mod candidates;
 pub(crate) mod fuzzy;
 pub(crate) mod guid;
 pub(crate) mod paths;
+pub(crate) mod reading;
 pub(crate) mod title;
 mod weight;
 
@@ -13,11 +15,11 @@ use cache_store::{ItemRef, PartRef};
 use plex_api::RatingKey;
 
 use crate::answer::{Answer, Confidence, Match};
-use crate::candidates::SectionContext;
 use crate::evidence::{Evidence, Rule, Source};
-use crate::generic::{is_generic, stem};
-use crate::path::FoldedPath;
+use crate::names::generic::{is_generic, stem};
+use crate::names::path::FoldedPath;
 use crate::query::Query;
+use crate::rules::candidates::SectionContext;
 
 /// Which rules are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use plex_api::{
 };
 use tempfile::TempDir;
 
-use crate::index::INDEXING;
+use crate::matcher::indexing::INDEXING;
 
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 

@@ -1,5 +1,11 @@
 //! The client: one method for each thing a server is asked.
 
+pub(crate) mod edit;
+pub(crate) mod events;
+pub(crate) mod items;
+pub(crate) mod pages;
+pub(crate) mod paging;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,19 +13,19 @@ use reqwest::Method;
 use tracing::Instrument;
 
 use crate::calls::{Calls, Endpoint};
+use crate::client::paging::{Progress, Step};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::decode;
+use crate::domain::id::{RatingKey, SectionKey};
+use crate::domain::kind::ItemKind;
+use crate::domain::listing::{Detail, Listing};
+use crate::domain::page::{Page, UnsupportedRow};
+use crate::domain::section::{Identity, Section, Server};
 use crate::error::{Error, ErrorKind};
-use crate::id::{RatingKey, SectionKey};
-use crate::kind::ItemKind;
-use crate::listing::{Detail, Listing};
-use crate::page::{Page, UnsupportedRow};
+use crate::http::config::Config;
+use crate::http::transport::{Call, Reply, Transport};
+use crate::json::decode;
 use crate::privacy::Private;
-use crate::progress::{Progress, Step};
 use crate::query::Query;
-use crate::section::{Identity, Section, Server};
-use crate::transport::{Call, Reply, Transport};
 
 /// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/8 ms.
 const DECODE_ASIDE: usize = 128 * 1024;
@@ -334,7 +340,7 @@ impl Client {
             }
             let text = format!(
                 "a page in place of an empty answer, not from a Plex Media Server: {}",
-                crate::redact::one_line(&reply.body)
+                crate::http::redact::one_line(&reply.body)
             );
             Err(Error::new(ErrorKind::Decode, text))
         };
@@ -382,7 +388,7 @@ async fn decode_aside<T: Send + 'static>(
 }
 
 pub(crate) fn explain(error: Error, call: &Call) -> Error {
-    error.during(&call.doing, &crate::redact::address(&call.url))
+    error.during(&call.doing, &crate::http::redact::address(&call.url))
 }
 
 pub(crate) fn span(call: &Call) -> tracing::Span {

@@ -27,48 +27,37 @@
 //! - A list is complete or an error; a row that cannot be used is in the page, with the reason.
 //! - Nothing that a server sends makes it panic.
 
-mod batch;
-mod breaker;
 mod calls;
 mod client;
 mod clock;
-mod config;
-pub mod decode;
-mod edit;
+mod domain;
 mod error;
-mod events;
-mod id;
-mod item;
-mod kind;
-mod listing;
-mod model;
-mod pace;
-mod page;
-mod pages;
+mod http;
+mod json;
 mod privacy;
-mod progress;
 mod query;
-mod redact;
-mod retry;
-mod secret;
-mod section;
-mod sse;
-mod transport;
 
-pub use breaker::BreakerPolicy;
 pub use calls::{Calls, Endpoint, Tally};
 pub use client::Client;
+pub use client::edit::{Artwork, Edit, Field};
 pub use clock::{Clock, Monotonic, UnixSeconds};
-pub use config::Config;
-pub use edit::{Artwork, Edit, Field};
+pub use domain::event::{Event, ItemChange, ItemEvent, ScanPhase};
+pub use domain::id::{MediaId, PartId, RatingKey, SectionKey, SectionUuid};
+pub use domain::item::{Item, Media, Part, Tag, TagField};
+pub use domain::kind::{ItemKind, SectionKind};
+pub use domain::listing::{Detail, Filter, Listing, Sort};
+pub use domain::page::{Batch, Page, UnsupportedReason, UnsupportedRow};
+pub use domain::section::{Identity, Location, Section, Server};
 pub use error::{Class, Error, ErrorKind};
-pub use events::{Event, ItemChange, ItemEvent, ScanPhase};
-pub use id::{MediaId, PartId, RatingKey, SectionKey, SectionUuid};
-pub use item::{Item, Media, Part, Tag, TagField};
-pub use kind::{ItemKind, SectionKind};
-pub use listing::{Detail, Filter, Listing, Sort};
-pub use page::{Batch, Page, UnsupportedReason, UnsupportedRow};
+pub use http::breaker::BreakerPolicy;
+pub use http::config::Config;
+pub use http::retry::RetryPolicy;
+pub use http::token::Token;
 pub use privacy::{Private, reveal_private};
-pub use retry::RetryPolicy;
-pub use secret::Token;
-pub use section::{Identity, Location, Section, Server};
+
+/// From the bytes of an answer to domain types: the client calls it, and so can whoever has
+/// captured payloads to check. Pure.
+pub mod decode {
+    pub use crate::json::decode::{events, identity, page, sections, server};
+    pub use crate::json::payload::{Payload, payload, refusal};
+}

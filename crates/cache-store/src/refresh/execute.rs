@@ -5,7 +5,7 @@ use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
 use crate::error::Error;
 use crate::model::revision::SectionStamp;
 use crate::model::revision::latest;
-use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::model::section::{Lookups, SectionId, SectionState};
 use crate::refresh::context::Context;
 use crate::refresh::listing::{self, unreadable};
 use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
@@ -340,34 +340,3 @@ pub(crate) fn changed_meanwhile(error: &Error) -> bool {
 
 /// Items read by key in one call.
 pub(crate) const BATCH: u64 = 200;
-
-impl Update {
-    /// Rows of some items; everything else stays as it is, and the items explain the stamp
-    /// that was observed.
-    pub(crate) fn new(
-        state: &SectionState,
-        rows: Spool,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Self {
-        // Whether the filter is honoured is found out anew when the stamp moved: the server may
-        // be another version.
-        let same = state.observed == Some(stamp);
-        let filter = if same { state.lookups.filter } else { FileFilter::Unknown };
-        Self {
-            base: state.clone(),
-            rows,
-            scope: Scope::Delta(Vec::new()),
-            unreadable: Vec::new(),
-            stamp,
-            observed: stamp,
-            now,
-            unsupported: state.unsupported,
-            total: None,
-            must_change: false,
-            complete: false,
-            metadata: false,
-            lookups: Lookups { filter, ..state.lookups },
-        }
-    }
-}

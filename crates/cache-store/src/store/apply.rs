@@ -17,7 +17,7 @@ use crate::model::index::Indexing;
 use crate::model::item::CachedItem;
 use crate::model::partition::Division;
 use crate::model::revision::{Revision, SectionStamp};
-use crate::model::section::{Lookups, SectionId, SectionState};
+use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::store::Store;
 use crate::store::cascade::Beside;
 use crate::store::staging::{Row, Rows, Spool};
@@ -48,6 +48,37 @@ pub(crate) struct Update {
     pub(crate) metadata: bool,
     /// What lookups have cost and shown so far.
     pub(crate) lookups: Lookups,
+}
+
+impl Update {
+    /// Rows of some items; everything else stays as it is, and the items explain the stamp
+    /// that was observed.
+    pub(crate) fn new(
+        state: &SectionState,
+        rows: Spool,
+        stamp: SectionStamp,
+        now: UnixSeconds,
+    ) -> Self {
+        // Whether the filter is honoured is found out anew when the stamp moved: the server may
+        // be another version.
+        let same = state.observed == Some(stamp);
+        let filter = if same { state.lookups.filter } else { FileFilter::Unknown };
+        Self {
+            base: state.clone(),
+            rows,
+            scope: Scope::Delta(Vec::new()),
+            unreadable: Vec::new(),
+            stamp,
+            observed: stamp,
+            now,
+            unsupported: state.unsupported,
+            total: None,
+            must_change: false,
+            complete: false,
+            metadata: false,
+            lookups: Lookups { filter, ..state.lookups },
+        }
+    }
 }
 
 /// How much of the section the rows are.

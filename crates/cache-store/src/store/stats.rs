@@ -96,7 +96,7 @@ impl Store {
                 counters.and_then(|bytes| envelope::open(place::counters(), bytes.value()).ok());
             let counters = counters.unwrap_or_default();
             let tables =
-                ALL.iter().map(|table| table.stats(txn)).collect::<Result<Vec<_>, Error>>()?;
+                ALL.iter().map(|table| stats_of(table, txn)).collect::<Result<Vec<_>, Error>>()?;
             Ok(Stats {
                 server: store_row(&meta)?.server,
                 file_bytes,
@@ -114,25 +114,23 @@ impl Store {
     }
 }
 
-impl Table {
-    fn stats(&self, txn: &ReadTransaction) -> Result<TableStats, Error> {
-        let doing = "counting";
-        let (rows, stats) = match self.keys {
-            Keys::Numbered(definition) => {
-                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                (rows.len(), rows.stats())
-            }
-            Keys::Hashed(definition) => {
-                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                (rows.len(), rows.stats())
-            }
-        };
-        let stats = stats.map_err(Error::storage(doing))?;
-        Ok(TableStats {
-            name: self.name,
-            rows: rows.map_err(Error::storage(doing))?,
-            bytes: stats.stored_bytes(),
-            page_bytes: stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes(),
-        })
-    }
+fn stats_of(table: &Table, txn: &ReadTransaction) -> Result<TableStats, Error> {
+    let doing = "counting";
+    let (rows, stats) = match table.keys {
+        Keys::Numbered(definition) => {
+            let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+            (rows.len(), rows.stats())
+        }
+        Keys::Hashed(definition) => {
+            let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+            (rows.len(), rows.stats())
+        }
+    };
+    let stats = stats.map_err(Error::storage(doing))?;
+    Ok(TableStats {
+        name: table.name,
+        rows: rows.map_err(Error::storage(doing))?,
+        bytes: stats.stored_bytes(),
+        page_bytes: stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes(),
+    })
 }

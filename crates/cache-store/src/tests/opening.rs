@@ -35,7 +35,7 @@ fn a_file_that_nothing_was_written_to_is_new() {
 #[track_caller]
 fn refused(path: &std::path::Path) -> Error {
     let before = fs::read(path).unwrap();
-    let error = Store::open(path, &config()).err().expect("refused");
+    let error = Store::open(path, &config()).expect_err("refused");
     assert!(before == fs::read(path).unwrap(), "untouched");
     let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
     assert_eq!(files, 1, "nothing was moved aside");

@@ -16,11 +16,11 @@ use plex_api::{Clock, Private, RatingKey};
 use tracing::{debug, trace, trace_span};
 
 use crate::answer::{Answer, Confidence, Decision};
+use crate::engine::progress::{Phase, Teller};
+use crate::engine::remembered::{from_record, rule_of, to_record};
 use crate::evidence::{Rule, Source};
-use crate::parallel::match_chunks;
-use crate::progress::{Phase, Teller};
+use crate::matcher::many::match_chunks;
 use crate::query::Query;
-use crate::recorded::{from_record, rule_of, to_record};
 use crate::report::{LookupCounts, Phases};
 use crate::rules::Rules;
 use crate::settings::Settings;

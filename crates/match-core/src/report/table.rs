@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Report, StepReport};
 use crate::mapping::{MappingSuggestion, PathMapping};
+use crate::report::{Report, StepReport};
 
 /// Width of the names of the rows.
 const NAME: usize = 10;

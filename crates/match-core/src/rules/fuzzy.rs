@@ -3,13 +3,13 @@
 use cache_store::ItemRef;
 use rapidfuzz::fuzz::RatioBatchComparator;
 
-use super::title::physical_score;
-use super::{Prepared, Verdict, ambiguous, found_item, weight};
 use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
-use crate::fold::loosen;
-use crate::parse::Reading;
-use crate::titles;
+use crate::names::fold::loosen;
+use crate::names::parse::Reading;
+use crate::names::title_hashes as titles;
+use crate::rules::title::physical_score;
+use crate::rules::{Prepared, Verdict, ambiguous, found_item, weight};
 
 /// Decides among items that were found by likeness. Never with high confidence: a similar
 /// title is a question to a person.

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use cache_store::ItemRef;
 
-use super::{Prepared, choose, weight};
 use crate::answer::Answer;
-use crate::candidates::names_its_year;
 use crate::evidence::Rule;
-use crate::fold::{fold_guid, fold_title};
+use crate::names::fold::{fold_guid, fold_title};
 use crate::query::Query;
+use crate::rules::candidates::names_its_year;
+use crate::rules::{Prepared, choose, weight};
 
 /// The query's guids, folded.
 pub(crate) fn folded(query: &Query) -> Vec<Cow<'_, str>> {
@@ -82,7 +82,7 @@ fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 
 fn backed(query: &Query, item: &ItemRef<'_>) -> bool {
     let title = || {
         let ours = fold_title(query.title.as_deref()?);
-        Some(crate::titles::titles(item).any(|title| title == ours))
+        Some(crate::names::title_hashes::titles(item).any(|title| title == ours))
     };
     query.kind == Some(item.kind) || year_fits(query, item) == Some(true) || title() == Some(true)
 }

@@ -2,14 +2,15 @@
 
 use plex_api::RatingKey;
 
-use super::{Physical, Prepared, Verdict, ambiguous, guid, weight};
 use crate::answer::{Answer, Confidence};
-use crate::candidates::{Candidate, Few};
 use crate::evidence::Rule;
-use crate::fold::fold_title;
-use crate::generic::{is_generic, stem};
-use crate::parse::{self, contains_words};
-use crate::year::{contradict, years};
+use crate::names::fold::fold_title;
+use crate::names::generic::{is_generic, stem};
+use crate::names::parse::contains_words;
+use crate::names::year::{contradict, years};
+use crate::rules::candidates::{Candidate, Few};
+use crate::rules::reading;
+use crate::rules::{Physical, Prepared, Verdict, ambiguous, guid, weight};
 
 /// Decides among the files that have the queried name. The order of the candidates does not
 /// matter.
@@ -178,7 +179,7 @@ pub(crate) fn break_tie(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> O
         let sure = agreed(seen).differ == 0;
         return Some(verdict(seen, Rule::Guid, weight::GUID, &views, sure));
     }
-    let told = parse::told(query.query)?;
+    let told = reading::told(query.query)?;
     let seen = only(&views, |seen| {
         seen.candidate.title() == told.title
             && told.year.is_none_or(|year| seen.candidate.year().is_none_or(|own| own == year))
@@ -236,7 +237,7 @@ fn folders_differ(query: &Prepared<'_>, seen: &Seen<'_>, own: usize) -> bool {
 /// does not speak of the item's show: the same season of two shows has files of one name.
 fn of_another_show(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     let named = || {
-        let show = crate::titles::parent_title(seen.candidate.item)?;
+        let show = crate::names::title_hashes::parent_title(seen.candidate.item)?;
         let name = fold_title(stem(query.file_name()?));
         Some(contains_words(&name, &show))
     };

@@ -2,14 +2,14 @@
 
 use cache_store::ItemRef;
 
-use super::{Physical, Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
-use crate::generic::stem;
-use crate::parse::{Episodes, Reading};
-use crate::path::FoldedPath;
-use crate::titles;
-use crate::year::{contradict, years};
+use crate::names::generic::stem;
+use crate::names::parse::{Episodes, Reading};
+use crate::names::path::FoldedPath;
+use crate::names::title_hashes as titles;
+use crate::names::year::{contradict, years};
+use crate::rules::{Physical, Prepared, choose, weight};
 
 /// Decides among items that were found under the title of a reading.
 pub(crate) fn movie(

@@ -8,16 +8,16 @@ use cache_store::{CachedItem, Policy};
 use plex_api::{Client, Clock, Config, RatingKey, Token};
 use proptest::prelude::*;
 
-use super::{Known, Pass, Passed};
 use crate::answer::Answer;
-use crate::candidates::SectionContext;
+use crate::engine::pass::{Known, Pass, Passed};
+use crate::engine::progress::Teller;
 use crate::evidence::{Rule, Source};
-use crate::key::match_key;
-use crate::matcher::match_one;
-use crate::parallel::match_all;
-use crate::progress::Teller;
+use crate::matcher::key::match_key;
+use crate::matcher::many::match_all;
+use crate::matcher::one::match_one;
 use crate::query::Query;
 use crate::rules::Rules;
+use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
 use crate::testing::{NOW, Shelf, movie};
 

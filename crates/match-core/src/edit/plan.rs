@@ -1,0 +1,436 @@
+//! A run of edits: what is known is compared first, what has to be written is read again, and
+//! only what is different is sent.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use cache_store::{
+    CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
+    SectionId, SectionState, Selection, has_recent_metadata,
+};
+use plex_api::{RatingKey, UnixSeconds};
+use tracing::info;
+
+use crate::edit::change::{Change, Step};
+use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
+use crate::edit::compare::{Difference, compare, edited_by_others};
+use crate::edit::group::group;
+use crate::edit::holds_file::holds_file;
+use crate::edit::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
+use crate::edit::send::{Item, Sent};
+use crate::engine::{Engine, blocking};
+use crate::rules::candidates::SectionContext;
+
+/// What to do about an item that somebody else edited since it was last read, in a field that
+/// the change is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnForeign {
+    /// Write, and say in the outcome what was overwritten.
+    #[default]
+    Report,
+    /// Write.
+    Overwrite,
+    /// Leave the item alone: [`EditFailure::EditedByOthers`].
+    Skip,
+}
+
+/// How edits are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EditOptions {
+    /// Plan, and send nothing. What has to be read is read, so the plan is exact.
+    pub dry_run: bool,
+    /// What to do about edits of others.
+    pub on_foreign: OnForeign,
+}
+
+/// All changes of one item, as one.
+struct Target {
+    key: RatingKey,
+    /// All files that the changes are of: the item has to hold each.
+    files: Vec<String>,
+    steps: Vec<Step>,
+    /// Of the changes, in the host's list.
+    positions: Vec<usize>,
+    outcome: Option<EditOutcome>,
+}
+
+/// An item that something has to be sent for.
+struct Ready {
+    target: usize,
+    section: SectionId,
+    difference: Difference,
+    overwritten: Vec<String>,
+}
+
+/// What is known of an item at a moment, and whether it may be believed.
+struct Judge<'a> {
+    states: &'a [SectionState],
+    contexts: HashMap<SectionId, SectionContext>,
+    policy: &'a Policy,
+    now: UnixSeconds,
+}
+
+impl Engine {
+    /// Makes changes true: compares them with what is known, reads what has to be written or
+    /// is not known (about 200 items a call), and sends what is different: one request an
+    /// item, or one for up to a hundred items that need the same.
+    ///
+    /// It names final values, so a run that ended early can be repeated: what was confirmed
+    /// costs nothing. An outage is not an error: the outcome of what was not sent is
+    /// [`EditOutcome::NotTried`]. Errors are those of [`Engine::match_files`].
+    pub async fn edit(
+        &self,
+        sections: &Selection,
+        changes: Vec<Change>,
+        options: EditOptions,
+    ) -> Result<EditRun, Error> {
+        let before = self.library.client().calls();
+        let count = changes.len();
+        let mut targets = merged(changes);
+        for target in &mut targets {
+            target.outcome = check_steps(&target.steps).err().map(refused);
+        }
+        let (id, mut planned) = (RunId::draw(), Vec::new());
+        if targets.iter().any(|target| target.outcome.is_none()) {
+            let made = self.make(id, sections, &mut targets, &mut planned, options).await;
+            match made {
+                Ok(()) => {}
+                Err(Error::Plex(error)) => {
+                    let why = NotTried::Stopped(error.kind(), error.to_string());
+                    for target in targets.iter_mut().filter(|target| target.outcome.is_none()) {
+                        target.outcome = Some(EditOutcome::NotTried(why.clone()));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut outcomes = vec![EditOutcome::Unchanged; count];
+        for target in &targets {
+            for &at in &target.positions {
+                if let (Some(slot), Some(outcome)) = (outcomes.get_mut(at), &target.outcome) {
+                    *slot = outcome.clone();
+                }
+            }
+        }
+        let calls = self.library.client().calls().minus(&before);
+        let run = EditRun { id, outcomes, planned, calls };
+        info!(run = %id, calls = run.calls.total().count, counts = %run.counts(), "edited");
+        Ok(run)
+    }
+
+    /// The edits of runs that ended early: planned, sent or confirmed, by item. Repeat their
+    /// changes, or [forget](Engine::forget_edits) them.
+    pub async fn open_edits(&self) -> Result<Vec<EditProgress>, Error> {
+        let store = self.store().clone();
+        blocking(move || store.edits()).await
+    }
+
+    /// Forgets the edits of a run that ended early. Items whose edit was sent and not
+    /// confirmed are read again before they are compared.
+    pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
+        let store = self.store().clone();
+        blocking(move || store.forget_edits(run)).await
+    }
+
+    async fn make(
+        &self,
+        id: RunId,
+        sections: &Selection,
+        targets: &mut [Target],
+        planned: &mut Vec<crate::edit::PlannedRequest>,
+        options: EditOptions,
+    ) -> Result<(), Error> {
+        let demand = Demand { metadata: true, ..Demand::files(0) };
+        let states = self.library.refresh(sections, demand).await?.sections;
+        let policy = self.library.policy().clone();
+        let (contexts, now) = (self.contexts().await?, self.library.clock().now());
+        let judge = Judge { states: &states, contexts, policy: &policy, now };
+
+        let open: Vec<usize> = (0..targets.len()).filter(|&at| is_open(targets.get(at))).collect();
+        let keys = keys_of(targets, &open);
+        let was = self.known(keys.clone()).await?;
+        let mut ready = Vec::new();
+        let mut unsure = Vec::new();
+        for (&at, was) in open.iter().zip(&was) {
+            let Some(target) = targets.get_mut(at) else { continue };
+            match judge.settle(target, was.as_ref()) {
+                Settled::Ready(section, difference) => {
+                    ready.push(Ready { target: at, section, difference, overwritten: Vec::new() });
+                }
+                Settled::Known => {}
+                Settled::Unsure => unsure.push((at, was.clone())),
+            }
+        }
+        let asked = keys_of(targets, &unsure.iter().map(|(at, _)| *at).collect::<Vec<_>>());
+        let read = self.library.read_full(&asked).await?;
+        let known = self.known(asked).await?;
+        for (((at, was), read), known) in unsure.into_iter().zip(read).zip(known) {
+            let Some(target) = targets.get_mut(at) else { continue };
+            match judge.judge(target, was.as_ref(), &read, known, options.on_foreign) {
+                Ok(Some((section, difference, overwritten))) => {
+                    ready.push(Ready { target: at, section, difference, overwritten });
+                }
+                Ok(None) => target.outcome = Some(EditOutcome::Unchanged),
+                Err(failure) => target.outcome = Some(EditOutcome::Failed(failure)),
+            }
+        }
+        ready.sort_unstable_by_key(|ready| ready.target);
+        let edits = ready.iter().filter_map(|ready| {
+            let target = targets.get(ready.target)?;
+            let state = states.iter().find(|state| state.id == ready.section)?;
+            let Difference { edit, after, fields } = &ready.difference;
+            Some((target.key, state.key, after.kind, edit.clone(), fields.clone()))
+        });
+        *planned = group(edits);
+        if options.dry_run {
+            for ready in &ready {
+                if let Some(target) = targets.get_mut(ready.target) {
+                    target.outcome = Some(EditOutcome::NotTried(NotTried::DryRun));
+                }
+            }
+            return Ok(());
+        }
+        self.finish(id, targets, ready, planned.clone()).await
+    }
+
+    /// Sends what is ready, writes through what was confirmed, and closes what is settled.
+    async fn finish(
+        &self,
+        id: RunId,
+        targets: &mut [Target],
+        ready: Vec<Ready>,
+        planned: Vec<crate::edit::PlannedRequest>,
+    ) -> Result<(), Error> {
+        let mut items = HashMap::new();
+        for ready in &ready {
+            let Some(target) = targets.get(ready.target) else { continue };
+            let after = ready.difference.after.clone();
+            items.insert(target.key, Item { section: ready.section, after });
+        }
+        let sent = if planned.is_empty() {
+            HashMap::new()
+        } else {
+            self.send(id, planned, &items).await?
+        };
+        let mut written: BTreeMap<SectionId, Vec<(RatingKey, Metadata)>> = BTreeMap::new();
+        let mut rejected: BTreeMap<SectionId, Vec<RatingKey>> = BTreeMap::new();
+        for Ready { target, section, difference, overwritten } in ready {
+            let Some(target) = targets.get_mut(target) else { continue };
+            target.outcome = Some(match sent.get(&target.key) {
+                Some(Sent::Confirmed) => {
+                    written.entry(section).or_default().push((target.key, difference.after));
+                    EditOutcome::Done { fields: difference.fields, overwritten }
+                }
+                Some(Sent::Failed(failure)) => {
+                    if matches!(failure, EditFailure::Rejected(_)) {
+                        rejected.entry(section).or_default().push(target.key);
+                    }
+                    EditOutcome::Failed(failure.clone())
+                }
+                Some(Sent::Stopped(kind, text)) => {
+                    EditOutcome::NotTried(NotTried::Stopped(*kind, text.clone()))
+                }
+                None => continue, // every item that is ready is in one request
+            });
+        }
+        for (section, edited) in written {
+            self.library.write_through(section, edited).await?;
+        }
+        // What was known of them may be true no more: a part may be edited, or all of it in a
+        // group before. They are read before they are compared again.
+        let store = self.store().clone();
+        let forget = move |(section, keys): (_, Vec<_>)| store.put_metadata(section, &[], &keys);
+        blocking(move || rejected.into_iter().try_for_each(forget)).await?;
+        self.close_edits(id, targets).await
+    }
+
+    /// Removes the notes of items whose outcome the host is told now: those of this run that are
+    /// not in doubt, and those of runs before it on items that are now as they shall be. A note of
+    /// another run that an edit was sent stays until the item is read: an outcome that was decided
+    /// without reading it (a change that cannot be made) says nothing about that edit.
+    async fn close_edits(&self, id: RunId, targets: &[Target]) -> Result<(), Error> {
+        let outcomes: HashMap<RatingKey, EditOutcome> = targets
+            .iter()
+            .filter_map(|target| Some((target.key, target.outcome.clone()?)))
+            .collect();
+        let is_over = move |edit: &EditProgress| match outcomes.get(&edit.rating_key) {
+            None
+            | Some(EditOutcome::NotTried(_) | EditOutcome::Failed(EditFailure::Unconfirmed(_))) => {
+                false
+            }
+            Some(_) if edit.run == id => true,
+            Some(EditOutcome::Done { .. } | EditOutcome::Unchanged) => {
+                edit.progress != Progress::Sent
+            }
+            Some(EditOutcome::Failed(_)) => false,
+        };
+        let store = self.store().clone();
+        blocking(move || {
+            let open = store.edits()?;
+            let closed = open.iter().filter(|edit| is_over(edit));
+            let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
+            store.note_edits(&[], &[], &closed)
+        })
+        .await
+    }
+
+    pub(super) async fn known(&self, keys: Vec<RatingKey>) -> Result<Vec<Option<Known>>, Error> {
+        let store = self.store().clone();
+        blocking(move || store.known(&keys)).await
+    }
+}
+
+/// What the store alone can say of a target.
+enum Settled {
+    /// It was read a moment ago, and something is different.
+    Ready(SectionId, Difference),
+    /// The outcome is known.
+    Known,
+    /// The item has to be read.
+    Unsure,
+}
+
+impl Judge<'_> {
+    fn settle(&self, target: &mut Target, known: Option<&Known>) -> Settled {
+        let Some(known) = known else { return Settled::Unsure };
+        let Some(state) = self.states.iter().find(|state| state.id == known.section) else {
+            target.outcome = Some(refused(Refusal::OtherSection(None)));
+            return Settled::Known;
+        };
+        let Some(metadata) = &known.metadata else { return Settled::Unsure };
+        let item = known.item.as_ref();
+        let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
+        if !(holds || target.files.is_empty())
+            || !is_current(known, metadata, state, self.now, self.policy)
+        {
+            return Settled::Unsure;
+        }
+        if let Err(refusal) = check_kind(&target.steps, metadata.kind) {
+            target.outcome = Some(refused(refusal));
+            return Settled::Known;
+        }
+        match compare(&target.steps, metadata, self.now) {
+            None => {
+                target.outcome = Some(EditOutcome::Unchanged);
+                Settled::Known
+            }
+            Some(difference) if younger(metadata.read_at, self.now, self.policy.freshness) => {
+                match check_length(&difference.edit) {
+                    Ok(()) => Settled::Ready(known.section, difference),
+                    Err(refusal) => {
+                        target.outcome = Some(refused(refusal));
+                        Settled::Known
+                    }
+                }
+            }
+            Some(_) => Settled::Unsure,
+        }
+    }
+
+    /// Whether an item of a section holds each of the files.
+    fn holds_all(
+        &self,
+        is: &CachedItem,
+        was: Option<&CachedItem>,
+        files: &[String],
+        section: SectionId,
+    ) -> bool {
+        let context = self.contexts.get(&section);
+        files.iter().all(|file| context.is_some_and(|it| holds_file(is, was, file, it)))
+    }
+
+    /// Judges a target by what was just read. `None`: nothing is different.
+    fn judge(
+        &self,
+        target: &Target,
+        was: Option<&Known>,
+        read: &ItemRead,
+        known: Option<Known>,
+        on_foreign: OnForeign,
+    ) -> Result<Option<(SectionId, Difference, Vec<String>)>, EditFailure> {
+        let (item, section) = match read {
+            ItemRead::Found(item, section) => (item, *section),
+            ItemRead::Missing => return Err(EditFailure::Gone),
+            ItemRead::Unreadable => {
+                return Err(EditFailure::Rejected("the server's row cannot be read".to_owned()));
+            }
+        };
+        let selected = |id: &SectionId| self.states.iter().any(|state| state.id == *id);
+        let Some(section) = section.filter(selected) else {
+            return Err(EditFailure::Refused(Refusal::OtherSection(item.section)));
+        };
+        check_kind(&target.steps, item.kind).map_err(EditFailure::Refused)?;
+        let before = was.and_then(|was| was.item.as_ref());
+        if !self.holds_all(&CachedItem::from_plex(item), before, &target.files, section) {
+            return Err(EditFailure::FileGone);
+        }
+        let is = known
+            .and_then(|known| known.metadata)
+            .unwrap_or_else(|| Metadata::from_plex(item, self.now));
+        let Some(difference) = compare(&target.steps, &is, self.now) else { return Ok(None) };
+        check_length(&difference.edit).map_err(EditFailure::Refused)?;
+        let was = was.filter(|was| !was.unconfirmed).and_then(|was| was.metadata.as_ref());
+        let foreign = was.map(|was| edited_by_others(&target.steps, was, &is)).unwrap_or_default();
+        match on_foreign {
+            OnForeign::Skip if !foreign.is_empty() => Err(EditFailure::EditedByOthers(foreign)),
+            OnForeign::Overwrite => Ok(Some((section, difference, Vec::new()))),
+            _ => Ok(Some((section, difference, foreign))),
+        }
+    }
+}
+
+/// Whether what was read of an item may be taken for what it is now. A listing that shows
+/// another `updatedAt` says no, be it our own edit or another's; labels, collections and locks
+/// move nothing, so nothing is believed for longer than a section is without a sweep.
+pub(super) fn is_current(
+    known: &Known,
+    metadata: &Metadata,
+    state: &SectionState,
+    now: UnixSeconds,
+    policy: &Policy,
+) -> bool {
+    if known.unconfirmed || !younger(metadata.read_at, now, policy.max_sweep_age) {
+        return false;
+    }
+    match &known.item {
+        Some(item) if item.updated_at != metadata.updated_at => false,
+        Some(_) if has_recent_metadata(state, now, policy) => true,
+        _ => younger(metadata.read_at, now, policy.metadata_max_age),
+    }
+}
+
+fn younger(at: UnixSeconds, now: UnixSeconds, limit: Duration) -> bool {
+    u64::try_from(now.0.saturating_sub(at.0)).is_ok_and(|age| age < limit.as_secs())
+}
+
+fn refused(refusal: Refusal) -> EditOutcome {
+    EditOutcome::Failed(EditFailure::Refused(refusal))
+}
+
+fn is_open(target: Option<&Target>) -> bool {
+    target.is_some_and(|target| target.outcome.is_none())
+}
+
+fn keys_of(targets: &[Target], at: &[usize]) -> Vec<RatingKey> {
+    at.iter().filter_map(|&at| targets.get(at)).map(|target| target.key).collect()
+}
+
+/// All changes of an item as one, in the order in which items first come.
+fn merged(changes: Vec<Change>) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::with_capacity(changes.len());
+    let mut there: HashMap<RatingKey, usize> = HashMap::with_capacity(changes.len());
+    for (position, change) in changes.into_iter().enumerate() {
+        let key = change.rating_key;
+        let at = *there.entry(key).or_insert(targets.len());
+        if let Some(target) = targets.get_mut(at) {
+            target.files.extend(change.file);
+            target.steps.extend(change.steps);
+            target.positions.push(position);
+        } else {
+            let Change { file, steps, .. } = change;
+            let (files, positions) = (file.into_iter().collect(), vec![position]);
+            targets.push(Target { key, files, steps, positions, outcome: None });
+        }
+    }
+    targets
+}

@@ -1,0 +1,294 @@
+//! Sending edits: as many at once as a server takes, halving a group that fails until the
+//! culprit is alone, and noting how far each item got.
+//!
+//! Requests go out in waves. Before a wave it is noted as sent, together with what the wave
+//! before it had confirmed, in one transaction: a crash leaves at most one wave in doubt.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cache_store::{EditProgress, Error, Metadata, Progress, RunId, SectionId};
+use futures::{StreamExt, stream};
+use plex_api::{Class, Error as PlexError, ErrorKind, RatingKey};
+use tracing::debug;
+
+use crate::edit::group::PlannedRequest;
+use crate::edit::outcome::EditFailure;
+use crate::engine::{Engine, blocking};
+
+/// Requests of a wave. More would leave more in doubt after a crash, fewer would write to the
+/// disk more often: at a few milliseconds a request the one transaction a wave does not show.
+const WAVE: usize = 32;
+
+/// Requests at once: a server writes one after the other anyway.
+const IN_FLIGHT: usize = 4;
+
+/// So many requests for one item each, one after the other, that the server fails at (500):
+/// then it is not about the items.
+const ENOUGH: usize = 10;
+
+/// What became of an item that was to be sent.
+#[derive(Debug, Clone)]
+pub(super) enum Sent {
+    Confirmed,
+    Failed(EditFailure),
+    /// Not sent, or sent and certainly not applied: the run stopped.
+    Stopped(ErrorKind, String),
+}
+
+/// An item that is to be sent: where it is, and what is true of it when that was confirmed.
+pub(super) struct Item {
+    pub(super) section: SectionId,
+    pub(super) after: Metadata,
+}
+
+/// What an answer means for the run.
+enum Verdict {
+    Confirmed,
+    /// It is about these items: halve them, or give up on the one.
+    Refused(EditFailure),
+    /// The server as a whole: stop. Whether this request was applied is not known.
+    Lost(ErrorKind, String),
+    /// The server as a whole: stop. This request was not applied.
+    Stop(ErrorKind, String),
+}
+
+impl Verdict {
+    fn of(answer: &Result<(), PlexError>) -> Self {
+        let Err(error) = answer else { return Self::Confirmed };
+        let (kind, text) = (error.kind(), error.to_string());
+        match kind {
+            ErrorKind::NotFound => Self::Refused(EditFailure::Gone),
+            // An attempt before this answer may have been applied.
+            _ if error.is_in_doubt() && stops(kind) => Self::Lost(kind, text),
+            _ if error.is_in_doubt() && kind.class() != Class::Outage => {
+                Self::Refused(EditFailure::Unconfirmed(text))
+            }
+            ErrorKind::Conflict => Self::Refused(EditFailure::Conflict(text)),
+            _ if stops(kind) => Self::Stop(kind, text),
+            _ if kind.class() == Class::Outage => Self::Lost(kind, text),
+            _ => Self::Refused(EditFailure::Rejected(text)),
+        }
+    }
+}
+
+/// What is about the server as a whole, and means that the request was not carried out.
+pub(super) fn stops(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::CircuitOpen
+            | ErrorKind::TooManyRequests
+            | ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::Tls
+            | ErrorKind::Redirect
+            | ErrorKind::WrongServer
+    )
+}
+
+/// The notes of a run, between two transactions.
+struct Notes<'a> {
+    engine: &'a Engine,
+    run: RunId,
+    items: &'a HashMap<RatingKey, Item>,
+    edits: Vec<EditProgress>,
+    confirmed: Vec<(SectionId, RatingKey, Metadata)>,
+}
+
+impl Notes<'_> {
+    fn note(&mut self, keys: &[RatingKey], progress: &Progress) {
+        let at = self.engine.library.clock().now();
+        for key in keys {
+            let Some(item) = self.items.get(key) else { continue };
+            let (section, run, progress) = (item.section, self.run, progress.clone());
+            if progress == Progress::Confirmed {
+                self.confirmed.push((section, *key, item.after.clone()));
+            }
+            self.edits.push(EditProgress { section, rating_key: *key, run, progress, at });
+        }
+    }
+
+    /// Notes that a request was not sent, or not applied. An item in doubt stays so.
+    fn note_unsent(&mut self, keys: &[RatingKey], in_doubt: &HashSet<RatingKey>) {
+        let certain = keys.iter().copied().filter(|key| !in_doubt.contains(key));
+        self.note(&certain.collect::<Vec<_>>(), &Progress::Planned);
+    }
+
+    async fn write(&mut self) -> Result<(), Error> {
+        let edits = std::mem::take(&mut self.edits);
+        let confirmed = std::mem::take(&mut self.confirmed);
+        let store = self.engine.store().clone();
+        blocking(move || store.note_edits(&edits, &confirmed, &[])).await
+    }
+}
+
+impl Engine {
+    /// Sends requests. Returns what became of each item.
+    pub(super) async fn send(
+        &self,
+        run: RunId,
+        requests: Vec<PlannedRequest>,
+        items: &HashMap<RatingKey, Item>,
+    ) -> Result<HashMap<RatingKey, Sent>, Error> {
+        let mut notes =
+            Notes { engine: self, run, items, edits: Vec::new(), confirmed: Vec::new() };
+        for request in &requests {
+            notes.note(&request.keys, &Progress::Planned);
+        }
+        notes.write().await?;
+        let mut queue = VecDeque::from(requests);
+        let mut sent = HashMap::new();
+        let mut stopped: Option<(ErrorKind, String)> = None;
+        let mut failing = 0;
+        // Of a group that was refused: those before the culprit were edited.
+        let mut in_doubt: HashSet<RatingKey> = HashSet::new();
+        while stopped.is_none() && !queue.is_empty() {
+            let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
+            for request in &wave {
+                notes.note(&request.keys, &Progress::Sent);
+            }
+            notes.write().await?;
+            let mut halves = Vec::new();
+            for (request, verdict) in self.wave(wave).await {
+                let keys = &request.keys;
+                failing = match &verdict {
+                    Some(Verdict::Refused(
+                        EditFailure::Rejected(_) | EditFailure::Unconfirmed(_),
+                    )) if keys.len() == 1 => failing + 1,
+                    None => failing,
+                    Some(_) => 0,
+                };
+                let mut become_of = |outcome: &Sent| {
+                    sent.extend(keys.iter().map(|key| (*key, outcome.clone())));
+                };
+                match verdict {
+                    Some(Verdict::Confirmed) => {
+                        notes.note(keys, &Progress::Confirmed);
+                        become_of(&Sent::Confirmed);
+                    }
+                    Some(Verdict::Refused(_)) if keys.len() > 1 => {
+                        debug!(items = keys.len(), "an edit of a group failed: halved");
+                        in_doubt.extend(keys);
+                        halves.extend(halved(request));
+                    }
+                    Some(Verdict::Refused(failure)) => {
+                        // It may have been edited with the group that it was refused with.
+                        let failure = match failure {
+                            EditFailure::Rejected(text) | EditFailure::Conflict(text)
+                                if keys.iter().any(|key| in_doubt.contains(key)) =>
+                            {
+                                EditFailure::Unconfirmed(text)
+                            }
+                            failure => failure,
+                        };
+                        if !matches!(failure, EditFailure::Unconfirmed(_)) {
+                            notes.note(keys, &Progress::Failed(failure.to_string()));
+                        }
+                        become_of(&Sent::Failed(failure));
+                    }
+                    Some(Verdict::Lost(kind, text)) => {
+                        become_of(&Sent::Failed(EditFailure::Unconfirmed(text.clone())));
+                        stopped.get_or_insert((kind, text));
+                    }
+                    Some(Verdict::Stop(kind, text)) => {
+                        stopped.get_or_insert((kind, text));
+                        notes.note_unsent(keys, &in_doubt);
+                        halves.push(request);
+                    }
+                    None => {
+                        notes.note_unsent(keys, &in_doubt);
+                        halves.push(request);
+                    }
+                }
+            }
+            if failing >= ENOUGH {
+                let text = format!("{failing} edits failed one after the other");
+                stopped.get_or_insert((ErrorKind::Server, text));
+            }
+            for request in halves.into_iter().rev() {
+                queue.push_front(request);
+            }
+        }
+        if let Some((kind, text)) = stopped {
+            for key in queue.iter().flat_map(|request| &request.keys) {
+                let outcome = if in_doubt.contains(key) {
+                    Sent::Failed(EditFailure::Unconfirmed(text.clone()))
+                } else {
+                    Sent::Stopped(kind, text.clone())
+                };
+                sent.insert(*key, outcome);
+            }
+        }
+        notes.write().await?;
+        Ok(sent)
+    }
+
+    /// Sends a wave. `None`: not sent any more, because another answer stops the run.
+    async fn wave(&self, wave: Vec<PlannedRequest>) -> Vec<(PlannedRequest, Option<Verdict>)> {
+        let stopped = &AtomicBool::new(false);
+        stream::iter(wave)
+            .map(|request| async move {
+                if stopped.load(Ordering::Relaxed) {
+                    return (request, None);
+                }
+                let verdict = Verdict::of(&self.put(&request).await);
+                if matches!(verdict, Verdict::Lost(..) | Verdict::Stop(..)) {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                (request, Some(verdict))
+            })
+            .buffered(IN_FLIGHT)
+            .collect()
+            .await
+    }
+
+    async fn put(&self, request: &PlannedRequest) -> Result<(), PlexError> {
+        let client = self.library.client();
+        // The server may tell of it before it answers, and for a while after that.
+        self.library.mark_ours(request.keys.iter().copied());
+        let sent = match request.keys.as_slice() {
+            [key] => client.edit_item(*key, &request.edit).await,
+            keys => client.edit_items(request.section, request.kind, keys, &request.edit).await,
+        };
+        self.library.mark_ours(request.keys.iter().copied());
+        sent
+    }
+}
+
+/// Both halves are sent again: items before the culprit were edited, those behind it were not,
+/// and the edit names final values.
+fn halved(mut request: PlannedRequest) -> [PlannedRequest; 2] {
+    let rest = request.keys.split_off(request.keys.len().div_ceil(2));
+    let second = PlannedRequest { keys: rest, ..request.clone() };
+    [request, second]
+}
+
+#[cfg(test)]
+mod tests {
+    use plex_api::{Edit, Field, ItemKind, SectionKey};
+
+    use super::*;
+
+    /// The budget of a culprit in a hundred: both halves at every level.
+    #[test]
+    fn a_culprit_in_a_hundred_is_alone_after_fourteen_requests() {
+        for culprit in 0..100 {
+            let mut group = PlannedRequest {
+                section: SectionKey(1),
+                kind: ItemKind::Movie,
+                keys: (0..100).map(RatingKey).collect(),
+                edit: Edit::new().set(Field::Title, "x"),
+                fields: Vec::new(),
+            };
+            let mut requests = 0;
+            while group.keys.len() > 1 {
+                let [first, second] = halved(group);
+                assert!(!first.keys.is_empty() && !second.keys.is_empty());
+                requests += 2;
+                group = if first.keys.contains(&RatingKey(culprit)) { first } else { second };
+            }
+            assert_eq!(group.keys, [RatingKey(culprit)]);
+            assert!(requests <= 14, "{requests} requests for {culprit}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Posters and backgrounds, uploaded once.
+
+use cache_store::{Error, ImageHash, ItemRead, SectionId};
+use plex_api::{Artwork, ErrorKind, RatingKey};
+
+use crate::edit::outcome::{EditFailure, NotTried};
+use crate::edit::send::stops;
+use crate::engine::{Engine, blocking};
+
+/// What became of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uploaded {
+    /// The server confirmed it.
+    Done,
+    /// It is the one that was last uploaded to the item: nothing was sent.
+    Unchanged,
+    /// It is not done, and why.
+    Failed(EditFailure),
+    /// Nothing was sent, and it can be tried again.
+    NotTried(NotTried),
+}
+
+impl Engine {
+    /// Uploads an image to an item, unless it is the one that was last uploaded to it (by its
+    /// blake3 hash): then nothing is asked and nothing is sent. What others did to the item's
+    /// images meanwhile is not known and not touched.
+    pub async fn upload(
+        &self,
+        key: RatingKey,
+        artwork: Artwork,
+        image: Vec<u8>,
+    ) -> Result<Uploaded, Error> {
+        let section = match self.section_of(key).await {
+            Ok(Ok(section)) => section,
+            Ok(Err(failure)) => return Ok(Uploaded::Failed(failure)),
+            Err(Error::Plex(error)) => return Ok(Uploaded::NotTried(stopped(&error))),
+            Err(error) => return Err(error),
+        };
+        let hash = ImageHash::of(&image);
+        let store = self.store().clone();
+        let last = blocking(move || store.uploads(section, key)).await?.of(artwork);
+        if last == Some(hash) {
+            return Ok(Uploaded::Unchanged);
+        }
+        self.library.mark_ours([key]); // see `put`
+        let sent = self.library.client().upload(key, artwork, image).await;
+        self.library.mark_ours([key]);
+        let Err(error) = sent else {
+            let store = self.store().clone();
+            blocking(move || store.put_upload(section, key, artwork, hash)).await?;
+            return Ok(Uploaded::Done);
+        };
+        Ok(match error.kind() {
+            ErrorKind::NotFound => Uploaded::Failed(EditFailure::Gone),
+            kind if error.is_in_doubt() || kind.is_outage() && !stops(kind) => {
+                Uploaded::Failed(EditFailure::Unconfirmed(error.to_string()))
+            }
+            kind if stops(kind) => Uploaded::NotTried(stopped(&error)),
+            _ => Uploaded::Failed(EditFailure::Rejected(error.to_string())),
+        })
+    }
+
+    async fn section_of(&self, key: RatingKey) -> Result<Result<SectionId, EditFailure>, Error> {
+        let known = self.known(vec![key]).await?.pop().flatten();
+        if let Some(known) = known {
+            return Ok(Ok(known.section));
+        }
+        Ok(match self.library.read_full(&[key]).await?.pop() {
+            Some(ItemRead::Found(_, Some(section))) => Ok(section),
+            Some(ItemRead::Found(item, None)) => {
+                Err(EditFailure::Refused(crate::edit::Refusal::OtherSection(item.section)))
+            }
+            _ => Err(EditFailure::Gone),
+        })
+    }
+}
+
+fn stopped(error: &plex_api::Error) -> NotTried {
+    NotTried::Stopped(error.kind(), error.to_string())
+}

@@ -1,0 +1,193 @@
+//! Before a write: is the item still the file's?
+
+use std::collections::HashMap;
+
+use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
+use plex_api::{ItemKind, RatingKey};
+
+use crate::answer::{Answer, Confidence, Match, Reason};
+use crate::edit::holds_file::{agreement, holds};
+use crate::engine::remembered::from_record;
+use crate::engine::{Engine, blocking};
+use crate::query::Query;
+use crate::rules::Prepared;
+use crate::rules::candidates::SectionContext;
+
+/// What became of a match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verified {
+    /// The item is there, and still the file's.
+    Right,
+    /// The file is another item's now.
+    Moved(Box<Match>),
+    /// The file may be any of these items'. One item: something speaks against it, as that it
+    /// waits in the trash or that the server's row of it cannot be read.
+    Unclear(Vec<RatingKey>),
+    /// The file is no item's any more.
+    Gone,
+    /// The server could not be asked.
+    Unknown(Reason),
+}
+
+impl Engine {
+    /// Verifies matches: about 200 a call, and nothing more for those that hold. A match that
+    /// does not hold is dropped, and its file is matched again: by its path, and where that
+    /// finds nothing and the item is gone by the guids it had. What is read is kept, so that an edit within
+    /// the freshness window does not read it again. Items that have another rating key now are
+    /// counted with the runs ([`Engine::lifetime`]), and that an item is right although it changed
+    /// since ends what [`Engine::match_failed`] said of it.
+    ///
+    /// One for each match, in order.
+    pub async fn verify(
+        &self,
+        sections: &Selection,
+        matches: &[(Query, RatingKey)],
+    ) -> Result<Vec<Verified>, Error> {
+        let keys: Vec<RatingKey> = matches.iter().map(|(_, key)| *key).collect();
+        let was = self.known(keys.clone()).await?;
+        let was: Vec<Option<CachedItem>> =
+            was.into_iter().map(|known| known.and_then(|known| known.item)).collect();
+        let read = match self.library.read_full(&keys).await {
+            Ok(read) => read,
+            Err(Error::Plex(error)) => {
+                let unknown = Verified::Unknown(Reason::from(&error));
+                return Ok(vec![unknown; matches.len()]);
+            }
+            Err(error) => return Err(error),
+        };
+        let remembered = self.remembered(matches).await?;
+        let contexts = self.contexts().await?;
+        let unknown = SectionContext::unknown(ItemKind::Movie, &self.settings());
+        let mut verified = vec![Verified::Right; matches.len()];
+        let mut changed = Vec::new();
+        let mut lost = Vec::new();
+        let all = matches.iter().zip(remembered).zip(was).zip(read).enumerate();
+        for (at, ((((query, key), remembered), was), read)) in all {
+            let (is, section) = match &read {
+                ItemRead::Found(item, section) => (Some(CachedItem::from_plex(item)), *section),
+                ItemRead::Missing | ItemRead::Unreadable => (None, None),
+            };
+            let is = is.filter(|is| !is.trashed);
+            let section = section.and_then(|id| contexts.get(&id)).unwrap_or(&unknown);
+            let prepared = Prepared::new(query, section);
+            let hash = |item: &CachedItem| item.content_hash();
+            let differs = was.as_ref().map(hash) != is.as_ref().map(hash);
+            let before = was.as_ref().map_or(0, |was| agreement(was, &prepared));
+            let before = before.max(remembered.agreement);
+            let right = is.as_ref().is_some_and(|is| holds(is, before, &prepared, section));
+            if right && !remembered.unclear {
+                if was.is_some() && differs {
+                    changed.push((query.clone(), *key));
+                }
+                continue;
+            }
+            let missing = read == ItemRead::Missing;
+            let doubtful = is.is_none() && !missing;
+            // An item that is there has its guids still: they do not say that it has the file.
+            let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
+            // Matched by its title or a guid, and nothing of the item is different.
+            let by_title = remembered.by_title;
+            if differs || !by_title {
+                lost.push(Lost { at, key: *key, missing, doubtful, guids, by_title });
+            }
+        }
+        if !changed.is_empty() {
+            self.end_failures(&changed).await?;
+        }
+        if lost.is_empty() {
+            return Ok(verified);
+        }
+        let queries = lost.iter().filter_map(|lost| {
+            let mut query = matches.get(lost.at)?.0.clone();
+            query.guids.extend(lost.guids.iter().cloned());
+            Some(query)
+        });
+        let queries = queries.collect();
+        let run = self.match_files(sections, queries).await?;
+        let mut rekeyed = 0;
+        for (lost, answer) in lost.into_iter().zip(run.answers) {
+            let Lost { at, key, missing, doubtful, by_title, .. } = lost;
+            let outcome = match answer {
+                Answer::Found(found) if found.rating_key == key || found.others.contains(&key) => {
+                    let sure =
+                        found.evidence.rule.is_path() || found.confidence == Confidence::High;
+                    let right = !doubtful && (sure || by_title);
+                    if right { Verified::Right } else { Verified::Unclear(vec![key]) }
+                }
+                Answer::Found(found) => {
+                    rekeyed += u64::from(missing);
+                    Verified::Moved(Box::new(found))
+                }
+                Answer::Ambiguous(keys) => Verified::Unclear(keys),
+                Answer::Absent => Verified::Gone,
+                Answer::Unknown(reason) => Verified::Unknown(reason),
+            };
+            if let Some(slot) = verified.get_mut(at) {
+                *slot = outcome;
+            }
+        }
+        self.count_rekeyed(rekeyed);
+        Ok(verified)
+    }
+
+    /// What the rules have to know of each section.
+    pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
+        let (store, settings) = (self.store().clone(), self.settings());
+        let sections = blocking(move || store.sections()).await?;
+        let context = |state: &SectionState| (state.id, SectionContext::new(state, &settings));
+        Ok(sections.iter().map(context).collect())
+    }
+
+    /// Recalls how the items were matched.
+    async fn remembered(&self, matches: &[(Query, RatingKey)]) -> Result<Vec<Remembered>, Error> {
+        let queries: Vec<Query> = matches.iter().map(|(query, _)| query.clone()).collect();
+        let answers = self.recorded(&queries, |record| {
+            let answer = from_record(record);
+            answer.filter(|answer| matches!(answer, Answer::Found(_) | Answer::Ambiguous(_)))
+        });
+        let answers = answers.await?.into_iter().zip(matches);
+        Ok(answers.map(|(answer, (_, key))| Remembered::of(answer, *key)).collect())
+    }
+}
+
+/// How an item was matched, as far as that is remembered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Remembered {
+    /// By its title or a guid, and not by a path.
+    by_title: bool,
+    /// How many components of the paths agreed.
+    agreement: usize,
+    /// Since then it was found out that the file may be another item's.
+    unclear: bool,
+}
+
+impl Remembered {
+    fn of(answer: Option<Answer>, key: RatingKey) -> Self {
+        let found = match answer {
+            Some(Answer::Found(found))
+                if found.rating_key == key || found.others.contains(&key) =>
+            {
+                found
+            }
+            Some(Answer::Ambiguous(_)) => return Self { unclear: true, ..Self::default() },
+            _ => return Self::default(),
+        };
+        let by_title = !found.evidence.rule.is_path();
+        let agreement = if by_title { 0 } else { usize::from(found.evidence.components) };
+        Self { by_title, agreement, unclear: false }
+    }
+}
+
+/// A match whose item does not hold the file.
+struct Lost {
+    /// Position of the match.
+    at: usize,
+    key: RatingKey,
+    /// The server has no such item.
+    missing: bool,
+    /// The server has it in the trash, or its row cannot be read.
+    doubtful: bool,
+    /// Guids of an item that is gone.
+    guids: Vec<String>,
+    by_title: bool,
+}

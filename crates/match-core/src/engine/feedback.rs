@@ -1,0 +1,211 @@
+//! What the host knows better: that something changed, that a match is wrong, that it was
+//! applied.
+
+use std::sync::Arc;
+
+use cache_store::{
+    Clear, Error, Failure, MatchKey, MatchRecord, Outcome, Revision, SectionId, SectionState,
+    Selection, Store, View,
+};
+use plex_api::{RatingKey, UnixSeconds};
+
+use crate::engine::{Engine, blocking};
+use crate::matcher::key::match_key;
+use crate::query::Query;
+
+impl Engine {
+    /// Says that what is cached of items is not true any more. They are read again now, 200 in
+    /// a call; if the server cannot be asked, they are forgotten.
+    pub async fn invalidate_items(&self, keys: &[RatingKey]) -> Result<(), Error> {
+        let (store, wanted) = (Arc::clone(self.store()), keys.to_vec());
+        let held = blocking(move || {
+            let view = store.view()?;
+            let mut held: Vec<(SectionId, Vec<RatingKey>)> = Vec::new();
+            for section in view.sections()? {
+                let mut keys = Vec::new();
+                for &key in &wanted {
+                    if view.item(section.id, key)?.is_some() {
+                        keys.push(key);
+                    }
+                }
+                held.push((section.id, keys));
+            }
+            Ok(held)
+        });
+        for (section, keys) in held.await? {
+            match self.library.read_items(section, &keys).await {
+                Err(error) if error.is_outage() => {
+                    let store = Arc::clone(self.store());
+                    blocking(move || {
+                        keys.iter()
+                            .try_for_each(|&key| store.clear(Clear::Item(section, key)).map(drop))
+                    })
+                    .await?;
+                }
+                read => read?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that what is cached of sections is not true any more. No call is made; the next run
+    /// lists them again, and writes only what is different.
+    pub async fn invalidate_sections(&self, sections: &Selection) -> Result<(), Error> {
+        let known = self.library.known(sections).await?;
+        let store = Arc::clone(self.store());
+        blocking(move || known.iter().try_for_each(|state| store.invalidate(state.id))).await
+    }
+
+    /// Says that an item is not the one that holds a file. The answer is dropped and the reason
+    /// is remembered: should the rules come to the same item again, they say so with low
+    /// confidence. [`Engine::mark_applied`] ends that, and so does [`Engine::verify`] when it finds
+    /// the item changed since and right.
+    pub async fn match_failed(
+        &self,
+        query: &Query,
+        item: RatingKey,
+        why: impl Into<String>,
+    ) -> Result<(), Error> {
+        let failure = Failure { rating_key: item, at: self.library.clock().now(), why: why.into() };
+        self.revise(std::slice::from_ref(query), move |view, section, _, record| {
+            if view.item(section.id, item)?.is_none() {
+                return Ok(None);
+            }
+            let mut record = record.unwrap_or_else(|| MatchRecord {
+                outcome: Outcome::Absent,
+                evidence: cache_store::RecordedEvidence::default(),
+                depends: cache_store::Depends::default(),
+                all_rules: false,
+                verified_at: Revision::default(),
+                last_used: failure.at,
+                applied_at: None,
+                failed: None,
+            });
+            doubt(&mut record);
+            record.applied_at = None;
+            record.failed = Some(failure.clone());
+            Ok(Some(record))
+        })
+        .await
+    }
+
+    /// Takes back what [`Engine::match_failed`] said of these items.
+    pub(crate) async fn end_failures(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
+        let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
+        self.revise(&queries, move |_, _, at, record| {
+            Ok(record
+                .and_then(|mut record| end_failure(&mut record, items.get(at)).then_some(record)))
+        })
+        .await
+    }
+
+    /// Says that metadata were applied to the items that files were answered with. Until then a
+    /// remembered match counts as found and not as done, so that a crash in between loses
+    /// nothing.
+    pub async fn mark_applied(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
+        let now = self.library.clock().now();
+        let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
+        self.revise(&queries, move |_, _, at, record| {
+            let item = items.get(at);
+            Ok(record.and_then(|mut record| match &record.outcome {
+                Outcome::Found { rating_key, .. } if Some(rating_key) == item => {
+                    record.applied_at = Some(now);
+                    end_failure(&mut record, item);
+                    Some(record)
+                }
+                _ => None,
+            }))
+        })
+        .await
+    }
+
+    /// When [`Engine::mark_applied`] was last said of each file, if the item it was said of is
+    /// still the one it is answered with.
+    pub async fn applied(&self, queries: &[Query]) -> Result<Vec<Option<UnixSeconds>>, Error> {
+        self.recorded(queries, |record| record.applied_at).await
+    }
+
+    /// What [`Engine::match_failed`] last said of each file.
+    pub async fn failures(&self, queries: &[Query]) -> Result<Vec<Option<Failure>>, Error> {
+        self.recorded(queries, |record| record.failed.clone()).await
+    }
+
+    /// Reads something of what is remembered of each file, in any section.
+    pub(crate) async fn recorded<T: Send + 'static>(
+        &self,
+        queries: &[Query],
+        read: impl Fn(&MatchRecord) -> Option<T> + Send + 'static,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let (store, keys) = (Arc::clone(self.store()), self.keys(queries));
+        blocking(move || {
+            let view = store.view()?;
+            let sections = view.sections()?;
+            let mut all = Vec::with_capacity(keys.len());
+            for key in keys {
+                let mut found = None;
+                for section in &sections {
+                    let record = view.remembered(section.id, &key)?;
+                    found = found.or(record.as_ref().and_then(&read));
+                }
+                all.push(found);
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    /// Changes what is remembered of files, in every section, and writes it at once.
+    async fn revise(
+        &self,
+        queries: &[Query],
+        revise: impl Fn(&View<'_>, &SectionState, usize, Option<MatchRecord>) -> Revised
+        + Send
+        + 'static,
+    ) -> Result<(), Error> {
+        let (store, keys) = (Arc::clone(self.store()), self.keys(queries));
+        blocking(move || revise_all(&store, &keys, revise)).await
+    }
+
+    fn keys(&self, queries: &[Query]) -> Vec<MatchKey> {
+        let settings = self.settings();
+        queries.iter().map(|query| match_key(query, &settings)).collect()
+    }
+}
+
+/// What is remembered holds for nothing any more: it counts as verified before anything was.
+fn doubt(record: &mut MatchRecord) {
+    record.verified_at = Revision::default();
+    record.depends.whole_section = true;
+}
+
+/// Ends what was said against an item, and with it the answer that was given under it. `false`:
+/// nothing was.
+fn end_failure(record: &mut MatchRecord, item: Option<&RatingKey>) -> bool {
+    let said = record.failed.as_ref().is_some_and(|failed| Some(&failed.rating_key) == item);
+    if said {
+        record.failed = None;
+        doubt(record);
+    }
+    said
+}
+
+type Revised = Result<Option<MatchRecord>, Error>;
+
+fn revise_all(
+    store: &Store,
+    keys: &[MatchKey],
+    revise: impl Fn(&View<'_>, &SectionState, usize, Option<MatchRecord>) -> Revised,
+) -> Result<(), Error> {
+    store.revise(|view| {
+        let mut changed = Vec::new();
+        for section in view.sections()? {
+            let mut records = Vec::new();
+            for (at, key) in keys.iter().enumerate() {
+                let record = view.remembered(section.id, key)?;
+                records.extend(revise(view, &section, at, record)?.map(|record| (*key, record)));
+            }
+            changed.push((section.id, records));
+        }
+        Ok(changed)
+    })
+}

@@ -1,0 +1,403 @@
+//! From queries to answers: sections are brought up to date, passed over, and asked for proof
+//! where a file was found in none of them.
+//!
+//! 1. Every section is asked what the paths say (rules 1 to 4).
+//! 2. A file that no section has is absent only if each of them can prove it: by being known
+//!    completely, by a lookup, or by a sweep.
+//! 3. What is then absent, or ambiguous, is asked of titles and guids (rules 5 to 7), with
+//!    metadata that are up to date.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_store::{
+    Demand, Error, Looked, MatchKey, Refreshed, SectionId, SectionState, Selection, Wanted,
+};
+use tracing::{info_span, trace_span};
+
+use crate::answer::{Answer, Reason};
+use crate::engine::pass::{Known, Pass, Passed};
+use crate::engine::progress::Phase;
+use crate::engine::wanted::wanted;
+use crate::engine::{Engine, Stale, blocking};
+use crate::matcher::many::match_keys;
+use crate::matcher::merge::merge;
+use crate::query::Query;
+use crate::report::{Report, StepReport, calls_without_cache};
+use crate::rules::Rules;
+use crate::settings::Settings;
+
+/// How often a section is passed over again after items were read, listed or healed.
+const ATTEMPTS: usize = 4;
+
+/// What is asked in this run.
+pub(super) struct Asked {
+    pub(super) queries: Arc<Vec<Query>>,
+    pub(super) keys: Arc<Vec<MatchKey>>,
+    /// Those that the keys were made with.
+    pub(super) settings: Arc<Settings>,
+}
+
+/// A section in this run.
+pub(super) struct SectionRun {
+    pub(super) id: SectionId,
+    uuid: String,
+    /// Known only in part: titles of the rest are not known.
+    partial: bool,
+    /// One for each query; absent where nothing was found.
+    pub(super) answers: Vec<Answer>,
+    /// Queries whose absence is not proven.
+    unproven: BTreeSet<usize>,
+    known: Known,
+    /// The server cannot be asked.
+    stale: bool,
+}
+
+impl Engine {
+    pub(super) async fn answer(
+        &self,
+        want: &Selection,
+        queries: &Arc<Vec<Query>>,
+        report: &mut Report,
+    ) -> Result<Vec<Answer>, Error> {
+        let demand = Demand::files(queries.len() as u64);
+        let refreshed = self.refresh(want, demand, report).await?;
+        let items = refreshed.sections.iter().map(|section| section.items);
+        report.estimated_calls =
+            calls_without_cache(demand.queries, items, self.library.client().page_size());
+        let asked = self.ask(queries, report).await?;
+        let mut runs: Vec<SectionRun> =
+            refreshed.sections.iter().map(|state| SectionRun::new(state, queries.len())).collect();
+
+        let all: Vec<usize> = (0..queries.len()).collect();
+        for run in &mut runs {
+            self.settle(run, &asked, all.clone(), Rules::Paths, report).await?;
+        }
+        self.prove_all(&mut runs, &asked, report).await?;
+        let open = undecided(&runs, queries.len());
+        if !open.is_empty() {
+            for run in runs.iter_mut().filter(|run| !run.partial) {
+                self.settle(run, &asked, open.clone(), Rules::All, report).await?;
+            }
+        }
+        self.suggest(&runs, &asked, report).await?;
+        Ok(merged(&runs, queries.len()))
+    }
+
+    /// What would be answered from the cache alone, which is at most so old; nothing is asked
+    /// and nothing is written.
+    pub(super) async fn answer_stale(
+        &self,
+        want: &Selection,
+        queries: &Arc<Vec<Query>>,
+        at_most: Duration,
+        report: &mut Report,
+    ) -> Result<Option<Stale>, Error> {
+        let now = self.library.clock().now();
+        let states = self.library.known(want).await?;
+        let ages = states.iter().map(|state| state.observed_at.map(|at| now.since(at)));
+        let Some(age) = ages.max().flatten().filter(|age| *age <= at_most) else {
+            return Ok(None);
+        };
+        let asked = self.ask(queries, report).await?;
+        let mut runs: Vec<SectionRun> =
+            states.iter().map(|state| SectionRun::new(state, queries.len())).collect();
+        for run in &mut runs {
+            run.stale = true;
+            let all = (0..queries.len()).collect();
+            let passed = self.pass(run, &asked, all, Rules::Paths, report).await?;
+            run.take(passed);
+            let unproven = run.unproven.iter().copied().collect();
+            run.give_up(unproven);
+        }
+        let open = undecided(&runs, queries.len());
+        for run in runs.iter_mut().filter(|run| !run.partial && !open.is_empty()) {
+            let passed = self.pass(run, &asked, open.clone(), Rules::All, report).await?;
+            run.take(passed);
+        }
+        Ok(Some(Stale { answers: merged(&runs, queries.len()), age }))
+    }
+
+    /// Makes the keys under which answers are remembered.
+    pub(super) async fn ask(
+        &self,
+        queries: &Arc<Vec<Query>>,
+        report: &mut Report,
+    ) -> Result<Asked, Error> {
+        let started = self.library.clock().monotonic();
+        let settings = self.settings();
+        let keyed_by = Arc::clone(&settings);
+        let keyed = Arc::clone(queries);
+        let progress = self.progress.clone();
+        let keys = blocking(move || {
+            let make = || trace_span!("hash").in_scope(|| match_keys(&keyed, &keyed_by));
+            Ok(progress.around(Phase::Keys, keyed.len(), make))
+        });
+        let keys = Arc::new(keys.await?);
+        let asked = Asked { queries: Arc::clone(queries), keys, settings };
+        report.phases.keys.record(started.elapsed());
+        Ok(asked)
+    }
+
+    /// Passes over a section until every answer may be believed, apart from absences that are
+    /// not proven.
+    async fn settle(
+        &self,
+        run: &mut SectionRun,
+        asked: &Asked,
+        open: Vec<usize>,
+        rules: Rules,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut demand = Demand::files(open.len() as u64);
+        for _ in 0..ATTEMPTS {
+            let passed = self.pass(run, asked, open.clone(), rules, report).await?;
+            if passed.damaged {
+                // Nothing that was read may be believed: start the section anew, look again.
+                let (store, section) = (Arc::clone(self.store()), run.id);
+                blocking(move || store.drop_items(section)).await?;
+                self.refresh_one(run, Demand { prove: true, ..demand }, report).await?;
+            } else if passed.needs_metadata {
+                demand.metadata = true;
+                self.refresh_one(run, demand, report).await?;
+                run.known.metadata = true;
+            } else if !passed.doubtful.is_empty() {
+                report.lookups.read_again += passed.doubtful.len() as u64;
+                self.library.read_items(run.id, &passed.doubtful).await?;
+                run.known.read.extend(passed.doubtful);
+            } else {
+                run.take(passed);
+                return Ok(());
+            }
+        }
+        run.give_up(open);
+        Ok(())
+    }
+
+    /// Proves in every section that the files that none of them has are not there. What is
+    /// found out on the way may end an answer of another kind, which then has to be proven, too.
+    async fn prove_all(
+        &self,
+        runs: &mut [SectionRun],
+        asked: &Asked,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut changed = false;
+            for at in 0..runs.len() {
+                let open = not_found(runs, at);
+                if let Some(run) = runs.get_mut(at) {
+                    changed |= self.prove(run, asked, open, report).await?;
+                }
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+        for at in 0..runs.len() {
+            let open = not_found(runs, at);
+            if let Some(run) = runs.get_mut(at) {
+                run.give_up(open);
+            }
+        }
+        Ok(())
+    }
+
+    /// Proves that files are not in a section, or finds them: by lookups as long as they are
+    /// cheaper, then by knowing the section completely. Returns whether that showed changes:
+    /// then the section's other answers were given anew, because a sweep sees what the delta
+    /// before it could not.
+    async fn prove(
+        &self,
+        run: &mut SectionRun,
+        asked: &Asked,
+        mut open: Vec<usize>,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        if open.is_empty() {
+            return Ok(false);
+        }
+        if self.look_up(run, asked, &open, report).await? {
+            self.settle(run, asked, open.clone(), Rules::Paths, report).await?;
+            open.retain(|at| run.unproven.contains(at));
+        }
+        let mut changed = false;
+        for _ in 0..ATTEMPTS {
+            if open.is_empty() {
+                break;
+            }
+            let demand = Demand { prove: true, ..Demand::files(open.len() as u64) };
+            changed |= self.refresh_one(run, demand, report).await?;
+            self.settle(run, asked, open.clone(), Rules::Paths, report).await?;
+            open.retain(|at| run.unproven.contains(at));
+        }
+        run.give_up(open);
+        if changed {
+            let answered = (0..run.answers.len()).filter(|at| !run.unproven.contains(at));
+            let answered = answered.collect();
+            self.settle(run, asked, answered, Rules::Paths, report).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Looks the open queries up one by one, if that is cheaper than listing the section.
+    /// `true`: something was found or proven, and they can be matched again.
+    async fn look_up(
+        &self,
+        run: &mut SectionRun,
+        asked: &Asked,
+        open: &[usize],
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let wanted: Vec<Wanted> =
+            open.iter().filter_map(|&at| asked.queries.get(at)).filter_map(wanted).collect();
+        if wanted.len() != open.len() {
+            return Ok(false); // a path without a file name cannot be looked up
+        }
+        let started = self.library.clock().monotonic();
+        let looked = self.library.look_up(run.id, &wanted).await;
+        report.phases.refresh.record(started.elapsed());
+        let looked = looked?;
+        let absent = open.iter().zip(&looked).filter(|(_, looked)| **looked == Looked::Absent);
+        run.known.absent.extend(absent.map(|(&at, _)| at));
+        for (&at, looked) in open.iter().zip(&looked) {
+            if let Looked::Found(keys) = looked {
+                run.known.read.extend(keys);
+                run.known.found.insert(at);
+            }
+        }
+        let settled = looked.iter().filter(|looked| **looked != Looked::Unproven).count() as u64;
+        report.lookups.looked_up += settled;
+        Ok(settled > 0)
+    }
+
+    /// Brings one section up to date; returns whether anything in it was different.
+    async fn refresh_one(
+        &self,
+        run: &mut SectionRun,
+        demand: Demand,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let only = Selection::section(run.uuid.clone());
+        let refreshed = self.refresh(&only, demand, report).await?;
+        if let Some(state) = refreshed.sections.first() {
+            run.id = state.id;
+            run.partial = state.is_partial();
+        }
+        Ok(refreshed.steps.iter().any(|step| step.changes.any()))
+    }
+
+    async fn refresh(
+        &self,
+        want: &Selection,
+        demand: Demand,
+        report: &mut Report,
+    ) -> Result<Refreshed, Error> {
+        let started = self.library.clock().monotonic();
+        let refreshed = self.library.refresh(want, demand).await;
+        report.phases.refresh.record(started.elapsed());
+        let refreshed = refreshed?;
+        for step in refreshed.steps.iter().cloned() {
+            report.step(StepReport::from(step));
+        }
+        Ok(refreshed)
+    }
+
+    /// One pass over a section: recall, match, remember.
+    async fn pass(
+        &self,
+        run: &SectionRun,
+        asked: &Asked,
+        open: Vec<usize>,
+        rules: Rules,
+        report: &mut Report,
+    ) -> Result<Passed, Error> {
+        // Whoever waits for the answers holds this; a run that is dropped stops at the next chunk.
+        let waits = Arc::new(());
+        let pass = Pass {
+            asker: Arc::downgrade(&waits),
+            store: Arc::clone(self.store()),
+            settings: Arc::clone(&asked.settings),
+            policy: self.library.policy().clone(),
+            clock: self.library.clock().clone(),
+            queries: Arc::clone(&asked.queries),
+            keys: Arc::clone(&asked.keys),
+            section: run.id,
+            asked: open,
+            rules,
+            known: run.known.clone(),
+            stale: run.stale,
+            progress: self.progress.clone(),
+        };
+        let passed = blocking(move || info_span!("match").in_scope(|| pass.run())).await?;
+        report.lookups += passed.lookups;
+        report.phases += &passed.phases;
+        Ok(passed)
+    }
+}
+
+impl SectionRun {
+    fn new(state: &SectionState, queries: usize) -> Self {
+        Self {
+            id: state.id,
+            uuid: state.uuid.0.clone(),
+            partial: state.is_partial(),
+            answers: vec![Answer::Absent; queries],
+            unproven: BTreeSet::new(),
+            known: Known::default(),
+            stale: false,
+        }
+    }
+
+    fn take(&mut self, passed: Passed) {
+        for at in passed.unproven {
+            self.unproven.insert(at);
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = Answer::Absent;
+            }
+        }
+        for (at, answer) in passed.answers {
+            self.unproven.remove(&at);
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = answer;
+            }
+        }
+    }
+
+    /// The section kept changing, or the file kept failing: what is not proven is unknown.
+    fn give_up(&mut self, open: Vec<usize>) {
+        for at in open {
+            if let Some(slot) = self.answers.get_mut(at) {
+                *slot = Answer::Unknown(Reason::NotProven);
+            }
+        }
+    }
+}
+
+/// Queries whose absence is not proven at a run, and that no run has found. That a file is one
+/// of several in another section says nothing about this one: it may lie here by its whole path.
+fn not_found(runs: &[SectionRun], at: usize) -> Vec<usize> {
+    let Some(run) = runs.get(at) else { return Vec::new() };
+    let found = |query: usize| {
+        let mut answers = runs.iter().filter_map(|run| run.answers.get(query));
+        answers.any(|answer| matches!(answer, Answer::Found(_)))
+    };
+    (0..run.answers.len()).filter(|query| run.unproven.contains(query) && !found(*query)).collect()
+}
+
+/// Queries of which the paths leave something to say: found in no section.
+fn undecided(runs: &[SectionRun], queries: usize) -> Vec<usize> {
+    let decided = |query: &usize| {
+        let mut answers = runs.iter().filter_map(|run| run.answers.get(*query));
+        answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Unknown(_)))
+    };
+    (0..queries).filter(|query| !decided(query)).collect()
+}
+
+fn merged(runs: &[SectionRun], queries: usize) -> Vec<Answer> {
+    (0..queries).map(|at| merge(runs.iter().filter_map(|run| run.answers.get(at)))).collect()
+}

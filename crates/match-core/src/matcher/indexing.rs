@@ -1,0 +1,41 @@
+//! Under which hashes an item is found: the matcher's knowledge, handed to the store.
+
+use cache_store::{CachedItem, IndexKeys, Indexing};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::names::fold::fold_guid;
+use crate::names::generic::telling_tail;
+use crate::names::path::FoldedPath;
+use crate::names::title_hashes as titles;
+
+/// How items are indexed. A store of another version lists its sections again.
+pub const INDEXING: Indexing = Indexing { version: 3, keys: index_keys };
+
+/// The hash of a folded file name, or of the end of a folded path.
+pub(crate) fn name_hash(folded: &str) -> u64 {
+    xxh3_64(folded.as_bytes())
+}
+
+/// The hash of a folded guid.
+pub(crate) fn guid_hash(folded: &str) -> u64 {
+    xxh3_64(folded.as_bytes())
+}
+
+fn index_keys(item: &CachedItem) -> IndexKeys {
+    let mut names = Vec::with_capacity(item.parts.len());
+    for part in &item.parts {
+        let path = FoldedPath::new(&part.file);
+        names.extend(path.file_name().map(name_hash));
+        names.extend(telling_tail(&path).map(name_hash));
+    }
+    let mut keys = IndexKeys {
+        names,
+        guids: item.guids.iter().map(|guid| guid_hash(&fold_guid(guid))).collect(),
+        titles: titles::hashes(&item.borrowed()),
+    };
+    for hashes in [&mut keys.names, &mut keys.guids, &mut keys.titles] {
+        hashes.sort_unstable();
+        hashes.dedup();
+    }
+    keys
+}

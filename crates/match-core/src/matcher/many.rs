@@ -1,0 +1,219 @@
+//! Many queries at once, on rayon.
+//!
+//! Queries are worked on in chunks, so that memory does not grow with the batch and somebody
+//! who does not want the rest does not wait for it. Within a chunk the file is read in its order:
+//! first the index of names by hash, then the items by their keys.
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use cache_store::{Depends, Error, Index, MatchKey, SectionId, SectionState, View};
+use plex_api::RatingKey;
+use rayon::prelude::*;
+
+use crate::answer::{Answer, Decision, Reason};
+use crate::matcher::indexing::name_hash;
+use crate::matcher::key::match_key;
+use crate::matcher::one::{Named, decide};
+use crate::names::path::folded_file_name;
+use crate::query::Query;
+use crate::rules::Rules;
+use crate::rules::candidates::SectionContext;
+use crate::settings::Settings;
+
+/// Queries in a chunk: some MB of decisions. Of more queries at a time more items lie on one page,
+/// one after the other.
+const CHUNK: usize = 1 << 15;
+
+/// Answers queries from one section: the same answers in the same order as
+/// [`crate::match_one`] for each, whatever the number of threads.
+///
+/// Runs in rayon's global pool, or in the caller's own: `pool.install(|| match_all(..))`.
+pub fn match_all(
+    view: &View<'_>,
+    section: &SectionState,
+    queries: &[&Query],
+    settings: &Settings,
+    rules: Rules,
+) -> Result<Vec<Decision>, Error> {
+    let mut all = Vec::with_capacity(queries.len());
+    let take = |decisions| {
+        all.extend(decisions);
+        ControlFlow::Continue(())
+    };
+    let _ = match_chunks(view, section, queries.iter().copied(), settings, rules, take)?;
+    Ok(all)
+}
+
+/// [`match_all`] for batches of any size, in memory that does not grow with them: the decisions
+/// are handed over chunk by chunk, in the order of the queries, until `each` breaks off.
+/// `Break`: it did.
+pub fn match_chunks<'q>(
+    view: &View<'_>,
+    section: &SectionState,
+    queries: impl IntoIterator<Item = &'q Query>,
+    settings: &Settings,
+    rules: Rules,
+    mut each: impl FnMut(Vec<Decision>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let context = SectionContext::new(section, settings);
+    let mut queries = queries.into_iter();
+    loop {
+        let chunk: Vec<&Query> = queries.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        // Paths are folded anew when they are matched: keeping them until then takes memory, and
+        // was not seen to take less time.
+        let hash =
+            |query: &&Query| folded_file_name(&query.path).map_or(0, |name| name_hash(&name));
+        let mut hashes: Vec<(u64, usize)> =
+            chunk.par_iter().enumerate().map(|(at, query)| (hash(query), at)).collect();
+        hashes.par_sort_unstable();
+        let names = read_names(view, section.id, &hashes)?;
+        let mut order: Vec<Asked<'_>> = hashes
+            .chunk_by(|a, b| a.0 == b.0)
+            .zip(names.iter().flat_map(Names::each))
+            .flat_map(|(equal, keys)| equal.iter().map(move |&(hash, at)| (hash, at, keys)))
+            .map(|(hash, at, rating_keys)| (at, Named { hash, rating_keys }))
+            .collect();
+        order.par_sort_unstable_by_key(|&(at, named)| (named.rating_keys.first(), at));
+        let decide = |run: &[Asked<'_>]| -> Result<Vec<(usize, Decision)>, Error> {
+            fetch(run.iter().filter_map(|&(at, _)| chunk.get(at).copied()));
+            let one = |&(at, named): &Asked<'_>| {
+                let query = chunk.get(at)?;
+                let decision = decide(view, section.id, &context, query, rules, Some(named));
+                Some(decision.map(|decision| (at, decision)))
+            };
+            run.iter().filter_map(one).collect()
+        };
+        let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
+        // Every place is taken by a decision below.
+        let unknown = Answer::Unknown(Reason::NotProven);
+        let mut in_order =
+            vec![Decision { answer: unknown, depends: Depends::default() }; chunk.len()];
+        for run in decided {
+            for (at, decision) in run? {
+                if let Some(slot) = in_order.get_mut(at) {
+                    *slot = decision;
+                }
+            }
+        }
+        if each(in_order).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
+/// A query, by its place in a chunk, and what its file name brought.
+type Asked<'n> = (usize, Named<'n>);
+
+/// Queries decided by one thread in one go: few enough that what was fetched for them is still
+/// near when they are decided.
+const DECIDED_RUN: usize = 64;
+
+/// Brings the paths of queries into the processor's cache. They lie all over memory, and asked
+/// for together they come together; asked for where it is needed, each is waited for.
+fn fetch<'q>(queries: impl Iterator<Item = &'q Query>) {
+    let ends = queries.map(|query| query.path.as_bytes().first().zip(query.path.as_bytes().last()));
+    black_box(ends.flatten().fold(0, |all, (first, last)| all ^ first ^ last));
+}
+
+/// Hashes read by one thread in one go: neighbours are in one shelf.
+const HASHED_RUN: usize = 512;
+
+/// The rating keys under some hashes, one after the other, and where those of each end: a list of
+/// its own for each would be one more place in memory to wait for.
+struct Names {
+    keys: Vec<RatingKey>,
+    ends: Vec<usize>,
+}
+
+impl Names {
+    fn each(&self) -> impl Iterator<Item = &[RatingKey]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| self.keys.get(start..end).unwrap_or_default())
+    }
+}
+
+/// What the index of names has under each hash of sorted ones, once for those that are equal.
+fn read_names(
+    view: &View<'_>,
+    section: SectionId,
+    sorted: &[(u64, usize)],
+) -> Result<Vec<Names>, Error> {
+    let mut hashes: Vec<u64> = sorted.iter().map(|&(hash, _)| hash).collect();
+    hashes.dedup();
+    let read = |run: &[u64]| {
+        let mut names = Names { keys: Vec::with_capacity(run.len()), ends: Vec::new() };
+        for bucket in view.buckets(Index::Names, section, run)? {
+            names.keys.extend(bucket.into_iter().flat_map(|bucket| bucket.rating_keys));
+            names.ends.push(names.keys.len());
+        }
+        Ok(names)
+    };
+    hashes.par_chunks(HASHED_RUN).map(read).collect()
+}
+
+/// The keys under which the answers to queries are remembered, in order.
+pub(crate) fn match_keys(queries: &[Query], settings: &Settings) -> Vec<MatchKey> {
+    queries.par_iter().map(|query| match_key(query, settings)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::one::match_one;
+    use crate::testing::{Shelf, movie};
+
+    /// More than one chunk; of every third file there is none, and some names are in two folders.
+    fn shelf_and_queries() -> (Shelf, Vec<Query>) {
+        let mut shelf = Shelf::new();
+        shelf.list((0..400_u64).map(|n| {
+            let title = format!("Movie {}", n / 2);
+            movie(n + 1, &title, Some(1990), &format!("/data/films/{n} of {title}/{title}.mkv"))
+        }));
+        let queries = (0..CHUNK + 100).map(|n| {
+            let (folder, name) = (n % 600, n % 600 / 2);
+            Query::new(format!("/mnt/{folder} of Movie {name}/Movie {name}.mkv"))
+        });
+        (shelf, queries.collect())
+    }
+
+    #[test]
+    fn any_number_of_threads_answers_as_one_by_one() {
+        let (shelf, queries) = shelf_and_queries();
+        let (view, state, settings) =
+            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let context = SectionContext::new(&state, &settings);
+        let one = |query| match_one(&view, state.id, &context, query, Rules::Paths).unwrap();
+        let one_by_one: Vec<Decision> = queries.iter().map(one).collect();
+        let asked: Vec<&Query> = queries.iter().collect();
+        for threads in [1, 2, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let all = pool.install(|| match_all(&view, &state, &asked, &settings, Rules::Paths));
+            assert!(all.unwrap() == one_by_one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_batch_comes_in_chunks_and_can_be_broken_off() {
+        let (shelf, queries) = shelf_and_queries();
+        let (view, state, settings) =
+            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let run = |stop_after: usize| {
+            let mut sizes = Vec::new();
+            let flow = match_chunks(&view, &state, &queries, &settings, Rules::Paths, |chunk| {
+                sizes.push(chunk.len());
+                if sizes.len() == stop_after {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            (flow.unwrap().is_break(), sizes)
+        };
+        assert_eq!(run(9), (false, vec![CHUNK, 100]));
+        assert_eq!(run(1), (true, vec![CHUNK]));
+    }
+}

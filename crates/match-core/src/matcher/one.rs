@@ -1,0 +1,313 @@
+//! One query against one section: which candidates there are, and which rule decides.
+
+use std::borrow::Cow;
+
+use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
+use plex_api::{ItemKind, RatingKey};
+
+use crate::answer::{Answer, Decision};
+use crate::matcher::indexing::{guid_hash, name_hash};
+use crate::names::generic::telling_tail;
+use crate::names::parse::{self, Reading};
+use crate::names::path::FoldedPath;
+use crate::names::title_hashes as titles;
+use crate::query::Query;
+use crate::rules::candidates::{Few, SectionContext, gather};
+use crate::rules::{Prepared, Rules, fuzzy, guid, paths, reading, title};
+
+/// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
+/// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
+const CROWD: usize = 64;
+
+/// Answers one query from the indexes of a section, as they are in a view.
+pub fn match_one(
+    view: &View<'_>,
+    section: SectionId,
+    context: &SectionContext,
+    query: &Query,
+    rules: Rules,
+) -> Result<Decision, Error> {
+    decide(view, section, context, query, rules, None)
+}
+
+/// What the index of names has under a hash, read beforehand for many queries together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'n> {
+    pub(crate) hash: u64,
+    pub(crate) rating_keys: &'n [RatingKey],
+}
+
+/// [`match_one`], with what was read beforehand.
+pub(crate) fn decide(
+    view: &View<'_>,
+    section: SectionId,
+    context: &SectionContext,
+    query: &Query,
+    rules: Rules,
+    named: Option<Named<'_>>,
+) -> Result<Decision, Error> {
+    let query = &Prepared::new(query, context);
+    let mut reader = Reader { view, section, named, depends: Depends::default() };
+    let mut answer = reader.by_path(query, context, rules)?;
+    if rules == Rules::All && answer == Answer::Absent {
+        answer = match reader.by_guid(query)? {
+            Some(answer) => answer,
+            None => reader.by_title(query, context.kind)?.unwrap_or(answer),
+        };
+        if let Answer::Found(found) = &mut answer {
+            found.others = reader.other_holders(found.rating_key)?;
+        }
+    }
+    Ok(Decision { answer, depends: reader.depends })
+}
+
+/// Reads candidates and notes what was looked into.
+struct Reader<'v> {
+    view: &'v View<'v>,
+    section: SectionId,
+    named: Option<Named<'v>>,
+    depends: Depends,
+}
+
+impl<'v> Reader<'v> {
+    /// Rules 1 to 4, and with all rules what breaks a tie between them.
+    fn by_path(
+        &mut self,
+        query: &Prepared<'_>,
+        context: &SectionContext,
+        rules: Rules,
+    ) -> Result<Answer, Error> {
+        let Some(name) = query.file_name() else { return Ok(Answer::Absent) };
+        // A name that says nothing is looked for together with the folders that do.
+        let mut stored = Few::new();
+        let mut tails = 0;
+        let own = (!query.telling_name).then_some(&query.path);
+        for path in own.into_iter().chain(query.mapped.as_ref().map(|(_, mapped)| mapped)) {
+            if let Some(tail) = telling_tail(path).filter(|tail| tail.contains('/')) {
+                self.add(Index::Names, name_hash(tail), &mut stored)?;
+                tails += 1;
+            }
+        }
+        if tails > 0 {
+            let items = self.items(&stored)?;
+            let candidates = gather(name, &items, context);
+            if let Some(answer) = paths::decide_by_folders(query, &candidates) {
+                return Ok(answer);
+            }
+        }
+        let named = self.bucket(Index::Names, name_hash(name))?;
+        if named.len() > CROWD {
+            return Ok(Answer::Ambiguous(named.iter().take(CROWD).copied().collect()));
+        }
+        self.read(&named, &mut stored)?;
+        let items = self.items(&stored)?;
+        let candidates = gather(name, &items, context);
+        let answer = paths::decide(query, &candidates);
+        if rules == Rules::All && matches!(answer, Answer::Ambiguous(_)) {
+            return Ok(paths::break_tie(query, &candidates).unwrap_or(answer));
+        }
+        Ok(answer)
+    }
+
+    /// Rule 5.
+    fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let mut stored = Few::new();
+        for guid in guid::folded(query.query) {
+            self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
+        }
+        Ok(guid::decide(query, &self.items(&stored)?))
+    }
+
+    /// Rules 6 and 7.
+    fn by_title(&mut self, query: &Prepared<'_>, kind: ItemKind) -> Result<Option<Answer>, Error> {
+        match kind {
+            ItemKind::Episode => self.by_episode(query),
+            ItemKind::Track => self.by_track(query),
+            _ => self.by_movie(query),
+        }
+    }
+
+    fn by_movie(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let mut readings: Vec<Reading> = reading::told(query.query).into_iter().collect();
+        readings.extend(parse::before_years(&query.path));
+        if let Some(answer) = self.by_readings(query, &readings)? {
+            return Ok(Some(answer));
+        }
+        // The parser costs more than all lookups of a query together.
+        let (parsed, _) = parse::parsed(&query.path);
+        if let Some(answer) = self.by_readings(query, &parsed)? {
+            return Ok(Some(answer));
+        }
+        readings.extend(parsed);
+        // What is similar to the title, anything that is added may be more similar.
+        self.depends.whole_section = true;
+        for reading in &readings {
+            let Some(year) = reading.year else { continue };
+            let mut stored = Few::new();
+            for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
+                for hash in titles::by_likeness(&reading.title, near) {
+                    self.add(Index::Titles, hash, &mut stored)?;
+                }
+            }
+            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_readings(
+        &mut self,
+        query: &Prepared<'_>,
+        readings: &[Reading],
+    ) -> Result<Option<Answer>, Error> {
+        for reading in readings {
+            let mut stored = Few::new();
+            self.add(Index::Titles, titles::by_title(&reading.title), &mut stored)?;
+            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let (mut shows, parsed) = parse::parsed(&query.path);
+        let Some(episodes) = reading::asked_episodes(query.query).or(parsed) else {
+            return Ok(None);
+        };
+        shows.splice(0..0, reading::told(query.query));
+        shows.extend(parse::shows(&query.path));
+        for show in &shows {
+            let mut stored = Few::new();
+            for &number in &episodes.numbers {
+                let hash = titles::by_episode(&show.title, episodes.season, number);
+                self.add(Index::Titles, hash, &mut stored)?;
+            }
+            if let Some(answer) = title::episode(query, show, &episodes, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_track(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let Some((named, artists)) = parse::track(&query.path) else { return Ok(None) };
+        let told = reading::told(query.query).map(|told| told.title);
+        for title in told.into_iter().chain([named]) {
+            for artist in &artists {
+                let mut stored = Few::new();
+                self.add(Index::Titles, titles::by_track(artist, &title), &mut stored)?;
+                let mut items = self.items(&stored)?;
+                let by_artist = |by: String| titles::same(&by, artist);
+                items.retain(|item| titles::parent_title(item).is_some_and(by_artist));
+                if let Some(answer) = title::track(query, &title, &items) {
+                    return Ok(Some(answer));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The other items that hold a file of this item: a file with several episodes.
+    fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
+        let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };
+        let mut others = Vec::new();
+        for part in found.item.parts.iter().filter(|part| !part.optimized) {
+            let path = FoldedPath::new(&part.file);
+            let hash = match telling_tail(&path) {
+                Some(tail) => name_hash(tail),
+                None => continue, // in a crowd of names that say nothing
+            };
+            let mut stored = Few::new();
+            self.add(Index::Names, hash, &mut stored)?;
+            let items = self.items(&stored)?;
+            let holds = |item: &&ItemRef<'_>| item.parts.iter().any(|own| own.file == part.file);
+            let holders = items.iter().filter(holds).map(|item| item.rating_key);
+            others.extend(holders.filter(|&other| other != key));
+        }
+        others.sort_unstable();
+        others.dedup();
+        Ok(others)
+    }
+
+    /// The items under a hash.
+    fn bucket(&mut self, index: Index, hash: u64) -> Result<Cow<'v, [RatingKey]>, Error> {
+        if !self.depends.buckets.contains(&(index, hash)) {
+            self.depends.buckets.push((index, hash));
+        }
+        if let Some(named) = self.named
+            && (index, hash) == (Index::Names, named.hash)
+        {
+            return Ok(Cow::Borrowed(named.rating_keys));
+        }
+        let bucket = self.view.bucket(index, self.section, hash)?;
+        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys).unwrap_or_default()))
+    }
+
+    /// Adds the items of a bucket, unless it is crowded, each item once.
+    fn add(
+        &mut self,
+        index: Index,
+        hash: u64,
+        stored: &mut Few<StoredItem<'v>>,
+    ) -> Result<(), Error> {
+        let keys = self.bucket(index, hash)?;
+        if keys.len() <= CROWD { self.read(&keys, stored) } else { Ok(()) }
+    }
+
+    fn read(&self, keys: &[RatingKey], stored: &mut Few<StoredItem<'v>>) -> Result<(), Error> {
+        stored.reserve(keys.len());
+        for &key in keys {
+            if stored.iter().all(|item| item.rating_key() != key) {
+                stored.extend(self.view.indexed_item(self.section, key)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Few<ItemRef<'s>>, Error> {
+        stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Confidence;
+    use crate::settings::Settings;
+    use crate::testing::{Shelf, movie};
+
+    /// A version in high definition and one in 4K, in folders of one name: they are
+    /// one item, whichever of them the file is.
+    #[test]
+    fn versions_of_one_item_are_no_tie() {
+        let mut shelf = Shelf::new();
+        let mut heat = movie(1, "Heat", Some(1995), "/data/films/1080p/Heat (1995)/Heat.mkv");
+        heat.parts[0].size = Some(5 << 30);
+        let mut second = heat.parts[0].clone();
+        (second.version, second.size) = (1, Some(9 << 30));
+        "/data/films/4k/Heat (1995)/Heat.mkv".clone_into(&mut second.file);
+        heat.parts.push(second);
+        let other = movie(2, "Heat", Some(1986), "/data/films/old/Heat.mkv");
+        shelf.list([heat, other]);
+        let (state, settings) = (shelf.state(), Settings::default());
+        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        for (path, size, version) in [
+            ("/mnt/x/Heat (1995)/Heat.mkv", None, 0),
+            ("/mnt/x/Heat (1995)/Heat.mkv", Some(9 << 30), 1),
+            ("/data/films/4k/Heat (1995)/Heat.mkv", None, 1),
+            ("/mnt/x/Heat.mkv", Some(9 << 30), 1),
+        ] {
+            let query = Query { size, ..Query::new(path) };
+            let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
+            let Answer::Found(found) = decision.answer else { panic!("{path}: {decision:?}") };
+            assert_eq!((found.rating_key, found.version), (RatingKey(1), version), "{path}");
+            assert_eq!(found.confidence, Confidence::High, "{path}");
+            assert_eq!(found.evidence.rival, Some(RatingKey(2)), "{path}");
+        }
+        let query = Query::new("/mnt/x/Heat.mkv");
+        let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
+        assert_eq!(decision.answer, Answer::Ambiguous(vec![RatingKey(1), RatingKey(2)]));
+    }
+}

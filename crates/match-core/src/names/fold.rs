@@ -1,0 +1,233 @@
+//! Folding: spellings that mean the same become equal.
+//!
+//! Names are brought to Unicode NFC with full case folding, so that `Premie\u{300}re.MKV` from
+//! a Mac and `premi\u{e8}re.mkv` from Linux are one name. Folding is idempotent. It is used
+//! for comparing only: what is shown or sent is always the original spelling.
+
+use std::borrow::Cow;
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+
+use crate::names::non_utf8::lossy;
+
+/// Folds one name: a path component, a title, a guid.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
+    }
+    // A server lists a name that is not UTF-8 with replacement characters.
+    let text = lossy(text);
+    let normalizer = ComposingNormalizerBorrowed::new_nfc();
+    let folded = fold_case(&normalizer.normalize(&text));
+    if normalizer.is_normalized(&folded) {
+        return Cow::Owned(folded);
+    }
+    Cow::Owned(normalizer.normalize(&folded).into_owned())
+}
+
+/// Folds the case of each letter. Folding knows no neighbours, so what is ASCII, most of nearly
+/// every name, is folded without looking each letter up.
+fn fold_case(text: &str) -> String {
+    let mapper = CaseMapper::new();
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (ascii, other) =
+            rest.split_at(rest.find(|c: char| !c.is_ascii()).unwrap_or(rest.len()));
+        push_lowercase(&mut folded, ascii);
+        let end = other.find(|c: char| c.is_ascii()).unwrap_or(other.len());
+        let (other, after) = other.split_at(end);
+        folded.push_str(&mapper.fold_string(other));
+        rest = after;
+    }
+    folded
+}
+
+/// Folds one name onto the end of a text.
+pub(crate) fn fold_onto(text: &mut String, name: &str) {
+    if name.is_ascii() {
+        push_lowercase(text, name);
+    } else {
+        text.push_str(&fold(name));
+    }
+}
+
+fn push_lowercase(text: &mut String, ascii: &str) {
+    let start = text.len();
+    text.push_str(ascii);
+    if let Some(pushed) = text.get_mut(start..) {
+        pushed.make_ascii_lowercase();
+    }
+}
+
+/// Folds a title: letters and digits stay, every run of anything else is one space, `&` is
+/// `and`, and a leading or trailing article is dropped.
+pub fn fold_title(title: &str) -> String {
+    let folded = fold(title);
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    for letter in folded.chars() {
+        if letter.is_alphanumeric() || is_mark(letter) {
+            word.push(letter);
+        } else if letter == '\'' || letter == '\u{2019}' {
+            // An apostrophe joins: "don't" and "dont" are one title.
+        } else {
+            if !word.is_empty() {
+                words.push(std::mem::take(&mut word));
+            }
+            if letter == '&' || letter == '+' {
+                words.push("and".to_owned());
+            }
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    // All of them, so that folding twice is folding once.
+    let words = words.as_slice();
+    let first = words.iter().position(|word| !is_article(word));
+    let last = words.iter().rposition(|word| !is_article(word));
+    let telling = first.zip(last).and_then(|(first, last)| words.get(first..=last));
+    // "The The" is nothing but articles, and a title.
+    let words = telling.unwrap_or(words);
+    words.join(" ")
+}
+
+/// What is left of a folded title when it is compared for similarity: letters without their
+/// marks, and roman numerals as numbers. Words are separated by one space.
+pub(crate) fn loosen(folded_title: &str) -> String {
+    let mut loose = String::with_capacity(folded_title.len());
+    for word in folded_title.split(' ') {
+        if !loose.is_empty() {
+            loose.push(' ');
+        }
+        match ROMAN.iter().position(|numeral| *numeral == word) {
+            Some(at) => loose.push_str(&(at + 2).to_string()),
+            None if word.is_ascii() => loose.push_str(word),
+            None => {
+                let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(word);
+                loose.extend(decomposed.chars().filter(|letter| !is_accent(*letter)));
+            }
+        }
+    }
+    loose
+}
+
+/// II to X. I is a pronoun more often than a number.
+const ROMAN: [&str; 9] = ["ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"];
+
+fn is_accent(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}')
+}
+
+/// Folds a guid. What the older agents wrote (`com.plexapp.agents.imdb://tt0078748?lang=en`)
+/// becomes what the newer ones write.
+pub(crate) fn fold_guid(guid: &str) -> Cow<'_, str> {
+    let folded = fold(guid);
+    for (older, newer) in OLDER_AGENTS {
+        if let Some(id) = folded.strip_prefix(older) {
+            let id = id.split(['?', '/']).next().unwrap_or_default();
+            return Cow::Owned(format!("{newer}{id}"));
+        }
+    }
+    folded
+}
+
+/// Agents whose ids are those of a movie or clip. The one for series numbers shows, not
+/// episodes, so its ids are left as they are.
+const OLDER_AGENTS: [(&str, &str); 2] =
+    [("com.plexapp.agents.imdb://", "imdb://"), ("com.plexapp.agents.themoviedb://", "tmdb://")];
+
+/// English articles, which libraries move to the end or drop.
+fn is_article(word: &str) -> bool {
+    matches!(word, "the" | "a" | "an")
+}
+
+/// A combining mark belongs to the letter before it.
+fn is_mark(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}' | '\u{1ab0}'..='\u{1aff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_that_mean_the_same_fold_equal() {
+        for (left, right) in [
+            ("Alien.MKV", "alien.mkv"),
+            ("Premie\u{300}re", "premi\u{e8}re"),
+            ("STRASSE", "stra\u{df}e"),
+            ("\u{130}stanbul", "i\u{307}stanbul"),
+            (
+                "\u{3a3}\u{3af}\u{3c3}\u{3c5}\u{3c6}\u{3bf}\u{3c2}",
+                "\u{3c3}\u{3af}\u{3c3}\u{3c5}\u{3c6}\u{3bf}\u{3c3}",
+            ),
+        ] {
+            assert_eq!(fold(left), fold(right));
+            assert_eq!(fold(&fold(left)), fold(left), "idempotent");
+        }
+        assert_ne!(fold("Alien"), fold("Aliens"));
+    }
+
+    #[test]
+    fn every_letter_folds_once() {
+        // Everything but the ideographs and syllables, of which there are many and none folds.
+        let letters = (0..0x3100).chain(0xA600..0xAC00).chain(0xF900..0x1_F000);
+        for letter in letters.filter_map(char::from_u32) {
+            for text in [format!("{letter}\u{345}"), format!("\u{3b1}{letter}\u{301}\u{323}")] {
+                let once = fold(&text).into_owned();
+                assert_eq!(fold(&once), once, "{text:?}");
+                let whole = CaseMapper::new().fold_string(&text).into_owned();
+                assert_eq!(fold_case(&text), whole, "{text:?}");
+                assert_eq!(once.contains(['/', '\\']), text.contains(['/', '\\']), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn similar_titles_loosen_to_the_same() {
+        for (left, right) in [
+            ("Am\u{e9}lie", "Amelie"),
+            ("Rocky II", "Rocky 2"),
+            ("Star Wars: Episode IV", "star wars episode 4"),
+        ] {
+            assert_eq!(loosen(&fold_title(left)), loosen(&fold_title(right)));
+        }
+        assert_ne!(loosen("rocky 2"), loosen("rocky 3"));
+    }
+
+    #[test]
+    fn guids_of_older_agents_are_those_of_newer_ones() {
+        for (guid, expect) in [
+            ("com.plexapp.agents.imdb://tt0078748?lang=en", "imdb://tt0078748"),
+            ("com.plexapp.agents.themoviedb://348?lang=de", "tmdb://348"),
+            ("IMDB://TT0078748", "imdb://tt0078748"),
+            ("com.plexapp.agents.none://0af3?lang=xn", "com.plexapp.agents.none://0af3?lang=xn"),
+        ] {
+            assert_eq!(fold_guid(guid), expect);
+        }
+    }
+
+    #[test]
+    fn titles_fold_to_their_words() {
+        for (title, folded) in [
+            ("The Matrix", "matrix"),
+            ("Matrix, The", "matrix"),
+            ("AC/DC: Let There Be Rock", "ac dc let there be rock"),
+            ("AC+DC Let There Be Rock", "ac and dc let there be rock"),
+            ("Don't Look Now", "dont look now"),
+            ("21 & Over", "21 and over"),
+            ("The", "the"),
+            ("...", ""),
+            ("2001: A Space Odyssey", "2001 a space odyssey"),
+        ] {
+            assert_eq!(fold_title(title), folded);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Names that say nothing by themselves.
+//!
+//! `S01E01.mkv`, `movie.mkv` and `IMG_0001.MP4` are in many folders, and `Season 1` in every
+//! show. Two files that agree in such names alone are not the same file: matching `Show
+//! B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
+//! by file name. A match needs at least one component that is not generic.
+
+use crate::names::path::FoldedPath;
+
+/// Words that only say what kind of file or folder it is, by their length: a name has few pieces
+/// of the same length as one of them.
+const WORDS: [&[&str]; 12] = [
+    &[],
+    &["p", "s", "e", "x", "a", "b", "c", "d"],
+    &["tv", "ep", "pt", "cd", "ts", "gh", "gx"],
+    &["dvd", "vts", "vob", "img", "dsc", "mov", "vid", "mvi", "the", "new", "mnt", "rip"],
+    &[
+        "film", "clip", "show", "part", "disc", "disk", "file", "main", "bdmv", "dscn", "gopr",
+        "pict", "dcim", "mpeg", "plex", "data", "home",
+    ],
+    &[
+        "movie", "films", "video", "clips", "shows", "serie", "track", "audio", "music", "media",
+        "files", "title", "extra", "bonus", "share", "final",
+    ],
+    &[
+        "movies", "videos", "series", "season", "saison", "sample", "extras", "stream", "folder",
+        "volume", "encode", "output",
+    ],
+    &["staffel", "episode", "trailer", "special", "feature"],
+    &["episodes", "untitled", "specials", "versions"],
+    &[],
+    &[],
+    &["featurettes"],
+];
+
+/// Words that number a thing, whatever year stands beside them.
+const NUMBERED: &[&str] = &[
+    "season", "staffel", "saison", "episode", "part", "cd", "dvd", "disc", "disk", "track",
+    "specials", "extras",
+];
+
+/// Fewest letters or digits that make a name say something.
+const TELLING: usize = 3;
+
+/// Whether a folded component (a folder, or a file name without its extension) says nothing:
+/// nothing is left of it but numbers and the words above.
+pub(crate) fn is_generic(component: &str) -> bool {
+    if let Some((before, after)) = around_year(component) {
+        // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
+        let nothing = ![before, after].iter().any(|part| part.contains(char::is_alphanumeric));
+        let mut pieces = pieces(before).chain(pieces(after)).peekable();
+        return nothing || pieces.peek().is_some() && pieces.all(|p| NUMBERED.contains(&p));
+    }
+    let mut letters = 0;
+    let says_nothing = |piece: &str| WORDS.get(piece.len()).is_some_and(|w| w.contains(&piece));
+    for piece in pieces(component).filter(|piece| !says_nothing(piece)) {
+        // One ideograph says about as much as two letters.
+        letters += piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
+        if letters >= TELLING {
+            return false;
+        }
+    }
+    !is_moment(component)
+}
+
+/// Runs of letters: of "s01e02", "cd1" and "img0001" the numbers are left out.
+fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    let between = |letter: char| !letter.is_alphanumeric() || letter.is_numeric();
+    name.split(between).filter(|piece| !piece.is_empty())
+}
+
+/// The end of a path from its nearest component that says something; `None` when none does.
+/// Files that agree in less than this do not agree in anything.
+pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
+    let text = path.as_str();
+    let mut end = text.len();
+    for (above, component) in path.components().rev().enumerate() {
+        let start = end.checked_sub(component.len())?;
+        if !is_generic(if above == 0 { stem(component) } else { component }) {
+            return text.get(start..);
+        }
+        end = start.saturating_sub(1); // the separator
+    }
+    None
+}
+
+/// What stands before and after a year in brackets, if there is one.
+fn around_year(name: &str) -> Option<(&str, &str)> {
+    let year = |open: char, close: char| {
+        name.match_indices(open).find_map(|(at, _)| {
+            let (inside, after) = name.get(at + 1..)?.split_once(close)?;
+            let dated = inside.len() == 4 && inside.bytes().all(|byte| byte.is_ascii_digit());
+            dated.then_some((name.get(..at)?, after))
+        })
+    };
+    year('(', ')').or_else(|| year('[', ']'))
+}
+
+/// A full date and time in a name (`20210704_153012`) tells one clip from another.
+fn is_moment(component: &str) -> bool {
+    component.chars().filter(char::is_ascii_digit).count() >= 12
+}
+
+/// A file name without its extension. An extension is short and has no space.
+pub(crate) fn stem(file_name: &str) -> &str {
+    match file_name.rsplit_once('.') {
+        Some((stem, extension))
+            if !stem.is_empty()
+                && (1..=5).contains(&extension.len())
+                && extension.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
+            stem
+        }
+        _ => file_name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generic_names_are_told_from_telling_ones() {
+        for (length, words) in WORDS.iter().enumerate() {
+            assert!(words.iter().all(|word| word.len() == length), "{words:?}");
+        }
+        for name in [
+            "s01e01",
+            "1x02",
+            "movie",
+            "video_ts",
+            "vts_01_1",
+            "img_0001",
+            "dsc00012",
+            "gopr0042",
+            "season 1",
+            "season 01",
+            "specials",
+            "cd1",
+            "disc 2",
+            "01",
+            "track 01",
+            "2020",
+            "a",
+            "title_t00",
+            "season 1 (2009)",
+            "part1",
+            "tv shows",
+            "episode 3",
+            "",
+        ] {
+            assert!(is_generic(name), "{name}");
+        }
+        for name in [
+            "alien (1979)",
+            "heat",
+            "up (2009)",
+            "open season (2011)",
+            "x2 (2008)",
+            "10,000 b.c. (2013)",
+            "home movies (1985)",
+            "9 (2009)",
+            "300 [2007]",
+            "v (2009)",
+            "20210704_153012",
+            "lost - s01e01",
+            "the office",
+            "et cetera",
+            "\u{5343}\u{3068}\u{5343}\u{5c0b}",
+            "vid_20200101_120000",
+        ] {
+            assert!(!is_generic(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn stems() {
+        for (name, expect) in [
+            ("alien.mkv", "alien"),
+            ("alien", "alien"),
+            (".mkv", ".mkv"),
+            ("mr. nobody", "mr. nobody"),
+            ("a.b.mkv", "a.b"),
+        ] {
+            assert_eq!(stem(name), expect);
+        }
+    }
+}

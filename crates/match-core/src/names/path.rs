@@ -1,0 +1,360 @@
+//! Paths as folded components, whichever system they come from.
+//!
+//! A host on Linux asks for `/mnt/films/Alien (1979)/Alien.mkv`, and the server has it as
+//! `\\?\P:\Movies\Alien (1979)\Alien.mkv`. Both become components; roots (drive, share,
+//! `\\?\`) are components of their own. Comparing is done component by component, never on
+//! substrings: `/films` is not the beginning of `/films2`.
+
+use std::borrow::Cow;
+
+use crate::names::fold::{fold, fold_onto};
+
+/// The folded components of a path, root first and file name last.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FoldedPath {
+    /// The components with a `/` between them. None is empty, and none has a separator in it.
+    text: String,
+}
+
+impl FoldedPath {
+    /// Folds a path.
+    ///
+    /// `\` and `/` are alike; `\\?\`, `\\?\UNC\`, `\\.\` and `//` roots, drive letters, `.` and
+    /// empty components, `..`, and the dots and spaces that Windows drops from the end of a
+    /// component are dealt with. Folding its own result changes nothing.
+    pub fn new(path: &str) -> Self {
+        let text = plain(path).unwrap_or_else(|| resolved(path));
+        Self { text }
+    }
+
+    /// The folded file name; `None` for a path without components.
+    pub fn file_name(&self) -> Option<&str> {
+        self.components().next_back()
+    }
+
+    /// All components, root first.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        Components { left: &self.text }
+    }
+
+    /// All components with a `/` between them.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The folders above the file, nearest last.
+    pub fn folders(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        let mut components = self.components();
+        components.next_back();
+        components
+    }
+
+    /// How many components there are.
+    pub fn depth(&self) -> usize {
+        depth(&self.text)
+    }
+
+    /// How many components, counted upwards from the file name, are equal in both.
+    pub fn common_tail(&self, other: &Self) -> usize {
+        let (ours, theirs) = (self.text.as_bytes(), other.text.as_bytes());
+        let equal = common_end(ours, theirs);
+        let Some(first) = ours.len().checked_sub(equal).filter(|_| equal > 0) else { return 0 };
+        // Every separator that agrees has a whole component behind it; the first piece is one if
+        // nothing of it is left in either path.
+        let starts = |text: &[u8]| {
+            text.len().checked_sub(equal + 1).is_none_or(|at| text.get(at) == Some(&b'/'))
+        };
+        let behind = ours.iter().skip(first).filter(|&&byte| byte == b'/').count();
+        behind + usize::from(starts(ours) && starts(theirs))
+    }
+
+    /// What is below `root`, if the path lies below it or is the root: its components with a
+    /// `/` between them.
+    pub fn below(&self, root: &Self) -> Option<&str> {
+        let rest = self.text.strip_prefix(root.text.as_str())?;
+        if root.text.is_empty() || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+    }
+
+    /// The path with one root exchanged for another, if it lies below the first.
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
+        let below = self.below(from)?;
+        let between = if to.text.is_empty() || below.is_empty() { "" } else { "/" };
+        Some(Self { text: format!("{}{between}{below}", to.text) })
+    }
+}
+
+/// What is left of the components of folded text, of which none is empty.
+#[derive(Clone)]
+struct Components<'a> {
+    left: &'a str,
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (first, left) = self.left.split_once('/').unwrap_or((self.left, ""));
+        self.left = left;
+        (!first.is_empty()).then_some(first)
+    }
+}
+
+impl DoubleEndedIterator for Components<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (left, last) = self.left.rsplit_once('/').unwrap_or(("", self.left));
+        self.left = left;
+        (!last.is_empty()).then_some(last)
+    }
+}
+
+/// How many bytes are equal, counted from the end: eight at a time as long as it goes.
+fn common_end(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_rchunks::<8>().1.iter().rev().zip(b.as_rchunks::<8>().1.iter().rev());
+    let whole = 8 * words.take_while(|(a, b)| a == b).count();
+    let rest = a.iter().rev().skip(whole).zip(b.iter().rev().skip(whole));
+    whole + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// The folded components of what nearly every path is: ASCII, with nothing to resolve and nothing
+/// to drop. It is looked at byte by byte, which takes a fraction of the time of [`resolved`].
+#[expect(clippy::needless_bitwise_bool, reason = "a way out of the loop doubles its time")]
+fn plain(path: &str) -> Option<String> {
+    let path = path.strip_prefix(SEPARATORS).unwrap_or(path);
+    let bytes = path.as_bytes();
+    let drops = |byte: u8| is_separator(byte) | (byte == b'.') | (byte == b' ');
+    let (&first, &last) = (bytes.first()?, bytes.last()?);
+    // Without a way out, so that the compiler looks at many bytes at once.
+    let other = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |other, (&byte, &next)| {
+        other | !byte.is_ascii() | (byte == b'?') | (is_separator(next) & drops(byte))
+    });
+    if other || is_separator(first) || drops(last) || last == b'?' || !last.is_ascii() {
+        return None;
+    }
+    let folded = path.to_ascii_lowercase();
+    Some(if folded.contains('\\') { folded.replace('\\', "/") } else { folded })
+}
+
+/// The folded components of any path.
+fn resolved(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for raw in spelled(path) {
+        match raw {
+            "." => {}
+            ".." => {
+                let (above, last) = text.rsplit_once('/').unwrap_or(("", &text));
+                if !is_drive(last) {
+                    text.truncate(above.len());
+                }
+            }
+            raw => {
+                if !text.is_empty() {
+                    text.push('/');
+                }
+                fold_onto(&mut text, trimmed(raw));
+            }
+        }
+    }
+    text
+}
+
+/// How many components text with a `/` between them has.
+pub(crate) fn depth(text: &str) -> usize {
+    if text.is_empty() { 0 } else { 1 + text.bytes().filter(|&byte| byte == b'/').count() }
+}
+
+/// The components of a path as they are spelled, without empty ones and without the markers
+/// `\\?\`, `\\?\UNC\`, `\\.\` and `\??\`, which only tell Windows how to read the rest.
+fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let after = path.trim_start_matches(SEPARATORS);
+    let mut rest = after;
+    if let Some((first, below)) = after.split_once(SEPARATORS)
+        && matches!((path.len() - after.len(), first), (2.., "?" | ".") | (1, "??"))
+    {
+        rest = match below.split_once(SEPARATORS) {
+            Some((share, below)) if share.eq_ignore_ascii_case("UNC") => below,
+            _ => below,
+        };
+    }
+    // Separators are ASCII, so bytes are looked at: it takes half of the time of looking at letters.
+    let pieces = rest.as_bytes().split(|&byte| is_separator(byte));
+    pieces.filter(|piece| !piece.is_empty()).filter_map(|piece| str::from_utf8(piece).ok())
+}
+
+/// Both are separators wherever they stand: a path is not asked which system it is from.
+const SEPARATORS: [char; 2] = ['/', '\\'];
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
+
+/// The components that are left of a path when its dot segments are resolved, as they are
+/// spelled: as many as [`FoldedPath`] has.
+pub(crate) fn components_of(path: &str) -> Vec<&str> {
+    let mut components: Vec<&str> = Vec::new();
+    for raw in spelled(path) {
+        match raw {
+            "." => {}
+            // A drive has nothing above it.
+            ".." if components.last().is_some_and(|last| is_drive(&fold(trimmed(last)))) => {}
+            ".." => {
+                components.pop();
+            }
+            raw => components.push(raw),
+        }
+    }
+    components
+}
+
+/// A component without the dots and spaces that Windows drops from its end.
+fn trimmed(raw: &str) -> &str {
+    let trimmed = raw.trim_end_matches(['.', ' ']);
+    if trimmed.is_empty() { raw } else { trimmed }
+}
+
+/// A component that nothing can be above.
+fn is_drive(component: &str) -> bool {
+    matches!(component.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
+}
+
+/// The last component of a path as it is spelled, for requests and for people.
+pub(crate) fn raw_file_name(path: &str) -> Option<&str> {
+    spelled(path).next_back()
+}
+
+/// The folded file name of a path, without folding the rest of it; `None` when there is none
+/// or finding it takes the whole path (dot segments at its end).
+pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
+    match spelled(path).next_back()? {
+        "." | ".." => None,
+        name => Some(fold(trimmed(name))),
+    }
+}
+
+/// A path as it is spelled, without its last `count` components; `None` when there are fewer,
+/// or dot segments among them.
+pub(crate) fn without_tail(path: &str, count: usize) -> Option<&str> {
+    let mut rest = path;
+    for _ in 0..count {
+        rest = rest.trim_end_matches(SEPARATORS);
+        let start = rest.rfind(SEPARATORS).map_or(0, |at| at + 1);
+        let component = rest.get(start..)?;
+        if matches!(component, "" | "." | "..") {
+            return None;
+        }
+        rest = rest.get(..start)?;
+    }
+    // A root that is nothing but separators stays.
+    let trimmed = rest.trim_end_matches(SEPARATORS);
+    Some(if trimmed.is_empty() { rest.get(..1).unwrap_or(rest) } else { trimmed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_path_has_the_same_components() {
+        for path in [
+            "P:/Movies/Alien (1979)/Alien.mkv",
+            r"p:\movies\ALIEN (1979)\alien.MKV",
+            r"\\?\P:\Movies\Alien (1979)\Alien.mkv",
+            r"P:\Movies\.\Alien (1979)\\Alien.mkv",
+            r"P:\Movies\Other\..\Alien (1979) \Alien.mkv.",
+        ] {
+            let folded = FoldedPath::new(path);
+            assert_eq!(folded.as_str(), "p:/movies/alien (1979)/alien.mkv", "{path}");
+        }
+        for path in [
+            r"\\nas\films\a.mkv",
+            "//NAS/films/a.mkv",
+            r"\\?\UNC\nas\films\a.mkv",
+            r"\\?\unc\NAS\films\a.mkv",
+            "//?/UNC/nas/films/a.mkv",
+            r"\??\UNC\nas\films\a.mkv",
+            r"\\nas\films\..\films\.\a.mkv ",
+        ] {
+            assert_eq!(FoldedPath::new(path).as_str(), "nas/films/a.mkv", "{path}");
+        }
+        assert_eq!(FoldedPath::new("").file_name(), None);
+        assert_eq!(FoldedPath::new("/..").file_name(), None);
+        assert_eq!(FoldedPath::new("...").file_name(), Some("..."));
+        // The last is the sign of a Kelvin, which folds to a letter.
+        for (drive, folded) in [
+            (r"C:\..\a.mkv", "c:/a.mkv"),
+            (r"C:. \..\a.mkv", "c:/a.mkv"),
+            ("\u{212a}:/../a.mkv", "k:/a.mkv"),
+        ] {
+            assert_eq!(FoldedPath::new(drive).as_str(), folded);
+            assert_eq!(components_of(drive).len(), 2);
+        }
+        let folded = FoldedPath::new("/mnt/films/a.mkv");
+        assert_eq!(folded.components().collect::<Vec<_>>(), ["mnt", "films", "a.mkv"]);
+        assert_eq!(folded.folders().collect::<Vec<_>>(), ["mnt", "films"]);
+        assert_eq!((folded.depth(), FoldedPath::new("/").depth()), (3, 0));
+    }
+
+    /// Every path of a few bytes that mean something, and the same behind a usual beginning.
+    #[test]
+    fn what_is_plain_folds_as_any_path() {
+        const BYTES: &[char] = &['/', '\\', '.', ' ', '?', 'A', 'b', ':', '\u{212a}'];
+        let (mut plain_ones, mut paths) = (0, vec![String::new()]);
+        for _ in 0..5 {
+            let longer =
+                paths.iter().flat_map(|path| BYTES.iter().map(move |c| format!("{path}{c}")));
+            paths = longer.collect();
+            for path in paths.iter().flat_map(|path| [path.clone(), format!("/mnt/Films{path}")]) {
+                let folded = plain(&path);
+                plain_ones += usize::from(folded.is_some());
+                assert_eq!(folded.unwrap_or_else(|| resolved(&path)), resolved(&path), "{path:?}");
+            }
+        }
+        assert!(plain_ones > 1_000, "{plain_ones}");
+        for letter in (0..=0x7F).map(char::from) {
+            let path = format!("{letter}a{letter}/{letter}b{letter}");
+            assert_eq!(FoldedPath::new(&path).as_str(), resolved(&path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn paths_agree_in_whole_components() {
+        for (a, b, tail) in [
+            ("/mnt/films/a.mkv", "/data/films/a.mkv", 2),
+            ("/films/a.mkv", "films/a.mkv", 2),
+            ("/x/films/a.mkv", "/films/a.mkv", 2),
+            ("/x/myfilms/a.mkv", "/films/a.mkv", 1),
+            ("/a.mkv", "/b.mkv", 0),
+            ("/ba.mkv", "/a.mkv", 0),
+            ("/x/\u{e9}.mkv", "/y/\u{129}.mkv", 0),
+            ("", "", 0),
+            ("/a", "", 0),
+        ] {
+            let (a, b) = (FoldedPath::new(a), FoldedPath::new(b));
+            assert_eq!((a.common_tail(&b), b.common_tail(&a)), (tail, tail), "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_cut_at_components_as_it_is_spelled() {
+        for (path, count, expect) in [
+            ("/mnt/films/Alien/Alien.mkv", 2, Some("/mnt/films")),
+            (r"P:\Movies\\Alien\Alien.mkv", 2, Some(r"P:\Movies")),
+            ("/Alien.mkv", 1, Some("/")),
+            ("Alien.mkv", 1, Some("")),
+            ("/mnt/./Alien.mkv", 2, None),
+            ("Alien.mkv", 2, None),
+        ] {
+            assert_eq!(without_tail(path, count), expect, "{path}");
+        }
+        assert_eq!(folded_file_name(r"P:\Movies\ALIEN.mkv. ").as_deref(), Some("alien.mkv"));
+        assert_eq!(folded_file_name("/mnt/.."), None);
+    }
+
+    #[test]
+    fn roots_end_at_component_boundaries() {
+        let root = FoldedPath::new("/data/films");
+        assert!(FoldedPath::new("/data/films/a.mkv").below(&root).is_some());
+        assert!(FoldedPath::new("/data/films2/a.mkv").below(&root).is_none());
+        let moved = FoldedPath::new("/mnt/x/a.mkv").moved(&FoldedPath::new("/mnt/x/"), &root);
+        assert_eq!(moved, Some(FoldedPath::new(r"\data\films\A.mkv")));
+    }
+}

@@ -1,0 +1,167 @@
+//! What a server tells of its own accord: the event stream.
+//!
+//! Events are hints. The server sends none for some edits, repeats others, and keeps nothing
+//! for a listener who was away; stamps and sweeps are the truth. So the stream says when it is
+//! listening and when it was not, and its reader looks for itself after each gap.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use reqwest::Response;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::calls::Endpoint;
+use crate::client::{Client, explain, span};
+use crate::clock::timer_now;
+use crate::domain::event::Event;
+use crate::error::{Class, Error, ErrorKind};
+use crate::http::retry::{self, RetryPolicy};
+use crate::http::transport::Call;
+use crate::json::decode;
+use crate::json::sse::Frames;
+use crate::privacy::Private;
+use crate::query::Query;
+
+/// Servers send a ping every 10 to 15 seconds: three missed ones, and the line is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(45);
+/// Bounds of the wait before a new attempt to listen.
+const RECONNECT: RetryPolicy = RetryPolicy {
+    attempts: u32::MAX,
+    base: Duration::from_secs(1),
+    cap: Duration::from_mins(1),
+    retry_after_cap: Duration::from_hours(1),
+    deadline: Duration::MAX,
+};
+/// How long a line has to live until its loss is no longer one of a row of failures.
+const STEADY: Duration = Duration::from_mins(1);
+
+impl Client {
+    /// Listens to the server, for as long as the stream is read.
+    ///
+    /// An outage does not end the stream: it says [`Event::Gap`], tries again with growing
+    /// waits, and says [`Event::Live`] when it listens again. It ends after an error that asking
+    /// again cannot mend: a wrong token, a server without event stream.
+    pub fn events(&self) -> impl Stream<Item = Result<Event, Error>> + Send + use<> {
+        let listener = Listener {
+            client: self.clone(),
+            line: None,
+            ready: VecDeque::new(),
+            attempts: 0,
+            retry_after: None,
+            gap_told: true,
+            ended: false,
+        };
+        stream::unfold(listener, |mut listener| async move {
+            let event = listener.next().await?;
+            Some((event, listener))
+        })
+    }
+}
+
+/// A line that is open.
+struct Line {
+    response: Response,
+    frames: Frames,
+    since: Instant,
+}
+
+struct Listener {
+    client: Client,
+    line: Option<Line>,
+    /// Events that were received and not yet read.
+    ready: VecDeque<Event>,
+    /// Attempts to listen since a line was steady, the one that made it included. 0 before the
+    /// first, the only one that is not waited for: a line that breaks after each ping must not
+    /// be asked for again and again without a pause.
+    attempts: u32,
+    /// How long the server asked to be left alone.
+    retry_after: Option<Duration>,
+    /// The reader knows that nobody is listening. True at first: there is no `Live` yet.
+    gap_told: bool,
+    ended: bool,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Result<Event, Error>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(Ok(event));
+            }
+            if self.ended {
+                return None;
+            }
+            let outcome = match self.line.take() {
+                Some(line) => self.receive(line).await,
+                None => self.connect().await,
+            };
+            let Err(error) = outcome else { continue };
+            if error.kind().class() == Class::Final && error.kind() != ErrorKind::TooLarge {
+                self.ended = true;
+                return Some(Err(error));
+            }
+            tracing::debug!(kind = ?error.kind(), error = %Private(&error), "not listening to the server");
+            self.retry_after = error.retry_after();
+            if !std::mem::replace(&mut self.gap_told, true) {
+                return Some(Ok(Event::Gap { kind: error.kind() }));
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error> {
+        let wait = RECONNECT.jitter(self.attempts, retry::random());
+        if self.attempts > 0 {
+            let asked = self.retry_after.take().unwrap_or_default();
+            tokio::time::sleep(asked.min(RECONNECT.retry_after_cap).saturating_add(wait)).await;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let call = self.call();
+        let response = self.client.shared.transport.open(&call).instrument(span(&call)).await?;
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream")) {
+            let text = format!("{} in place of an event stream", kind.unwrap_or("nothing known"));
+            return Err(explain(Error::new(ErrorKind::Decode, text), &call));
+        }
+        self.line = Some(Line { response, frames: Frames::default(), since: timer_now() });
+        self.gap_told = false;
+        self.ready.push_back(Event::Live);
+        Ok(())
+    }
+
+    async fn receive(&mut self, mut line: Line) -> Result<(), Error> {
+        let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
+        let bytes = match tokio::time::timeout(SILENCE_LIMIT, line.response.chunk()).await {
+            Err(_) => return broken(ErrorKind::Timeout, "no ping from the server"),
+            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the line broke"),
+            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server hung up"),
+            Ok(Ok(Some(bytes))) => bytes,
+        };
+        let mut complete = Vec::new();
+        line.frames.push(&bytes, &mut complete)?;
+        if line.since.elapsed() >= STEADY {
+            self.attempts = 1;
+        }
+        for frame in complete {
+            let events = decode::events(&frame.name, &frame.data);
+            // One odd frame must not end a line that lives for days.
+            self.ready.extend(events.unwrap_or_else(|error| {
+                tracing::debug!(error = %Private(&error), name = frame.name, "unreadable event");
+                vec![Event::Other { name: frame.name }]
+            }));
+        }
+        self.line = Some(line);
+        Ok(())
+    }
+
+    fn call(&self) -> Call {
+        let mut query = Query::default();
+        query.pair("filters", "timeline,activity,status");
+        self.client.get(
+            Endpoint::Events,
+            "/:/eventsource/notifications",
+            query,
+            "listening to the server's events",
+        )
+    }
+}

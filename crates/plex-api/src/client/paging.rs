@@ -1,0 +1,88 @@
+//! Reading a list to its end: each page has to follow the one before it.
+//!
+//! What this lets pass as complete is believed to be complete: rows that are not in it count as
+//! deleted. So whatever a server leaves unsaid is asked for, and whatever does not fit is an
+//! error.
+
+use crate::domain::page::Page;
+use crate::error::{Error, ErrorKind};
+
+/// How far a list has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    rows: u64,
+    /// The first page came.
+    begun: bool,
+    /// What it said of the whole list.
+    total: Option<u64>,
+    /// The first page of a list without a total, to know it again.
+    first: Option<Page>,
+}
+
+/// What to do after a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The list goes on after this page.
+    More,
+    /// The list ends with this page.
+    Last,
+    /// The list ended before this page, which is no part of it.
+    Ended,
+}
+
+impl Progress {
+    /// Rows so far: where the next page begins.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Takes the next page, for which `wanted` rows were asked.
+    pub(crate) fn take(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
+        let rows = self.rows;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.total = page.total;
+        }
+        let total = self.total;
+        if let Some(now) = page.total.filter(|now| Some(*now) != total) {
+            let before = total.map_or_else(|| "unknown".to_owned(), |total| total.to_string());
+            let text = format!("{before} rows at first, {now} rows at row {rows}");
+            return Err(Error::new(ErrorKind::ListingChanged, text));
+        }
+        self.rows = rows.saturating_add(page.rows);
+        match total {
+            Some(total) if self.rows >= total => Ok(Step::Last),
+            Some(total) if page.rows == 0 => Err(stopped(total, rows)),
+            Some(_) => Ok(Step::More),
+            None => self.without_total(page, wanted),
+        }
+    }
+
+    /// Nobody knows whether there is more: the list ends where the server sends no row.
+    fn without_total(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
+        let first = match &self.first {
+            _ if page.rows == 0 => return Ok(Step::Ended),
+            // More than asked for: the server does not page, and what came is everything.
+            None if page.rows > wanted => return Ok(Step::Last),
+            None => {
+                self.first = Some(page.clone());
+                return Ok(Step::More);
+            }
+            Some(first) => first,
+        };
+        if page.items != first.items || page.unsupported != first.unsupported {
+            return Ok(Step::More);
+        }
+        // The first page again: the server does not page. One that is full may have been cut.
+        if first.rows < wanted {
+            return Ok(Step::Ended);
+        }
+        let text = format!("the same {} rows again, and not how many there are", first.rows);
+        Err(Error::new(ErrorKind::Decode, text))
+    }
+}
+
+/// The server sends no row although there have to be more.
+pub(crate) fn stopped(total: u64, row: u64) -> Error {
+    let text = format!("the server counts {total} rows and sends none from row {row} on");
+    Error::new(ErrorKind::ListingChanged, text)
+}

@@ -1,0 +1,9 @@
+//! What a server holds, in our words.
+
+pub(crate) mod event;
+pub(crate) mod id;
+pub(crate) mod item;
+pub(crate) mod kind;
+pub(crate) mod listing;
+pub(crate) mod page;
+pub(crate) mod section;

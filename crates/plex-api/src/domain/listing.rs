@@ -1,0 +1,175 @@
+//! What is asked of a section, and how that is spelled in a URL.
+
+use crate::clock::UnixSeconds;
+use crate::domain::id::{SectionKey, SectionUuid};
+use crate::domain::kind::ItemKind;
+use crate::query::Query;
+
+/// A question to a section: which items, in which order, with how much about each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The section to ask.
+    pub section: SectionKey,
+    /// The section it is meant to be: an answer from another one is an error
+    /// ([`ErrorKind::WrongSection`](crate::ErrorKind::WrongSection)).
+    pub expect_uuid: Option<SectionUuid>,
+    /// The kind of item to list. Always sent: without it a server lists the section's top kind.
+    pub kind: ItemKind,
+    /// Which of them.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// With how much about each.
+    pub detail: Detail,
+}
+
+impl Listing {
+    /// Everything of one kind, sorted by id, with what matching needs.
+    pub fn new(section: SectionKey, kind: ItemKind) -> Self {
+        Self {
+            section,
+            expect_uuid: None,
+            kind,
+            filter: Filter::None,
+            sort: Sort::Id,
+            detail: Detail::Lean,
+        }
+    }
+
+    /// The listing's part of the query string.
+    pub(crate) fn query(&self) -> Query {
+        let mut query = Query::default();
+        query.pair("type", &self.kind.type_number().to_string());
+        self.filter.write(&mut query);
+        if self.sort == Sort::Id {
+            query.pair("sort", "id");
+        }
+        self.detail.write(&mut query);
+        query
+    }
+}
+
+/// Which items of a section.
+///
+/// The moments are by the server's clock and exclusive: take a margin off the last one known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Filter {
+    /// All of them.
+    #[default]
+    None,
+    /// Added after the moment.
+    AddedSince(UnixSeconds),
+    /// Updated after the moment.
+    UpdatedSince(UnixSeconds),
+    /// Added or updated after the moment, in one request.
+    ChangedSince(UnixSeconds),
+    /// In the trash: their files are missing.
+    Trash,
+}
+
+impl Filter {
+    fn write(self, query: &mut Query) {
+        // Operators are part of the name: `addedAt>>=5` is the pair (`addedAt>>`, `5`).
+        match self {
+            Self::None => {}
+            Self::AddedSince(moment) => query.pair("addedAt>>", &moment.to_string()),
+            Self::UpdatedSince(moment) => query.pair("updatedAt>>", &moment.to_string()),
+            Self::ChangedSince(moment) => {
+                query.pair("push", "1");
+                query.pair("addedAt>>", &moment.to_string());
+                query.pair("or", "1");
+                query.pair("updatedAt>>", &moment.to_string());
+                query.pair("pop", "1");
+            }
+            Self::Trash => query.pair("trash", "1"),
+        }
+    }
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// The server's own order, by title.
+    ServerDefault,
+    /// By rating key: stays put while items are added, so that pages do not overlap. Servers
+    /// accept it though they do not list it.
+    #[default]
+    Id,
+}
+
+/// How much about each item. A request, not a guarantee: servers may send more, or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Keys, times, and id, stamp and size of the files. No paths, no guids.
+    Keys,
+    /// What a sweep needs: as `Keys`, with the paths, because a file that was moved can keep its
+    /// id, stamp and size.
+    Files,
+    /// What matching needs: titles, years, guids, versions and files. Tags and texts are left
+    /// out by the server when it can, and skipped when it cannot.
+    #[default]
+    Lean,
+    /// Everything a listing can give.
+    Full,
+}
+
+/// Elements that matching does not use; the names that servers are known to honour.
+const HEAVY_ELEMENTS: &str = "Actor,Role,Collection,Country,Director,Genre,Label,Mood,Producer,\
+    Similar,Style,Writer,Image,UltraBlurColors,Rating,Extras";
+const HEAVY_FIELDS: &str = "summary,tagline";
+const HEAVY_FIELDS_AND_PATHS: &str = "summary,tagline,file";
+
+impl Detail {
+    pub(crate) fn write(self, query: &mut Query) {
+        match self {
+            Self::Keys => {
+                query.pair("excludeElements", HEAVY_ELEMENTS);
+                query.pair("excludeFields", HEAVY_FIELDS_AND_PATHS);
+            }
+            Self::Files => {
+                query.pair("excludeElements", HEAVY_ELEMENTS);
+                query.pair("excludeFields", HEAVY_FIELDS);
+            }
+            Self::Lean => {
+                query.pair("includeGuids", "1");
+                query.pair("excludeElements", HEAVY_ELEMENTS);
+                query.pair("excludeFields", HEAVY_FIELDS);
+            }
+            Self::Full => query.pair("includeGuids", "1"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_are_encoded_in_the_name() {
+        let heavy = "&includeGuids=1&excludeElements=Actor%2CRole";
+        for (filter, expected) in [
+            (Filter::None, "type=1&sort=id"),
+            (Filter::AddedSince(UnixSeconds(5)), "type=1&addedAt%3E%3E=5&sort=id"),
+            (Filter::UpdatedSince(UnixSeconds(-5)), "type=1&updatedAt%3E%3E=-5&sort=id"),
+            (
+                Filter::ChangedSince(UnixSeconds(5)),
+                "type=1&push=1&addedAt%3E%3E=5&or=1&updatedAt%3E%3E=5&pop=1&sort=id",
+            ),
+            (Filter::Trash, "type=1&trash=1&sort=id"),
+        ] {
+            let listing = Listing { filter, ..Listing::new(SectionKey(1), ItemKind::Movie) };
+            let query = listing.query().into_string();
+            assert!(query.starts_with(&format!("{expected}{heavy}")), "{query}");
+        }
+    }
+
+    #[test]
+    fn full_detail_excludes_nothing() {
+        let listing = Listing {
+            detail: Detail::Full,
+            sort: Sort::ServerDefault,
+            ..Listing::new(SectionKey(1), ItemKind::Episode)
+        };
+        assert_eq!(listing.query().into_string(), "type=4&includeGuids=1");
+    }
+}

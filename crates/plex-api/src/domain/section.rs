@@ -1,0 +1,73 @@
+//! Sections and servers as the rest of the product sees them.
+
+use crate::clock::UnixSeconds;
+use crate::domain::id::{SectionKey, SectionUuid};
+use crate::domain::kind::SectionKind;
+
+/// A library section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Its address.
+    pub key: SectionKey,
+    /// Its identity.
+    pub uuid: SectionUuid,
+    /// Its name, for people.
+    pub title: String,
+    /// What it holds.
+    pub kind: SectionKind,
+    /// The metadata agent.
+    pub agent: Option<String>,
+    /// The scanner.
+    pub scanner: Option<String>,
+    /// The language of its metadata.
+    pub language: Option<String>,
+    /// Its folders.
+    pub locations: Vec<Location>,
+    /// A scan is running.
+    pub refreshing: bool,
+    /// How far it is hidden from users' start pages: 0, 1 or 2.
+    pub hidden: u32,
+    /// When it was created.
+    pub created_at: Option<UnixSeconds>,
+    /// When its settings were last edited.
+    pub updated_at: Option<UnixSeconds>,
+    /// When its last scan ended, also one that changed nothing.
+    pub scanned_at: Option<UnixSeconds>,
+    /// A server-wide change counter, beyond 2^53. It has no order: compare it with `!=` only.
+    pub content_changed_at: Option<i64>,
+}
+
+/// A folder of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The server's id of the folder.
+    pub id: Option<u64>,
+    /// The path as the server spells it.
+    pub path: String,
+}
+
+/// Who a server is. Needs no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The server's identity, usually 40 hexadecimal digits.
+    pub machine_identifier: String,
+    /// The server's version.
+    pub version: String,
+    /// Whether it belongs to an account.
+    pub claimed: bool,
+}
+
+/// What a server says about itself to somebody with a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The server's identity.
+    pub machine_identifier: String,
+    /// The server's version.
+    pub version: String,
+    /// The name its owner gave it.
+    pub friendly_name: Option<String>,
+    /// Whether clients may delete media. Servers leave it out when they may not.
+    pub allow_media_deletion: bool,
+    /// When the server's settings last changed.
+    pub updated_at: Option<UnixSeconds>,
+}

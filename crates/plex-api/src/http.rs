@@ -1,0 +1,9 @@
+//! Requests and their repetition: the only folder that names reqwest.
+
+pub(crate) mod breaker;
+pub(crate) mod config;
+pub(crate) mod pace;
+pub(crate) mod redact;
+pub(crate) mod retry;
+pub(crate) mod token;
+pub(crate) mod transport;

@@ -1,0 +1,165 @@
+//! How to reach a server and how gently to treat it. Checked once, in
+//! [`Client::new`](crate::Client::new).
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::http::breaker::BreakerPolicy;
+use crate::http::retry::RetryPolicy;
+use crate::http::token::Token;
+
+/// Everything a [`Client`](crate::Client) needs to know. Start from [`Config::new`].
+///
+/// Proxies of the environment (`HTTP_PROXY` and the like) are not used: a server on the local
+/// network must not be asked through one.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address of the server, `http://host:32400`; a path prefix of a proxy may follow.
+    pub base_url: String,
+    /// The access token.
+    pub token: Token,
+    /// Stable identity of the host application, best a UUID of its own; the owner's device
+    /// list groups by it. Default: one name for every host that does not set it.
+    pub client_identifier: String,
+    /// Name of the host application, shown to the owner. Default: `Matchbox`.
+    pub product: String,
+    /// Version of the host application. Default: the version of this crate.
+    pub version: String,
+    /// Name of the machine, shown to the owner. Default: `Matchbox`.
+    pub device_name: String,
+    /// Time for a connection to come up. Default: 5 s.
+    pub connect_timeout: Duration,
+    /// Time for one attempt, from sending to the last byte of the answer. Default: 30 s, as
+    /// servers answer slowly while they scan.
+    pub request_timeout: Duration,
+    /// Rows asked for at once. Default: 500; larger pages were seen to gain almost nothing.
+    pub page_size: u32,
+    /// Requests in flight at once, over all clones of the client. A request that waits to be
+    /// repeated keeps its place, so that an outage holds the others back. Default: 4.
+    pub max_in_flight: usize,
+    /// Requests begun in a second, at most. Default: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Largest answer accepted, in bytes after decompression. Default: 64 MiB.
+    pub body_limit: usize,
+    /// When failed requests are repeated.
+    pub retry: RetryPolicy,
+    /// When a server that does not answer is left alone.
+    pub breaker: BreakerPolicy,
+    /// Machine identifier of the server that is meant. Another one is refused by
+    /// [`Client::identity`](crate::Client::identity) and
+    /// [`Client::server`](crate::Client::server). Default: any.
+    pub expect_server: Option<String>,
+    /// Further certificates (PEM) to trust, beside the system's.
+    pub extra_root_certificates: Vec<Vec<u8>>,
+    /// DANGER: accept any certificate, so that anybody in between can read and change
+    /// everything, the token included. Default: false.
+    pub danger_accept_any_certificate: bool,
+    /// Where the time of day comes from.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// A configuration with the defaults named at each field.
+    pub fn new(base_url: impl Into<String>, token: Token) -> Self {
+        Self {
+            base_url: base_url.into(),
+            token,
+            client_identifier: "matchbox-plex-api".to_owned(),
+            product: "Matchbox".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device_name: "Matchbox".to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            page_size: 500,
+            max_in_flight: 4,
+            requests_per_second: None,
+            body_limit: 64 * 1024 * 1024,
+            retry: RetryPolicy::default(),
+            breaker: BreakerPolicy::default(),
+            expect_server: None,
+            extra_root_certificates: Vec::new(),
+            danger_accept_any_certificate: false,
+            clock: Clock::System,
+        }
+    }
+
+    /// Checks the numbers and takes the address apart.
+    pub(crate) fn validate(&self) -> Result<Url, Error> {
+        let refuse = |why: &str| Err(Error::new(ErrorKind::Config, why));
+        if self.page_size == 0 {
+            return refuse("page_size must be at least 1");
+        }
+        if self.max_in_flight == 0 {
+            return refuse("max_in_flight must be at least 1");
+        }
+        if self.body_limit == 0 {
+            return refuse("body_limit must be at least 1 byte");
+        }
+        if self.retry.attempts == 0 {
+            return refuse("retry.attempts must be at least 1");
+        }
+        if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
+            return refuse("timeouts must be longer than zero");
+        }
+        // The messages do not repeat the address: it may hold a password.
+        let Ok(url) = Url::parse(self.base_url.trim().trim_end_matches('/')) else {
+            return refuse("base_url is not an address; it looks like http://host:32400");
+        };
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+            return refuse("base_url must begin with http:// or https:// and name a host");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse("base_url must not hold a user or password");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return refuse("base_url must not hold a query; the token goes into `token`");
+        }
+        Ok(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_configurations_are_refused_without_secrets() {
+        let with = |change: fn(&mut Config)| {
+            let mut config = Config::new("http://pms:32400", Token::new("s3cret"));
+            change(&mut config);
+            config
+        };
+        let table: [(Config, Option<&str>); 10] = [
+            (with(|_| ()), None),
+            (with(|c| c.base_url = "https://pms/plex/".to_owned()), None),
+            (with(|c| c.base_url = "pms".to_owned()), Some("not an address")),
+            (with(|c| c.base_url = "ftp://pms".to_owned()), Some("http://")),
+            (with(|c| c.base_url = "http://me:s3cret@pms".to_owned()), Some("password")),
+            (with(|c| c.base_url = "http://pms?X-Plex-Token=s3cret".to_owned()), Some("query")),
+            (with(|c| c.page_size = 0), Some("page_size")),
+            (with(|c| c.max_in_flight = 0), Some("max_in_flight")),
+            (with(|c| c.retry.attempts = 0), Some("attempts")),
+            (with(|c| c.request_timeout = Duration::ZERO), Some("timeouts")),
+        ];
+        for (config, expected) in table {
+            match (config.validate(), expected) {
+                (Ok(_), None) => {}
+                (Err(error), Some(part)) => {
+                    assert!(error.to_string().contains(part), "{error}");
+                    assert!(!error.to_string().contains("s3cret"), "{error}");
+                }
+                (outcome, _) => panic!("{outcome:?} for {config:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn debug_hides_the_token() {
+        let config = Config::new("http://pms", Token::new("s3cret"));
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,483 @@
+//! One request over HTTP: headers, time-outs, retries, the circuit, limits, accounting.
+//!
+//! The only file that names reqwest. It knows nothing of what the bytes mean.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Method, Response, redirect};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use crate::calls::{Counters, Endpoint, Sent};
+use crate::clock::{Clock, Monotonic, timer_now};
+use crate::error::{Error, ErrorKind};
+use crate::http::breaker::Breaker;
+use crate::http::config::Config;
+use crate::http::pace::Pace;
+use crate::http::redact;
+use crate::http::retry::{self, RetryPolicy};
+use crate::privacy::Private;
+
+/// Idle connections are closed before the server does it: it announces 20 s.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Redirects followed, on the same host.
+const REDIRECTS: usize = 3;
+/// Longest address that HTTP libraries send, in bytes. Servers and proxies may stop earlier, and
+/// then say so.
+const ADDRESS_LIMIT: usize = 65_534;
+/// How much of an error's body is read to find its one line of text, in bytes.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// Largest buffer reserved on the word of a `Content-Length`, in bytes.
+const TRUSTED_LENGTH: usize = 8 * 1024 * 1024;
+
+/// A request that is to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// What is sent; empty for most.
+    pub(crate) body: Bytes,
+    /// First row and number of rows asked for.
+    pub(crate) window: Option<(u64, u32)>,
+    /// For errors: "listing section 1".
+    pub(crate) doing: String,
+    /// Whether it may be sent again.
+    pub(crate) repeatable: bool,
+    /// `/identity` needs no token, so none is sent.
+    pub(crate) with_token: bool,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    pub(crate) body: Vec<u8>,
+    /// Rows of the whole listing, from a header.
+    pub(crate) total: Option<u64>,
+    /// First row of the answer, from a header.
+    pub(crate) offset: Option<u64>,
+    /// A Plex Media Server made it, and nobody in front of one.
+    pub(crate) from_plex: bool,
+    /// Its place among the requests in flight. Kept until the body is decoded and gone, so that
+    /// no more bodies are in memory than requests may be in flight.
+    #[expect(dead_code, reason = "it is held, not read")]
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Counts one request when it is over, and also when nobody waits for it any more: the server
+/// has seen it all the same.
+struct Meter<'a> {
+    counters: &'a Counters,
+    endpoint: Endpoint,
+    retry: bool,
+    failed: bool,
+    bytes: u64,
+    begun: Monotonic,
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        let latency = self.begun.elapsed();
+        let Self { retry, failed, bytes, .. } = *self;
+        self.counters.add(self.endpoint, Sent { retry, failed, bytes, latency });
+        let span = tracing::Span::current();
+        span.record("bytes", bytes);
+        span.record("elapsed_ms", latency.as_millis());
+    }
+}
+
+/// The shared part of all clones of a client.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    token: HeaderValue,
+    base: Url,
+    request_timeout: Duration,
+    body_limit: usize,
+    retry: RetryPolicy,
+    pub(crate) clock: Clock,
+    in_flight: Arc<Semaphore>,
+    pace: Pace,
+    breaker: Arc<Breaker>,
+    pub(crate) counters: Counters,
+}
+
+impl Transport {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let base = config.validate()?;
+        let mut token = header_value(config.token.expose(), "the token")?;
+        token.set_sensitive(true);
+        Ok(Self {
+            http: http_client(config)?,
+            token,
+            base,
+            request_timeout: config.request_timeout,
+            body_limit: config.body_limit,
+            retry: config.retry.clone(),
+            clock: config.clock.clone(),
+            in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            pace: Pace::new(config.requests_per_second),
+            breaker: Arc::new(Breaker::new(config.breaker.clone())),
+            counters: Counters::default(),
+        })
+    }
+
+    /// The address of a path (which begins with `/`) below the server's own.
+    pub(crate) fn url(&self, path: &str, query: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        url
+    }
+
+    /// Sends a request, again if need be, and returns its whole answer.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
+        let outcome = self.send_until_answered(call).await;
+        // That of the outcome, not of an attempt before it.
+        let status = outcome.as_ref().map_or_else(Error::status, |reply| Some(reply.status));
+        if let Some(status) = status {
+            tracing::Span::current().record("status", status);
+        }
+        outcome
+    }
+
+    async fn send_until_answered(&self, call: &Call) -> Result<Reply, Error> {
+        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        let length = call.url.as_str().len();
+        if length > ADDRESS_LIMIT {
+            let text = format!("an address of {length} bytes; {ADDRESS_LIMIT} can be sent");
+            return Err(explain(Error::new(ErrorKind::Config, text)));
+        }
+        // The permit is kept while waiting to ask again. So in an outage the queue behind it
+        // stands still until the circuit opens, and then a thousand callers are told at once
+        // instead of each finding out. Time counts from the first attempt, not from joining the
+        // queue.
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok();
+        let admission = self.breaker.admit(timer_now()).map_err(explain)?;
+        self.pace.wait().await;
+        let begun = timer_now();
+        let mut failed = 0;
+        let mut previous = None;
+        // An attempt of a write may have been carried out, whatever the next ones bring.
+        let writes = call.method != Method::GET;
+        let mut in_doubt = false;
+        loop {
+            let left = self.retry.deadline.saturating_sub(begun.elapsed());
+            let error = match self.attempt(call, failed > 0, left).await {
+                Ok(reply) => {
+                    admission.answered();
+                    return Ok(Reply { permit, ..reply });
+                }
+                Err(error) => explain(error),
+            };
+            // An attempt that had no time says less than the one before it.
+            let hurried = error.kind() == ErrorKind::Timeout && left < self.request_timeout;
+            let error = previous.take().filter(|_| hurried).unwrap_or(error);
+            failed += 1;
+            in_doubt |= writes && error.kind().leaves_in_doubt();
+            let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
+            let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
+            let Some(wait) = wait.filter(|_| again) else {
+                admission.failed(error.kind(), timer_now());
+                return Err(error.with_doubt(in_doubt));
+            };
+            previous = Some(error.clone());
+            let (kind, error_text) = (error.kind(), Private(&error));
+            tracing::debug!(?kind, error = %error_text, wait_ms = wait.as_millis(), "asking again");
+            tokio::time::sleep(wait).await;
+            let left = self.retry.deadline.saturating_sub(begun.elapsed());
+            if tokio::time::timeout(left, self.pace.wait()).await.is_err() {
+                admission.failed(error.kind(), timer_now());
+                drop(previous); // an error that is shared cannot be added to
+                return Err(error.with_doubt(in_doubt));
+            }
+        }
+    }
+
+    async fn attempt(&self, call: &Call, retry: bool, left: Duration) -> Result<Reply, Error> {
+        let mut meter = Meter {
+            counters: &self.counters,
+            endpoint: call.endpoint,
+            retry,
+            failed: true,
+            bytes: 0,
+            begun: self.clock.monotonic(),
+        };
+        let allowed = self.request_timeout.min(left);
+        let exchange = self.exchange(call, &mut meter.bytes);
+        let outcome = tokio::time::timeout(allowed, exchange).await.unwrap_or_else(|_| {
+            let text = format!("no complete answer within {} ms", allowed.as_millis());
+            Err(Error::new(ErrorKind::Timeout, text))
+        });
+        meter.failed = outcome.is_err();
+        outcome
+    }
+
+    async fn exchange(&self, call: &Call, bytes: &mut u64) -> Result<Reply, Error> {
+        let response = self.answer(call).await?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            return Err(self.refusal(response, bytes).await);
+        }
+        let from_plex = is_from_plex(response.headers());
+        let total = number(response.headers(), "x-plex-container-total-size");
+        let offset = number(response.headers(), "x-plex-container-start");
+        let body = read_body(response, self.body_limit, bytes).await?;
+        Ok(Reply { status, body, total, offset, from_plex, permit: None })
+    }
+
+    /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Response, Error> {
+        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
+        let mut meter = Meter {
+            counters: &self.counters,
+            endpoint: call.endpoint,
+            retry: false,
+            failed: true,
+            bytes: 0,
+            begun: self.clock.monotonic(),
+        };
+        let response = tokio::time::timeout(self.request_timeout, self.answer(call)).await;
+        if let Ok(Ok(response)) = &response {
+            tracing::Span::current().record("status", response.status().as_u16());
+        }
+        let outcome = match response {
+            Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer")),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(response)) if response.status().is_success() => Ok(response),
+            Ok(Ok(response)) => Err(self.refusal(response, &mut meter.bytes).await),
+        };
+        meter.failed = outcome.is_err();
+        outcome.map_err(explain)
+    }
+
+    /// Sends a request and waits for the head of its answer, wherever on this host that is.
+    async fn answer(&self, call: &Call) -> Result<Response, Error> {
+        let mut url = call.url.clone();
+        let mut followed = 0;
+        loop {
+            let sent = self.request(call, &url).send().await;
+            let response = sent.map_err(|error| network_error(error, false))?;
+            match next_address(call, &url, &response).filter(|_| followed < REDIRECTS) {
+                Some(next) => url = next,
+                None => return Ok(response),
+            }
+            followed += 1;
+        }
+    }
+
+    fn request(&self, call: &Call, url: &Url) -> reqwest::RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), url.clone());
+        if !call.body.is_empty() {
+            request = request.body(call.body.clone());
+        }
+        if call.with_token {
+            request = request.header("x-plex-token", self.token.clone());
+        }
+        if call.endpoint == Endpoint::Events {
+            // Compression would hold frames back until a block of them is full.
+            request =
+                request.header("accept", "text/event-stream").header("accept-encoding", "identity");
+        }
+        if let Some((start, size)) = call.window {
+            request = request
+                .header("x-plex-container-start", start)
+                .header("x-plex-container-size", size);
+        }
+        request
+    }
+
+    /// The error that an answer without success stands for.
+    async fn refusal(&self, response: Response, bytes: &mut u64) -> Error {
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| retry::retry_after(value, self.clock.now()));
+        let from_plex = is_from_plex(response.headers());
+        let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+        let location = location.and_then(|location| self.base.join(location).ok());
+        // The body only explains. Whatever goes wrong with it, the status is what counts.
+        let limit = ERROR_BODY_LIMIT.min(self.body_limit);
+        let body = read_body(response, limit, bytes).await.unwrap_or_default();
+        let line = match location {
+            Some(location) => redact::address(&location),
+            None => redact::one_line(&body),
+        };
+        let kind = ErrorKind::of_status(status, redact::is_maintenance(&body))
+            .unwrap_or(ErrorKind::Server);
+        Error::new(kind, self.without_token(line))
+            .with_status(status, retry_after)
+            .with_origin(from_plex)
+    }
+
+    /// A text that a server had a part in: it may repeat the headers that it was sent.
+    pub(crate) fn without_token(&self, text: String) -> String {
+        redact::without_secret(text, &String::from_utf8_lossy(self.token.as_bytes()))
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+async fn read_body(
+    mut response: Response,
+    limit: usize,
+    bytes: &mut u64,
+) -> Result<Vec<u8>, Error> {
+    let too_large = || Error::new(ErrorKind::TooLarge, format!("more than {limit} bytes"));
+    let announced =
+        response.content_length().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    if announced > limit {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(announced.min(TRUSTED_LENGTH));
+    while let Some(chunk) = response.chunk().await.map_err(|error| network_error(error, true))? {
+        *bytes = bytes.saturating_add(chunk.len() as u64);
+        if body.len().saturating_add(chunk.len()) > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn http_client(config: &Config) -> Result<reqwest::Client, Error> {
+    let roots = config
+        .extra_root_certificates
+        .iter()
+        .map(Vec::as_slice)
+        .map(Certificate::from_pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| config_error("extra_root_certificates are not PEM", error))?;
+    let builder = reqwest::Client::builder()
+        .default_headers(headers(config)?)
+        .connect_timeout(config.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .tls_certs_merge(roots)
+        .no_proxy();
+    let builder = if config.danger_accept_any_certificate {
+        tracing::warn!("certificates are not verified: anybody in between can read the token");
+        builder.tls_danger_accept_invalid_certs(true)
+    } else {
+        builder
+    };
+    builder.build().map_err(|error| config_error("the HTTP client cannot be set up", error))
+}
+
+fn config_error(what: &str, error: reqwest::Error) -> Error {
+    Error::new(ErrorKind::Config, what).with_source(error.without_url())
+}
+
+/// Where a redirected request may be sent again. Only reads are: others would lose their method
+/// or their body. And only with the very same query: without its filter a read lists, and a scan
+/// takes in, something else.
+fn next_address(call: &Call, from: &Url, response: &Response) -> Option<Url> {
+    if call.method != Method::GET || !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get("location")?.to_str().ok()?;
+    let to = from.join(location).ok()?;
+    (may_follow(from, &to) && to.query() == call.url.query()).then_some(to)
+}
+
+/// Custom headers go with a request that is redirected, so another host would get the token;
+/// so would anybody who listens, after a step from https to http.
+fn may_follow(from: &Url, to: &Url) -> bool {
+    let same = from.host_str() == to.host_str();
+    let weaker = from.scheme() == "https" && to.scheme() != "https";
+    same && !weaker
+}
+
+fn headers(config: &Config) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("accept", "application/json"),
+        ("x-plex-client-identifier", config.client_identifier.as_str()),
+        ("x-plex-product", config.product.as_str()),
+        ("x-plex-version", config.version.as_str()),
+        ("x-plex-platform", std::env::consts::OS),
+        ("x-plex-device", std::env::consts::ARCH),
+        ("x-plex-device-name", config.device_name.as_str()),
+    ] {
+        headers.insert(HeaderName::from_static(name), header_value(value, name)?);
+    }
+    Ok(headers)
+}
+
+/// Header values may be any UTF-8 but no control characters.
+fn header_value(value: &str, name: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        Error::new(ErrorKind::Config, format!("{name} cannot be sent: it has control characters"))
+    })
+}
+
+/// Servers of this kind name their protocol in every answer; a proxy's own answers do not.
+fn is_from_plex(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-plex-protocol")
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// What an error of the HTTP client means. Its own text holds the URL, so that is taken out.
+fn network_error(error: reqwest::Error, in_body: bool) -> Error {
+    let error = error.without_url();
+    let kind = if error.is_timeout() {
+        ErrorKind::Timeout
+    } else if in_body {
+        ErrorKind::Truncated
+    } else if causes(&error).any(<dyn StdError>::is::<rustls::Error>) {
+        ErrorKind::Tls
+    } else if error.is_builder() {
+        // Nothing was sent.
+        ErrorKind::Config
+    } else {
+        ErrorKind::Connect
+    };
+    // Said once: who prints the chain of causes would else read it twice.
+    Error::new(kind, causes(&error).last().map(ToString::to_string).unwrap_or_default())
+}
+
+/// An error and its causes, outermost first. The error inside an I/O error is not one of its
+/// `source()`s, so it is looked into.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    fn cause<'a>(error: &&'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    }
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_no_other_host_and_on_no_weaker_line() {
+        for (from, to, expected) in [
+            ("http://pms:32400/a", "http://pms:32400/b", true),
+            ("http://pms/a", "https://pms:32400/a", true),
+            ("https://pms/a", "https://PMS/b", true),
+            ("https://pms/a", "http://pms/a", false),
+            ("http://pms/a", "http://other/a", false),
+            ("http://pms/a", "http://pms.other/a", false),
+            ("http://pms/a", "http://pms@other/a", false),
+            ("http://1-2-3-4.hash.plex.direct/a", "http://1-2-3-5.hash.plex.direct/a", false),
+        ] {
+            let url = |text: &str| Url::parse(text).unwrap();
+            assert_eq!(may_follow(&url(from), &url(to)), expected, "{from} {to}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! From the bytes of an answer to domain types. Pure; the client calls it, and so can whoever
+//! has captured payloads to check.
+//!
+//! Bodies are read from a slice. One that is not UTF-8 is repaired and flagged; one row that
+//! does not decode becomes an [`UnsupportedRow`]; anything else that is wrong is an error of
+//! kind [`ErrorKind::Decode`] with the place.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::domain::event::Event;
+use crate::domain::id::SectionUuid;
+use crate::domain::listing::Detail;
+use crate::domain::page::{Page, UnsupportedReason, UnsupportedRow};
+use crate::domain::section::{Identity, Section, Server};
+use crate::error::{Error, ErrorKind};
+use crate::http::redact;
+use crate::json::container::{self, Envelope, Hub, Rows, Sections};
+use crate::json::event::Notification;
+use crate::json::lenient::Object;
+use crate::json::row::{Extent, Full, Hoisted, Lean, Row, RowName};
+use crate::json::section::{SectionRow, ServerRow};
+
+/// Decodes an answer that lists items: a page of a section, items by key, children, ...
+///
+/// With [`Detail::Full`] every field of [`Item`](crate::Item) is filled that the body has;
+/// otherwise summaries, tags and the like are passed over.
+pub fn page(body: &[u8], detail: Detail) -> Result<Page, Error> {
+    page_and_frame(body, detail).map(|(page, _)| page)
+}
+
+/// What a body says of the rows in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// How many there are: `size`.
+    pub(crate) size: Option<u64>,
+    /// Where in the whole list the first one is: `offset`.
+    pub(crate) offset: Option<u64>,
+}
+
+impl Frame {
+    /// Every answer says how many rows are in it. One that does not, or that has another number
+    /// of them, is not the whole answer: an object of something else, or rows lost on the way.
+    ///
+    /// Not checked while decoding, so that captured payloads may be shortened.
+    pub(crate) fn check(self, rows: u64) -> Result<(), Error> {
+        let text = match self.size {
+            Some(size) if size == rows => return Ok(()),
+            Some(size) => format!("an answer of {size} rows with {rows} rows in it"),
+            None => format!("an answer with {rows} rows in it that does not say its size"),
+        };
+        Err(Error::new(ErrorKind::Decode, text))
+    }
+}
+
+/// As [`page`], with what the body says of it.
+pub(crate) fn page_and_frame(body: &[u8], detail: Detail) -> Result<(Page, Frame), Error> {
+    match detail {
+        Detail::Full => page_of::<Full>(body),
+        Detail::Keys | Detail::Files | Detail::Lean => page_of::<Lean>(body),
+    }
+}
+
+/// Decodes the list of sections, and what in it is no section that can be used.
+pub fn sections(body: &[u8]) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
+    sections_and_frame(body).map(|(found, _)| found)
+}
+
+/// Sections, and rows that are none.
+pub(crate) type Found = (Vec<Section>, Vec<UnsupportedRow>);
+
+/// As [`sections`], with what the body says of them.
+pub(crate) fn sections_and_frame(body: &[u8]) -> Result<(Found, Frame), Error> {
+    let (text, _) = utf8(body);
+    let container: Sections<&RawValue> = container(&text)?;
+    let frame = Frame { size: container.size, offset: None };
+    let mut sections = Vec::with_capacity(container.directories.len());
+    let mut unsupported = Vec::new();
+    for raw in container.directories {
+        match decode::<Object<SectionRow>>(raw.get()) {
+            Ok(Object(row)) => {
+                let (key, title) = (row.key.clone(), row.title.clone());
+                match row.into_section() {
+                    Some(section) => sections.push(section),
+                    None => unsupported.push(UnsupportedRow {
+                        rating_key: key,
+                        title,
+                        reason: UnsupportedReason::Malformed {
+                            path: ".".to_owned(),
+                            message: "no numeric key or no uuid".to_owned(),
+                        },
+                    }),
+                }
+            }
+            Err(fault) => unsupported.push(fault.into_row(raw)),
+        }
+    }
+    Ok(((sections, unsupported), frame))
+}
+
+/// Decodes the answer of `/identity`.
+pub fn identity(body: &[u8]) -> Result<Identity, Error> {
+    container::<ServerRow>(&utf8(body).0)?.into_identity().ok_or_else(no_server)
+}
+
+/// Decodes the answer of `/`.
+pub fn server(body: &[u8]) -> Result<Server, Error> {
+    container::<ServerRow>(&utf8(body).0)?.into_server().ok_or_else(no_server)
+}
+
+/// Decodes one message of the event stream or the web socket. `name` is the name of the frame
+/// it came in, or empty. Other providers' items give no event.
+pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
+    match decode::<Notification>(&utf8(data).0) {
+        Ok(notification) => Ok(notification.into_events(name)),
+        Err(fault) => Err(fault.into_error()),
+    }
+}
+
+fn no_server() -> Error {
+    Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
+}
+
+fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
+    let (text, lossy) = utf8(body);
+    let (page, frame) = match serde_json::from_str::<Envelope<Rows<Object<Row<X>>>>>(&text) {
+        Ok(envelope) => {
+            let rows = envelope
+                .container
+                .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
+            assemble(rows.0, |row, hoisted| row.0.into_item(hoisted))
+        }
+        // Slow and rare: take the rows one by one, so that a bad one does not spoil the rest.
+        Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
+            match decode::<Object<Row<X>>>(raw.get()) {
+                Ok(row) => row.0.into_item(hoisted),
+                Err(fault) => Err(fault.into_row(raw)),
+            }
+        }),
+    };
+    Ok((Page { lossy, ..page }, frame))
+}
+
+fn assemble<R>(
+    mut rows: Rows<R>,
+    into_item: impl Fn(R, &Hoisted) -> Result<crate::domain::item::Item, UnsupportedRow>,
+) -> (Page, Frame) {
+    let hoisted = rows.take_hoisted();
+    let mut page = Page {
+        items: Vec::with_capacity(rows.metadata.len()),
+        total: rows.total,
+        offset: rows.offset.unwrap_or(0),
+        section_uuid: rows.section_uuid.filter(|uuid| !uuid.is_empty()).map(SectionUuid),
+        ..Page::default()
+    };
+    let found = rows.found.into_iter().flat_map(container::Found::into_rows);
+    let grouped = rows.hubs.into_iter().flat_map(Hub::into_rows);
+    for row in rows.metadata.into_iter().chain(rows.directories).chain(found).chain(grouped) {
+        page.rows += 1;
+        match into_item(row, &hoisted) {
+            Ok(item) => page.items.push(item),
+            Err(unsupported) => page.unsupported.push(unsupported),
+        }
+    }
+    (page, Frame { size: rows.size, offset: rows.offset })
+}
+
+/// Where decoding failed and why.
+pub(crate) struct Fault {
+    path: String,
+    message: String,
+    /// The text ends in the middle.
+    cut: bool,
+}
+
+/// How much of a place and of a message is kept, in characters: both may repeat what was sent.
+const FAULT_LIMIT: usize = 200;
+
+impl Fault {
+    fn new(path: String, error: &serde_json::Error) -> Self {
+        Self {
+            path: redact::cut(path, FAULT_LIMIT),
+            message: redact::cut(error.to_string(), FAULT_LIMIT),
+            cut: error.is_eof(),
+        }
+    }
+
+    fn into_row(self, raw: &RawValue) -> UnsupportedRow {
+        let name = serde_json::from_str::<RowName>(raw.get()).unwrap_or_default();
+        UnsupportedRow {
+            rating_key: name.rating_key,
+            title: name.title,
+            reason: UnsupportedReason::Malformed { path: self.path, message: self.message },
+        }
+    }
+
+    fn into_error(self) -> Error {
+        let kind = if self.cut { ErrorKind::Truncated } else { ErrorKind::Decode };
+        Error::new(kind, format!("at {}: {}", self.path, self.message))
+    }
+}
+
+/// Decodes, and only when that fails decodes again to learn where.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let deserializer = &mut serde_json::Deserializer::from_str(text);
+    match serde_path_to_error::deserialize::<_, T>(deserializer) {
+        Err(located) => Err(Fault::new(located.path().to_string(), located.inner())),
+        // What fails only at the end has no path: trailing characters.
+        Ok(_) => Err(Fault::new(".".to_owned(), &error)),
+    }
+}
+
+fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
+    match decode::<Envelope<C>>(text) {
+        Ok(envelope) => {
+            let container = envelope.container.map(|Object(container)| container);
+            container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
+        }
+        Err(_) if text.trim_start().starts_with('<') => {
+            let line = redact::one_line(text.as_bytes());
+            Err(Error::new(ErrorKind::Decode, format!("XML or HTML in place of JSON: {line}")))
+        }
+        Err(_) if text.trim().is_empty() => {
+            Err(Error::new(ErrorKind::Decode, "the answer is empty"))
+        }
+        Err(fault) => Err(fault.into_error()),
+    }
+}
+
+fn no_container(old_generation: bool) -> Error {
+    let text = if old_generation {
+        "JSON of PMS 0.9 (_elementType), which is not supported"
+    } else {
+        "no MediaContainer"
+    };
+    Error::new(ErrorKind::Decode, text)
+}
+
+/// The body as text, and whether that took guessing.
+///
+/// Servers send single bytes of Latin-1 within UTF-8, and whole bodies in Latin-1. One rule
+/// reads both: what is valid UTF-8 stays, every other byte is Latin-1. The control characters
+/// of Latin-1's upper half are never meant and become replacement characters.
+pub(crate) fn utf8(body: &[u8]) -> (Cow<'_, str>, bool) {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if let Ok(text) = std::str::from_utf8(body) {
+        return (Cow::Borrowed(text), false);
+    }
+    let mut text = String::with_capacity(body.len().saturating_add(64));
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| match byte {
+            0x80..=0x9f => char::REPLACEMENT_CHARACTER,
+            _ => char::from(*byte),
+        }));
+    }
+    (Cow::Owned(text), true)
+}
