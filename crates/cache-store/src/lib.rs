@@ -80,7 +80,7 @@ pub use clear::{Clear, Cleared};
 pub use edits::{EditProgress, Progress, RunId};
 pub use error::Error;
 pub use index::{Bucket, Index, IndexKeys, Indexing};
-pub use item::{CachedItem, CachedPart, ContentHash, ItemRef, PartRef};
+pub use item::{CachedItem, CachedPart, ContentHash, Day, ItemRef, PartRef};
 pub use lease::Lease;
 pub use library::{Library, OnRows, Refreshed, Selection, Step};
 pub use lookup::{Looked, Wanted};

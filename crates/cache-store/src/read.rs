@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::convert::identity;
 
-use plex_api::{Field, Item, RatingKey, UnixSeconds};
+use plex_api::{Field, Item, ItemKind, RatingKey, UnixSeconds};
 
 use crate::apply::Update;
 use crate::error::Error;
-use crate::item::CachedItem;
+use crate::item::{CachedItem, Day};
 use crate::library::{Library, latest};
 use crate::metadata::{Known, Metadata};
 use crate::refresh::carry_out::unmoved;
@@ -165,5 +165,8 @@ fn with_fields(mut item: CachedItem, metadata: &Metadata) -> CachedItem {
     let value = |field| metadata.values.get(&field).cloned();
     item.title = value(Field::Title).unwrap_or_default();
     item.original_title = value(Field::OriginalTitle);
+    if item.kind == ItemKind::Episode {
+        item.aired = value(Field::OriginallyAvailableAt).as_deref().and_then(Day::read);
+    }
     item
 }

@@ -1,7 +1,11 @@
 //! Records as earlier versions wrote them. Read, never written.
 
+use plex_api::{ItemKind, RatingKey, UnixSeconds};
+
+use super::item::PartFields;
 use super::{MatchRow, OutcomeFields, SectionRow, StampFields, StoreRow};
-use crate::codec::Decode;
+use crate::codec::{BorrowDecode, Decode};
+use crate::item::CachedItem;
 use crate::shelf::Division;
 
 /// Before files had an id and remembered the server's list.
@@ -99,6 +103,56 @@ impl From<MatchRow1> for MatchRow {
             all_rules: false,
             applied_at: None,
             failed: None,
+        }
+    }
+}
+
+/// Before items had an album, an edition and a day on which they were aired.
+#[derive(BorrowDecode)]
+pub(super) struct ItemRow2 {
+    pub(super) changed_at: u64,
+    _content: [u8; 16],
+    pub(super) item: ItemFields2,
+}
+
+#[derive(BorrowDecode)]
+pub(super) struct ItemFields2 {
+    rating_key: u64,
+    kind: u32,
+    title: String,
+    original_title: Option<String>,
+    grandparent_title: Option<String>,
+    year: Option<u16>,
+    parent_index: Option<u32>,
+    index: Option<u32>,
+    guids: Vec<String>,
+    duration_ms: Option<u64>,
+    added_at: Option<i64>,
+    updated_at: Option<i64>,
+    trashed: bool,
+    parts: Vec<PartFields<String>>,
+}
+
+impl ItemFields2 {
+    pub(super) fn into_item(self) -> CachedItem {
+        CachedItem {
+            rating_key: RatingKey(self.rating_key),
+            kind: ItemKind::from_type_number(self.kind),
+            title: self.title,
+            original_title: self.original_title,
+            grandparent_title: self.grandparent_title,
+            parent_title: None,
+            edition: None,
+            year: self.year,
+            aired: None,
+            parent_index: self.parent_index,
+            index: self.index,
+            guids: self.guids,
+            duration_ms: self.duration_ms,
+            added_at: self.added_at.map(UnixSeconds),
+            updated_at: self.updated_at.map(UnixSeconds),
+            trashed: self.trashed,
+            parts: self.parts.into_iter().map(PartFields::into_part).collect(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
 use crate::codec::{self, BorrowDecode, Damage, Encode, Place, Record};
-use crate::item::{CachedItem, CachedPart, ContentHash, ItemRef};
+use super::earlier::ItemRow2;
+use crate::item::{CachedItem, CachedPart, ContentHash, Day, ItemRef};
 use crate::stamp::Revision;
 
 /// An item.
@@ -15,12 +16,12 @@ pub(crate) struct ItemRow<S = String> {
 }
 
 impl Record for ItemRow {
-    const SCHEMA: u16 = 2;
+    const SCHEMA: u16 = 3;
 
-    /// 1 had another content hash.
+    /// 1 had another content hash than 2.
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        let Self { changed_at, item, .. } =
-            (schema == 1).then(|| codec::decode(payload)).flatten()?;
+        let earlier: ItemRow2 = (schema <= 2).then(|| codec::decode(payload)).flatten()?;
+        let ItemRow2 { changed_at, item, .. } = earlier;
         let item = item.into_item();
         let ContentHash(content) = item.content_hash();
         Some(Self { changed_at, content, item: ItemFields::new(item) })
@@ -35,7 +36,10 @@ pub(crate) struct ItemFields<S> {
     title: S,
     original_title: Option<S>,
     grandparent_title: Option<S>,
+    parent_title: Option<S>,
+    edition: Option<S>,
     year: Option<u16>,
+    aired: Option<u32>,
     parent_index: Option<u32>,
     index: Option<u32>,
     guids: Vec<S>,
@@ -47,7 +51,7 @@ pub(crate) struct ItemFields<S> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
-struct PartFields<S> {
+pub(super) struct PartFields<S> {
     id: Option<u64>,
     version: u16,
     file: S,
@@ -74,7 +78,10 @@ impl<S> ItemFields<S> {
             title: item.title,
             original_title: item.original_title,
             grandparent_title: item.grandparent_title,
+            parent_title: item.parent_title,
+            edition: item.edition,
             year: item.year,
+            aired: item.aired.map(|day| day.0),
             parent_index: item.parent_index,
             index: item.index,
             guids: item.guids,
@@ -87,22 +94,17 @@ impl<S> ItemFields<S> {
     }
 
     pub(crate) fn into_item(self) -> CachedItem<S> {
-        let parts = self.parts.into_iter().map(|part| CachedPart {
-            id: part.id,
-            version: part.version,
-            file: part.file,
-            size: part.size,
-            duration_ms: part.duration_ms,
-            stamp: part.stamp,
-            optimized: part.optimized,
-        });
+        let parts = self.parts.into_iter().map(PartFields::into_part);
         CachedItem {
             rating_key: RatingKey(self.rating_key),
             kind: ItemKind::from_type_number(self.kind),
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            parent_title: self.parent_title,
+            edition: self.edition,
             year: self.year,
+            aired: self.aired.map(Day),
             parent_index: self.parent_index,
             index: self.index,
             guids: self.guids,
@@ -111,6 +113,20 @@ impl<S> ItemFields<S> {
             updated_at: self.updated_at.map(UnixSeconds),
             trashed: self.trashed,
             parts: parts.collect(),
+        }
+    }
+}
+
+impl<S> PartFields<S> {
+    pub(super) fn into_part(self) -> CachedPart<S> {
+        CachedPart {
+            id: self.id,
+            version: self.version,
+            file: self.file,
+            size: self.size,
+            duration_ms: self.duration_ms,
+            stamp: self.stamp,
+            optimized: self.optimized,
         }
     }
 }
