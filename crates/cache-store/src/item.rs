@@ -55,14 +55,13 @@ pub struct Day(pub u32);
 impl Day {
     /// A day of some year from 1000 to 9999; `None`: there is no such month, or day of a month.
     pub fn new(year: u32, month: u32, day: u32) -> Option<Self> {
-        let there = (1_000..=9_999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=31).contains(&day);
+        let there =
+            (1_000..=9_999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
         there.then(|| Self(year * 10_000 + month * 100 + day))
     }
 
     /// Reads `YYYY-MM-DD`.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         let mut numbers = text.splitn(3, '-').map(str::parse);
         let mut next = || numbers.next()?.ok();
         Self::new(next()?, next()?, next()?)

@@ -9,7 +9,7 @@ use crate::path::FoldedPath;
 use crate::titles;
 
 /// How items are indexed. A store of another version lists its sections again.
-pub const INDEXING: Indexing = Indexing { version: 3, keys: index_keys };
+pub const INDEXING: Indexing = Indexing { version: 4, keys: index_keys };
 
 /// The hash of a folded file name, or of the end of a folded path.
 pub(crate) fn name_hash(folded: &str) -> u64 {

@@ -38,6 +38,7 @@ mod index;
 mod key;
 mod mapping;
 mod matcher;
+mod names;
 mod parallel;
 mod parse;
 mod path;

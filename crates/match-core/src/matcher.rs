@@ -1,19 +1,24 @@
 //! One query against one section: which candidates there are, and which rule decides.
 
+mod episodes;
+mod films;
+mod tracks;
+
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
 use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Decision};
-use crate::candidates::{Few, SectionContext, gather};
+use crate::candidates::{Candidate, Few, SectionContext, gather};
+use crate::evidence::Rule;
 use crate::generic::telling_tail;
 use crate::index::{guid_hash, name_hash};
-use crate::parse::{self, Reading};
+use crate::names::extras::{self, Extra};
 use crate::path::FoldedPath;
 use crate::query::Query;
-use crate::rules::{Prepared, Rules, fuzzy, guid, paths, title};
-use crate::titles;
+use crate::rules::{Prepared, Rules, guid, paths};
 
 /// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
 /// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
@@ -103,6 +108,9 @@ impl<'v> Reader<'v> {
         let items = self.items(&stored)?;
         let candidates = gather(name, &items, context);
         let answer = paths::decide(query, &candidates);
+        if is_of_another_place(query, &answer, &candidates) {
+            return Ok(Answer::Absent);
+        }
         if rules == Rules::All && matches!(answer, Answer::Ambiguous(_)) {
             return Ok(paths::break_tie(query, &candidates).unwrap_or(answer));
         }
@@ -112,7 +120,7 @@ impl<'v> Reader<'v> {
     /// Rule 5.
     fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
         let mut stored = Few::new();
-        for guid in guid::folded(query.query) {
+        for guid in guid::folded(query) {
             self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
         }
         Ok(guid::decide(query, &self.items(&stored)?))
@@ -125,88 +133,6 @@ impl<'v> Reader<'v> {
             ItemKind::Track => self.by_track(query),
             _ => self.by_movie(query),
         }
-    }
-
-    fn by_movie(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let mut readings: Vec<Reading> = parse::told(query.query).into_iter().collect();
-        readings.extend(parse::before_years(&query.path));
-        if let Some(answer) = self.by_readings(query, &readings)? {
-            return Ok(Some(answer));
-        }
-        // The parser costs more than all lookups of a query together.
-        let (parsed, _) = parse::parsed(&query.path);
-        if let Some(answer) = self.by_readings(query, &parsed)? {
-            return Ok(Some(answer));
-        }
-        readings.extend(parsed);
-        // What is similar to the title, anything that is added may be more similar.
-        self.depends.whole_section = true;
-        for reading in &readings {
-            let Some(year) = reading.year else { continue };
-            let mut stored = Few::new();
-            for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
-                for hash in titles::by_likeness(&reading.title, near) {
-                    self.add(Index::Titles, hash, &mut stored)?;
-                }
-            }
-            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_readings(
-        &mut self,
-        query: &Prepared<'_>,
-        readings: &[Reading],
-    ) -> Result<Option<Answer>, Error> {
-        for reading in readings {
-            let mut stored = Few::new();
-            self.add(Index::Titles, titles::by_title(&reading.title), &mut stored)?;
-            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let (mut shows, parsed) = parse::parsed(&query.path);
-        let Some(episodes) = parse::asked_episodes(query.query).or(parsed) else {
-            return Ok(None);
-        };
-        shows.splice(0..0, parse::told(query.query));
-        shows.extend(parse::shows(&query.path));
-        for show in &shows {
-            let mut stored = Few::new();
-            for &number in &episodes.numbers {
-                let hash = titles::by_episode(&show.title, episodes.season, number);
-                self.add(Index::Titles, hash, &mut stored)?;
-            }
-            if let Some(answer) = title::episode(query, show, &episodes, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_track(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let Some((named, artists)) = parse::track(&query.path) else { return Ok(None) };
-        let told = parse::told(query.query).map(|told| told.title);
-        for title in told.into_iter().chain([named]) {
-            for artist in &artists {
-                let mut stored = Few::new();
-                self.add(Index::Titles, titles::by_track(artist, &title), &mut stored)?;
-                let mut items = self.items(&stored)?;
-                let by_artist = |by: String| titles::same(&by, artist);
-                items.retain(|item| titles::parent_title(item).is_some_and(by_artist));
-                if let Some(answer) = title::track(query, &title, &items) {
-                    return Ok(Some(answer));
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// The other items that hold a file of this item: a file with several episodes.
@@ -266,9 +192,40 @@ impl<'v> Reader<'v> {
         Ok(())
     }
 
+    /// [`Reader::read`] for a whole bucket: nothing is in `stored` yet that is in it, or it is and
+    /// the keys are in order.
+    fn read_all(&self, keys: &[RatingKey], stored: &mut Few<StoredItem<'v>>) -> Result<(), Error> {
+        let known: HashSet<RatingKey> = stored.iter().map(StoredItem::rating_key).collect();
+        stored.reserve(keys.len());
+        for &key in keys.iter().filter(|key| !known.contains(key)) {
+            stored.extend(self.view.indexed_item(self.section, key)?);
+        }
+        Ok(())
+    }
+
     fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Few<ItemRef<'s>>, Error> {
         stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
     }
+}
+
+/// Nothing but the name of a file agrees that is in a folder for extras, and no candidate is in
+/// one: `Trailers/Meadow.mkv` is not `Meadow.mkv`.
+fn is_of_another_place(
+    query: &Prepared<'_>,
+    answer: &Answer,
+    candidates: &[Candidate<'_>],
+) -> bool {
+    let by_name = match answer {
+        Answer::Found(found) => found.evidence.rule == Rule::FileName,
+        Answer::Ambiguous(_) => true,
+        _ => false,
+    };
+    let in_folder = |path: &FoldedPath| extras::of(path) == Some(Extra::Folder);
+    by_name
+        && in_folder(&query.path)
+        && candidates.iter().all(|candidate| {
+            query.path.common_tail(&candidate.path) == 1 && !in_folder(&candidate.path)
+        })
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
-use crate::codec::{self, BorrowDecode, Damage, Encode, Place, Record};
 use super::earlier::ItemRow2;
+use crate::codec::{self, BorrowDecode, Damage, Encode, Place, Record};
 use crate::item::{CachedItem, CachedPart, ContentHash, Day, ItemRef};
 use crate::stamp::Revision;
 

@@ -20,8 +20,8 @@ use crate::shelf::{Division, Shelf, ShelfRef};
 use crate::totals::TotalsRow;
 use crate::uploads::UploadsRow;
 use crate::{
-    CachedItem, Day, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision, RunId,
-    SectionId, table,
+    CachedItem, Day, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision,
+    RunId, SectionId, table,
 };
 
 const STORE: &str =
