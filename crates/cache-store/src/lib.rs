@@ -49,7 +49,7 @@ pub use file::view::{Kept, StoredItem, View};
 pub use library::{Library, Refreshed, Selection, Step};
 pub use model::edit::{EditProgress, Progress, RunId};
 pub use model::index::{Bucket, Index, IndexKeys, Indexing};
-pub use model::item::{CachedItem, CachedPart, ContentHash, ItemRef, PartRef};
+pub use model::item::{CachedItem, CachedPart, ContentHash, Day, ItemRef, PartRef};
 pub use model::metadata::{Known, Metadata};
 pub use model::remembered::{Depends, Failure, MatchKey, MatchRecord, Outcome, RecordedEvidence};
 pub use model::revision::{Revision, SectionStamp};

@@ -60,8 +60,8 @@ pub use matcher::key::match_key;
 pub use matcher::many::{match_all, match_chunks};
 pub use matcher::merge::merge;
 pub use matcher::one::match_one;
-pub use names::fold::{fold, fold_title};
-pub use names::path::FoldedPath;
+pub use names::spelling::fold::{fold, fold_title};
+pub use names::spelling::path::FoldedPath;
 pub use query::Query;
 pub use report::{
     AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::path::{FoldedPath, components_of, depth, without_tail};
+use crate::names::spelling::path::{FoldedPath, components_of, depth, without_tail};
 
 /// A folder of the host, and where the server has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

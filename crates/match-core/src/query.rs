@@ -5,7 +5,7 @@ use std::path::Path;
 use plex_api::ItemKind;
 use serde::{Deserialize, Serialize};
 
-use crate::names::non_utf8::{escape, unescape};
+use crate::names::spelling::non_utf8::{escape, unescape};
 
 /// What the host knows of a local file. Only the path is needed; everything else is evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +27,36 @@ pub struct Query {
     /// Guids (`imdb://tt0078748`), in any order.
     #[serde(default)]
     pub guids: Vec<String>,
+    /// Title of an episode's show.
+    #[serde(default)]
+    pub show: Option<String>,
     /// Season of an episode.
     #[serde(default)]
     pub season: Option<u32>,
     /// Episode number.
     #[serde(default)]
     pub episode: Option<u32>,
+    /// Number of an episode counted over all regular seasons.
+    #[serde(default)]
+    pub absolute: Option<u32>,
+    /// The day on which an episode was first on air, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub aired: Option<String>,
+    /// Whom a track is by.
+    #[serde(default)]
+    pub artist: Option<String>,
+    /// Title of a track's album.
+    #[serde(default)]
+    pub album: Option<String>,
+    /// Number of a track's disc.
+    #[serde(default)]
+    pub disc: Option<u32>,
+    /// Number of a track.
+    #[serde(default)]
+    pub track: Option<u32>,
+    /// Which edition of a movie it is: `Director's Cut`.
+    #[serde(default)]
+    pub edition: Option<String>,
     /// What kind of item it is.
     #[serde(default, skip)]
     pub kind: Option<ItemKind>,
@@ -50,8 +74,16 @@ impl Query {
             title: None,
             year: None,
             guids: Vec::new(),
+            show: None,
             season: None,
             episode: None,
+            absolute: None,
+            aired: None,
+            artist: None,
+            album: None,
+            disc: None,
+            track: None,
+            edition: None,
             kind: None,
         }
     }

@@ -4,20 +4,26 @@
 //! [`crate::matcher::one`].
 
 pub(crate) mod candidates;
+mod edition;
+pub(crate) mod episode;
 pub(crate) mod fuzzy;
 pub(crate) mod guid;
 pub(crate) mod paths;
 pub(crate) mod reading;
 pub(crate) mod title;
+pub(crate) mod track;
 mod weight;
 
+use std::cell::OnceCell;
+
 use cache_store::{ItemRef, PartRef};
-use plex_api::RatingKey;
+use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Confidence, Match};
 use crate::evidence::{Evidence, Rule, Source};
-use crate::names::generic::{is_generic, stem};
-use crate::names::path::FoldedPath;
+use crate::names::ids;
+use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
 use crate::rules::candidates::SectionContext;
 
@@ -42,6 +48,10 @@ pub(crate) struct Prepared<'a> {
     /// The path as the server would have it, and by which mapping, where one fits.
     pub(crate) mapped: Option<(u16, FoldedPath)>,
     pub(crate) trust_titles: bool,
+    /// The kind of item that holds files in the section.
+    kind: ItemKind,
+    /// The ids that its names say, read when they are asked for.
+    ids: OnceCell<Vec<String>>,
 }
 
 impl<'a> Prepared<'a> {
@@ -49,7 +59,29 @@ impl<'a> Prepared<'a> {
         let path = FoldedPath::new(&query.path);
         let mapped = context.mappings.map(&path);
         let telling_name = path.file_name().is_some_and(|name| !is_generic(stem(name)));
-        Self { query, path, telling_name, mapped, trust_titles: context.trust_titles }
+        Self {
+            query,
+            path,
+            telling_name,
+            mapped,
+            trust_titles: context.trust_titles,
+            kind: context.kind,
+            ids: OnceCell::new(),
+        }
+    }
+
+    /// The ids that the names say, as guids. Those of an episode's folders are its show's, and a
+    /// number of TMDB or TVDB in its own name may be, too.
+    pub(crate) fn ids(&self) -> &[String] {
+        self.ids.get_or_init(|| match self.kind {
+            ItemKind::Track => Vec::new(),
+            ItemKind::Episode => {
+                let mut own = self.file_name().map(ids::in_name).unwrap_or_default();
+                own.retain(|guid| guid.starts_with("imdb"));
+                own
+            }
+            _ => ids::of(&self.path),
+        })
     }
 
     pub(crate) fn file_name(&self) -> Option<&str> {

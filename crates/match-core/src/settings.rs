@@ -1,7 +1,7 @@
 //! What decides a match, besides the files themselves.
 
 use crate::mapping::{MappingSuggestion, PathMapping};
-use crate::names::path::FoldedPath;
+use crate::names::spelling::path::FoldedPath;
 
 /// Version of the rules. It is part of every match key, so that answers of other rules are
 /// not read: it goes up whenever any query may be answered differently, also through another
@@ -10,7 +10,7 @@ use crate::names::path::FoldedPath;
 pub struct AlgorithmVersion(pub u32);
 
 /// The present rules.
-pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(4);
+pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(5);
 
 /// What decides a match. All of it is part of the match key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

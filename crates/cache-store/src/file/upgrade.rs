@@ -36,6 +36,10 @@ use crate::random_id::draw;
 /// 1: sections keyed by their number alone, indexes with one record a bucket.
 const FORMAT: u32 = 2;
 
+/// The schema of items that has everything which matching reads. Items of an earlier one lack what
+/// their version did not read, and only the server knows it.
+const ITEMS_WHOLE: u16 = 3;
+
 /// Sections of format 1: number -> section row.
 const SECTIONS_1: TableDefinition<'static, u32, &'static [u8]> = TableDefinition::new("sections");
 
@@ -175,6 +179,7 @@ fn run(
     }
     let mut reindex = row.indexing != indexing.version;
     let mut forget = BTreeSet::new();
+    let mut list_again = false;
     for table in &ALL {
         let found = versions.schemas.iter().find(|(number, _)| *number == table.number);
         let found = found.map_or(u16::from(versions.format < 2), |(_, schema)| *schema);
@@ -187,6 +192,7 @@ fn run(
             continue; // new in this version, or as it was
         }
         upgrade.upgraded.push(table.name);
+        list_again |= table.name == "items" && found < ITEMS_WHOLE;
         let dropped = table.upgrade(txn)?;
         if !dropped.is_empty() {
             upgrade.dropped.push(table.name);
@@ -203,6 +209,10 @@ fn run(
                 table.remove_section(txn, state.id)?;
             }
             state.forget();
+            put_section(txn, &state)?;
+        } else if list_again {
+            // What is known stays known, and is listed once before it is believed again.
+            (state.stamp, state.observed) = (None, None);
             put_section(txn, &state)?;
         }
     }

@@ -2,9 +2,8 @@
 
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
-use crate::format::envelope;
-use crate::format::envelope::{BorrowDecode, Damage, Encode, Place, Record};
-use crate::model::item::{CachedItem, CachedPart, ContentHash, ItemRef};
+use crate::format::envelope::{self, BorrowDecode, Damage, Encode, Place, Record};
+use crate::model::item::{CachedItem, CachedPart, ContentHash, Day, ItemRef};
 use crate::model::revision::Revision;
 
 /// An item.
@@ -16,12 +15,12 @@ pub(crate) struct ItemRow<S = String> {
 }
 
 impl Record for ItemRow {
-    const SCHEMA: u16 = 2;
+    const SCHEMA: u16 = 3;
 
-    /// 1 had another content hash.
+    /// 1 had another content hash than 2.
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        let Self { changed_at, item, .. } =
-            (schema == 1).then(|| envelope::decode(payload)).flatten()?;
+        let earlier: ItemRow2 = (schema <= 2).then(|| envelope::decode(payload)).flatten()?;
+        let ItemRow2 { changed_at, item, .. } = earlier;
         let item = item.into_item();
         let ContentHash(content) = item.content_hash();
         Some(Self { changed_at, content, item: ItemFields::new(item) })
@@ -36,7 +35,10 @@ pub(crate) struct ItemFields<S> {
     title: S,
     original_title: Option<S>,
     grandparent_title: Option<S>,
+    parent_title: Option<S>,
+    edition: Option<S>,
     year: Option<u16>,
+    aired: Option<u32>,
     parent_index: Option<u32>,
     index: Option<u32>,
     guids: Vec<S>,
@@ -75,7 +77,10 @@ impl<S> ItemFields<S> {
             title: item.title,
             original_title: item.original_title,
             grandparent_title: item.grandparent_title,
+            parent_title: item.parent_title,
+            edition: item.edition,
             year: item.year,
+            aired: item.aired.map(|day| day.0),
             parent_index: item.parent_index,
             index: item.index,
             guids: item.guids,
@@ -88,22 +93,17 @@ impl<S> ItemFields<S> {
     }
 
     pub(crate) fn into_item(self) -> CachedItem<S> {
-        let parts = self.parts.into_iter().map(|part| CachedPart {
-            id: part.id,
-            version: part.version,
-            file: part.file,
-            size: part.size,
-            duration_ms: part.duration_ms,
-            stamp: part.stamp,
-            optimized: part.optimized,
-        });
+        let parts = self.parts.into_iter().map(PartFields::into_part);
         CachedItem {
             rating_key: RatingKey(self.rating_key),
             kind: ItemKind::from_type_number(self.kind),
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            parent_title: self.parent_title,
+            edition: self.edition,
             year: self.year,
+            aired: self.aired.map(Day),
             parent_index: self.parent_index,
             index: self.index,
             guids: self.guids,
@@ -112,6 +112,20 @@ impl<S> ItemFields<S> {
             updated_at: self.updated_at.map(UnixSeconds),
             trashed: self.trashed,
             parts: parts.collect(),
+        }
+    }
+}
+
+impl<S> PartFields<S> {
+    fn into_part(self) -> CachedPart<S> {
+        CachedPart {
+            id: self.id,
+            version: self.version,
+            file: self.file,
+            size: self.size,
+            duration_ms: self.duration_ms,
+            stamp: self.stamp,
+            optimized: self.optimized,
         }
     }
 }
@@ -170,3 +184,53 @@ impl<'a> ItemBody<'a> {
 
 /// Bytes of a content hash.
 const CONTENT: usize = 16;
+
+/// Before items had an album, an edition and a day on which they were aired.
+#[derive(BorrowDecode)]
+struct ItemRow2 {
+    changed_at: u64,
+    _content: [u8; 16],
+    item: ItemFields2,
+}
+
+#[derive(BorrowDecode)]
+struct ItemFields2 {
+    rating_key: u64,
+    kind: u32,
+    title: String,
+    original_title: Option<String>,
+    grandparent_title: Option<String>,
+    year: Option<u16>,
+    parent_index: Option<u32>,
+    index: Option<u32>,
+    guids: Vec<String>,
+    duration_ms: Option<u64>,
+    added_at: Option<i64>,
+    updated_at: Option<i64>,
+    trashed: bool,
+    parts: Vec<PartFields<String>>,
+}
+
+impl ItemFields2 {
+    fn into_item(self) -> CachedItem {
+        CachedItem {
+            rating_key: RatingKey(self.rating_key),
+            kind: ItemKind::from_type_number(self.kind),
+            title: self.title,
+            original_title: self.original_title,
+            grandparent_title: self.grandparent_title,
+            parent_title: None,
+            edition: None,
+            year: self.year,
+            aired: None,
+            parent_index: self.parent_index,
+            index: self.index,
+            guids: self.guids,
+            duration_ms: self.duration_ms,
+            added_at: self.added_at.map(UnixSeconds),
+            updated_at: self.updated_at.map(UnixSeconds),
+            trashed: self.trashed,
+            parts: self.parts.into_iter().map(PartFields::into_part).collect(),
+        }
+    }
+}

@@ -21,8 +21,14 @@ pub struct CachedItem<S = String> {
     pub original_title: Option<S>,
     /// Title of the show (episodes) or the artist (tracks).
     pub grandparent_title: Option<S>,
+    /// Title of the album of a track. What it is for an episode ("Season 1") says nothing.
+    pub parent_title: Option<S>,
+    /// Which edition of a movie it is.
+    pub edition: Option<S>,
     /// Year of release.
     pub year: Option<u16>,
+    /// The day on which an episode was first on air.
+    pub aired: Option<Day>,
     /// Season number of an episode, disc number of a track.
     pub parent_index: Option<u32>,
     /// Episode number, track number.
@@ -40,6 +46,26 @@ pub struct CachedItem<S = String> {
     pub trashed: bool,
     /// Every media file of every version, in the server's order.
     pub parts: Vec<CachedPart<S>>,
+}
+
+/// A day, as the number `YYYYMMDD`: 4 bytes, and ordered as days are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub u32);
+
+impl Day {
+    /// A day of some year from 1000 to 9999; `None`: there is no such month, or day of a month.
+    pub fn new(year: u32, month: u32, day: u32) -> Option<Self> {
+        let there =
+            (1_000..=9_999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        there.then(|| Self(year * 10_000 + month * 100 + day))
+    }
+
+    /// Reads `YYYY-MM-DD`.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut numbers = text.splitn(3, '-').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Self::new(next()?, next()?, next()?)
+    }
 }
 
 /// One media file of an item.
@@ -92,13 +118,17 @@ impl CachedItem {
             })
         });
         let guids = item.guid.iter().chain(&item.guids).cloned().collect();
+        let aired = item.originally_available_at.as_deref().and_then(Day::read);
         Self {
             rating_key: item.rating_key,
             kind: item.kind,
             title: item.title.clone(),
             original_title: item.original_title.clone(),
             grandparent_title: item.grandparent_title.clone(),
+            parent_title: item.parent_title.clone().filter(|_| item.kind == ItemKind::Track),
+            edition: item.edition_title.clone().filter(|edition| !edition.is_empty()),
             year: item.year,
+            aired: aired.filter(|_| item.kind == ItemKind::Episode),
             parent_index: item.parent_index,
             index: item.index,
             guids,
@@ -127,7 +157,10 @@ impl CachedItem {
             title: &self.title,
             original_title: self.original_title.as_deref(),
             grandparent_title: self.grandparent_title.as_deref(),
+            parent_title: self.parent_title.as_deref(),
+            edition: self.edition.as_deref(),
             year: self.year,
+            aired: self.aired,
             parent_index: self.parent_index,
             index: self.index,
             guids: self.guids.iter().map(String::as_str).collect(),
@@ -149,7 +182,10 @@ impl CachedItem {
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
         fields.optional_text(self.grandparent_title.as_deref());
+        fields.optional_text(self.parent_title.as_deref());
+        fields.optional_text(self.edition.as_deref());
         fields.optional_number(self.year.map(u64::from));
+        fields.optional_number(self.aired.map(|day| day.0.into()));
         fields.optional_number(self.parent_index.map(u64::from));
         fields.optional_number(self.index.map(u64::from));
         fields.optional_number(self.duration_ms);
@@ -172,7 +208,7 @@ impl CachedItem {
 }
 
 /// Context of the content hash. Changing what is hashed means changing this string.
-const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 2";
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 3";
 
 /// The key for that context: deriving it takes as long as hashing an item.
 static CONTENT_KEY: LazyLock<[u8; 32]> = LazyLock::new(|| blake3::derive_key(CONTENT_CONTEXT, &[]));

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::convert::identity;
 
-use plex_api::{Field, Item, RatingKey, UnixSeconds};
+use plex_api::{Field, Item, ItemKind, RatingKey, UnixSeconds};
 
 use crate::error::Error;
-use crate::model::item::CachedItem;
+use crate::model::item::{CachedItem, Day};
 use crate::model::metadata::{Known, Metadata};
 use crate::model::revision::latest;
 use crate::model::section::{SectionId, SectionState};
@@ -182,5 +182,8 @@ fn with_fields(mut item: CachedItem, metadata: &Metadata) -> CachedItem {
     let value = |field| metadata.values.get(&field).cloned();
     item.title = value(Field::Title).unwrap_or_default();
     item.original_title = value(Field::OriginalTitle);
+    if item.kind == ItemKind::Episode {
+        item.aired = value(Field::OriginallyAvailableAt).as_deref().and_then(Day::read);
+    }
     item
 }

@@ -256,7 +256,7 @@ enum Before {
     Equal,
     /// What matching uses is the same, and `changed_at` with it.
     SameContent(Revision),
-    Other(CachedItem),
+    Other(Box<CachedItem>),
 }
 
 impl<'txn> Writer<'txn> {
@@ -350,7 +350,7 @@ impl<'txn> Writer<'txn> {
             Ok(match before {
                 before if before == body => Before::Equal,
                 before if before.same_content(body) => Before::SameContent(changed_at),
-                before => Before::Other(before.item()?),
+                before => Before::Other(Box::new(before.item()?)),
             })
         });
         self.damaged |= before.is_err();

@@ -22,8 +22,8 @@ use crate::model::partition::Division;
 use crate::model::remembered::Failure;
 use crate::model::section::{FileFilter, Lookups, SectionState};
 use crate::{
-    CachedItem, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision, RunId,
-    SectionId,
+    CachedItem, Day, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision,
+    RunId, SectionId,
 };
 
 const STORE: &str =
@@ -32,10 +32,11 @@ const COUNTERS: &str = "4d010094143a112ee3c743fbe803fc7011010001";
 const SECTION: &str = "4d0200d76fe29f618da6c90b757569642d6d6f7669657305064d6f766965730101062\
     f66696c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7c\
     a01fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc7111010007";
-const ITEM: &str = "4d02009a7bdc5a1b6966a602be4caf70b1887ead58737aa1248dc6ddfb671201145469746c65203\
-    43731312065646974696f6e20320108d0a2d0b5d181d182010453686f7701fbbd070001030210696d64623a2f2f7474\
-    303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a7ca01fc00e2a7ca000101fb8f3500192f666\
-    96c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001fce069880001fc0020bcbe00";
+const ITEM: &str = "4d0300a83ce7cd07df15e802e3221142970d868df063cbd5450434acfb671201145469746c65203\
+    43731312065646974696f6e20320108d0a2d0b5d181d182010453686f770105416c62756d010343757401fbbd0701fc\
+    654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a\
+    7ca01fc00e2a7ca000101fb8f3500192f66696c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001\
+    fce069880001fc0020bcbe00";
 const SHELF: &str = "4d020075192d745d5ac0a604100807060504030201ffffffffffffffff0808000000110\
     0000011fb2c010201fb6712fb2c0101fc70110100";
 const MATCH_FOUND: &str = "4d02004404c1e5c1c1e44900fb67120000010103fbe80300010c01010101fde3e\
@@ -80,6 +81,9 @@ fn item() -> CachedItem {
     let mut item = movie(4711, 2);
     item.original_title = Some("\u{422}\u{435}\u{441}\u{442}".into());
     item.grandparent_title = Some("Show".into());
+    item.parent_title = Some("Album".into());
+    item.edition = Some("Cut".into());
+    item.aired = Day::new(1981, 9, 17);
     item.index = Some(3);
     item
 }

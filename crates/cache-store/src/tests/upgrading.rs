@@ -1,12 +1,12 @@
 //! A file that an earlier version wrote. The bytes are real: format 1 sealed them.
 
 use plex_api::RatingKey;
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 
 use super::{INDEXING, NOW, assert_sound, config, name_hash, open, place, stamp};
 use crate::{
-    Changes, Index, Indexing, MatchKey, Opened, Outcome, Revision, SectionId, Store, StoreConfig,
-    Upgrade,
+    CachedItem, Changes, Demand, Index, Indexing, MatchKey, Opened, Outcome, Plan, Policy,
+    Revision, SectionId, Store, StoreConfig, Upgrade, plan,
 };
 
 const STORE: &str = "4d01004813aea9056e149801066162633132330301";
@@ -20,6 +20,12 @@ const ITEM: &str = "4d01002a1e7ed466b41eae0258721d577a31b44544bbc81b000ac9b0fb67
 const BUCKET: &str = "4d01001edce09a1c13b7d10201fb6712";
 const MATCH: &str =
     "4d010005131dfe5d368c1e00fb67120000010103fbe803000101fd08070605040302010002fbdb4c";
+
+/// Item 4711 of section 1 under schema 2.
+const ITEM_2: &str = "4d02009a7bdc5a1b6966a602be4caf70b1887ead58737aa1248dc6ddfb671201145469746c65203\
+    43731312065646974696f6e20320108d0a2d0b5d181d182010453686f7701fbbd070001030210696d64623a2f2f7474\
+    303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a7ca01fc00e2a7ca000101fb8f3500192f666\
+    96c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001fce069880001fc0020bcbe00";
 
 type ByNumber = TableDefinition<'static, (u32, u64), &'static [u8]>;
 
@@ -89,6 +95,50 @@ fn format_1_keeps_its_items_and_matches() {
 }
 
 #[test]
+fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    super::fill(&store, [super::movie(4711, 2)], 1);
+    let before = store.sections().unwrap().remove(0);
+    let record = super::found(4711, before.revision);
+    store.remember(before.id, vec![(super::match_key(1), record)]).unwrap();
+    store.close().unwrap();
+    {
+        let db = Database::create(&path).unwrap();
+        let txn = db.begin_write().unwrap();
+        {
+            let mut items = txn.open_table(ByNumber::new("items")).unwrap();
+            items.insert((1, 4711), bytes(ITEM_2).as_slice()).unwrap();
+            let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+            let mut schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
+            let items = schemas.as_chunks_mut::<3>().0.iter_mut().find(|row| row[0] == 0x12);
+            items.unwrap()[1] = 2;
+            meta.insert("schemas", schemas.as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+    }
+    let store = open(&path);
+    let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
+    assert_eq!((upgrade.upgraded.as_slice(), upgrade.dropped.len()), (&["items"][..], 0));
+    let state = store.sections().unwrap().remove(0);
+    // The item is there, and nothing is believed of the section until it was listed.
+    assert_eq!((state.items, state.stamp, state.observed), (1, None, None));
+    let demand = Demand { queries: 1, prove: false, metadata: false };
+    let planned = plan(&state, &stamp(1), NOW, &Policy::default(), 500, demand);
+    assert_eq!(planned.plan, Plan::Full);
+    let kept = store.view().unwrap().item(SectionId(1), RatingKey(4711)).unwrap().unwrap().item;
+    assert_eq!((kept.index, kept.aired, kept.edition.as_deref()), (Some(3), None, None));
+    // The listing brings what is missing, which is a change of what was answered from.
+    let listed = CachedItem { edition: Some("Cut".to_owned()), ..kept };
+    let changes = super::fill(&store, [listed], 1);
+    assert_eq!((changes.changed, changes.unchanged), (1, 0));
+    let state = store.sections().unwrap().remove(0);
+    assert_eq!((state.stamp, state.complete), (Some(stamp(1)), true));
+    store.close().unwrap();
+    assert_eq!(*open(&path).opened(), Opened::Existing, "once is enough");
+}
+
+#[test]
 fn a_damaged_item_of_format_1_has_its_section_listed_again() {
     let (_folder, path) = place();
     let mut item = bytes(ITEM);
@@ -131,7 +181,7 @@ fn an_upgrade_walks_a_table_of_any_length() {
 
 #[test]
 fn another_indexing_version_costs_no_listing() {
-    fn all_under_one_hash(_: &crate::CachedItem) -> crate::IndexKeys {
+    fn all_under_one_hash(_: &CachedItem) -> crate::IndexKeys {
         crate::IndexKeys { names: vec![7], ..Default::default() }
     }
     let (_folder, path) = place();

@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use cache_store::CachedItem;
 
 use crate::answer::Answer;
-use crate::names::path::FoldedPath;
+use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
 use crate::rules::candidates::{SectionContext, gather};
 use crate::rules::{Prepared, paths};

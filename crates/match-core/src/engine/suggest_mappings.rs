@@ -10,7 +10,7 @@ use crate::answer::{Answer, Confidence, Match};
 use crate::engine::run::{Asked, SectionRun};
 use crate::engine::{Engine, blocking};
 use crate::mapping::suggest_mappings;
-use crate::names::path::folded_file_name;
+use crate::names::spelling::path::folded_file_name;
 use crate::report::Report;
 
 /// Files of a run that are looked at for mappings, evenly spread: enough to see every folder

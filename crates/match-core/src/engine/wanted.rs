@@ -3,10 +3,10 @@
 use cache_store::Wanted;
 
 use crate::matcher::indexing::name_hash;
-use crate::names::fold::{fold, fold_title};
-use crate::names::generic::{is_generic, stem};
-use crate::names::non_utf8::lossy;
-use crate::names::path::{FoldedPath, raw_file_name};
+use crate::names::spelling::fold::{fold, fold_title};
+use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::non_utf8::lossy;
+use crate::names::spelling::path::{FoldedPath, raw_file_name};
 use crate::query::Query;
 
 /// What to ask the server for, if this one file is looked up. `None`: the path has no file

@@ -3,13 +3,13 @@
 use cache_store::{CachedItem, IndexKeys, Indexing};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::names::fold::fold_guid;
-use crate::names::generic::telling_tail;
-use crate::names::path::FoldedPath;
+use crate::names::spelling::fold::fold_guid;
+use crate::names::spelling::generic::telling_tail;
+use crate::names::spelling::path::FoldedPath;
 use crate::names::title_hashes as titles;
 
 /// How items are indexed. A store of another version lists its sections again.
-pub const INDEXING: Indexing = Indexing { version: 3, keys: index_keys };
+pub const INDEXING: Indexing = Indexing { version: 4, keys: index_keys };
 
 /// The hash of a folded file name, or of the end of a folded path.
 pub(crate) fn name_hash(folded: &str) -> u64 {

@@ -2,19 +2,20 @@
 //!
 //! `blake3::derive_key(CONTEXT)` over, in this order: the algorithm version; the number of
 //! mappings and, for each, both folded folders; whether titles are trusted; the number of folded path components and each
-//! of them; size, duration, title, year, season, episode and kind, each preceded by whether it
-//! is there; the number of guids and each of them, folded and sorted. Numbers are 8 bytes
+//! of them; size, duration, title, year, show, season, episode, absolute number, air date, artist,
+//! album, disc, track, edition and kind, each preceded by whether it is there; the number of guids
+//! and each of them, folded and sorted. Numbers are 8 bytes
 //! little endian; texts are preceded by their length in bytes. The key is the first 16 bytes.
 
 use cache_store::MatchKey;
 
-use crate::names::fold::{fold_guid, fold_title};
-use crate::names::path::FoldedPath;
+use crate::names::spelling::fold::{fold, fold_guid};
+use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
 use crate::settings::{ALGORITHM, Settings};
 
 /// Context of the derivation. Another derivation has another context.
-const CONTEXT: &str = "matchbox 2026-11 match key 1";
+const CONTEXT: &str = "matchbox 2026-11 match key 2";
 
 /// The key under which the answer to a query is remembered.
 ///
@@ -31,11 +32,18 @@ pub fn match_key(query: &Query, settings: &Settings) -> MatchKey {
     fields.path(&FoldedPath::new(&query.path));
     fields.optional_number(query.size);
     fields.optional_number(query.duration_ms);
-    fields.number(u64::from(query.title.is_some()));
-    fields.text(&query.title.as_deref().map(fold_title).unwrap_or_default());
+    fields.optional_text(query.title.as_deref());
     fields.optional_number(query.year.map(u64::from));
+    fields.optional_text(query.show.as_deref());
     fields.optional_number(query.season.map(u64::from));
     fields.optional_number(query.episode.map(u64::from));
+    fields.optional_number(query.absolute.map(u64::from));
+    fields.optional_text(query.aired.as_deref());
+    fields.optional_text(query.artist.as_deref());
+    fields.optional_text(query.album.as_deref());
+    fields.optional_number(query.disc.map(u64::from));
+    fields.optional_number(query.track.map(u64::from));
+    fields.optional_text(query.edition.as_deref());
     fields.optional_number(query.kind.map(|kind| u64::from(kind.type_number())));
     let mut guids: Vec<_> = query.guids.iter().map(|guid| fold_guid(guid)).collect();
     guids.sort_unstable();
@@ -58,6 +66,12 @@ impl Fields {
     fn optional_number(&mut self, value: Option<u64>) {
         self.number(u64::from(value.is_some()));
         self.number(value.unwrap_or(0));
+    }
+
+    /// Spellings that compare as equal count as one.
+    fn optional_text(&mut self, value: Option<&str>) {
+        self.number(u64::from(value.is_some()));
+        self.text(&value.map(fold).unwrap_or_default());
     }
 
     fn text(&mut self, value: &str) {
@@ -105,6 +119,14 @@ mod tests {
             Query { year: Some(1979), ..base.clone() },
             Query { season: Some(1979), ..base.clone() },
             Query { episode: Some(1979), ..base.clone() },
+            Query { absolute: Some(1979), ..base.clone() },
+            Query { disc: Some(1979), ..base.clone() },
+            Query { track: Some(1979), ..base.clone() },
+            Query { show: Some("x".to_owned()), ..base.clone() },
+            Query { aired: Some("x".to_owned()), ..base.clone() },
+            Query { artist: Some("x".to_owned()), ..base.clone() },
+            Query { album: Some("x".to_owned()), ..base.clone() },
+            Query { edition: Some("x".to_owned()), ..base.clone() },
             Query { guids: vec!["imdb://tt0078748".to_owned()], ..base.clone() },
         ];
         for query in different {
@@ -117,7 +139,7 @@ mod tests {
     fn the_derivation_is_what_it_was() {
         let settings = Settings::default();
         let query = Query::new("/mnt/films/Alien (1979)/Alien.mkv");
-        assert_eq!(hex(&query, &settings), "a33f170edb98560460a36683df4db4ad");
+        assert_eq!(hex(&query, &settings), "585c6e482b08d6f6e592cdde3a6ebb4e");
         let full = Query {
             size: Some(1),
             duration_ms: Some(2),

@@ -1,23 +1,18 @@
 //! One query against one section: which candidates there are, and which rule decides.
 
-use std::borrow::Cow;
-
-use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
-use plex_api::{ItemKind, RatingKey};
+use cache_store::{Depends, Error, Index, SectionId, View};
+use plex_api::ItemKind;
 
 use crate::answer::{Answer, Decision};
+use crate::evidence::Rule;
 use crate::matcher::indexing::{guid_hash, name_hash};
-use crate::names::generic::telling_tail;
-use crate::names::parse::{self, Reading};
-use crate::names::path::FoldedPath;
-use crate::names::title_hashes as titles;
+use crate::matcher::reader::{CROWD, Named, Reader};
+use crate::names::extras::{self, Extra};
+use crate::names::spelling::generic::telling_tail;
+use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
-use crate::rules::candidates::{Few, SectionContext, gather};
-use crate::rules::{Prepared, Rules, fuzzy, guid, paths, reading, title};
-
-/// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
-/// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
-const CROWD: usize = 64;
+use crate::rules::candidates::{Candidate, Few, SectionContext, gather};
+use crate::rules::{Prepared, Rules, guid, paths};
 
 /// Answers one query from the indexes of a section, as they are in a view.
 pub fn match_one(
@@ -28,13 +23,6 @@ pub fn match_one(
     rules: Rules,
 ) -> Result<Decision, Error> {
     decide(view, section, context, query, rules, None)
-}
-
-/// What the index of names has under a hash, read beforehand for many queries together.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Named<'n> {
-    pub(crate) hash: u64,
-    pub(crate) rating_keys: &'n [RatingKey],
 }
 
 /// [`match_one`], with what was read beforehand.
@@ -59,14 +47,6 @@ pub(crate) fn decide(
         }
     }
     Ok(Decision { answer, depends: reader.depends })
-}
-
-/// Reads candidates and notes what was looked into.
-struct Reader<'v> {
-    view: &'v View<'v>,
-    section: SectionId,
-    named: Option<Named<'v>>,
-    depends: Depends,
 }
 
 impl<'v> Reader<'v> {
@@ -103,6 +83,9 @@ impl<'v> Reader<'v> {
         let items = self.items(&stored)?;
         let candidates = gather(name, &items, context);
         let answer = paths::decide(query, &candidates);
+        if is_of_another_place(query, &answer, &candidates) {
+            return Ok(Answer::Absent);
+        }
         if rules == Rules::All && matches!(answer, Answer::Ambiguous(_)) {
             return Ok(paths::break_tie(query, &candidates).unwrap_or(answer));
         }
@@ -112,7 +95,7 @@ impl<'v> Reader<'v> {
     /// Rule 5.
     fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
         let mut stored = Few::new();
-        for guid in guid::folded(query.query) {
+        for guid in guid::folded(query) {
             self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
         }
         Ok(guid::decide(query, &self.items(&stored)?))
@@ -126,153 +109,32 @@ impl<'v> Reader<'v> {
             _ => self.by_movie(query),
         }
     }
+}
 
-    fn by_movie(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let mut readings: Vec<Reading> = reading::told(query.query).into_iter().collect();
-        readings.extend(parse::before_years(&query.path));
-        if let Some(answer) = self.by_readings(query, &readings)? {
-            return Ok(Some(answer));
-        }
-        // The parser costs more than all lookups of a query together.
-        let (parsed, _) = parse::parsed(&query.path);
-        if let Some(answer) = self.by_readings(query, &parsed)? {
-            return Ok(Some(answer));
-        }
-        readings.extend(parsed);
-        // What is similar to the title, anything that is added may be more similar.
-        self.depends.whole_section = true;
-        for reading in &readings {
-            let Some(year) = reading.year else { continue };
-            let mut stored = Few::new();
-            for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
-                for hash in titles::by_likeness(&reading.title, near) {
-                    self.add(Index::Titles, hash, &mut stored)?;
-                }
-            }
-            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_readings(
-        &mut self,
-        query: &Prepared<'_>,
-        readings: &[Reading],
-    ) -> Result<Option<Answer>, Error> {
-        for reading in readings {
-            let mut stored = Few::new();
-            self.add(Index::Titles, titles::by_title(&reading.title), &mut stored)?;
-            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let (mut shows, parsed) = parse::parsed(&query.path);
-        let Some(episodes) = reading::asked_episodes(query.query).or(parsed) else {
-            return Ok(None);
-        };
-        shows.splice(0..0, reading::told(query.query));
-        shows.extend(parse::shows(&query.path));
-        for show in &shows {
-            let mut stored = Few::new();
-            for &number in &episodes.numbers {
-                let hash = titles::by_episode(&show.title, episodes.season, number);
-                self.add(Index::Titles, hash, &mut stored)?;
-            }
-            if let Some(answer) = title::episode(query, show, &episodes, &self.items(&stored)?) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn by_track(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
-        let Some((named, artists)) = parse::track(&query.path) else { return Ok(None) };
-        let told = reading::told(query.query).map(|told| told.title);
-        for title in told.into_iter().chain([named]) {
-            for artist in &artists {
-                let mut stored = Few::new();
-                self.add(Index::Titles, titles::by_track(artist, &title), &mut stored)?;
-                let mut items = self.items(&stored)?;
-                let by_artist = |by: String| titles::same(&by, artist);
-                items.retain(|item| titles::parent_title(item).is_some_and(by_artist));
-                if let Some(answer) = title::track(query, &title, &items) {
-                    return Ok(Some(answer));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The other items that hold a file of this item: a file with several episodes.
-    fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
-        let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };
-        let mut others = Vec::new();
-        for part in found.item.parts.iter().filter(|part| !part.optimized) {
-            let path = FoldedPath::new(&part.file);
-            let hash = match telling_tail(&path) {
-                Some(tail) => name_hash(tail),
-                None => continue, // in a crowd of names that say nothing
-            };
-            let mut stored = Few::new();
-            self.add(Index::Names, hash, &mut stored)?;
-            let items = self.items(&stored)?;
-            let holds = |item: &&ItemRef<'_>| item.parts.iter().any(|own| own.file == part.file);
-            let holders = items.iter().filter(holds).map(|item| item.rating_key);
-            others.extend(holders.filter(|&other| other != key));
-        }
-        others.sort_unstable();
-        others.dedup();
-        Ok(others)
-    }
-
-    /// The items under a hash.
-    fn bucket(&mut self, index: Index, hash: u64) -> Result<Cow<'v, [RatingKey]>, Error> {
-        if !self.depends.buckets.contains(&(index, hash)) {
-            self.depends.buckets.push((index, hash));
-        }
-        if let Some(named) = self.named
-            && (index, hash) == (Index::Names, named.hash)
-        {
-            return Ok(Cow::Borrowed(named.rating_keys));
-        }
-        let bucket = self.view.bucket(index, self.section, hash)?;
-        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys).unwrap_or_default()))
-    }
-
-    /// Adds the items of a bucket, unless it is crowded, each item once.
-    fn add(
-        &mut self,
-        index: Index,
-        hash: u64,
-        stored: &mut Few<StoredItem<'v>>,
-    ) -> Result<(), Error> {
-        let keys = self.bucket(index, hash)?;
-        if keys.len() <= CROWD { self.read(&keys, stored) } else { Ok(()) }
-    }
-
-    fn read(&self, keys: &[RatingKey], stored: &mut Few<StoredItem<'v>>) -> Result<(), Error> {
-        stored.reserve(keys.len());
-        for &key in keys {
-            if stored.iter().all(|item| item.rating_key() != key) {
-                stored.extend(self.view.indexed_item(self.section, key)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn items<'s>(&self, stored: &'s [StoredItem<'_>]) -> Result<Few<ItemRef<'s>>, Error> {
-        stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
-    }
+/// Nothing but the name of a file agrees that is in a folder for extras, and no candidate is in
+/// one: `Trailers/Meadow.mkv` is not `Meadow.mkv`.
+fn is_of_another_place(
+    query: &Prepared<'_>,
+    answer: &Answer,
+    candidates: &[Candidate<'_>],
+) -> bool {
+    let by_name = match answer {
+        Answer::Found(found) => found.evidence.rule == Rule::FileName,
+        Answer::Ambiguous(_) => true,
+        _ => false,
+    };
+    let in_folder = |path: &FoldedPath| extras::of(path) == Some(Extra::Folder);
+    by_name
+        && in_folder(&query.path)
+        && candidates.iter().all(|candidate| {
+            query.path.common_tail(&candidate.path) == 1 && !in_folder(&candidate.path)
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use plex_api::RatingKey;
+
     use super::*;
     use crate::answer::Confidence;
     use crate::settings::Settings;

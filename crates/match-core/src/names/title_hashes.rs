@@ -2,42 +2,53 @@
 //!
 //! Movies and videos are found by their folded title, episodes by show, season and number,
 //! tracks by artist and title: "Episode 1" and "Intro" alone would be one bucket for half a
-//! library. Spaces count for nothing: "C.H.U.D." is "CHUD", and "20,000" is "20000". Movies are
-//! also found by likeness, for titles that were mistyped: two hashes of
+//! library. Of all of them only letters and digits count, as [`crate::names::same::key`] leaves
+//! them: "C.H.U.D." is "CHUD", and "II" is "2". Movies are also found by likeness, for titles that were mistyped: two hashes of
 //! title and year which a difference in one place leaves at least one of.
 
-use cache_store::ItemRef;
+use cache_store::{Day, ItemRef};
 use plex_api::ItemKind;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::names::fold::{fold_title, loosen};
+use crate::names::same::key;
+use crate::names::shows;
+use crate::names::spelling::fold::{fold, fold_title, loosen};
+use crate::names::spelling::generic::is_generic;
 
-/// Whether two folded titles are equal but for their spaces.
-pub(crate) fn same(left: &str, right: &str) -> bool {
-    letters(left).eq(letters(right))
-}
-
-fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().filter(|letter| *letter != ' ')
-}
-
-/// The hash of a folded title.
+/// The hash of a movie's title.
 pub(crate) fn by_title(title: &str) -> u64 {
-    hash(1, &[&dense(title)])
+    hash(1, &[&key(title)])
 }
 
-/// The hash of an episode.
+/// The hash of an episode. `show` is the [`key`] of its title.
 pub(crate) fn by_episode(show: &str, season: u32, episode: u32) -> u64 {
-    hash(2, &[&dense(show), &season.to_string(), &episode.to_string()])
+    hash(2, &[show, &season.to_string(), &episode.to_string()])
 }
 
-/// The hash of a track.
+/// The hash of a track. Both are [`key`]s.
 pub(crate) fn by_track(artist: &str, title: &str) -> u64 {
-    hash(3, &[&dense(artist), &dense(title)])
+    hash(3, &[artist, title])
 }
 
-fn dense(title: &str) -> String {
-    letters(title).collect()
+/// The hash of all episodes of a show.
+pub(crate) fn by_show(show: &str) -> u64 {
+    hash(6, &[show])
+}
+
+/// The hash of the episodes of a show that were on air in a month: of a daily show about twenty,
+/// of any other four, which makes few buckets.
+pub(crate) fn by_month(show: &str, day: Day) -> u64 {
+    hash(7, &[show, &(day.0 / 100).to_string()])
+}
+
+/// The hash of the first or the last part of a movie's title, with its year.
+pub(crate) fn by_part(part: &str, year: u16) -> u64 {
+    hash(8, &[&key(part), &year.to_string()])
+}
+
+/// The hash of a track by its place on an album. `album` is a [`key`].
+pub(crate) fn by_place(album: &str, disc: u32, number: u32) -> u64 {
+    hash(9, &[album, &disc.to_string(), &number.to_string()])
 }
 
 /// The hashes under which titles like this one, of this year, are found.
@@ -68,10 +79,14 @@ pub(crate) fn by_likeness(folded_title: &str, year: u16) -> [u64; 2] {
 /// leave a few dozen titles of a large library.
 const EDGE: usize = 3;
 
-/// The titles of an item that a reading is compared with, folded.
+/// The titles of a movie that a reading is compared with.
+pub(crate) fn spelled<'a>(item: &ItemRef<'a>) -> impl Iterator<Item = &'a str> {
+    std::iter::once(item.title).chain(item.original_title)
+}
+
+/// The same, folded.
 pub(crate) fn titles(item: &ItemRef<'_>) -> impl Iterator<Item = String> {
-    let own = std::iter::once(&item.title).chain(&item.original_title);
-    own.map(|title| fold_title(title)).filter(|title| !title.is_empty())
+    spelled(item).map(fold_title).filter(|title| !title.is_empty())
 }
 
 /// Show or artist, folded.
@@ -79,27 +94,75 @@ pub(crate) fn parent_title(item: &ItemRef<'_>) -> Option<String> {
     item.grandparent_title.map(fold_title).filter(|title| !title.is_empty())
 }
 
+/// Whom a track is by: the artist of its album, and of a compilation its own.
+pub(crate) fn artists<'a>(item: &ItemRef<'a>) -> impl Iterator<Item = &'a str> {
+    item.grandparent_title.into_iter().chain(item.original_title)
+}
+
+/// The first and the last part of a title that has several: "Meadow: The Mill".
+pub(crate) fn parts(title: &str) -> impl Iterator<Item = &str> {
+    let first = BETWEEN.iter().filter_map(|between| title.split_once(between));
+    let first = first.map(|(first, _)| first).min_by_key(|first| first.len());
+    let last = BETWEEN.iter().filter_map(|between| title.rsplit_once(between));
+    let last = last.map(|(_, last)| last).min_by_key(|last| last.len());
+    first.into_iter().chain(last).map(str::trim).filter(|part| !is_generic(part))
+}
+
+/// What stands between the parts of a title.
+const BETWEEN: [&str; 5] = [": ", " - ", " \u{2013} ", " or ", " / "];
+
 /// The hashes under which an item is found by its title.
 pub(crate) fn hashes(item: &ItemRef<'_>) -> Vec<u64> {
     match item.kind {
-        ItemKind::Episode => {
-            let (show, season, episode) = (parent_title(item), item.parent_index, item.index);
-            let by = |show: String| Some(by_episode(&show, season?, episode?));
-            show.and_then(by).into_iter().collect()
-        }
+        ItemKind::Episode => of_episode(item),
         ItemKind::Track => {
-            let artist = parent_title(item).unwrap_or_default();
-            titles(item).map(|title| by_track(&artist, &title)).collect()
+            let title = key(item.title);
+            let mut hashes: Vec<u64> =
+                artists(item).map(|artist| by_track(&key(artist), &title)).collect();
+            if let (Some(album), Some(number)) = (item.parent_title, item.index) {
+                hashes.push(by_place(&key(album), item.parent_index.unwrap_or(1), number));
+            }
+            hashes
         }
         _ => {
-            let mut hashes = Vec::with_capacity(3);
-            for title in titles(item) {
-                hashes.push(by_title(&title));
-                hashes.extend(item.year.into_iter().flat_map(|year| by_likeness(&title, year)));
+            let mut hashes = Vec::with_capacity(4);
+            for title in spelled(item) {
+                let folded = fold_title(title);
+                if folded.is_empty() {
+                    continue;
+                }
+                hashes.push(by_title(title));
+                if let Some(year) = item.year {
+                    hashes.extend(by_likeness(&folded, year));
+                    hashes.extend(parts(title).map(|part| by_part(part, year)));
+                }
             }
             hashes
         }
     }
+}
+
+/// By its show's title as it is, and without the year or country that is part of it.
+fn of_episode(item: &ItemRef<'_>) -> Vec<u64> {
+    let Some(show) = item.grandparent_title else { return Vec::new() };
+    let folded = fold(show);
+    let whole = key(&folded);
+    if whole.is_empty() {
+        return Vec::new();
+    }
+    let base = key(shows::parts(&folded).0);
+    let mut hashes = Vec::with_capacity(6);
+    for show in [whole.as_str(), base.as_str()] {
+        hashes.push(by_show(show));
+        if let (Some(season), Some(episode)) = (item.parent_index, item.index) {
+            hashes.push(by_episode(show, season, episode));
+        }
+        hashes.extend(item.aired.map(|day| by_month(show, day)));
+        if whole == base {
+            break;
+        }
+    }
+    hashes
 }
 
 fn hash(kind: u8, parts: &[&str]) -> u64 {
@@ -122,13 +185,22 @@ mod tests {
     }
 
     #[test]
-    fn spaces_count_for_nothing() {
-        for (left, right) in [("c h u d", "chud"), ("20 000 leagues", "20000 leagues")] {
-            assert!(same(left, right));
+    fn spaces_and_numerals_count_for_nothing() {
+        for (left, right) in
+            [("C.H.U.D.", "chud"), ("20,000 Leagues", "20000 leagues"), ("Mill II", "mill 2")]
+        {
             assert_eq!(by_title(left), by_title(right));
         }
-        assert!(!same("alien", "aliens"));
+        assert_ne!(by_title("alien"), by_title("aliens"));
         assert_ne!(by_episode("a", 11, 1), by_episode("a", 1, 11));
+    }
+
+    #[test]
+    fn titles_have_parts() {
+        let of = |title| parts(title).collect::<Vec<_>>();
+        assert_eq!(of("Meadow: Part V - The Mill Burns"), ["Meadow", "The Mill Burns"]);
+        assert_eq!(of("Meadow or (The Unlikely Miller)"), ["Meadow", "(The Unlikely Miller)"]);
+        assert_eq!(of("Meadow"), Vec::<&str>::new());
     }
 
     #[test]

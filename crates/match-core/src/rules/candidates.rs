@@ -4,8 +4,8 @@ use cache_store::{ItemRef, PartRef, SectionState};
 use plex_api::{ItemKind, RatingKey};
 use smallvec::SmallVec;
 
-use crate::names::fold::fold_title;
-use crate::names::path::{FoldedPath, depth, folded_file_name};
+use crate::names::spelling::fold::fold_title;
+use crate::names::spelling::path::{FoldedPath, depth, folded_file_name};
 use crate::names::title_hashes::parent_title;
 use crate::settings::{FoldedMappings, Settings};
 

@@ -5,8 +5,8 @@ use rapidfuzz::fuzz::RatioBatchComparator;
 
 use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
-use crate::names::fold::loosen;
 use crate::names::parse::Reading;
+use crate::names::spelling::fold::loosen;
 use crate::names::title_hashes as titles;
 use crate::rules::title::physical_score;
 use crate::rules::{Prepared, Verdict, ambiguous, found_item, weight};

@@ -6,18 +6,32 @@
 
 use std::borrow::Cow;
 
-use cache_store::ItemRef;
+use cache_store::{ItemRef, PartRef};
 
+use super::edition::edition;
+use super::{Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
-use crate::names::fold::{fold_guid, fold_title};
+use crate::names::spelling::fold::{fold_guid, fold_title};
+use crate::names::spelling::generic::is_generic;
+use crate::names::spelling::path::FoldedPath;
+use crate::names::spelling::year::years;
 use crate::query::Query;
 use crate::rules::candidates::names_its_year;
-use crate::rules::{Prepared, choose, weight};
 
-/// The query's guids, folded.
-pub(crate) fn folded(query: &Query) -> Vec<Cow<'_, str>> {
-    query.guids.iter().map(|guid| fold_guid(guid)).collect()
+/// The query's guids, folded, and those that its names say.
+pub(crate) fn folded<'q>(query: &'q Prepared<'_>) -> Vec<Cow<'q, str>> {
+    let told = query.query.guids.iter().map(|guid| fold_guid(guid));
+    told.chain(query.ids().iter().map(|guid| Cow::Borrowed(guid.as_str()))).collect()
+}
+
+/// The query has an id of a scheme of which the item has another, and none that agrees.
+pub(super) fn another(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
+    if query.query.guids.is_empty() && query.ids().is_empty() {
+        return false;
+    }
+    let agreement = agreement(query, item);
+    agreement.equal == 0 && agreement.differ > 0
 }
 
 /// How many guids agree, whether one of them is of one work only, and how many differ.
@@ -25,10 +39,12 @@ pub(crate) fn folded(query: &Query) -> Vec<Cow<'_, str>> {
 pub(super) struct Agreement {
     pub(super) equal: u16,
     worldwide: bool,
+    /// One that agrees was told by the host, and not only read in a name.
+    told: bool,
     pub(super) differ: u16,
 }
 
-pub(super) fn agreement(query: &Query, item: &ItemRef<'_>) -> Agreement {
+pub(super) fn agreement(query: &Prepared<'_>, item: &ItemRef<'_>) -> Agreement {
     let ours = folded(query);
     let theirs: Vec<Cow<'_, str>> = item.guids.iter().map(|guid| fold_guid(guid)).collect();
     let mut agreement = Agreement::default();
@@ -36,6 +52,7 @@ pub(super) fn agreement(query: &Query, item: &ItemRef<'_>) -> Agreement {
         if theirs.contains(guid) {
             agreement.equal = agreement.equal.saturating_add(1);
             agreement.worldwide |= matches!(scheme(guid), "imdb" | "plex");
+            agreement.told |= query.query.guids.iter().any(|told| fold_guid(told) == *guid);
         } else if theirs.iter().any(|other| scheme(other) == scheme(guid))
             && !ours.iter().any(|other| scheme(other) == scheme(guid) && theirs.contains(other))
         {
@@ -50,15 +67,16 @@ pub(crate) fn decide(query: &Prepared<'_>, items: &[ItemRef<'_>]) -> Option<Answ
     let asked = query.query;
     let of_kind = |item: &&ItemRef<'_>| asked.kind.is_none_or(|kind| kind == item.kind);
     let scored = items.iter().filter(of_kind).filter_map(|item| {
-        let agreement = agreement(asked, item);
+        let agreement = agreement(query, item);
         (agreement.equal > 0).then(|| (score(query, item, agreement), item))
     });
     choose(query, Rule::Guid, scored, |item, _, rival| {
-        let agreement = agreement(asked, item);
+        let agreement = agreement(query, item);
         agreement.differ == 0
+            && (agreement.told || beside(query, item))
             && rival.is_none_or(|(_, next)| next < weight::GUID)
             && year_fits(asked, item) != Some(false)
-            && (agreement.worldwide || backed(asked, item))
+            && (agreement.worldwide || backed(query, item))
     })
 }
 
@@ -75,16 +93,40 @@ fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 
     if agreement.differ > 0 || year_fits(query.query, item) == Some(false) {
         score = score.saturating_sub(weight::GUID_DIFFERS);
     }
+    if edition(query, item) < 0 {
+        score = score.saturating_sub(weight::EDITION_DIFFERS);
+    }
     score
 }
 
+/// The file is as large as the item's, or lies in a folder of the same name: what an id in a name
+/// needs beside it. Somebody may have given a file the wrong folder, or a folder the wrong id.
+fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
+    let telling = |size: u64| size >= weight::TELLING_SIZE;
+    let same_size = query.query.size.is_some_and(telling)
+        && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
+    let Some(ours) = query.path.folders().rev().find(|folder| !is_generic(folder)) else {
+        return same_size;
+    };
+    let same = |part: &PartRef<'_>| {
+        let theirs = FoldedPath::new(part.file);
+        theirs.folders().rev().find(|folder| !is_generic(folder)) == Some(ours)
+    };
+    same_size || item.parts.iter().any(same)
+}
+
 /// Something besides the number agrees: the kind that was asked for, the year, or the title.
-fn backed(query: &Query, item: &ItemRef<'_>) -> bool {
+fn backed(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
+    let named = || query.path.components().flat_map(years).any(|year| item.year == Some(year));
+    let query = query.query;
     let title = || {
         let ours = fold_title(query.title.as_deref()?);
         Some(crate::names::title_hashes::titles(item).any(|title| title == ours))
     };
-    query.kind == Some(item.kind) || year_fits(query, item) == Some(true) || title() == Some(true)
+    query.kind == Some(item.kind)
+        || year_fits(query, item) == Some(true)
+        || title() == Some(true)
+        || names_its_year(item) && named()
 }
 
 fn year_fits(query: &Query, item: &ItemRef<'_>) -> Option<bool> {

@@ -4,10 +4,10 @@ use plex_api::RatingKey;
 
 use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
-use crate::names::fold::fold_title;
-use crate::names::generic::{is_generic, stem};
 use crate::names::parse::contains_words;
-use crate::names::year::{contradict, years};
+use crate::names::spelling::fold::fold_title;
+use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::year::{contradict, years};
 use crate::rules::candidates::{Candidate, Few};
 use crate::rules::reading;
 use crate::rules::{Physical, Prepared, Verdict, ambiguous, guid, weight};
@@ -174,7 +174,7 @@ fn undecided(query: &Prepared<'_>, views: &[Seen<'_>]) -> Answer {
 /// and year name.
 pub(crate) fn break_tie(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Option<Answer> {
     let views: Few<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
-    let agreed = |seen: &Seen<'_>| guid::agreement(query.query, seen.candidate.item);
+    let agreed = |seen: &Seen<'_>| guid::agreement(query, seen.candidate.item);
     if let Some(seen) = only(&views, |seen| agreed(seen).equal > 0) {
         let sure = agreed(seen).differ == 0;
         return Some(verdict(seen, Rule::Guid, weight::GUID, &views, sure));
@@ -199,13 +199,9 @@ fn year_contradicts(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
     contradict(folder, year, &candidate.title())
 }
 
-/// The host knows a guid that differs from the item's, and none that agrees.
+/// The host or the names know an id that differs from the item's, and none that agrees.
 fn another_work(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
-    if query.query.guids.is_empty() {
-        return false;
-    }
-    let agreement = guid::agreement(query.query, candidate.item);
-    agreement.equal == 0 && agreement.differ > 0
+    guid::another(query, candidate.item)
 }
 
 /// Both paths go on above what agrees, with folders that say something and differ, and what

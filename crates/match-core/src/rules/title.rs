@@ -1,15 +1,16 @@
-//! Rule 6: title and year, of a movie, an episode or a track.
+//! Rule 6 for movies and videos: title and year.
 
 use cache_store::ItemRef;
 
+use super::edition::edition;
+use super::{Physical, Prepared, choose, guid, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
-use crate::names::generic::stem;
-use crate::names::parse::{Episodes, Reading};
-use crate::names::path::FoldedPath;
+use crate::names::parse::Reading;
+use crate::names::same::Same;
+use crate::names::spelling::generic::stem;
+use crate::names::spelling::year::contradict;
 use crate::names::title_hashes as titles;
-use crate::names::year::{contradict, years};
-use crate::rules::{Physical, Prepared, choose, weight};
 
 /// Decides among items that were found under the title of a reading.
 pub(crate) fn movie(
@@ -18,55 +19,69 @@ pub(crate) fn movie(
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let fitting = items.iter().filter_map(|item| {
-        let spelled = spelled(titles::titles(item), &reading.title)?;
-        Some((item, year_score(query, reading, item)?.saturating_sub(spelled)))
+        let same =
+            titles::spelled(item).filter_map(|title| Same::of(title, &reading.said)).min()?;
+        Some((item, year_score(query, reading, item)?.saturating_sub(spelling(same))))
     });
-    chosen(query, fitting)
+    chosen(query, of_an_edition(query, fitting.collect()))
 }
 
-/// Decides among the episodes of a show that bear one of the numbers. A file that holds
-/// several episodes was merged into one candidate by whoever looked them up.
-pub(crate) fn episode(
+/// Decides among items of which the first or the last part of the title is what a reading says:
+/// that is enough where one movie of the year has it.
+pub(crate) fn part(
     query: &Prepared<'_>,
-    show: &Reading,
-    episodes: &Episodes,
+    reading: &Reading,
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
+    let year = reading.year?;
     let fitting = items.iter().filter_map(|item| {
-        let numbered = item.parent_index == Some(episodes.season)
-            && item.index.is_some_and(|number| episodes.numbers.contains(&number));
-        let spelled = spelled(titles::parent_title(item), &show.title).filter(|_| numbered)?;
-        Some((item, show_year_score(show, item)?.saturating_sub(spelled)))
+        let mut parts = titles::spelled(item).flat_map(titles::parts);
+        let same = parts.any(|part| Same::of(part, &reading.said).is_some());
+        let score = weight::TITLE_YEAR - weight::PART_OF_TITLE;
+        (same && item.year == Some(year)).then_some((item, score))
     });
-    chosen(query, one_a_file(fitting.collect()))
+    chosen(query, of_an_edition(query, fitting.collect()))
 }
 
-/// Decides among the tracks of an artist.
-pub(crate) fn track(query: &Prepared<'_>, title: &str, items: &[ItemRef<'_>]) -> Option<Answer> {
-    let score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
-    let fitting = items.iter().filter_map(|item| {
-        Some((item, score.saturating_sub(spelled(titles::titles(item), title)?)))
-    });
-    chosen(query, fitting)
+/// Of items of one title, those of the edition that is spoken of lead.
+fn of_an_edition<'a>(
+    query: &Prepared<'_>,
+    mut fitting: Vec<(&'a ItemRef<'a>, u16)>,
+) -> Vec<(&'a ItemRef<'a>, u16)> {
+    // Of a single item nothing has to be told, and most movies have no edition.
+    if fitting.len() > 1 {
+        for (item, score) in &mut fitting {
+            if edition(query, item) < 0 {
+                *score = score.saturating_sub(weight::EDITION_DIFFERS);
+            }
+        }
+    }
+    fitting
 }
 
-/// What a title loses that is one of these: nothing, or a little when the spaces differ; `None`
-/// when it is none of them.
-fn spelled(titles: impl IntoIterator<Item = String>, title: &str) -> Option<u16> {
-    let same = titles.into_iter().filter(|own| titles::same(own, title));
-    same.map(|own| if own == title { 0 } else { weight::SPACES_DIFFER }).min()
+/// What a title loses that is not spelled as the item's.
+pub(super) fn spelling(same: Same) -> u16 {
+    match same {
+        Same::Spelling => 0,
+        Same::Words => weight::SIGNS_DIFFER,
+        Same::Folded => weight::ARTICLES_DIFFER,
+        Same::Letters => weight::SPACES_DIFFER,
+        Same::Key => weight::LETTERS_DIFFER,
+    }
 }
 
-fn chosen<'a>(
+/// The best of the items that title and year leave. Ids that the path names and an item has
+/// otherwise speak against it.
+pub(super) fn chosen<'a>(
     query: &Prepared<'_>,
     fitting: impl IntoIterator<Item = (&'a ItemRef<'a>, u16)>,
 ) -> Option<Answer> {
-    let scored =
-        fitting.into_iter().map(|(item, score)| (score + physical_score(query, item), item));
+    let fitting = fitting.into_iter().filter(|(item, _)| !guid::another(query, item));
+    let scored = fitting.map(|(item, score)| (score + physical_score(query, item), item));
     choose(query, Rule::TitleYear, scored, |item, score, rival| {
         let same_size = query.query.size.is_some_and(|size| size >= weight::TELLING_SIZE)
             && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
-        let exact = score >= weight::TITLE_YEAR;
+        let exact = score > weight::TITLE_YEAR - weight::SPACES_DIFFER;
         exact && (same_size || query.trust_titles && rival.is_none())
     })
 }
@@ -90,22 +105,6 @@ fn year_score(query: &Prepared<'_>, reading: &Reading, item: &ItemRef<'_>) -> Op
     }
 }
 
-/// The year beside a show's name is the show's, which is not in the episode's record but
-/// often in its path.
-fn show_year_score(show: &Reading, item: &ItemRef<'_>) -> Option<u16> {
-    let unknown = Some(weight::TITLE_YEAR - weight::YEAR_UNKNOWN);
-    let Some(year) = show.year else { return unknown };
-    let paths: Vec<FoldedPath> = item.parts.iter().map(|part| FoldedPath::new(part.file)).collect();
-    let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(years);
-    match theirs.next() {
-        None => unknown,
-        Some(first) if first == year || theirs.any(|other| other == year) => {
-            Some(weight::TITLE_YEAR)
-        }
-        Some(_) => None,
-    }
-}
-
 /// What size and duration add.
 pub(super) fn physical_score(query: &Prepared<'_>, item: &ItemRef<'_>) -> u16 {
     let mut parts = item.parts.iter().map(|part| query.compare(part, item));
@@ -116,17 +115,4 @@ pub(super) fn physical_score(query: &Prepared<'_>, item: &ItemRef<'_>) -> u16 {
     } else {
         0
     }
-}
-
-/// Of several episodes in one file the first: the file is one candidate.
-fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<'a>, u16)> {
-    fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
-    let mut kept: Vec<(&ItemRef<'_>, u16)> = Vec::with_capacity(fitting.len());
-    for (item, score) in fitting {
-        let file = item.parts.first().map(|part| &part.file);
-        if file.is_none() || kept.iter().all(|(k, _)| k.parts.first().map(|p| &p.file) != file) {
-            kept.push((item, score));
-        }
-    }
-    kept
 }

@@ -30,9 +30,25 @@ pub(super) const TITLE_YEAR: u16 = 400;
 pub(super) const YEAR_OFF_BY_ONE: u16 = 50;
 /// What it costs when one side knows no year: remakes share their title.
 pub(super) const YEAR_UNKNOWN: u16 = 100;
+/// What it costs when titles differ in signs that are no letters.
+pub(super) const SIGNS_DIFFER: u16 = 1;
+/// What it costs when they differ in an article before or behind.
+pub(super) const ARTICLES_DIFFER: u16 = 2;
 /// What it costs when titles differ in their spaces ("E.T.", "ET"): enough to stand back behind
 /// one that does not, and to be no equal title any more.
 pub(super) const SPACES_DIFFER: u16 = 5;
+/// What it costs when they differ in their alphabet, or in how a number is written.
+pub(super) const LETTERS_DIFFER: u16 = 8;
+/// What it costs when only one of two shows has a year or a country beside its title.
+pub(super) const BESIDE_DIFFERS: u16 = 20;
+/// What it costs when only a part of the title agrees, with the year.
+pub(super) const PART_OF_TITLE: u16 = 60;
+/// What it costs when an edition is named and the item is of another, or of none.
+pub(super) const EDITION_DIFFERS: u16 = 20;
+/// What an album that agrees adds to a track.
+pub(super) const ALBUM_AGREES: u16 = 30;
+/// What another disc or number costs a track: tags and folders often count differently.
+pub(super) const PLACE_DIFFERS: u16 = 15;
 /// A similar title is worth this much of its similarity, so that the best of them stays
 /// below an equal title whose year is off by one.
 pub(super) const FUZZY: u16 = 340;

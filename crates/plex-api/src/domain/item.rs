@@ -25,6 +25,11 @@ pub struct Item {
     pub title_sort: Option<String>,
     /// Year of release.
     pub year: Option<u16>,
+    /// Which edition of a movie it is: `Director's Cut`.
+    pub edition_title: Option<String>,
+    /// Date of first release, of an episode when it was first on air, `YYYY-MM-DD`; a time of day
+    /// is cut off.
+    pub originally_available_at: Option<String>,
     /// The agent's identity of the item: `plex://movie/...`, `local://1`, `com.plexapp.agents...`.
     /// Not unique within a server.
     pub guid: Option<String>,
@@ -60,8 +65,6 @@ pub struct Item {
     pub studio: Option<String>,
     /// Content rating: `PG-13`, `de/16`.
     pub content_rating: Option<String>,
-    /// Date of first release, `YYYY-MM-DD`; a time of day is cut off.
-    pub originally_available_at: Option<String>,
     /// Rating by the account the token belongs to, 0 to 10.
     pub user_rating: Option<f64>,
     /// Genres, collections, labels and so on. Listings shorten them to a few.

@@ -112,6 +112,10 @@ pub(crate) struct Row<X: Extent> {
     title_sort: Option<String>,
     #[serde(default, deserialize_with = "scalar")]
     year: Option<u64>,
+    #[serde(default, rename = "editionTitle", deserialize_with = "scalar")]
+    edition_title: Option<String>,
+    #[serde(default, rename = "originallyAvailableAt", deserialize_with = "scalar")]
+    originally_available_at: Option<String>,
     #[serde(default, deserialize_with = "scalar")]
     guid: Option<String>,
     #[serde(default, rename = "Guid", deserialize_with = "list")]
@@ -146,8 +150,6 @@ pub(crate) struct Row<X: Extent> {
     studio: X::Text,
     #[serde(default, rename = "contentRating")]
     content_rating: X::Text,
-    #[serde(default, rename = "originallyAvailableAt")]
-    originally_available_at: X::Text,
     #[serde(default, rename = "userRating")]
     user_rating: X::Text,
     #[serde(default, rename = "Genre")]
@@ -216,7 +218,6 @@ impl<X: Extent> Row<X> {
             tags.extend(list.into_iter().map(|text| Tag { field, text }));
         }
         let user_rating: Option<String> = self.user_rating.into();
-        let released: Option<String> = self.originally_available_at.into();
         Ok(Item {
             rating_key,
             kind: self.kind.unwrap_or(ItemKind::Other(0)),
@@ -225,6 +226,8 @@ impl<X: Extent> Row<X> {
             original_title: self.original_title,
             title_sort: self.title_sort,
             year: self.year.and_then(|year| u16::try_from(year).ok()).filter(|year| *year > 0),
+            edition_title: self.edition_title,
+            originally_available_at: self.originally_available_at.map(date_only),
             guid: self.guid,
             guids: self.guids.into_iter().filter_map(|guid| guid.id).collect(),
             added_at: self.added_at.map(UnixSeconds),
@@ -245,7 +248,6 @@ impl<X: Extent> Row<X> {
             tagline: self.tagline.into(),
             studio: self.studio.into(),
             content_rating: self.content_rating.into(),
-            originally_available_at: released.map(date_only),
             user_rating: user_rating.as_deref().and_then(<f64 as lenient::Scalar>::from_text),
             tags,
             locked: self.fields.into_iter().filter_map(FieldRow::locked_name).collect(),

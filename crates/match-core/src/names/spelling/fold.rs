@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::names::non_utf8::lossy;
+use crate::names::spelling::non_utf8::lossy;
 
 /// Folds one name: a path component, a title, a guid.
 pub fn fold(text: &str) -> Cow<'_, str> {

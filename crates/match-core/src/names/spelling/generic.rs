@@ -5,7 +5,7 @@
 //! B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
 //! by file name. A match needs at least one component that is not generic.
 
-use crate::names::path::FoldedPath;
+use crate::names::spelling::path::FoldedPath;
 
 /// Words that only say what kind of file or folder it is, by their length: a name has few pieces
 /// of the same length as one of them.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::names::fold::{fold, fold_onto};
+use crate::names::spelling::fold::{fold, fold_onto};
 
 /// The folded components of a path, root first and file name last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

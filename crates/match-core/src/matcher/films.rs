@@ -1,0 +1,93 @@
+//! Rules 6 and 7 for movies and videos.
+
+use cache_store::{Error, Index, ItemRef};
+
+use crate::answer::Answer;
+use crate::matcher::reader::Reader;
+use crate::names::extras::{self, Extra};
+use crate::names::films;
+use crate::names::parse::{self, Reading};
+use crate::names::spelling::generic::stem;
+use crate::names::title_hashes as titles;
+use crate::rules::candidates::Few;
+use crate::rules::reading;
+use crate::rules::{Prepared, fuzzy, title};
+
+impl Reader<'_> {
+    pub(super) fn by_movie(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let told: Vec<Reading> = reading::told(query.query).into_iter().collect();
+        if let Some(answer) = self.by_readings(query, &told)? {
+            return Ok(Some(answer));
+        }
+        let extra = extras::of(&query.path);
+        if matches!(extra, Some(Extra::Name | Extra::Folder)) {
+            return self.by_whole_name(query);
+        }
+        let mut readings = parse::before_years(&query.path);
+        let mut answer = self.by_readings(query, &readings)?;
+        if answer.is_none() {
+            // Reading names that say no year takes as long as looking a few up.
+            let further = films::read(&query.path);
+            answer = self.by_readings(query, &further)?;
+            readings.extend(further);
+        }
+        if let Some(found) = answer {
+            // What lies below a movie's folder and is called like it belongs to it.
+            let below = extra == Some(Extra::Below);
+            return Ok(Some(found).filter(|_| !below));
+        }
+        readings.splice(0..0, told);
+        for reading in &readings {
+            let Some(year) = reading.year else { continue };
+            let mut stored = Few::new();
+            self.add(Index::Titles, titles::by_part(&reading.said, year), &mut stored)?;
+            if let Some(answer) = title::part(query, reading, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        // What is similar to the title, anything that is added may be more similar.
+        self.depends.whole_section = true;
+        for reading in &readings {
+            let Some(year) = reading.year else { continue };
+            let mut stored = Few::new();
+            for near in [year, year.saturating_sub(1), year.saturating_add(1)] {
+                for hash in titles::by_likeness(&reading.title, near) {
+                    self.add(Index::Titles, hash, &mut stored)?;
+                }
+            }
+            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_readings(
+        &mut self,
+        query: &Prepared<'_>,
+        readings: &[Reading],
+    ) -> Result<Option<Answer>, Error> {
+        for reading in readings {
+            let mut stored = Few::new();
+            self.add(Index::Titles, titles::by_title(&reading.said), &mut stored)?;
+            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A name that ends as that of an extra is the item's only if all of it is the title.
+    fn by_whole_name(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let whole = query.file_name().map(stem).and_then(|name| parse::reading(name, None));
+        let Some(reading) = whole else { return Ok(None) };
+        let mut stored = Few::new();
+        self.add(Index::Titles, titles::by_title(&reading.said), &mut stored)?;
+        let mut items: Few<ItemRef<'_>> = self.items(&stored)?;
+        // One word says what kind of file it is.
+        items.retain(|item| {
+            reading.title.contains(' ') && titles::titles(item).any(|title| title == reading.title)
+        });
+        Ok(title::movie(query, &reading, &items))
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading candidates through the indexes of a section, and noting what was looked into.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
+use plex_api::RatingKey;
+
+use crate::matcher::indexing::name_hash;
+use crate::names::spelling::generic::telling_tail;
+use crate::names::spelling::path::FoldedPath;
+use crate::rules::candidates::Few;
+
+/// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
+/// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
+pub(super) const CROWD: usize = 64;
+
+/// What the index of names has under a hash, read beforehand for many queries together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'n> {
+    pub(crate) hash: u64,
+    pub(crate) rating_keys: &'n [RatingKey],
+}
+
+/// Reads candidates and notes what was looked into.
+pub(crate) struct Reader<'v> {
+    pub(super) view: &'v View<'v>,
+    pub(super) section: SectionId,
+    pub(super) named: Option<Named<'v>>,
+    pub(super) depends: Depends,
+}
+
+impl<'v> Reader<'v> {
+    /// The other items that hold a file of this item: a file with several episodes.
+    pub(super) fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
+        let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };
+        let mut others = Vec::new();
+        for part in found.item.parts.iter().filter(|part| !part.optimized) {
+            let path = FoldedPath::new(&part.file);
+            let hash = match telling_tail(&path) {
+                Some(tail) => name_hash(tail),
+                None => continue, // in a crowd of names that say nothing
+            };
+            let mut stored = Few::new();
+            self.add(Index::Names, hash, &mut stored)?;
+            let items = self.items(&stored)?;
+            let holds = |item: &&ItemRef<'_>| item.parts.iter().any(|own| own.file == part.file);
+            let holders = items.iter().filter(holds).map(|item| item.rating_key);
+            others.extend(holders.filter(|&other| other != key));
+        }
+        others.sort_unstable();
+        others.dedup();
+        Ok(others)
+    }
+
+    /// The items under a hash.
+    pub(super) fn bucket(
+        &mut self,
+        index: Index,
+        hash: u64,
+    ) -> Result<Cow<'v, [RatingKey]>, Error> {
+        if !self.depends.buckets.contains(&(index, hash)) {
+            self.depends.buckets.push((index, hash));
+        }
+        if let Some(named) = self.named
+            && (index, hash) == (Index::Names, named.hash)
+        {
+            return Ok(Cow::Borrowed(named.rating_keys));
+        }
+        let bucket = self.view.bucket(index, self.section, hash)?;
+        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys).unwrap_or_default()))
+    }
+
+    /// Adds the items of a bucket, unless it is crowded, each item once.
+    pub(super) fn add(
+        &mut self,
+        index: Index,
+        hash: u64,
+        stored: &mut Few<StoredItem<'v>>,
+    ) -> Result<(), Error> {
+        let keys = self.bucket(index, hash)?;
+        if keys.len() <= CROWD { self.read(&keys, stored) } else { Ok(()) }
+    }
+
+    pub(super) fn read(
+        &self,
+        keys: &[RatingKey],
+        stored: &mut Few<StoredItem<'v>>,
+    ) -> Result<(), Error> {
+        stored.reserve(keys.len());
+        for &key in keys {
+            if stored.iter().all(|item| item.rating_key() != key) {
+                stored.extend(self.view.indexed_item(self.section, key)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Reader::read`] for a whole bucket: nothing is in `stored` yet that is in it, or it is and
+    /// the keys are in order.
+    pub(super) fn read_all(
+        &self,
+        keys: &[RatingKey],
+        stored: &mut Few<StoredItem<'v>>,
+    ) -> Result<(), Error> {
+        let known: HashSet<RatingKey> = stored.iter().map(StoredItem::rating_key).collect();
+        stored.reserve(keys.len());
+        for &key in keys.iter().filter(|key| !known.contains(key)) {
+            stored.extend(self.view.indexed_item(self.section, key)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn items<'s>(
+        &self,
+        stored: &'s [StoredItem<'_>],
+    ) -> Result<Few<ItemRef<'s>>, Error> {
+        stored.iter().filter_map(|item| self.view.read(item).transpose()).collect()
+    }
+}

@@ -1,0 +1,144 @@
+//! Days in names.
+
+use cache_store::Day;
+
+use super::pieces::Piece;
+
+/// A day that a name says, and the pieces that say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dated {
+    pub(crate) day: Day,
+    /// The first piece.
+    pub(crate) from: usize,
+    /// The piece behind the last.
+    pub(crate) to: usize,
+}
+
+/// The day that is written out at a piece: `2023.11.08`, `08.11.2023`, `8th Nov 2023`,
+/// `Nov 8 2023`, `20231108`.
+pub(crate) fn at(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
+    let first = pieces.get(at)?;
+    let found = |day: Option<Day>, length| Some(Dated { day: day?, from: at, to: at + length });
+    if let Some(number) = first.number
+        && first.text.len() == 8
+        && !first.is_glued()
+    {
+        return found(sane(number / 10_000, number / 100 % 100, number % 100), 1);
+    }
+    let near = |ahead: usize| pieces.get(at + ahead).filter(|piece| is_between(piece.gap));
+    let number = |piece: Option<&Piece<'_>>| piece.and_then(|piece| piece.number);
+    if let (Some(a), Some(b), Some(c)) = (first.number, number(near(1)), number(near(2))) {
+        // A year first, or a day first; a month where only one fits.
+        let day = if first.text.len() == 4 {
+            sane(a, b, c).or_else(|| sane(a, c, b))
+        } else if pieces.get(at + 2).is_some_and(|last| last.text.len() == 4) {
+            sane(c, b, a).or_else(|| sane(c, a, b))
+        } else {
+            None
+        };
+        return found(day, 3);
+    }
+    named_month(pieces, at)
+}
+
+/// Six digits, `231108`, which are more often something else.
+pub(crate) fn short(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
+    let piece = pieces.get(at)?;
+    let number = piece.number.filter(|_| piece.text.len() == 6 && !piece.is_glued())?;
+    let year = number / 10_000;
+    let century = if year < 70 { 2_000 } else { 1_900 };
+    let day = sane(century + year, number / 100 % 100, number % 100)?;
+    Some(Dated { day, from: at, to: at + 1 })
+}
+
+/// `8th Nov 2023`, `8 November 2023`, `Nov 8 2023`.
+fn named_month(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
+    let mut rest = pieces.iter().enumerate().skip(at);
+    let (_, first) = rest.next()?;
+    let mut next = || rest.next().map(|(at, piece)| (at, *piece));
+    let (day, month, year, last);
+    if let Some(number) = first.number {
+        let (_, mut word) = next()?;
+        if word.is_glued() && matches!(word.text, "st" | "nd" | "rd" | "th") {
+            word = next()?.1;
+        }
+        let (end, of) = next()?;
+        (day, month, year, last) = (number, month_of(word.text)?, of.number?, end);
+    } else {
+        month = month_of(first.text)?;
+        let (_, number) = next()?;
+        let (mut end, mut of) = next()?;
+        if of.is_glued() && matches!(of.text, "st" | "nd" | "rd" | "th") {
+            (end, of) = next()?;
+        }
+        (day, year, last) = (number.number?, of.number?, end);
+    }
+    Some(Dated { day: sane(year, month, day)?, from: at, to: last + 1 })
+}
+
+fn month_of(word: &str) -> Option<u32> {
+    let short = word.get(..3)?;
+    let at = MONTHS.iter().position(|month| month.starts_with(short))?;
+    let month = MONTHS.get(at)?;
+    let whole = word.len() == 3 || *month == word || word == "sept";
+    whole.then(|| u32::try_from(at + 1).ok()).flatten()
+}
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// A day on which something may have been on air.
+fn sane(year: u32, month: u32, day: u32) -> Option<Day> {
+    (1_930..=2_100).contains(&year).then(|| Day::new(year, month, day)).flatten()
+}
+
+fn is_between(gap: &str) -> bool {
+    matches!(gap, "." | "-" | "_" | " " | "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::pieces::pieces;
+
+    #[test]
+    fn days_are_read_as_people_write_them() {
+        for name in [
+            "news 2023.11.08 x",
+            "news 2023-11-08",
+            "news_2023_11_08_1080p",
+            "news 08.11.2023",
+            "news 2023.08.11 x", // read by the year first: the eleventh of August
+            "news 8th nov 2023",
+            "news nov 8 2023",
+            "news november 8th 2023",
+            "news 20231108",
+        ] {
+            let pieces = pieces(name);
+            let found = at(&pieces, 1).map(|dated| dated.day.0);
+            let day = if name.contains("08.11 x") { 20_230_811 } else { 20_231_108 };
+            assert_eq!(found, Some(day), "{name}");
+        }
+        // No such month: the day comes first.
+        let pieces_ = pieces("news 2012.13.02");
+        assert_eq!(at(&pieces_, 1).map(|dated| dated.day.0), Some(20_120_213));
+        for name in ["news 2023.11", "news 12.13.14", "news 1080", "news 5 mice 2023", "news may 5"]
+        {
+            assert_eq!(at(&pieces(name), 1), None, "{name}");
+        }
+        assert_eq!(short(&pieces("news 231108"), 1).map(|dated| dated.day.0), Some(20_231_108));
+        assert_eq!(short(&pieces("news 721332"), 1), None);
+    }
+}

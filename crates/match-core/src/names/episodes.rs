@@ -1,0 +1,180 @@
+//! Which episodes a name says, in every way that people say it.
+//!
+//! A reading says where in the name it stands, because the show's name ends there, and how
+//! strongly it was said. What is said more weakly is tried only where nothing is said more
+//! strongly: "Meadow - S02E21 - 94 Ways" has no ninety-fourth episode in it.
+
+mod bare;
+mod numbered;
+
+use cache_store::Day;
+
+use super::pieces::{Piece, pieces};
+use super::{dates, tags};
+
+/// How a name says which episodes a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Season and numbers: `S01E02`, `1x02-03`.
+    Numbered(u32, Vec<u32>),
+    /// Numbers alone: of the season that the folder names, of the only one, or counted over all.
+    Bare(Vec<u32>),
+    /// Digits that may be season and number: `102`.
+    Compact(u32, Vec<u32>),
+    /// The day on which it was on air.
+    Aired(Day),
+}
+
+/// How strongly; the first is the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Strength {
+    /// With season and number, or a whole date.
+    Clear,
+    /// With a word for it: `E07`, `Episode 7`, `3of5`.
+    Worded,
+    /// With a word that is often part of a title: `Part 2`.
+    Part,
+    /// As a number that stands by itself, at a place where people write one.
+    Number,
+    /// As six digits that may be a date.
+    Digits,
+}
+
+/// One way to read a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) said: Said,
+    pub(crate) strength: Strength,
+    /// Where in the name it begins: the show's name stands before.
+    pub(crate) start: usize,
+    /// Where it ends: an episode's title may stand behind.
+    pub(crate) end: usize,
+}
+
+/// What a name says, the strongest first, and of those the likeliest. `name` is a folded file
+/// name without its extension.
+pub(crate) fn read(name: &str) -> Vec<Reading> {
+    let pieces = pieces(name);
+    let mut readings = Vec::new();
+    let mut at = 0;
+    while at < pieces.len() {
+        if let Some((reading, next)) = numbered::at(&pieces, at).or_else(|| dated(&pieces, at)) {
+            readings.push(reading);
+            at = next;
+        } else {
+            at += 1;
+        }
+    }
+    // Of the two that are clear, a number names one episode, and a day perhaps several.
+    readings.sort_by_key(|reading| matches!(reading.said, Said::Aired(_)));
+    // A day may be the one on which a numbered episode was made a file of.
+    if readings.iter().all(|reading| matches!(reading.said, Said::Aired(_))) {
+        readings.extend((0..pieces.len()).filter_map(|at| bare::worded(&pieces, at)));
+        readings.sort_by_key(|reading| reading.strength);
+    }
+    if readings.iter().all(|reading| reading.strength >= Strength::Part) {
+        readings.extend(bare::numbers(name, &pieces));
+        let short = (0..pieces.len()).filter_map(|at| dates::short(&pieces, at));
+        readings.extend(short.map(|found| of_day(&pieces, found, Strength::Digits)));
+    }
+    readings
+}
+
+/// The season and number of a name in a season's folder that begins with its number: `02 - Title`,
+/// `7.mkv`.
+pub(crate) fn leading(name: &str) -> Option<(Vec<u32>, usize)> {
+    let pieces = pieces(name);
+    let first = pieces.first().filter(|piece| piece.text.len() <= 4)?;
+    let number = first.number?;
+    let next = pieces.get(1);
+    if next.is_some_and(Piece::is_glued) || tags::is_tag(&pieces, 0) {
+        return None;
+    }
+    let (numbers, next) = numbered::further(&pieces, 1, number, None);
+    let end = pieces.get(next.saturating_sub(1)).map_or(name.len(), Piece::end);
+    Some((numbers, end))
+}
+
+/// The season that a folder is for: `Season 1`, `S01`, `Staffel 2`, `Specials`.
+pub(crate) fn season_of(folder: &str) -> Option<u32> {
+    if matches!(folder, "specials" | "special" | "extras") {
+        return Some(0);
+    }
+    let pieces = pieces(folder);
+    let (word, number) = match pieces.as_slice() {
+        [word, number, ..] if number.is_near() => (word, number.number?),
+        _ => return None,
+    };
+    let whole = word.gap.is_empty() && is_season(word.text);
+    let year = |text: &str| text.len() == 4;
+    let alone = pieces.get(2).is_none_or(|next| {
+        next.gap.contains(['(', '[', '-', ' ']) && next.number.is_none_or(|_| year(next.text))
+    });
+    (whole && alone && number <= 2_100).then_some(number)
+}
+
+fn dated(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
+    let found = dates::at(pieces, at)?;
+    Some((of_day(pieces, found, Strength::Clear), found.to))
+}
+
+fn of_day(pieces: &[Piece<'_>], found: dates::Dated, strength: Strength) -> Reading {
+    let place = |at: usize| pieces.get(at);
+    Reading {
+        said: Said::Aired(found.day),
+        strength,
+        start: place(found.from).map_or(0, |piece| piece.start),
+        end: place(found.to.saturating_sub(1)).map_or(0, Piece::end),
+    }
+}
+
+/// A word for a season, in the languages that people name folders in.
+fn is_season(word: &str) -> bool {
+    matches!(
+        word,
+        "s" | "se"
+            | "season"
+            | "saison"
+            | "staffel"
+            | "temporada"
+            | "temp"
+            | "stagione"
+            | "series"
+            | "seizoen"
+            | "sezon"
+            | "sezona"
+            | "sesong"
+            | "s\u{e6}son"
+            | "kausi"
+            | "\u{441}\u{435}\u{437}\u{43e}\u{43d}"
+    )
+}
+
+/// A word for an episode.
+fn is_episode(word: &str) -> bool {
+    matches!(
+        word,
+        "e" | "ep"
+            | "eps"
+            | "episode"
+            | "episodes"
+            | "episodio"
+            | "\u{e9}pisode"
+            | "folge"
+            | "cap"
+            | "capitulo"
+            | "cap\u{ed}tulo"
+            | "afl"
+            | "aflevering"
+            | "odcinek"
+            | "bolum"
+            | "b\u{f6}l\u{fc}m"
+            | "avsnitt"
+            | "jakso"
+            | "puntata"
+            | "\u{441}\u{435}\u{440}\u{438}\u{44f}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Numbers without a season.
+
+use super::numbered::further;
+use super::{Reading, Said, Strength, is_episode};
+use crate::names::numbers::counted;
+use crate::names::pieces::Piece;
+use crate::names::tags::{first_tag, is_tag};
+
+/// A number beside a word for it: `E07`, `Episode 7`, `60. Bölüm`, `3of5`, `Part 2`, `Cap.408`.
+pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
+    let piece = pieces.get(at)?;
+    let next = pieces.get(at + 1);
+    if let Some(number) = piece.number.filter(|_| !piece.is_glued()) {
+        let next = next?;
+        let of = next.text == "of" && pieces.get(at + 2).is_some_and(|of| of.number > Some(number));
+        // "60. Folge": the number comes first.
+        let ordinal = matches!(next.gap, "." | ". " | " ")
+            && next.text.chars().count() > 2
+            && is_episode(next.text)
+            && pieces.get(at + 2).is_none_or(|after| after.number.is_none());
+        if of {
+            let end = pieces.get(at + 2).map_or(next.end(), Piece::end);
+            return Some(bare(vec![number], Strength::Worded, piece.start, end));
+        }
+        return ordinal.then(|| bare(vec![number], Strength::Worded, piece.start, next.end()));
+    }
+    if piece.is_glued() {
+        return None;
+    }
+    let number = next?;
+    let part = matches!(piece.text, "part" | "pt" | "teil" | "parte" | "partie" | "del" | "deel");
+    let episode = is_episode(piece.text);
+    let joined = number.is_glued() || piece.text.chars().count() > 1 && number.is_near();
+    if !joined || !(part || episode) || is_tag(pieces, at + 1) {
+        return None;
+    }
+    let strength = if part { Strength::Part } else { Strength::Worded };
+    let Some(first) = number.number.filter(|_| number.text.len() <= 5) else {
+        // "Part Two".
+        let first = counted(number.text).filter(|_| part)?;
+        return Some(bare(vec![first], strength, piece.start, number.end()));
+    };
+    let (numbers, next) = further(pieces, at + 2, first, None);
+    let end = pieces.get(next.saturating_sub(1)).map_or(number.end(), Piece::end);
+    // "Cap.408" is the eighth of the fourth season.
+    if piece.text.starts_with("cap") && number.text.len() >= 3 && numbers.len() == 1 {
+        let said = Said::Compact(first / 100, vec![first % 100]);
+        return Some(Reading { said, strength, start: piece.start, end });
+    }
+    Some(bare(numbers, strength, piece.start, end))
+}
+
+/// Numbers that stand by themselves before the first tag, the likeliest first: behind a dash, in
+/// brackets, last; and such of three or four digits as season and number.
+pub(super) fn numbers(name: &str, pieces: &[Piece<'_>]) -> Vec<Reading> {
+    let tag = first_tag(pieces).unwrap_or(pieces.len());
+    let mut found: Vec<(u8, Reading)> = Vec::new();
+    for at in 0..tag {
+        let Some((rank, numbers, end)) = standing(name, pieces, at, tag) else { continue };
+        let start = pieces.get(at).map_or(0, |piece| piece.start);
+        found.push((rank, bare(numbers, Strength::Number, start, end)));
+    }
+    // Of equals the last: "Meadow 2 05".
+    found.reverse();
+    found.sort_by_key(|(rank, _)| *rank);
+    let counted: Vec<Reading> = found.into_iter().map(|(_, reading)| reading).collect();
+    let compact = (0..pieces.len()).rev().filter_map(|at| compact(pieces, at, tag));
+    // Groups of fans count, whoever writes dots does not.
+    let fans = name.starts_with('[') || name.contains(" - ") || name.contains("_-_");
+    let (counted, compact) = (counted.into_iter(), compact.collect::<Vec<_>>().into_iter());
+    if fans { counted.chain(compact).collect() } else { compact.chain(counted).collect() }
+}
+
+/// A number that stands by itself, with how likely it is an episode's, and where it ends.
+fn standing(
+    name: &str,
+    pieces: &[Piece<'_>],
+    at: usize,
+    tag: usize,
+) -> Option<(u8, Vec<u32>, usize)> {
+    let piece = pieces.get(at).filter(|piece| !piece.is_glued() && piece.text.len() <= 4)?;
+    let number = piece.number?;
+    let (numbers, mut next) = further(pieces, at + 1, number, None);
+    // "05v2".
+    if let Some([v, version]) = pieces.get(next..next + 2).and_then(|two| two.first_chunk::<2>())
+        && v.is_glued()
+        && v.text == "v"
+        && version.is_glued()
+    {
+        next += 2;
+    }
+    let after = pieces.get(next);
+    if after.is_some_and(Piece::is_glued) {
+        return None;
+    }
+    // "12.5" is no whole number, where words are separated by spaces.
+    let decimal = |piece: &Piece<'_>| piece.gap == "." && piece.number.is_some();
+    let spaced = name.contains([' ', '_']);
+    if spaced
+        && (decimal(piece) || after.is_some_and(|after| decimal(after) && after.text.len() < 3))
+    {
+        return None;
+    }
+    let end = pieces.get(next.saturating_sub(1)).map_or(0, Piece::end);
+    let behind = after.map_or_else(|| name.get(end..).unwrap_or_default(), |after| after.gap);
+    let dashed = piece.gap.contains('-') && (piece.gap.len() > 1 || !spaced);
+    let closed = behind.trim_start_matches([' ', '_', '.']).starts_with(['[', '(', '-', '{', ']'])
+        || behind.is_empty()
+        || next >= tag;
+    let boxed = piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
+    let round = piece.gap.ends_with('(');
+    let rank = match (dashed, closed, boxed) {
+        (true, true, _) => 0,
+        (_, _, true) => 1,
+        (true, false, _) => 2,
+        _ if round || at == 0 => return None,
+        (false, true, _) => 3,
+        (false, false, false) => 4,
+    };
+    Some((rank, numbers, end))
+}
+
+/// Three or four digits, and such of neighbours, as season and number: `102`, `101.102`, `010910`.
+fn compact(pieces: &[Piece<'_>], at: usize, tag: usize) -> Option<Reading> {
+    let piece = pieces.get(at).filter(|piece| !piece.is_glued())?;
+    let after = pieces.get(at + 1);
+    if after.is_some_and(Piece::is_glued) || at > tag && after.is_some() {
+        return None;
+    }
+    let number = piece.number?;
+    let (season, mut numbers) = match piece.text.len() {
+        3 | 4 => (number / 100, vec![number % 100]),
+        6 => (number / 10_000, vec![number / 100 % 100, number % 100]),
+        _ => return None,
+    };
+    let year = piece.text.len() == 4 && (1_900..=2_100).contains(&number);
+    let neighbours = numbers.windows(2).all(|two| matches!(two, [a, b] if *b == a + 1));
+    if year || !neighbours || season == 0 || numbers.contains(&0) {
+        return None;
+    }
+    let mut end = piece.end();
+    if let (Some(after), [first]) = (after, numbers.as_slice())
+        && piece.text.len() == after.text.len()
+        && after.number == Some(number + 1)
+        && after.gap.len() == 1
+    {
+        numbers = vec![*first, first + 1];
+        end = after.end();
+    }
+    let said = Said::Compact(season, numbers);
+    Some(Reading { said, strength: Strength::Number, start: piece.start, end })
+}
+
+fn bare(numbers: Vec<u32>, strength: Strength, start: usize, end: usize) -> Reading {
+    Reading { said: Said::Bare(numbers), strength, start, end }
+}

@@ -1,0 +1,136 @@
+//! Season and number together.
+
+use super::{Reading, Said, Strength, is_episode, is_season};
+use crate::names::pieces::Piece;
+
+/// How many episodes a file holds at most.
+const MOST: u32 = 60;
+
+/// The season and numbers that are said at a piece, and the piece behind them.
+pub(super) fn at(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
+    crossed(pieces, at).or_else(|| worded(pieces, at)).or_else(|| glued(pieces, at))
+}
+
+/// `1x02`, `2010x15`, `02x01x02`, `3x[1, 2, 3]`.
+fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
+    let [season, cross, episode] = pieces.get(at..at + 3)?.first_chunk::<3>()?;
+    let number = season.number.filter(|_| !season.is_glued())?;
+    let listed = episode.gap == "[";
+    if cross.text != "x" || !cross.is_glued() || !(episode.is_glued() || listed) {
+        return None;
+    }
+    let first = episode.number?;
+    // A resolution is no season: 1920x800.
+    let sane = number <= 99 || (1_900..=2_100).contains(&number) && first <= 366;
+    let whole = pieces.get(at + 3).is_none_or(|next| !next.is_glued() || next.text == "x");
+    (sane && episode.text.len() <= 5 && whole).then_some(())?;
+    let (numbers, next) = further(pieces, at + 3, first, Some(number));
+    Some(reading(pieces, season.start, next, number, numbers))
+}
+
+/// `S01E02`, `s01.e02`, `Season 1 Episode 2`, `Se.1 afl.2`.
+fn worded(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
+    let word = pieces.get(at).filter(|word| is_season(word.text) && !word.is_glued())?;
+    let season = pieces.get(at + 1)?;
+    let apart = word.text.len() > 1;
+    let joined = season.is_glued() || apart && season.is_near();
+    let number = season.number.filter(|_| joined && season.text.len() <= 4)?;
+    let (first, next) = episode(pieces, at + 2)?;
+    let (numbers, next) = further(pieces, next, first, Some(number));
+    Some(reading(pieces, word.start, next, number, numbers))
+}
+
+/// The same behind a word without a space between: `grp-meadows01e02`.
+fn glued(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
+    let [word, season, e, number] = pieces.get(at..at + 4)?.first_chunk::<4>()?;
+    let compact = season.is_glued() && e.is_glued() && e.text == "e" && number.is_glued();
+    let two = season.text.len() == 2 && number.text.len() == 2;
+    (compact && two && word.text.len() > 1 && word.text.ends_with('s')).then_some(())?;
+    let (numbers, next) = further(pieces, at + 4, number.number?, season.number);
+    let start = word.end().saturating_sub(1);
+    Some(reading(pieces, start, next, season.number?, numbers))
+}
+
+/// An episode's number behind its season, and the piece behind it.
+fn episode(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
+    let (word, number) = (pieces.get(at)?, pieces.get(at + 1)?);
+    let apart = word.text.len() > 1;
+    let joined = number.is_glued() || number.gap == "." || apart && number.is_near();
+    let near = word.is_near() || word.gap == ", ";
+    (near && is_episode(word.text) && joined && number.text.len() <= 5).then_some(())?;
+    Some((number.number?, at + 2))
+}
+
+/// The further numbers of a file with several episodes, and the piece behind the last:
+/// `E01E02`, `E01-E03`, `E01-03`, `1x01-1x02`, `x01x02`, `8x01_02`, `[1, 2, 3]`.
+pub(super) fn further(
+    pieces: &[Piece<'_>],
+    mut at: usize,
+    first: u32,
+    season: Option<u32>,
+) -> (Vec<u32>, usize) {
+    let mut numbers = vec![first];
+    while let Some((number, next, range)) = one_more(pieces, at, season) {
+        let last = numbers.last().copied().unwrap_or(first);
+        let sane = number > last && number - last < MOST && (range || number - last < 20);
+        if !sane {
+            break;
+        }
+        if range {
+            numbers.extend(last + 1..number);
+        }
+        numbers.push(number);
+        at = next;
+    }
+    (numbers, at)
+}
+
+/// One more number, the piece behind it, and whether it ends a range.
+fn one_more(pieces: &[Piece<'_>], at: usize, season: Option<u32>) -> Option<(u32, usize, bool)> {
+    let piece = pieces.get(at)?;
+    let gap = piece.gap;
+    let range = gap.contains(['-', '~', '\u{2013}']);
+    let short = gap.len() <= 3;
+    // The season is said again: "1x01-1x02", "S01E01-S01E02".
+    if let Some(season) = season
+        && range
+        && short
+    {
+        let again = match pieces.get(at..at + 3).and_then(|three| three.first_chunk::<3>()) {
+            Some([s, x, number]) if s.number == Some(season) && x.is_glued() && x.text == "x" => {
+                number.number.filter(|_| number.is_glued()).map(|number| (number, at + 3))
+            }
+            _ => None,
+        };
+        let worded = || {
+            let [s, number] = pieces.get(at..at + 2)?.first_chunk::<2>()?;
+            (s.text == "s" && number.number == Some(season)).then(|| episode(pieces, at + 2))?
+        };
+        if let Some((number, next)) = again.or_else(worded) {
+            return Some((number, next, true));
+        }
+    }
+    if let Some(number) = piece.number {
+        let whole = pieces.get(at + 1).is_none_or(|next| !next.is_glued() || next.text == "x");
+        let close = matches!(gap, "-" | "_" | "+" | "&" | ", " | "~");
+        return (close && whole && piece.text.len() <= 5).then_some((number, at + 1, gap == "-"));
+    }
+    // "E02", "x02", behind whatever separates them.
+    let number = pieces.get(at + 1).filter(|next| next.is_glued())?;
+    let word = is_episode(piece.text) || piece.text == "x" && (gap.is_empty() || gap == "-");
+    let between = gap.is_empty()
+        || short && gap.bytes().all(|sign| matches!(sign, b' ' | b'-' | b'.' | b'_' | b'+' | b'&'));
+    (word && between && number.text.len() <= 5).then_some((number.number?, at + 2, range))
+}
+
+fn reading(
+    pieces: &[Piece<'_>],
+    start: usize,
+    next: usize,
+    season: u32,
+    numbers: Vec<u32>,
+) -> (Reading, usize) {
+    let end = pieces.get(next.saturating_sub(1)).map_or(start, Piece::end);
+    let said = Said::Numbered(season, numbers);
+    (Reading { said, strength: Strength::Clear, start, end }, next)
+}

@@ -1,0 +1,148 @@
+use super::*;
+
+/// The readings of a name: what stands before each, and what it says.
+fn said(name: &str) -> Vec<(String, Said)> {
+    let trim = |text: &str| text.trim_end_matches([' ', '.', '_', '-', '[', '(', '{']).to_owned();
+    let reading = |reading: Reading| (trim(&name[..reading.start]), reading.said);
+    read(name).into_iter().map(reading).collect()
+}
+
+#[track_caller]
+fn first(name: &str, show: &str, said_first: &Said) {
+    let readings = said(name);
+    assert_eq!(
+        readings.first(),
+        Some(&(show.to_owned(), said_first.clone())),
+        "{name} {readings:?}"
+    );
+}
+
+#[test]
+fn season_and_number() {
+    for (name, season, numbers) in [
+        ("willow.s01e02.1080p", 1, &[2][..]),
+        ("willow.s01.e02", 1, &[2]),
+        ("willow s01 e02", 1, &[2]),
+        ("willow - s01 - ep02", 1, &[2]),
+        ("willow s1-e2-web", 1, &[2]),
+        ("willow season 1 episode 2", 1, &[2]),
+        ("willow staffel 1 folge 2", 1, &[2]),
+        ("willow temporada 1 capitulo 2", 1, &[2]),
+        ("willow se.1 afl.2", 1, &[2]),
+        ("willow_-_1x02_-_9 of diamonds", 1, &[2]),
+        ("willow - [01x02] - x", 1, &[2]),
+        ("willow 2017x114", 2_017, &[114]),
+        ("willow s2017e114", 2_017, &[114]),
+        ("willow s40 e10311 - 2013-02-11", 40, &[10_311]),
+        ("willow s01e02b", 1, &[2]),
+        ("willow s01e02v2", 1, &[2]),
+        ("willow s01e02.5", 1, &[2]),
+        ("willow - s01e02 - 11-5-2", 1, &[2]),
+        ("willow s01e02 50-50", 1, &[2]),
+        ("willow s01e02-720p", 1, &[2]),
+        ("willow s01e02e03", 1, &[2, 3]),
+        ("willow s01e02-e04", 1, &[2, 3, 4]),
+        ("willow s01e02-04", 1, &[2, 3, 4]),
+        ("willow s01e02 e03", 1, &[2, 3]),
+        ("willow s01e02-03-04-05", 1, &[2, 3, 4, 5]),
+        ("willow s01 ep02 - ep04", 1, &[2, 3, 4]),
+        ("willow 1x02-1x03", 1, &[2, 3]),
+        ("willow 1x02x03", 1, &[2, 3]),
+        ("willow 1x02-x03", 1, &[2, 3]),
+        ("willow 1x02_03", 1, &[2, 3]),
+        ("willow (s1e2-4.of.24)", 1, &[2, 3, 4]),
+        ("willow s01e02-s01e03", 1, &[2, 3]),
+    ] {
+        first(name, "willow", &Said::Numbered(season, numbers.to_vec()));
+    }
+    first("grp-willows01e02-x", "grp-willow", &Said::Numbered(1, vec![2]));
+    first("24.s01e02", "24", &Said::Numbered(1, vec![2]));
+    first("willow 8 - s01e02 1920x800", "willow 8", &Said::Numbered(1, vec![2]));
+}
+
+#[test]
+fn numbers_with_a_word() {
+    for (name, numbers) in [
+        ("willow.e07.720p", &[7][..]),
+        ("willow ep107", &[107]),
+        ("willow episode 7 x", &[7]),
+        ("willow 7.bolum (01.02.2023)x", &[7]),
+        ("willow folge 7", &[7]),
+        ("willow 7of9", &[7]),
+        ("willow e07-e08", &[7, 8]),
+        ("willow part 7", &[7]),
+        ("willow part seven", &[7]),
+        ("willow.pt.vii", &[7]),
+    ] {
+        let readings = said(name);
+        let bare = ("willow".to_owned(), Said::Bare(numbers.to_vec()));
+        assert!(readings.contains(&bare), "{name}: {readings:?}");
+    }
+    let compact = Said::Compact(4, vec![8]);
+    assert!(said("willow - temporada 4 [hdtv][cap.408]").iter().any(|(_, said)| *said == compact));
+}
+
+#[test]
+fn numbers_by_themselves() {
+    for (name, show, number) in [
+        ("[grp] willow - 057 [1080p][0a1b2c3d]", "[grp] willow", 57),
+        ("[grp] willow 21 - 101 [480p]", "[grp] willow 21", 101),
+        ("[grp]_willow_-_07_(1280x720_x264)_[6b7fd717]", "[grp]_willow", 7),
+        ("[grp] willow - 09v2 [720p]", "[grp] willow", 9),
+        ("[grp] willow s2 [05][1080p]", "[grp] willow s2", 5),
+        ("willow - 050 - the 3 wishes", "willow", 50),
+        ("[grp] willow (2014) - 017 (115) [x]", "[grp] willow (2014)", 17),
+        ("[grp] willow! and 300 more 02 [720p]", "[grp] willow! and 300 more", 2),
+        ("[grp].willow.8.go!.31.[1280x720]", "[grp].willow.8.go!", 31),
+    ] {
+        first(name, show, &Said::Bare(vec![number]));
+    }
+    first("willow.102.hdtv", "willow", &Said::Compact(1, vec![2]));
+    first("willow.1013.hdtv", "willow", &Said::Compact(10, vec![13]));
+    first("willow.2009.416.hdtv", "willow.2009", &Said::Compact(4, vec![16]));
+    first("willow.101.102.hdtv", "willow", &Said::Compact(1, vec![1, 2]));
+    first("willow 010910 x", "willow", &Said::Compact(1, vec![9, 10]));
+    let half = said("[grp] willow - 17.5 [720p]");
+    assert!(half.iter().all(|(_, said)| *said != Said::Bare(vec![17])), "{half:?}");
+    for name in ["willow 1080p x264", "willow", "", "willow h.264", "willow 2009"] {
+        let readings = said(name);
+        let compact = |(_, said): &(String, Said)| matches!(said, Said::Compact(..));
+        assert!(!readings.iter().any(compact), "{name}: {readings:?}");
+    }
+}
+
+#[test]
+fn days_and_numbers_are_both_clear() {
+    let day = |day| Said::Aired(Day(day));
+    first("willow 2016 02 25 x", "willow", &day(20_160_225));
+    let both = said("willow 2016 02 25 s20e142");
+    assert_eq!(both[0].1, Said::Numbered(20, vec![142]));
+    assert_eq!(both[1], ("willow".to_owned(), day(20_160_225)));
+    first("willow.160225.720p", "willow", &day(20_160_225));
+}
+
+#[test]
+fn folders_of_seasons() {
+    for (folder, season) in [
+        ("season 1", Some(1)),
+        ("season 01", Some(1)),
+        ("s02", Some(2)),
+        ("staffel 3", Some(3)),
+        ("temporada 1", Some(1)),
+        ("saison.4", Some(4)),
+        ("season 1 (2009)", Some(1)),
+        ("season 2 - x", Some(2)),
+        ("specials", Some(0)),
+        ("series 7", Some(7)),
+        ("willow season 1", None),
+        ("willow", None),
+        ("season", None),
+        ("2009", None),
+    ] {
+        assert_eq!(season_of(folder), season, "{folder}");
+    }
+    assert_eq!(leading("02 - the mill").map(|(numbers, _)| numbers), Some(vec![2]));
+    assert_eq!(leading("7").map(|(numbers, _)| numbers), Some(vec![7]));
+    assert_eq!(leading("1080p"), None);
+    assert_eq!(leading("the mill"), None);
+}

@@ -1,0 +1,195 @@
+//! Trailers, samples and the like: files about an item that are not the item.
+//!
+//! Servers know them by the end of their name or by the folder they are in. A title that ends with
+//! such a word is told from them by the library: whoever asks holds the whole name against titles
+//! first.
+
+use crate::names::parse::contains_words;
+use crate::names::spelling::fold::fold_title;
+use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::path::FoldedPath;
+use crate::names::spelling::year;
+
+/// Why a file is about an item and not the item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// Its name ends with a word for it, or is one.
+    Name,
+    /// It is in a folder for it.
+    Folder,
+    /// It is in a folder of its own below a movie's folder.
+    Below,
+}
+
+/// Whether a path is one of an extra.
+pub(crate) fn of(path: &FoldedPath) -> Option<Extra> {
+    let name = path.file_name().map(stem)?;
+    if is_named(name) {
+        return Some(Extra::Name);
+    }
+    let mut folders = path.folders().rev();
+    let (folder, above) = (folders.next()?, folders.next()?);
+    // A folder of clips that have titles of their own is no movie's.
+    let own = year::years(name).any(|year| year::years(above).all(|other| other != year));
+    if own || is_generic(above) {
+        return None;
+    }
+    if FOLDERS.binary_search(&folder).is_ok() {
+        return Some(Extra::Folder);
+    }
+    // "Movie (2006)/anything/clip.mkv", but not "Movie (2006)/Director's Cut/Movie.mkv".
+    let titled = year::positions(above).last().and_then(|(at, _)| above.get(..at));
+    let title = fold_title(titled.unwrap_or_default());
+    let words = fold_title(folder);
+    let another = !title.is_empty()
+        && !contains_words(&words, &title)
+        && !is_version(folder)
+        && year::years(folder).next().is_none();
+    another.then_some(Extra::Below)
+}
+
+/// A folder for a disc or a version of a movie.
+fn is_version(folder: &str) -> bool {
+    is_generic(folder)
+        || VERSIONS.iter().any(|word| contains_words(&fold_title(folder), word))
+        || crate::names::tags::first_tag(&crate::names::pieces::pieces(folder)).is_some()
+}
+
+const VERSIONS: [&str; 13] = [
+    "cut",
+    "edition",
+    "version",
+    "extended",
+    "unrated",
+    "theatrical",
+    "remastered",
+    "imax",
+    "4k",
+    "3d",
+    "disc",
+    "cd",
+    "bdmv",
+];
+
+/// A name that ends with a word for an extra, or is one: `x-trailer`, `x_sample2`, `trailer`.
+fn is_named(name: &str) -> bool {
+    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if ALONE.contains(&name.trim_matches([' ', '-', '_', '.'])) {
+        return true;
+    }
+    if name.strip_prefix("sample").is_some_and(|rest| rest.starts_with(['-', '.', '_'])) {
+        return true;
+    }
+    let ends = |word: &str| {
+        let before = name.strip_suffix(word)?;
+        // Dots and underscores are separators of words elsewhere; these two are written so.
+        let looser = matches!(word, "trailer" | "sample");
+        let apart = before.ends_with('-')
+            || before.ends_with("- ")
+            || looser && before.ends_with(['.', '_']);
+        (apart && before.contains(char::is_alphanumeric)).then_some(())
+    };
+    SUFFIXES.iter().any(|word| ends(word).is_some())
+}
+
+/// Ends of names.
+const SUFFIXES: [&str; 18] = [
+    "trailer",
+    "sample",
+    "behindthescenes",
+    "deleted",
+    "deletedscene",
+    "featurette",
+    "interview",
+    "scene",
+    "short",
+    "other",
+    "extra",
+    "clip",
+    "bts",
+    "teaser",
+    "promo",
+    "theme",
+    "backdrop",
+    "making-of",
+];
+
+/// Whole names.
+const ALONE: [&str; 10] = [
+    "trailer",
+    "sample",
+    "theme",
+    "teaser",
+    "featurette",
+    "interview",
+    "deleted scene",
+    "deleted scenes",
+    "behind the scenes",
+    "backdrop",
+];
+
+/// Folders, sorted.
+const FOLDERS: [&str; 26] = [
+    "backdrops",
+    "behind the scenes",
+    "bonus",
+    "clips",
+    "deleted",
+    "deleted scenes",
+    "extra",
+    "extras",
+    "featurette",
+    "featurettes",
+    "interview",
+    "interviews",
+    "other",
+    "others",
+    "promos",
+    "sample",
+    "samples",
+    "scene",
+    "scenes",
+    "short",
+    "shorts",
+    "teasers",
+    "theme-music",
+    "themes",
+    "trailer",
+    "trailers",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extras_are_told_from_films() {
+        assert!(FOLDERS.is_sorted());
+        for (path, extra) in [
+            ("/films/Meadow (1982)/trailer.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow-trailer.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow_sample.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow - trailer.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow-scene2.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/theme.mp3", Some(Extra::Name)),
+            ("/dl/meadow.1982.1080p-grp-sample.mkv", Some(Extra::Name)),
+            ("/dl/sample-meadow.1982.1080p-grp.mkv", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Trailers/Theatrical.mkv", Some(Extra::Folder)),
+            ("/films/Meadow (1982)/shorts/Meadow.mkv", Some(Extra::Folder)),
+            ("/films/Meadow (1982)/anything/Meadow.mkv", Some(Extra::Below)),
+            ("/films/Meadow (1982)/Meadow (1982).mkv", None),
+            ("/films/Meadow (1982)/CD1/meadow.cd1.avi", None),
+            ("/films/Meadow (1982)/VIDEO_TS/VTS_01_1.VOB", None),
+            ("/films/Meadow (1982)/Director's Cut/Meadow.mkv", None),
+            ("/films/Meadow (1982)/Meadow 1080p/Meadow.mkv", None),
+            ("/films/Shorts/Meadow (1982).mkv", None),
+            ("/films/Kids Films/Shorts/Meadow (1982).mkv", None),
+            ("/films/The Sample (2011)/The Sample (2011).mkv", None),
+            ("/dl/Trailer.Meadow.2001.mkv", None),
+            ("/dl/Short.Scene.2001.mkv", None),
+            ("/dl/Interview with a Miller (1994).mkv", None),
+        ] {
+            assert_eq!(of(&FoldedPath::new(path)), extra, "{path}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How much alike two spellings of a title are.
+//!
+//! An index finds what is alike at all: [`key`] leaves of a title the letters and digits of its
+//! words in the Latin alphabet, with numerals as numbers. How much alike the two are is decided
+//! afterwards, so that "Harbour!" is found before "The Harbour" by the one who wrote "Harbour!".
+
+use any_ascii::any_ascii;
+
+use super::numbers;
+use crate::names::spelling::fold::{fold, fold_title};
+
+/// How much alike two titles are, most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Same {
+    /// Every letter and sign but those that stand for a space in names of files.
+    Spelling,
+    /// The words, articles included.
+    Words,
+    /// What [`fold_title`] leaves.
+    Folded,
+    /// The same without its spaces.
+    Letters,
+    /// What [`key`] leaves.
+    Key,
+}
+
+impl Same {
+    /// How much alike a title and what a name says are; `None`: not at all.
+    pub(crate) fn of(title: &str, said: &str) -> Option<Self> {
+        if spelling(title).eq(spelling(said)) {
+            return Some(Self::Spelling);
+        }
+        let (folded, ours) = (fold_title(title), fold_title(said));
+        if folded.is_empty() || ours.is_empty() {
+            return None;
+        }
+        if folded == ours {
+            let worded = words(title).eq(words(said));
+            return Some(if worded { Self::Words } else { Self::Folded });
+        }
+        if letters(&folded).eq(letters(&ours)) {
+            return Some(Self::Letters);
+        }
+        (key_of_folded(&folded) == key_of_folded(&ours)).then_some(Self::Key)
+    }
+}
+
+/// What of a title is hashed: equal for all that [`Same::of`] takes for alike.
+pub(crate) fn key(title: &str) -> String {
+    key_of_folded(&fold_title(title))
+}
+
+/// [`key`] of a title that is folded already.
+pub(crate) fn key_of_folded(folded: &str) -> String {
+    let mut key = String::with_capacity(folded.len());
+    let mut words = folded.split(' ').peekable();
+    let mut first = true;
+    while let Some(word) = words.next() {
+        // "Vol. 2", "Part Two" and "II" number a sequel as "2" does.
+        let counts = |next: &&str| numbers::of_word(next).is_some() || is_number(next);
+        let counted = !first && COUNTING.contains(&word) && words.peek().is_some_and(counts);
+        first = false;
+        if counted {
+            continue;
+        }
+        match numbers::of_word(word) {
+            Some(number) => key.push_str(&number.to_string()),
+            None if word.is_ascii() => key.push_str(word),
+            None => key.extend(latin(word)),
+        }
+    }
+    // A title of signs that no alphabet has is what it is.
+    if key.is_empty() { folded.replace(' ', "") } else { key }
+}
+
+/// Words before the number of a sequel.
+const COUNTING: [&str; 5] = ["vol", "volume", "part", "pt", "teil"];
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A word in Latin letters and digits.
+fn latin(word: &str) -> impl Iterator<Item = char> {
+    let ascii = any_ascii(word).to_ascii_lowercase();
+    let letters: Vec<char> = ascii.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.into_iter()
+}
+
+/// The letters of a folded title.
+fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|letter| *letter != ' ')
+}
+
+/// The words of a text, folded.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let text = fold(text).replace(['\'', '\u{2019}'], "");
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    words.into_iter()
+}
+
+/// The letters of a text as they are compared for spelling: dots, underscores and spaces are
+/// one space.
+fn spelling(text: &str) -> impl Iterator<Item = char> {
+    let folded = fold(text).into_owned();
+    let mut letters: Vec<char> = Vec::with_capacity(folded.len());
+    for letter in folded.chars() {
+        let letter = if matches!(letter, '.' | '_' | ' ') { ' ' } else { letter };
+        if letter != ' ' || letters.last().is_some_and(|last| *last != ' ') {
+            letters.push(letter);
+        }
+    }
+    while letters.last() == Some(&' ') {
+        letters.pop();
+    }
+    letters.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_alike_in_degrees() {
+        for (title, said, same) in [
+            ("Meadow!", "meadow!", Some(Same::Spelling)),
+            ("Meadow and Mill", "meadow.and.mill", Some(Same::Spelling)),
+            ("Meadow!", "meadow", Some(Same::Words)),
+            ("The Meadow", "meadow", Some(Same::Folded)),
+            ("M.E.A.D.O.W.", "meadow", Some(Same::Letters)),
+            ("Meadow II", "meadow 2", Some(Same::Key)),
+            ("Meadow: Vol. 1", "Meadow Volume 1", Some(Same::Key)),
+            ("Meadow Part Two", "meadow 2", Some(Same::Key)),
+            ("Meadow\u{b3}", "meadow3", Some(Same::Key)),
+            ("The Eleventh Mill", "eleventh mill", Some(Same::Folded)),
+            ("Mill Eleven", "mill 11", Some(Same::Key)),
+            ("\u{41b}\u{443}\u{433}", "lug", Some(Same::Key)),
+            ("\u{c6}bleskiver", "aebleskiver", Some(Same::Key)),
+            ("\u{141}\u{105}ka", "laka", Some(Same::Key)),
+            ("Meadow", "mill", None),
+            ("Meadow", "", None),
+            ("Meadow 2", "meadow 3", None),
+        ] {
+            assert_eq!(Same::of(title, said), same, "{title} / {said}");
+            if same.is_some() {
+                assert_eq!(key(title), key(said), "{title} / {said}");
+            }
+        }
+        assert_ne!(key("\u{1f3ac}"), key("\u{1f680}x"));
+    }
+}

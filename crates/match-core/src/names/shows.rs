@@ -1,0 +1,311 @@
+//! Which show a name may speak of.
+//!
+//! What stands before the number of an episode is its show, with whatever people put before and
+//! behind it: a group, a site, a year, a country, a word for the season. Where nothing stands
+//! there, the folders say it.
+
+use super::pieces::pieces;
+use super::same::Same;
+use super::{episodes, tags};
+use crate::names::spelling::fold::fold_title;
+use crate::names::spelling::generic::is_generic;
+use crate::names::spelling::path::FoldedPath;
+use crate::names::spelling::year;
+
+/// A show as a name says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Show {
+    /// Its title as it is spelled there, folded as names are.
+    pub(crate) title: String,
+    /// What is left of the title without year and country.
+    pub(crate) base: String,
+    /// The year that stands beside it.
+    pub(crate) year: Option<u16>,
+    /// The country.
+    pub(crate) country: Option<&'static str>,
+}
+
+/// How well a show's title agrees with what a name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Agrees {
+    /// The whole title, years and countries included.
+    Whole(Same),
+    /// But for a year or a country that only one of the two has.
+    Base(Same),
+}
+
+impl Show {
+    pub(crate) fn new(title: &str) -> Option<Self> {
+        let title = trim(title);
+        (!fold_title(title).is_empty()).then_some(())?;
+        let (base, year, country) = parts(title);
+        Some(Self { title: title.to_owned(), base: base.to_owned(), year, country })
+    }
+
+    /// How well this agrees with the title of a show; `None`: it is another, or of another year or
+    /// country.
+    pub(crate) fn agrees(&self, title: &str) -> Option<Agrees> {
+        if let Some(same) = Same::of(title, &self.title) {
+            return Some(Agrees::Whole(same));
+        }
+        let folded = crate::names::spelling::fold::fold(title);
+        let (base, year, country) = parts(&folded);
+        let differ = |a: Option<u32>, b: Option<u32>| a.zip(b).is_some_and(|(a, b)| a != b);
+        let years = (year.map(u32::from), self.year.map(u32::from));
+        let against = differ(years.0, years.1)
+            || country.zip(self.country).is_some_and(|(theirs, ours)| theirs != ours);
+        if against {
+            return None;
+        }
+        let same = Same::of(base, &self.base)?;
+        // Year and country may stand in another order or in other brackets.
+        let whole = years.0 == years.1 && country == self.country;
+        Some(if whole { Agrees::Whole(same.max(Same::Words)) } else { Agrees::Base(same) })
+    }
+}
+
+/// A title without its year and country, and those.
+pub(crate) fn parts(title: &str) -> (&str, Option<u16>, Option<&'static str>) {
+    let (mut base, mut found_year, mut found_country) = (title, None, None);
+    for _ in 0..2 {
+        let rest = base.trim_end_matches([' ', '.', '_', '-', ')', ']', '(', '[']);
+        let word = rest.rsplit([' ', '.', '_', '-', '(', '[']).next().unwrap_or_default();
+        let before = rest.strip_suffix(word).unwrap_or(rest);
+        if fold_title(before).is_empty() {
+            break;
+        }
+        let year = year::years(word).next().filter(|_| word.len() == 4);
+        let country = COUNTRIES.iter().find(|(spelled, _)| spelled.eq_ignore_ascii_case(word));
+        if let (Some(year), None) = (year, found_year) {
+            found_year = Some(year);
+        } else if let (Some((_, country)), None) = (country, found_country) {
+            found_country = Some(*country);
+        } else {
+            break;
+        }
+        base = before;
+    }
+    (trim(base), found_year, found_country)
+}
+
+/// Countries that people put behind the title of a show that another country has, too.
+const COUNTRIES: [(&str, &str); 12] = [
+    ("us", "us"),
+    ("usa", "us"),
+    ("uk", "uk"),
+    ("gb", "uk"),
+    ("au", "au"),
+    ("nz", "nz"),
+    ("ca", "ca"),
+    ("de", "de"),
+    ("fr", "fr"),
+    ("jp", "jp"),
+    ("kr", "kr"),
+    ("ie", "ie"),
+];
+
+/// The shows that what stands before an episode's number may mean, likeliest first. `starts` is
+/// where the episode is said, and where something else begins that belongs to no show.
+pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
+    let mut shows: Vec<Show> = Vec::with_capacity(8);
+    let mut add = |title: &str| {
+        if let Some(show) = Show::new(title)
+            && shows.iter().all(|other| other.title != show.title)
+        {
+            shows.push(show);
+        }
+    };
+    for &start in starts {
+        let Some(head) = name.get(..start) else { continue };
+        add(head);
+        let bare = without_prefix(head);
+        add(bare);
+        let cut = [cut_at_season(bare), cut_at_bracket(bare), cut_at_tag(bare)];
+        for shorter in cut.into_iter().flatten() {
+            add(shorter);
+        }
+        if let Some(behind) = without_date(bare) {
+            add(behind);
+        }
+        // "Title A - Title B": two names of one show, or a show and a part of it.
+        if let Some((_, year)) = year::positions(bare).last()
+            && let Some(until) = bare.rfind(&year.to_string())
+        {
+            // What stands behind a year belongs to no show.
+            let through = bare.get(..until + 4).unwrap_or(bare);
+            add(through);
+        }
+    }
+    shows
+}
+
+/// The shows that the folders name, nearest first.
+pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
+    let telling = path
+        .folders()
+        .rev()
+        .filter(|folder| !is_generic(folder) && episodes::season_of(folder).is_none());
+    let mut shows = Vec::new();
+    for folder in telling.take(2) {
+        let bare = without_prefix(folder);
+        shows.extend(Show::new(bare));
+        // "Show (2005) {tvdb-1}", "Show.S01.1080p".
+        shows.extend(cut_at_bracket(bare).and_then(Show::new));
+        shows.extend(cut_at_season(bare).and_then(Show::new));
+        shows.extend(cut_at_tag(bare).and_then(Show::new));
+    }
+    shows.dedup();
+    shows
+}
+
+/// The season that stands behind a show: "Show S2", "Show Season 2", "Show 2nd Season".
+pub(crate) fn season_behind(title: &str) -> Option<(u32, &str)> {
+    let pieces = pieces(title);
+    let [.., before, word, number] = pieces.as_slice() else { return None };
+    let head = |end: usize| Some(trim(title.get(..end)?)).filter(|head| !head.is_empty());
+    if let Some(season) = number.number
+        && episodes::season_of(title.get(word.start..)?) == Some(season)
+    {
+        return Some((season, head(word.start)?));
+    }
+    // "2nd season".
+    let ordinal = matches!(word.text, "st" | "nd" | "rd" | "th") && word.is_glued();
+    let season = before.number.filter(|_| ordinal && number.text == "season")?;
+    Some((season, head(before.start)?))
+}
+
+/// A name without the groups in brackets and the sites before it.
+pub(crate) fn without_prefix(name: &str) -> &str {
+    let mut rest = name;
+    loop {
+        let trimmed = rest.trim_start_matches([' ', '.', '_', '-']);
+        let after = match trimmed.chars().next() {
+            Some('[') => trimmed.split_once(']').map(|(_, after)| after),
+            Some('{') => trimmed.split_once('}').map(|(_, after)| after),
+            _ => site(trimmed),
+        };
+        match after.filter(|after| after.contains(char::is_alphanumeric)) {
+            Some(after) => rest = after,
+            None => return trimmed,
+        }
+    }
+}
+
+/// What stands behind the address of a site: `www.example.com - Title`.
+fn site(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("www.")?;
+    let end =
+        rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '.' || letter == '-'))?;
+    let (address, after) = rest.split_at(end);
+    let behind = after.trim_start_matches([' ', '_', '-']);
+    (address.contains('.') && behind.len() < after.len()).then_some(behind)
+}
+
+/// A name without a date of six or eight digits before it.
+fn without_date(name: &str) -> Option<&str> {
+    let pieces = pieces(name);
+    let [first, second, ..] = pieces.as_slice() else { return None };
+    let dated = matches!(first.text.len(), 6 | 8) && first.number.is_some();
+    (dated && !second.is_glued()).then(|| name.get(second.start..)).flatten()
+}
+
+fn cut_at_season(name: &str) -> Option<&str> {
+    let pieces = pieces(name);
+    let season = pieces.windows(2).skip(1).find_map(|two| {
+        let [word, number] = two else { return None };
+        let text = name.get(word.start..number.end())?;
+        let said = !word.is_glued() && number.number.is_some();
+        (said && episodes::season_of(text).is_some()).then_some(word.start)
+    })?;
+    name.get(..season)
+}
+
+fn cut_at_bracket(name: &str) -> Option<&str> {
+    let at = name.find(['[', '{'])?;
+    name.get(..at).filter(|before| before.contains(char::is_alphanumeric))
+}
+
+fn cut_at_tag(name: &str) -> Option<&str> {
+    let pieces = pieces(name);
+    let tag = tags::first_tag(&pieces).filter(|&at| at > 0)?;
+    name.get(..pieces.get(tag)?.start)
+}
+
+/// A title without what separates it from its neighbours.
+pub(crate) fn trim(text: &str) -> &str {
+    let text = text.trim_matches([' ', '.', '_', '-', ',', ';']);
+    let text = text.trim_end_matches(['(', '[', '{', ' ', '.', '_', '-']);
+    // Brackets that are closed belong to the title: "Show [2022]".
+    text.trim_start_matches([')', ']', '}', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(head: &str) -> Vec<String> {
+        before(head, &[head.len()]).into_iter().map(|show| show.title).collect()
+    }
+
+    #[test]
+    fn what_people_put_around_a_title_is_taken_off() {
+        for (head, show) in [
+            ("willow.", "willow"),
+            ("[grp] willow - ", "willow"),
+            ("[ www.example.com ] - willow.2012.", "willow.2012"),
+            ("www.example.org - willow ", "willow"),
+            ("willow (2010) - [", "willow (2010)"),
+            ("willow [2022] [", "willow [2022"),
+            ("willow - temporada 2 [hdtv 720p][", "willow"),
+            ("willow - season 2 - ", "willow"),
+            ("221208 willow brook ", "willow brook"),
+            ("willow.2019.1080p.", "willow.2019"),
+            ("willow 1955 dvd ", "willow 1955"),
+        ] {
+            let shows = said(head);
+            assert!(shows.iter().any(|title| title == show), "{head}: {shows:?}");
+        }
+        assert_eq!(said(" - "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn titles_agree_in_degrees() {
+        use Agrees::{Base, Whole};
+        for (said, title, agrees) in [
+            ("willow", "Willow", Some(Whole(Same::Spelling))),
+            ("willow", "The Willow", Some(Whole(Same::Folded))),
+            ("willow.us", "Willow (US)", Some(Whole(Same::Words))),
+            ("willow", "Willow (US)", Some(Base(Same::Spelling))),
+            ("willow.uk", "Willow (US)", None),
+            ("willow.uk", "Willow", Some(Base(Same::Spelling))),
+            ("willow.2005", "Willow (2005)", Some(Whole(Same::Words))),
+            ("willow.1963", "Willow (2005)", None),
+            ("willow", "Willow (2005)", Some(Base(Same::Spelling))),
+            ("willow", "Oak", None),
+            ("1883", "1883", Some(Whole(Same::Spelling))),
+        ] {
+            let show = Show::new(said).unwrap();
+            assert_eq!(show.agrees(title), agrees, "{said} / {title}");
+        }
+        let show = Show::new("willow us 2003").unwrap();
+        assert_eq!(
+            (show.base.as_str(), show.year, show.country),
+            ("willow", Some(2003), Some("us"))
+        );
+    }
+
+    #[test]
+    fn folders_name_the_show_above_its_season() {
+        let names = |path: &str| -> Vec<String> {
+            of_folders(&FoldedPath::new(path)).into_iter().map(|show| show.title).collect()
+        };
+        assert_eq!(names("/tv/Willow (2005)/Season 1/S01E04.mkv"), ["willow (2005)"]);
+        assert_eq!(names("/tv/Willow/Staffel 1/Folge 01.mkv"), ["willow"]);
+        assert!(names("/tv/Willow {tvdb-1}/S01/1.mkv").contains(&"willow".to_owned()));
+        assert!(names("/dl/Willow.S01.1080p.WEB/e01.mkv").contains(&"willow".to_owned()));
+        assert_eq!(season_behind("willow s2"), Some((2, "willow")));
+        assert_eq!(season_behind("willow season 3"), Some((3, "willow")));
+        assert_eq!(season_behind("willow 2nd season"), Some((2, "willow")));
+        assert_eq!(season_behind("willow 2"), None);
+    }
+}

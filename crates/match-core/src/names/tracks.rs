@@ -1,0 +1,175 @@
+//! What a name says of a track: artist, album, disc, number and title.
+
+use super::pieces::pieces;
+use super::shows::trim;
+use crate::names::spelling::generic::stem;
+use crate::names::spelling::path::FoldedPath;
+
+/// One way to read the names of a track.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Track {
+    /// The title, as it is spelled.
+    pub(crate) title: String,
+    pub(crate) disc: Option<u32>,
+    pub(crate) number: Option<u32>,
+    /// Whom it may be by, likeliest first.
+    pub(crate) artists: Vec<String>,
+    /// What album it may be on, likeliest first.
+    pub(crate) albums: Vec<String>,
+}
+
+/// What the names of a file say.
+pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
+    let name = path.file_name().map(stem).unwrap_or_default();
+    let mut folders: Vec<&str> = path.folders().rev().take(4).collect();
+    let mut disc = None;
+    if let Some(of) = folders.first().and_then(|folder| disc_of(folder)) {
+        disc = Some(of);
+        folders.remove(0);
+    }
+    let folders: Vec<String> = folders.into_iter().map(without_year).collect();
+    let mut readings = Vec::new();
+    let (numbered, rest) = number_before(name);
+    let mut add = |title: &str, number: Option<(Option<u32>, u32)>, said: &[&str]| {
+        let title = trim(title);
+        if title.is_empty() {
+            return;
+        }
+        let said = || said.iter().map(|part| without_year(part));
+        let track = Track {
+            title: title.to_owned(),
+            disc: number.and_then(|(disc, _)| disc).or(disc),
+            number: number.map(|(_, number)| number),
+            artists: said().chain(folders.iter().cloned()).collect(),
+            albums: said().rev().chain(folders.iter().cloned()).collect(),
+        };
+        if !readings.contains(&track) {
+            readings.push(track);
+        }
+    };
+    // "Artist - Album - 101 - Title", "01 - Artist - Title", "Artist - Title".
+    let parts: Vec<&str> = rest.split(" - ").map(str::trim).collect();
+    if let [before @ .., last] = parts.as_slice() {
+        let in_between = before.iter().find_map(|part| whole_number(part));
+        let said: Vec<&str> =
+            before.iter().copied().filter(|part| whole_number(part).is_none()).collect();
+        let (own, title) = number_before(last);
+        add(title, numbered.or(in_between).or(own), &said);
+        if own.is_some() {
+            add(last, numbered.or(in_between), &said);
+        }
+    }
+    // A dash may belong to the title.
+    if parts.len() > 1 {
+        add(rest, numbered, &[]);
+    }
+    add(name, None, &[]);
+    readings
+}
+
+/// The number that a name begins with, with its disc, and what stands behind it: `01 Title`,
+/// `1-01. Title`, `101 - Title`.
+fn number_before(name: &str) -> (Option<(Option<u32>, u32)>, &str) {
+    let found = pieces(name);
+    let Some(first) = found.first().filter(|first| first.gap.is_empty()) else {
+        return (None, name);
+    };
+    let Some(number) = first.number.filter(|_| first.text.len() <= 3) else { return (None, name) };
+    let behind = |at: usize| match found.get(at) {
+        Some(next) if next.is_glued() => None,
+        Some(next) => name.get(next.start..),
+        None => None,
+    };
+    if let Some(second) = found.get(1)
+        && let Some(track) = second.number.filter(|_| second.text.len() == 2)
+        && matches!(second.gap, "-" | "." | "_")
+        && first.text.len() < 3
+        && let Some(rest) = behind(2)
+    {
+        return (Some((Some(number), track)), rest);
+    }
+    match behind(1) {
+        Some(rest) => (Some(split(number, first.text.len())), rest),
+        None => (None, name),
+    }
+}
+
+/// A part that is a number and nothing else.
+fn whole_number(part: &str) -> Option<(Option<u32>, u32)> {
+    let number = part.parse().ok().filter(|_| part.len() <= 3)?;
+    Some(split(number, part.len()))
+}
+
+/// "101" is the first of the first disc.
+fn split(number: u32, length: usize) -> (Option<u32>, u32) {
+    if length == 3 && number >= 100 { (Some(number / 100), number % 100) } else { (None, number) }
+}
+
+/// The disc that a folder is for: `CD2`, `Disc 1`.
+fn disc_of(folder: &str) -> Option<u32> {
+    match pieces(folder).as_slice() {
+        [word, number] if matches!(word.text, "cd" | "disc" | "disk" | "disque" | "lp") => {
+            number.number
+        }
+        _ => None,
+    }
+}
+
+/// An album or artist without the year beside it: `Album (1975)`, `1975 - Album`, `[1975] Album`.
+fn without_year(name: &str) -> String {
+    let Some((at, _)) = crate::names::spelling::year::positions(name).next() else {
+        return trim(name).to_owned();
+    };
+    let (before, behind) = (name.get(..at), name.get(at + 4..));
+    let text = |part: Option<&str>| part.map(trim).unwrap_or_default().to_owned();
+    let (before, behind) = (text(before), text(behind));
+    match (before.is_empty(), behind.is_empty()) {
+        (true, false) => trim(behind.trim_start_matches([')', ']', ' ', '-'])).to_owned(),
+        (false, true) => before,
+        _ => trim(name).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn first(path: &str) -> Track {
+        read(&FoldedPath::new(path)).into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn names_of_tracks() {
+        for (path, title, disc, number) in [
+            ("/m/The Millers/Stones (1975)/11 Running Water.flac", "running water", None, Some(11)),
+            ("/m/The Millers/Stones/1-01 Running Water.m4a", "running water", Some(1), Some(1)),
+            ("/m/The Millers/Stones/CD2/01 Running Water.mp3", "running water", Some(2), Some(1)),
+            (
+                "/m/The Millers - Stones - 101 - Running Water.mp3",
+                "running water",
+                Some(1),
+                Some(1),
+            ),
+            ("/m/x/07. Running Water.mp3", "running water", None, Some(7)),
+            ("/m/x/The Millers - Running Water.mp3", "running water", None, None),
+            ("/m/x/99 Stones.mp3", "stones", None, Some(99)),
+        ] {
+            let track = first(path);
+            assert_eq!(
+                (track.title.as_str(), track.disc, track.number),
+                (title, disc, number),
+                "{path}"
+            );
+        }
+        let track = first("/m/The Millers/Stones (1975)/11 Running Water.flac");
+        assert_eq!(track.albums.first().map(String::as_str), Some("stones"));
+        assert!(track.artists.contains(&"the millers".to_owned()));
+        let track = first("/m/The Millers - Stones - 101 - Running Water.mp3");
+        assert_eq!(track.artists.first().map(String::as_str), Some("the millers"));
+        assert_eq!(track.albums.first().map(String::as_str), Some("stones"));
+        // The number may be the title's.
+        let all = read(&FoldedPath::new("/m/x/99 Stones.mp3"));
+        assert!(all.iter().any(|track| track.title == "99 stones"));
+    }
+}

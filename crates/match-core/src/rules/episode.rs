@@ -1,0 +1,175 @@
+//! Rule 6 for episodes: the show, and a number, a day or a title.
+
+use std::collections::BTreeMap;
+
+use cache_store::{Day, ItemRef};
+
+use super::title::{chosen, spelling};
+use super::{Prepared, weight};
+use crate::answer::Answer;
+use crate::names::same::Same;
+use crate::names::shows::{Agrees, Show};
+use crate::names::spelling::generic::is_generic;
+use crate::names::spelling::path::FoldedPath;
+use crate::names::spelling::year::years;
+
+/// Decides among the episodes of a show that bear one of the numbers.
+pub(crate) fn numbered(
+    query: &Prepared<'_>,
+    show: &Show,
+    season: u32,
+    numbers: &[u32],
+    items: &[ItemRef<'_>],
+) -> Option<Answer> {
+    let bears = |item: &ItemRef<'_>| {
+        item.parent_index == Some(season)
+            && item.index.is_some_and(|number| numbers.contains(&number))
+    };
+    of_show(query, show, items.iter().filter(|item| bears(item)))
+}
+
+/// Decides among the episodes of a show that were on air on a day.
+pub(crate) fn aired(
+    query: &Prepared<'_>,
+    show: &Show,
+    day: Day,
+    items: &[ItemRef<'_>],
+) -> Option<Answer> {
+    of_show(query, show, items.iter().filter(|item| item.aired == Some(day)))
+}
+
+/// Decides among all episodes of a show by numbers that are counted over its regular seasons.
+pub(crate) fn absolute(
+    query: &Prepared<'_>,
+    show: &Show,
+    numbers: &[u32],
+    items: &[ItemRef<'_>],
+) -> Option<Answer> {
+    // Each show by itself: what is spelled alike may be several.
+    let mut shows: BTreeMap<&str, Vec<&ItemRef<'_>>> = BTreeMap::new();
+    for item in items {
+        if let Some(title) = item.grandparent_title {
+            shows.entry(title).or_default().push(item);
+        }
+    }
+    shows.retain(|title, _| show.agrees(title).is_some());
+    let counted = shows.values().flat_map(|items| positions(items));
+    let bears = counted.filter(|(position, _)| numbers.contains(position)).map(|(_, item)| item);
+    of_show(query, show, bears)
+}
+
+/// Decides among all episodes of a show by their titles.
+pub(crate) fn titled(
+    query: &Prepared<'_>,
+    show: &Show,
+    season: Option<u32>,
+    title: &str,
+    items: &[ItemRef<'_>],
+) -> Option<Answer> {
+    if is_generic(title) {
+        return None;
+    }
+    let bears = |item: &&ItemRef<'_>| {
+        season.is_none_or(|season| item.parent_index == Some(season))
+            && Same::of(item.title, title).is_some()
+    };
+    of_show(query, show, items.iter().filter(bears))
+}
+
+/// The episodes of a show by their number over all regular seasons, as far as it is known: they
+/// go on where the season before ends, unless they count on by themselves.
+fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
+    let mut seasons: BTreeMap<u32, Vec<(u32, &ItemRef<'_>)>> = BTreeMap::new();
+    for item in items {
+        if let (Some(season @ 1..), Some(number)) = (item.parent_index, item.index) {
+            seasons.entry(season).or_default().push((number, item));
+        }
+    }
+    let mut positions = Vec::with_capacity(items.len());
+    let (mut expected, mut last) = (1, Some(0));
+    for (season, episodes) in seasons {
+        if season != expected {
+            last = None;
+        }
+        let numbers = || episodes.iter().map(|(number, _)| *number);
+        let (least, most) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
+        let counts_on = match last {
+            Some(last) => least > last && season > 1,
+            // Of the seasons before too little is known: only a number that no season of its own
+            // would have is one of all of them.
+            None => least > (season - 1).saturating_mul(SHORTEST_SEASON),
+        };
+        let offset = match last {
+            _ if counts_on || season == 1 => Some(0),
+            last => last,
+        };
+        if let Some(offset) = offset {
+            let counted = episodes.iter().map(|&(number, item)| (offset + number, item));
+            positions.extend(counted);
+        }
+        last = offset.map(|offset| offset + most);
+        expected = season + 1;
+    }
+    positions
+}
+
+/// Fewer episodes than nearly every season of a show whose seasons count on.
+const SHORTEST_SEASON: u32 = 10;
+
+/// Decides among episodes whose show agrees. A file that holds several is one candidate.
+fn of_show<'a>(
+    query: &Prepared<'_>,
+    show: &Show,
+    items: impl Iterator<Item = &'a ItemRef<'a>>,
+) -> Option<Answer> {
+    let fitting = items.filter_map(|item| Some((item, score(show, item)?)));
+    chosen(query, one_a_file(fitting.collect()))
+}
+
+/// What the show's title and year are worth; `None` when they speak against the item.
+fn score(show: &Show, item: &ItemRef<'_>) -> Option<u16> {
+    let agrees = show.agrees(item.grandparent_title?)?;
+    let (known, lost) = match agrees {
+        // The year is part of the title, or there is none beside it.
+        Agrees::Whole(same) => (show.year.map(|_| true), spelling(same)),
+        Agrees::Base(same) => {
+            let known = match show.year {
+                Some(year) => years_beside(item, year)?,
+                None => None,
+            };
+            (known, weight::BESIDE_DIFFERS + spelling(same))
+        }
+    };
+    let score = if known == Some(true) {
+        weight::TITLE_YEAR
+    } else {
+        weight::TITLE_YEAR - weight::YEAR_UNKNOWN
+    };
+    Some(score.saturating_sub(lost))
+}
+
+/// Whether the paths of an episode name the year of its show, which is not in its record: `None`
+/// when they name another one, and no year is neither.
+#[expect(clippy::option_option, reason = "against, unknown, or agreeing")]
+fn years_beside(item: &ItemRef<'_>, year: u16) -> Option<Option<bool>> {
+    let paths: Vec<FoldedPath> = item.parts.iter().map(|part| FoldedPath::new(part.file)).collect();
+    let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(years);
+    match theirs.next() {
+        None => Some(None),
+        Some(first) if first == year || theirs.any(|other| other == year) => Some(Some(true)),
+        Some(_) => None,
+    }
+}
+
+/// Of several episodes in one file the first: the file is one candidate.
+fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<'a>, u16)> {
+    fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
+    let mut kept: Vec<(&ItemRef<'_>, u16)> = Vec::with_capacity(fitting.len());
+    for (item, score) in fitting {
+        let file = item.parts.first().map(|part| &part.file);
+        if file.is_none() || kept.iter().all(|(k, _)| k.parts.first().map(|p| &p.file) != file) {
+            kept.push((item, score));
+        }
+    }
+    kept
+}

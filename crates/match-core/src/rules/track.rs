@@ -1,0 +1,66 @@
+//! Rule 6 for tracks: title and artist, told apart by album, disc and number.
+
+use cache_store::ItemRef;
+
+use super::title::{chosen, spelling};
+use super::{Prepared, weight};
+use crate::answer::Answer;
+use crate::names::same::Same;
+use crate::names::title_hashes as titles;
+use crate::names::tracks::Track;
+
+/// Decides among tracks that were found under the title of a reading and one of its artists, or
+/// under their place on one of its albums.
+pub(crate) fn track(
+    query: &Prepared<'_>,
+    reading: &Track,
+    items: &[ItemRef<'_>],
+) -> Option<Answer> {
+    let fitting = items.iter().filter_map(|item| Some((item, score(reading, item)?)));
+    chosen(query, fitting)
+}
+
+fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
+    let title = Same::of(item.title, &reading.title).or_else(|| {
+        // "Title (feat. Somebody)" is "Title".
+        let (own, said) = (without_guests(item.title), without_guests(&reading.title));
+        Same::of(own, said).map(|same| same.max(Same::Letters))
+    })?;
+    let by = |artist: &str| {
+        let said = reading.artists.iter().filter_map(|said| {
+            Same::of(artist, said).or_else(|| {
+                let same = Same::of(without_guests(artist), without_guests(said));
+                same.map(|same| same.max(Same::Letters))
+            })
+        });
+        said.min()
+    };
+    let artist = titles::artists(item).filter_map(by).min()?;
+    let album = item
+        .parent_title
+        .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
+    let mut score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
+    score -= spelling(title).max(spelling(artist));
+    if album.is_some() {
+        score += weight::ALBUM_AGREES;
+    }
+    let differs = |ours: Option<u32>, theirs: Option<u32>| {
+        ours.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs)
+    };
+    let disc = differs(reading.disc, item.parent_index);
+    if disc || differs(reading.number, item.index) {
+        score -= weight::PLACE_DIFFERS;
+    }
+    Some(score)
+}
+
+/// A title or an artist without those who take part.
+fn without_guests(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let ends = GUESTS.iter().filter_map(|guests| lower.find(guests));
+    let end = ends.min().filter(|&end| end > 0).unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+const GUESTS: [&str; 8] =
+    [" (feat", " [feat", " feat.", " feat ", " ft.", " (ft", " featuring ", " (with "];
