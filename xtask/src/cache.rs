@@ -119,6 +119,7 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
             "the file was damaged: it is now {}, and a new cache was started",
             moved_to.display()
         ),
+        other => eprintln!("{other:?}"),
     }
     Ok(store)
 }

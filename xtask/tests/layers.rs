@@ -159,7 +159,7 @@ impl House {
                 let Some(name) = inherent_impl(line) else { continue };
                 let Some(homes) = defined.get(name) else { continue };
                 let at_home = |home: &&str| self.floor(home) == self.floor(module);
-                if !homes.iter().any(|home| at_home(home)) {
+                if !homes.iter().any(at_home) {
                     let file = format!("{}.rs", module.replace("::", "/"));
                     problems.push(format!("{file}:{}: methods of {name} of {homes:?}", at + 1));
                 }

@@ -4,6 +4,13 @@
 //! After a change that is meant: `UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api`
 //! writes `docs/public-api.txt` anew; the page `docs/api.md` is kept by hand.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; clippy's own exception covers #[test] functions only"
+)]
+
 #[path = "api/surface.rs"]
 mod surface;
 
@@ -83,10 +90,13 @@ fn names_are_followed_through_modules() {
     let source = folder.path().join("src");
     std::fs::create_dir_all(source.join("inner")).unwrap();
     let write = |name: &str, text: &str| std::fs::write(source.join(name), text).unwrap();
-    write("lib.rs", "mod inner; pub use inner::{One, two as deux}; pub use other::Three;");
+    write(
+        "lib.rs",
+        "mod inner; pub use inner::{One, two as deux}; pub use other::Three; #[doc(hidden)] pub use inner::Four;",
+    );
     write(
         "inner.rs",
-        "mod deep; pub use deep::One; pub fn two() {} pub(crate) struct Hidden; #[cfg(test)] mod tests;",
+        "mod deep; pub use deep::One; pub fn two() {} pub struct Four; pub(crate) struct Hidden; #[cfg(test)] mod tests;",
     );
     write(
         "inner/deep.rs",
@@ -98,6 +108,7 @@ fn names_are_followed_through_modules() {
     let surface = read_crate("made-up", folder.path());
     let lines: Vec<String> = surface.lines().collect();
     let expected = [
+        "made_up::Four: hidden",
         "made_up::One: struct [Clone, Drop]",
         "made_up::One.field",
         "made_up::One::get()",

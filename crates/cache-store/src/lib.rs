@@ -43,28 +43,50 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+// What a host names.
 pub use error::Error;
 pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
-pub use file::view::{Kept, StoredItem, View};
-pub use library::{Library, Refreshed, Selection, Step};
+pub use library::{Selection, Step};
 pub use model::edit::{EditProgress, Progress, RunId};
-pub use model::index::{Bucket, Index, IndexKeys, Indexing};
-pub use model::item::{CachedItem, CachedPart, ContentHash, Day, ItemRef, PartRef};
-pub use model::metadata::{Known, Metadata};
-pub use model::remembered::{Depends, Failure, MatchKey, MatchRecord, Outcome, RecordedEvidence};
+pub use model::item::{CachedItem, CachedPart};
+pub use model::metadata::Metadata;
+pub use model::remembered::Failure;
 pub use model::revision::{Revision, SectionStamp};
 pub use model::section::{FileFilter, Lookups, SectionId, SectionState};
-pub use model::upload::{ImageHash, Uploads};
-pub use refresh::context::OnRows;
-pub use refresh::lookup::{Looked, Wanted};
-pub use refresh::plan::{Demand, Plan, Planned, Policy, has_recent_metadata, is_fresh, plan};
-pub use refresh::read_items::ItemRead;
+pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
 pub use store::Store;
 pub use store::apply::Changes;
 pub use store::check::Checked;
 pub use store::clear::{Clear, Cleared};
-pub use store::leases::Lease;
 pub use store::prune::Compacted;
 pub use store::stats::{SectionStats, Stats, TableStats};
-pub use watch::{Watched, watch};
+pub use watch::Watched;
+
+// What the matcher, the benchmarks and the tests name besides; for no host.
+#[doc(hidden)]
+pub use file::view::{Kept, StoredItem, View};
+#[doc(hidden)]
+pub use library::{Library, Refreshed};
+#[doc(hidden)]
+pub use model::index::{Bucket, Index, IndexKeys, Indexing};
+#[doc(hidden)]
+pub use model::item::{ContentHash, Day, ItemRef, PartRef};
+#[doc(hidden)]
+pub use model::metadata::Known;
+#[doc(hidden)]
+pub use model::remembered::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
+#[doc(hidden)]
+pub use model::upload::{ImageHash, Uploads};
+#[doc(hidden)]
+pub use refresh::context::OnRows;
+#[doc(hidden)]
+pub use refresh::lookup::{Looked, Wanted};
+#[doc(hidden)]
+pub use refresh::plan::{Demand, Planned, has_recent_metadata, is_fresh, plan};
+#[doc(hidden)]
+pub use refresh::read_items::ItemRead;
+#[doc(hidden)]
+pub use store::leases::Lease;
+#[doc(hidden)]
+pub use watch::watch;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cache_store::Depends;
 use plex_api::{ErrorKind, RatingKey};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::evidence::Evidence;
 
@@ -34,8 +34,31 @@ impl Answer {
     }
 }
 
+/// As JSON an answer is one flat object: `{"answer": "found", "rating_key": 7, "confidence":
+/// "high", "evidence": {...}, ...}`, `{"answer": "ambiguous", "candidates": [7, 9]}`,
+/// `{"answer": "absent"}` or `{"answer": "unknown", "reason": "..."}`.
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "answer", rename_all = "snake_case")]
+        enum Form<'a> {
+            Found(&'a Match),
+            Ambiguous { candidates: &'a [RatingKey] },
+            Absent,
+            Unknown { reason: String },
+        }
+        let form = match self {
+            Self::Found(found) => Form::Found(found),
+            Self::Ambiguous(candidates) => Form::Ambiguous { candidates },
+            Self::Absent => Form::Absent,
+            Self::Unknown(reason) => Form::Unknown { reason: reason.to_string() },
+        };
+        form.serialize(serializer)
+    }
+}
+
 /// A match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Match {
     /// The item.
     pub rating_key: RatingKey,
@@ -93,5 +116,43 @@ impl fmt::Display for Reason {
                 f.write_str("the section kept changing while an absence was to be proven")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Rule, Source};
+
+    #[test]
+    fn an_answer_is_one_flat_object() {
+        let found = Answer::Found(Match {
+            rating_key: RatingKey(7),
+            others: vec![RatingKey(8)],
+            version: 0,
+            confidence: Confidence::High,
+            evidence: Evidence {
+                rule: Rule::WholePath,
+                components: 3,
+                score: 1_000,
+                runner_up: 0,
+                rival: None,
+                mapping: None,
+                source: Source::Index,
+            },
+        });
+        let json = |answer: &Answer| serde_json::to_value(answer).unwrap();
+        let value = json(&found);
+        assert_eq!(
+            (&value["answer"], &value["rating_key"], &value["confidence"]),
+            (&"found".into(), &7.into(), &"high".into())
+        );
+        assert_eq!(value["evidence"]["rule"], "whole_path");
+        let tie = Answer::Ambiguous(vec![RatingKey(7), RatingKey(9)]);
+        assert_eq!(json(&tie), serde_json::json!({"answer": "ambiguous", "candidates": [7, 9]}));
+        assert_eq!(json(&Answer::Absent), serde_json::json!({"answer": "absent"}));
+        let unknown = json(&Answer::Unknown(Reason::NotProven));
+        assert_eq!(unknown["answer"], "unknown");
+        assert!(unknown["reason"].as_str().unwrap().contains("kept changing"));
     }
 }

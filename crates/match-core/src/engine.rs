@@ -13,6 +13,7 @@ mod run;
 mod suggest_mappings;
 mod wanted;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,8 +32,9 @@ use crate::query::Query;
 use crate::report::Report;
 use crate::settings::Settings;
 
-/// How an engine is set up.
+/// How an engine is set up: [`EngineConfig::new`], and then the fields that shall be different.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct EngineConfig {
     /// The cache file; one a server. Created when there is none.
     pub cache: PathBuf,
@@ -98,6 +100,7 @@ impl EngineConfig {
 
 /// The answers of a run, in the order of its queries, and what it cost.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Run {
     /// One for each query, in the same order.
     pub answers: Vec<Answer>,
@@ -110,6 +113,7 @@ pub struct Run {
 
 /// Answers that were true some time ago.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Stale {
     /// One for each query, in the same order; unknown where an absence is not proven.
     pub answers: Vec<Answer>,
@@ -146,6 +150,12 @@ pub struct Engine {
     progress: Teller,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("library", &self.library).finish_non_exhaustive()
+    }
 }
 
 impl Engine {

@@ -28,6 +28,7 @@ pub struct Evidence {
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// It was computed from the local indexes.
     #[default]

@@ -41,32 +41,49 @@ mod settings;
 #[cfg(test)]
 mod testing;
 
-pub use answer::{Answer, Confidence, Decision, Match, Reason};
+// What a host names: our own, and what it needs of the crates below.
+pub use answer::{Answer, Confidence, Match, Reason};
 pub use cache_store::{
-    CachedItem, EditProgress, Error, Failure, Metadata, Policy, Progress, RunId, Selection,
-    Sharing, Watched,
+    CachedItem, Changes, Clear, Cleared, EditProgress, Error, Failure, Metadata, Opened, Plan,
+    PlanReason, Policy, Progress, RunId, SectionId, SectionState, Selection, Sharing, Store,
+    Watched,
 };
 pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
 };
 pub use engine::progress::{OnProgress, Phase, RunProgress};
-pub use engine::remembered::{from_record, to_record};
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
-pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings};
-pub use matcher::indexing::INDEXING;
-pub use matcher::key::match_key;
-pub use matcher::many::{match_all, match_chunks};
-pub use matcher::merge::merge;
-pub use matcher::one::match_one;
-pub use names::spelling::fold::{fold, fold_title};
-pub use names::spelling::path::FoldedPath;
+pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
 pub use query::Query;
-pub use report::{
-    AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing,
-    calls_without_cache,
-};
-pub use rules::Rules;
-pub use rules::candidates::SectionContext;
+pub use report::{AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
+
+// The parts that need no server, for the tools, benchmarks and tests; for no host.
+#[doc(hidden)]
+pub use answer::Decision;
+#[doc(hidden)]
+pub use engine::remembered::{from_record, to_record};
+#[doc(hidden)]
+pub use mapping::suggest_mappings;
+#[doc(hidden)]
+pub use matcher::indexing::INDEXING;
+#[doc(hidden)]
+pub use matcher::key::match_key;
+#[doc(hidden)]
+pub use matcher::many::{match_all, match_chunks};
+#[doc(hidden)]
+pub use matcher::merge::merge;
+#[doc(hidden)]
+pub use matcher::one::match_one;
+#[doc(hidden)]
+pub use names::spelling::fold::{fold, fold_title};
+#[doc(hidden)]
+pub use names::spelling::path::FoldedPath;
+#[doc(hidden)]
+pub use report::calls_without_cache;
+#[doc(hidden)]
+pub use rules::Rules;
+#[doc(hidden)]
+pub use rules::candidates::SectionContext;

@@ -19,6 +19,8 @@ enum Shown {
     Own { kind: &'static str, members: BTreeSet<String>, traits: BTreeSet<String> },
     /// Another crate's.
     Foreign(String),
+    /// For a sister crate and for no host (`#[doc(hidden)]`).
+    Hidden,
 }
 
 impl Surface {
@@ -29,6 +31,7 @@ impl Surface {
             let full = format!("{krate}::{name}");
             match shown {
                 Shown::Foreign(path) => vec![format!("{full} = {path}")],
+                Shown::Hidden => vec![format!("{full}: hidden")],
                 Shown::Own { kind, members, traits } => {
                     let traits: Vec<&str> = traits.iter().map(String::as_str).collect();
                     let traits = match traits.join(", ") {
@@ -87,15 +90,14 @@ fn take_items(items: Vec<Item>, children: &Path, path: Vec<String>, modules: &mu
             continue;
         }
         let name = module.ident.to_string();
-        let below = [path.as_slice(), &[name.clone()]].concat();
-        match &module.content {
-            Some((_, items)) => take_items(items.clone(), &children.join(&name), below, modules),
-            None => {
-                let file = children.join(format!("{name}.rs"));
-                let folder: PathBuf = children.join(&name);
-                let file = if file.exists() { file } else { folder.join("mod.rs") };
-                read_module(&file, &folder, below, modules);
-            }
+        let below = [path.as_slice(), std::slice::from_ref(&name)].concat();
+        if let Some((_, items)) = &module.content {
+            take_items(items.clone(), &children.join(&name), below, modules);
+        } else {
+            let file = children.join(format!("{name}.rs"));
+            let folder: PathBuf = children.join(&name);
+            let file = if file.exists() { file } else { folder.join("mod.rs") };
+            read_module(&file, &folder, below, modules);
         }
     }
     modules.insert(path, items);
@@ -105,6 +107,13 @@ fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
+    })
+}
+
+fn is_hidden(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("doc")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "hidden")
     })
 }
 
@@ -123,14 +132,18 @@ fn show_module(
         match item {
             Item::Use(import) if is_public(&import.vis) => {
                 for (source, name) in leaves(&import.tree, &[]) {
-                    let found = resolve(modules, path, &source)
-                        .unwrap_or_else(|| Shown::Foreign(source.join("::")));
+                    let found = if is_hidden(&import.attrs) {
+                        Shown::Hidden
+                    } else {
+                        resolve(modules, path, &source)
+                            .unwrap_or_else(|| Shown::Foreign(source.join("::")))
+                    };
                     shown.insert(format!("{prefix}{name}"), found);
                 }
             }
             Item::Mod(module) if is_public(&module.vis) => {
                 let name = module.ident.to_string();
-                let below = [path, &[name.clone()]].concat();
+                let below = [path, std::slice::from_ref(&name)].concat();
                 show_module(modules, &below, &format!("{prefix}{name}::"), shown);
             }
             item => {

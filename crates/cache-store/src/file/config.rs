@@ -58,6 +58,7 @@ impl StoreConfig {
 
 /// What opening found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Opened {
     /// There was no file (or an empty one): a new one was created.
     Created,

@@ -4,6 +4,7 @@
 //! computed from a view may be believed only if [`View::met_damage`] then says no.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +50,12 @@ pub struct StoredItem<'view> {
     view: PhantomData<&'view ()>,
 }
 
+impl fmt::Debug for StoredItem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredItem").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 impl StoredItem<'_> {
     /// The item's key.
     pub fn rating_key(&self) -> RatingKey {
@@ -74,6 +81,13 @@ pub struct View<'store> {
     titles: Numbered,
     matches: ReadOnlyTable<(u32, [u8; 16]), &'static [u8]>,
     buffered: Buffered,
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sections: Vec<SectionId> = self.sections.keys().copied().collect();
+        f.debug_struct("View").field("sections", &sections).finish_non_exhaustive()
+    }
 }
 
 impl CacheFile {

@@ -11,6 +11,7 @@ use crate::refresh::reason::PlanReason;
 
 /// How far cached state is trusted before the server is asked, and what is done then.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Policy {
     /// A stamp observed within this time is taken as the present one, without a call.
     /// Default 60 s: a run that matches in several batches probes once.
@@ -52,6 +53,7 @@ impl Default for Policy {
 /// What to do about one section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Plan {
     /// Nothing: the stamp was observed a moment ago. No call.
     Fresh,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use cache_store::RunId;
 use plex_api::{Calls, ErrorKind};
+use serde::{Serialize, Serializer};
 
 use crate::edit::checks::Refusal;
 use crate::edit::group::PlannedRequest;
@@ -25,6 +26,32 @@ pub enum EditOutcome {
     Failed(EditFailure),
     /// Nothing was sent, and it can be tried again.
     NotTried(NotTried),
+}
+
+/// As JSON: `{"outcome": "done", "fields": [...], "overwritten": [...]}`, `{"outcome":
+/// "unchanged"}`, `{"outcome": "failed", "why": "...", "in_doubt": false}` or `{"outcome":
+/// "not_tried", "why": "..."}`.
+impl Serialize for EditOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "outcome", rename_all = "snake_case")]
+        enum Form<'a> {
+            Done { fields: &'a [String], overwritten: &'a [String] },
+            Unchanged,
+            Failed { why: String, in_doubt: bool },
+            NotTried { why: String },
+        }
+        let form = match self {
+            Self::Done { fields, overwritten } => Form::Done { fields, overwritten },
+            Self::Unchanged => Form::Unchanged,
+            Self::Failed(why) => Form::Failed {
+                why: why.to_string(),
+                in_doubt: matches!(why, EditFailure::Unconfirmed(_)),
+            },
+            Self::NotTried(why) => Form::NotTried { why: why.to_string() },
+        };
+        form.serialize(serializer)
+    }
 }
 
 /// Why a change is not done.
@@ -73,7 +100,7 @@ pub struct EditRun {
 }
 
 /// How many changes came to what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct EditCounts {
     /// Confirmed by the server.
     pub done: usize,

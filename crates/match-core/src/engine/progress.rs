@@ -7,6 +7,7 @@ use plex_api::Client;
 
 /// What a run is doing. The same phases as in [`crate::Phases`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Phase {
     /// Reading rows of a section from the server.
     Refresh,
