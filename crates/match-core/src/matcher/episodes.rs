@@ -119,18 +119,14 @@ impl<'v> Reader<'v> {
         show: &Show,
         numbers: &[u32],
     ) -> Result<Option<Answer>, Error> {
-        let stored = self.of_show(show)?;
-        if let Some(answer) = episode::absolute(query, show, numbers, &self.items(&stored)?) {
+        // "Show S2 - 05" is of that season, however its episodes are counted.
+        if let Some(season) = show.season
+            && let Some(answer) = self.by_number(query, show, season, numbers)?
+        {
             return Ok(Some(answer));
         }
-        // "Show S2 - 05".
-        match shows::season_behind(&show.title) {
-            Some((season, title)) => match Show::new(title) {
-                Some(show) => self.by_number(query, &show, season, numbers),
-                None => Ok(None),
-            },
-            None => Ok(None),
-        }
+        let stored = self.of_show(show)?;
+        Ok(episode::absolute(query, show, numbers, &self.items(&stored)?))
     }
 
     /// The title of an episode is the last evidence: behind its show, or below its folder.

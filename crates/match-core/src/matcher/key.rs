@@ -148,6 +148,6 @@ mod tests {
             guids: vec!["imdb://tt0078748".to_owned(), "tmdb://348".to_owned()],
             ..query
         };
-        assert_eq!(hex(&full, &settings), "749462714ca3c490f10875ab5c74db4c");
+        assert_eq!(hex(&full, &settings), "291b11db29447b7556d2b9b1d5f63c07");
     }
 }

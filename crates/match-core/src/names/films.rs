@@ -21,6 +21,15 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
     };
     let bare = without_prefix(said);
     let mut readings = if bare == said { Vec::new() } else { cut(bare) };
+    // "Meadow 3 Extended 2014": an edition stands before the year.
+    for dated in cut(bare) {
+        let found = pieces(&dated.said);
+        for &end in ends(&found).iter().skip(1) {
+            let text =
+                found.get(end.saturating_sub(1)).and_then(|last| dated.said.get(..last.end()));
+            readings.extend(text.and_then(|text| reading(text, dated.year)));
+        }
+    }
     let found = pieces(bare);
     for end in ends(&found) {
         let text = found.get(end.saturating_sub(1)).and_then(|last| bare.get(..last.end()));

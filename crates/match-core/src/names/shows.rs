@@ -23,6 +23,8 @@ pub(crate) struct Show {
     pub(crate) year: Option<u16>,
     /// The country.
     pub(crate) country: Option<&'static str>,
+    /// The season that stands behind it.
+    pub(crate) season: Option<u32>,
 }
 
 /// How well a show's title agrees with what a name says.
@@ -39,7 +41,8 @@ impl Show {
         let title = trim(title);
         (!fold_title(title).is_empty()).then_some(())?;
         let (base, year, country) = parts(title);
-        Some(Self { title: title.to_owned(), base: base.to_owned(), year, country })
+        let (title, base) = (title.to_owned(), base.to_owned());
+        Some(Self { title, base, year, country, season: None })
     }
 
     /// How well this agrees with the title of a show; `None`: it is another, or of another year or
@@ -108,24 +111,24 @@ const COUNTRIES: [(&str, &str); 12] = [
 /// where the episode is said, and where something else begins that belongs to no show.
 pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
     let mut shows: Vec<Show> = Vec::with_capacity(8);
-    let mut add = |title: &str| {
+    let mut add = |title: &str, season: Option<u32>| {
         if let Some(show) = Show::new(title)
             && shows.iter().all(|other| other.title != show.title)
         {
-            shows.push(show);
+            shows.push(Show { season, ..show });
         }
     };
     for &start in starts {
         let Some(head) = name.get(..start) else { continue };
-        add(head);
+        add(head, None);
         let bare = without_prefix(head);
-        add(bare);
-        let cut = [cut_at_season(bare), cut_at_bracket(bare), cut_at_tag(bare)];
-        for shorter in cut.into_iter().flatten() {
-            add(shorter);
+        add(bare, None);
+        if let Some((shorter, season)) = cut_at_season(bare) {
+            add(shorter, Some(season));
         }
-        if let Some(behind) = without_date(bare) {
-            add(behind);
+        let cut = [without_number(bare), cut_at_bracket(bare), cut_at_tag(bare)];
+        for other in cut.into_iter().chain([without_date(bare)]).flatten() {
+            add(other, None);
         }
         // "Title A - Title B": two names of one show, or a show and a part of it.
         if let Some((_, year)) = year::positions(bare).last()
@@ -133,7 +136,7 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
         {
             // What stands behind a year belongs to no show.
             let through = bare.get(..until + 4).unwrap_or(bare);
-            add(through);
+            add(through, None);
         }
     }
     shows
@@ -151,27 +154,11 @@ pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
         shows.extend(Show::new(bare));
         // "Show (2005) {tvdb-1}", "Show.S01.1080p".
         shows.extend(cut_at_bracket(bare).and_then(Show::new));
-        shows.extend(cut_at_season(bare).and_then(Show::new));
+        shows.extend(cut_at_season(bare).and_then(|(before, _)| Show::new(before)));
         shows.extend(cut_at_tag(bare).and_then(Show::new));
     }
     shows.dedup();
     shows
-}
-
-/// The season that stands behind a show: "Show S2", "Show Season 2", "Show 2nd Season".
-pub(crate) fn season_behind(title: &str) -> Option<(u32, &str)> {
-    let pieces = pieces(title);
-    let [.., before, word, number] = pieces.as_slice() else { return None };
-    let head = |end: usize| Some(trim(title.get(..end)?)).filter(|head| !head.is_empty());
-    if let Some(season) = number.number
-        && episodes::season_of(title.get(word.start..)?) == Some(season)
-    {
-        return Some((season, head(word.start)?));
-    }
-    // "2nd season".
-    let ordinal = matches!(word.text, "st" | "nd" | "rd" | "th") && word.is_glued();
-    let season = before.number.filter(|_| ordinal && number.text == "season")?;
-    Some((season, head(before.start)?))
 }
 
 /// A name without the groups in brackets and the sites before it.
@@ -209,15 +196,31 @@ fn without_date(name: &str) -> Option<&str> {
     (dated && !second.is_glued()).then(|| name.get(second.start..)).flatten()
 }
 
-fn cut_at_season(name: &str) -> Option<&str> {
+/// A show and the season behind it: "Show S2", "Show Season 2", "Show 2nd Season".
+fn cut_at_season(name: &str) -> Option<(&str, u32)> {
     let pieces = pieces(name);
-    let season = pieces.windows(2).skip(1).find_map(|two| {
+    let found = pieces.windows(2).enumerate().skip(1).find_map(|(at, two)| {
         let [word, number] = two else { return None };
         let text = name.get(word.start..number.end())?;
-        let said = !word.is_glued() && number.number.is_some();
-        (said && episodes::season_of(text).is_some()).then_some(word.start)
-    })?;
-    name.get(..season)
+        if !word.is_glued() && number.number.is_some() && episodes::season_of(text).is_some() {
+            return Some((word.start, number.number?));
+        }
+        let before = pieces.get(at - 1)?;
+        let ordinal = matches!(word.text, "st" | "nd" | "rd" | "th") && word.is_glued();
+        let season = before.number.filter(|_| ordinal && number.text == "season")?;
+        Some((before.start, season))
+    });
+    let (start, season) = found?;
+    Some((name.get(..start)?, season))
+}
+
+/// A show without the number that is counted over all seasons, where another stands behind it:
+/// "Show - 12 (S01E12)".
+fn without_number(name: &str) -> Option<&str> {
+    let at = name.rfind(" - ")?;
+    let behind = name.get(at + 3..)?;
+    let number = behind.chars().all(|letter| letter.is_ascii_digit() || " .([".contains(letter));
+    (number && behind.contains(|letter: char| letter.is_ascii_digit())).then(|| name.get(..at))?
 }
 
 fn cut_at_bracket(name: &str) -> Option<&str> {
@@ -261,6 +264,8 @@ mod tests {
             ("221208 willow brook ", "willow brook"),
             ("willow.2019.1080p.", "willow.2019"),
             ("willow 1955 dvd ", "willow 1955"),
+            ("willow - 12 (", "willow"),
+            ("willow - 12.5 (", "willow"),
         ] {
             let shows = said(head);
             assert!(shows.iter().any(|title| title == show), "{head}: {shows:?}");
@@ -303,9 +308,15 @@ mod tests {
         assert_eq!(names("/tv/Willow/Staffel 1/Folge 01.mkv"), ["willow"]);
         assert!(names("/tv/Willow {tvdb-1}/S01/1.mkv").contains(&"willow".to_owned()));
         assert!(names("/dl/Willow.S01.1080p.WEB/e01.mkv").contains(&"willow".to_owned()));
-        assert_eq!(season_behind("willow s2"), Some((2, "willow")));
-        assert_eq!(season_behind("willow season 3"), Some((3, "willow")));
-        assert_eq!(season_behind("willow 2nd season"), Some((2, "willow")));
-        assert_eq!(season_behind("willow 2"), None);
+        for (head, season) in [
+            ("willow s2 - ", 2),
+            ("willow season 3 - ", 3),
+            ("willow 2nd season - ", 2),
+            ("willow (season 2) - ", 2),
+        ] {
+            let shows = before(head, &[head.len()]);
+            let cut = shows.iter().find(|show| show.title == "willow");
+            assert_eq!(cut.and_then(|show| show.season), Some(season), "{head}");
+        }
     }
 }

@@ -54,7 +54,10 @@ pub(crate) fn absolute(
     }
     shows.retain(|title, _| show.agrees(title).is_some());
     let counted = shows.values().flat_map(|items| positions(items));
-    let bears = counted.filter(|(position, _)| numbers.contains(position)).map(|(_, item)| item);
+    let bears = counted.filter(|(position, item)| {
+        numbers.contains(position) && show.season.is_none_or(|said| item.parent_index == Some(said))
+    });
+    let bears = bears.map(|(_, item)| item);
     of_show(query, show, bears)
 }
 

@@ -17,7 +17,7 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         let ordinal = matches!(next.gap, "." | ". " | " ")
             && next.text.chars().count() > 2
             && is_episode(next.text)
-            && pieces.get(at + 2).is_none_or(|after| after.number.is_none());
+            && pieces.get(at + 2).is_none_or(|after| after.number.is_none() || !after.is_near());
         if of {
             let end = pieces.get(at + 2).map_or(next.end(), Piece::end);
             return Some(bare(vec![number], Strength::Worded, piece.start, end));
@@ -40,6 +40,11 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         let first = counted(number.text).filter(|_| part)?;
         return Some(bare(vec![first], strength, piece.start, number.end()));
     };
+    // "E07v2", "E07b", but not the letters and digits of a checksum.
+    let glued = pieces.get(at + 2).filter(|after| after.is_glued());
+    if glued.is_some_and(|after| after.text.len() > 1 && !is_episode(after.text)) {
+        return None;
+    }
     let (numbers, next) = further(pieces, at + 2, first, None);
     let end = pieces.get(next.saturating_sub(1)).map_or(number.end(), Piece::end);
     // "Cap.408" is the eighth of the fourth season.
@@ -125,6 +130,10 @@ fn compact(pieces: &[Piece<'_>], at: usize, tag: usize) -> Option<Reading> {
     let piece = pieces.get(at).filter(|piece| !piece.is_glued())?;
     let after = pieces.get(at + 1);
     if after.is_some_and(Piece::is_glued) || at > tag && after.is_some() {
+        return None;
+    }
+    // "h.264".
+    if at.checked_sub(1).is_some_and(|before| piece.gap == "." && is_tag(pieces, before)) {
         return None;
     }
     let number = piece.number?;

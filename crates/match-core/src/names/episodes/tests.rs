@@ -100,10 +100,13 @@ fn numbers_by_themselves() {
     first("willow.102.hdtv", "willow", &Said::Compact(1, vec![2]));
     first("willow.1013.hdtv", "willow", &Said::Compact(10, vec![13]));
     first("willow.2009.416.hdtv", "willow.2009", &Said::Compact(4, vec![16]));
-    first("willow.101.102.hdtv", "willow", &Said::Compact(1, vec![1, 2]));
+    let both = ("willow".to_owned(), Said::Compact(1, vec![1, 2]));
+    assert!(said("willow.101.102.hdtv").contains(&both));
     first("willow 010910 x", "willow", &Said::Compact(1, vec![9, 10]));
     let half = said("[grp] willow - 17.5 [720p]");
     assert!(half.iter().all(|(_, said)| *said != Said::Bare(vec![17])), "{half:?}");
+    let checksum = said("[grp]_willow_-_15_[e76552ea]");
+    assert_eq!(checksum.first(), Some(&("[grp]_willow".to_owned(), Said::Bare(vec![15]))));
     for name in ["willow 1080p x264", "willow", "", "willow h.264", "willow 2009"] {
         let readings = said(name);
         let compact = |(_, said): &(String, Said)| matches!(said, Said::Compact(..));
