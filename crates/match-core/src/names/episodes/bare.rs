@@ -12,7 +12,8 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     let next = pieces.get(at + 1);
     if let Some(number) = piece.number.filter(|_| !piece.is_glued()) {
         let next = next?;
-        let of = next.text == "of" && pieces.get(at + 2).is_some_and(|of| of.number > Some(number));
+        let of =
+            next.text == "of" && pieces.get(at + 2).is_some_and(|of| of.number >= Some(number));
         // "60. Folge": the number comes first.
         let ordinal = matches!(next.gap, "." | ". " | " ")
             && next.text.chars().count() > 2
