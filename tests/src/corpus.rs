@@ -4,6 +4,7 @@
 //! The library is a section of real movie titles, with movies added that are hard to match,
 //! and a section of episodes.
 
+mod named;
 mod verdict;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
@@ -215,6 +216,7 @@ pub fn corpus(each: usize, seed: u64) -> (Library, Vec<Case>) {
             trashed: false,
         }));
     }
+    cases.extend(named::cases(&mut library, each, &mut random));
     episodes(&mut library, 12 * each, &mut random);
     cases.extend(of_episodes(&library, each));
     (library, cases)

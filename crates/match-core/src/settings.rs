@@ -10,7 +10,7 @@ use crate::names::spelling::path::FoldedPath;
 pub struct AlgorithmVersion(pub u32);
 
 /// The present rules.
-pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(5);
+pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(6);
 
 /// What decides a match. All of it is part of the match key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -20,8 +20,10 @@ impl Reader<'_> {
             return Ok(Some(answer));
         }
         let extra = extras::of(&query.path);
-        if matches!(extra, Some(Extra::Name | Extra::Folder)) {
-            return self.by_whole_name(query);
+        match extra {
+            Some(Extra::Name) => return self.by_whole_name(query),
+            Some(Extra::Folder) => return Ok(None),
+            _ => {}
         }
         let mut readings = parse::before_years(&query.path);
         let mut answer = self.by_readings(query, &readings)?;

@@ -4,12 +4,12 @@ use cache_store::{CachedItem, IndexKeys, Indexing};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::names::spelling::fold::fold_guid;
-use crate::names::spelling::generic::telling_tail;
+use crate::names::spelling::generic::{longer_tails, telling_tail};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::title_hashes as titles;
 
 /// How items are indexed. A store of another version lists its sections again.
-pub const INDEXING: Indexing = Indexing { version: 4, keys: index_keys };
+pub const INDEXING: Indexing = Indexing { version: 5, keys: index_keys };
 
 /// The hash of a folded file name, or of the end of a folded path.
 pub(crate) fn name_hash(folded: &str) -> u64 {
@@ -27,6 +27,7 @@ fn index_keys(item: &CachedItem) -> IndexKeys {
         let path = FoldedPath::new(&part.file);
         names.extend(path.file_name().map(name_hash));
         names.extend(telling_tail(&path).map(name_hash));
+        names.extend(longer_tails(&path).map(name_hash));
     }
     let mut keys = IndexKeys {
         names,

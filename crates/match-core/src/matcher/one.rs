@@ -8,7 +8,7 @@ use crate::evidence::Rule;
 use crate::matcher::indexing::{guid_hash, name_hash};
 use crate::matcher::reader::{CROWD, Named, Reader};
 use crate::names::extras::{self, Extra};
-use crate::names::spelling::generic::telling_tail;
+use crate::names::spelling::generic::{longer_tails, telling_tail};
 use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
 use crate::rules::candidates::{Candidate, Few, SectionContext, gather};
@@ -77,7 +77,8 @@ impl<'v> Reader<'v> {
         }
         let named = self.bucket(Index::Names, name_hash(name))?;
         if named.len() > CROWD {
-            return Ok(Answer::Ambiguous(named.iter().take(CROWD).copied().collect()));
+            let crowd = named.iter().take(CROWD).copied().collect();
+            return Ok(self.in_crowd(query, name, context)?.unwrap_or(Answer::Ambiguous(crowd)));
         }
         self.read(&named, &mut stored)?;
         let items = self.items(&stored)?;
@@ -90,6 +91,29 @@ impl<'v> Reader<'v> {
             return Ok(paths::break_tie(query, &candidates).unwrap_or(answer));
         }
         Ok(answer)
+    }
+
+    /// Among very many files of one name, the one whose folders agree: only those that share the
+    /// nearest folder with the query are looked at. `None`: there is none, or nothing tells.
+    fn in_crowd(
+        &mut self,
+        query: &Prepared<'_>,
+        name: &str,
+        context: &SectionContext,
+    ) -> Result<Option<Answer>, Error> {
+        let mapped = query.mapped.as_ref().map(|(_, mapped)| mapped);
+        let mut stored = Few::new();
+        for path in mapped.into_iter().chain([&query.path]) {
+            // The longest tail first: what shares more of the path is fewer.
+            for tail in longer_tails(path) {
+                self.add(Index::Names, name_hash(tail), &mut stored)?;
+                if !stored.is_empty() {
+                    break;
+                }
+            }
+        }
+        let items = self.items(&stored)?;
+        Ok(paths::decide_by_folders(query, &gather(name, &items, context)))
     }
 
     /// Rule 5.

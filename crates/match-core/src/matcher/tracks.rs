@@ -7,17 +7,18 @@ use crate::matcher::reader::Reader;
 use crate::names::same::key;
 use crate::names::spelling::fold::fold;
 use crate::names::title_hashes as titles;
-use crate::names::tracks::{self, Track};
+use crate::names::tracks::{self, Track, without_guests};
 use crate::rules::candidates::Few;
 use crate::rules::{Prepared, track};
 
 impl Reader<'_> {
     pub(super) fn by_track(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
         for reading in readings(query) {
-            let title = key(&reading.title);
+            let title = key(without_guests(&reading.title));
             let mut stored = Few::new();
             for artist in &reading.artists {
-                self.add(Index::Titles, titles::by_track(&key(artist), &title), &mut stored)?;
+                let hash = titles::by_track(&key(without_guests(artist)), &title);
+                self.add(Index::Titles, hash, &mut stored)?;
             }
             if let Some(number) = reading.number {
                 let disc = reading.disc.unwrap_or(1);

@@ -154,7 +154,8 @@ fn is_season(word: &str) -> bool {
 fn is_episode(word: &str) -> bool {
     matches!(
         word,
-        "e" | "ep"
+        "e" | "xe"
+            | "ep"
             | "eps"
             | "episode"
             | "episodes"

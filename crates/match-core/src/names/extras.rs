@@ -27,7 +27,9 @@ pub(crate) fn of(path: &FoldedPath) -> Option<Extra> {
     if is_named(name) {
         return Some(Extra::Name);
     }
-    let mut folders = path.folders().rev();
+    // "Featurettes/Disc 1/clip.mkv".
+    let numbered = |folder: &&str| is_generic(folder) && FOLDERS.binary_search(folder).is_err();
+    let mut folders = path.folders().rev().skip_while(numbered);
     let (folder, above) = (folders.next()?, folders.next()?);
     // A folder of clips that have titles of their own is no movie's.
     let own = year::years(name).any(|year| year::years(above).all(|other| other != year));
@@ -177,6 +179,7 @@ mod tests {
             ("/films/Meadow (1982)/Trailers/Theatrical.mkv", Some(Extra::Folder)),
             ("/films/Meadow (1982)/shorts/Meadow.mkv", Some(Extra::Folder)),
             ("/films/Meadow (1982)/anything/Meadow.mkv", Some(Extra::Below)),
+            ("/films/Meadow (1982)/Featurettes/Disc 1/Making.mkv", Some(Extra::Folder)),
             ("/films/Meadow (1982)/Meadow (1982).mkv", None),
             ("/films/Meadow (1982)/CD1/meadow.cd1.avi", None),
             ("/films/Meadow (1982)/VIDEO_TS/VTS_01_1.VOB", None),

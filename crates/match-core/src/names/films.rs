@@ -23,6 +23,11 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
     let mut readings = if bare == said { Vec::new() } else { cut(bare) };
     // "Meadow 3 Extended 2014": an edition stands before the year.
     for dated in cut(bare) {
+        // "Meadow aka Mill 2014", "Meadow (Mill) 2014".
+        let names = dated.said.split(" aka ").chain(dated.said.split(".aka."));
+        let names = names.chain(dated.said.split(['(', '[']).take(1)).map(trim);
+        let names = names.filter(|name| *name != dated.said);
+        readings.extend(names.filter_map(|name| reading(name, dated.year)));
         let found = pieces(&dated.said);
         for &end in ends(&found).iter().skip(1) {
             let text =
@@ -116,5 +121,16 @@ mod tests {
         let path = FoldedPath::new("1982 - Miller, Jo & Baker, Al - Meadow - 1080p.mkv");
         assert!(read(&path).iter().any(|r| (r.title.as_str(), r.year) == ("meadow", Some(1982))));
         assert!(read(&FoldedPath::new("movie.mkv")).is_empty());
+        for (name, title) in [
+            ("Meadow.Special.Edition.2014.720p.mkv", "meadow"),
+            ("Meadow.Director's.Cut.2014.mkv", "meadow"),
+            ("Meadow AKA Wiese (2014).mkv", "wiese"),
+            ("Meadow.aka.Wiese.2014.mkv", "meadow"),
+            ("Meadow (Wiese) 2014.mkv", "meadow"),
+        ] {
+            let readings = read(&FoldedPath::new(name));
+            let dated = |r: &Reading| (r.title.as_str(), r.year) == (title, Some(2014));
+            assert!(readings.iter().any(dated), "{name}: {readings:?}");
+        }
     }
 }

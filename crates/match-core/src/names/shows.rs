@@ -237,7 +237,7 @@ fn cut_at_tag(name: &str) -> Option<&str> {
 /// A title without what separates it from its neighbours.
 pub(crate) fn trim(text: &str) -> &str {
     let text = text.trim_matches([' ', '.', '_', '-', ',', ';']);
-    let text = text.trim_end_matches(['(', '[', '{', ' ', '.', '_', '-']);
+    let text = text.trim_end_matches(['(', '[', '{', '#', ' ', '.', '_', '-']);
     // Brackets that are closed belong to the title: "Show [2022]".
     text.trim_start_matches([')', ']', '}', ' '])
 }

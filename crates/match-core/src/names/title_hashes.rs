@@ -14,6 +14,7 @@ use crate::names::same::key;
 use crate::names::shows;
 use crate::names::spelling::fold::{fold, fold_title, loosen};
 use crate::names::spelling::generic::is_generic;
+use crate::names::tracks::without_guests;
 
 /// The hash of a movie's title.
 pub(crate) fn by_title(title: &str) -> u64 {
@@ -116,9 +117,9 @@ pub(crate) fn hashes(item: &ItemRef<'_>) -> Vec<u64> {
     match item.kind {
         ItemKind::Episode => of_episode(item),
         ItemKind::Track => {
-            let title = key(item.title);
-            let mut hashes: Vec<u64> =
-                artists(item).map(|artist| by_track(&key(artist), &title)).collect();
+            let title = key(without_guests(item.title));
+            let by = |artist| by_track(&key(without_guests(artist)), &title);
+            let mut hashes: Vec<u64> = artists(item).map(by).collect();
             if let (Some(album), Some(number)) = (item.parent_title, item.index) {
                 hashes.push(by_place(&key(album), item.parent_index.unwrap_or(1), number));
             }

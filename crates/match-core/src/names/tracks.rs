@@ -130,6 +130,17 @@ fn without_year(name: &str) -> String {
     }
 }
 
+/// A title or an artist without those who take part.
+pub(crate) fn without_guests(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let ends = GUESTS.iter().filter_map(|guests| lower.find(guests));
+    let end = ends.min().filter(|&end| end > 0).unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+const GUESTS: [&str; 8] =
+    [" (feat", " [feat", " feat.", " feat ", " ft.", " (ft", " featuring ", " (with "];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use super::edition::edition;
 use super::{Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
+use crate::names::ids;
 use crate::names::spelling::fold::{fold_guid, fold_title};
 use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
@@ -31,7 +32,15 @@ pub(super) fn another(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
         return false;
     }
     let agreement = agreement(query, item);
-    agreement.equal == 0 && agreement.differ > 0
+    if agreement.equal > 0 || agreement.differ == 0 {
+        return false;
+    }
+    // An id that the item's own path bears is one that the server knows of and did not follow.
+    let borne = |part: &PartRef<'_>| {
+        let theirs = ids::of(&FoldedPath::new(part.file));
+        query.ids().iter().any(|id| theirs.contains(id))
+    };
+    !(query.query.guids.is_empty() && item.parts.iter().any(borne))
 }
 
 /// How many guids agree, whether one of them is of one work only, and how many differ.

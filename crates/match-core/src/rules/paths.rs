@@ -6,7 +6,7 @@ use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
 use crate::names::parse::contains_words;
 use crate::names::spelling::fold::fold_title;
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::generic::{is_code, is_generic, stem};
 use crate::names::spelling::year::{contradict, years};
 use crate::rules::candidates::{Candidate, Few};
 use crate::rules::reading;
@@ -81,7 +81,7 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
         }
     }
     let mut agreeing = candidate.path.folders().rev().take(tail.saturating_sub(1));
-    let telling_folder = agreeing.any(|folder| !is_generic(folder));
+    let telling_folder = agreeing.any(|folder| !is_generic(folder) || is_code(folder));
     let reach = match whole {
         true => Reach::Whole,
         false if tail >= candidate.below && candidate.below > 1 => Reach::BelowSection,

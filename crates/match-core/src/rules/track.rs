@@ -7,7 +7,7 @@ use super::{Prepared, weight};
 use crate::answer::Answer;
 use crate::names::same::Same;
 use crate::names::title_hashes as titles;
-use crate::names::tracks::Track;
+use crate::names::tracks::{Track, without_guests};
 
 /// Decides among tracks that were found under the title of a reading and one of its artists, or
 /// under their place on one of its albums.
@@ -53,14 +53,3 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
     }
     Some(score)
 }
-
-/// A title or an artist without those who take part.
-fn without_guests(text: &str) -> &str {
-    let lower = text.to_ascii_lowercase();
-    let ends = GUESTS.iter().filter_map(|guests| lower.find(guests));
-    let end = ends.min().filter(|&end| end > 0).unwrap_or(text.len());
-    text.get(..end).unwrap_or(text)
-}
-
-const GUESTS: [&str; 8] =
-    [" (feat", " [feat", " feat.", " feat ", " ft.", " (ft", " featuring ", " (with "];

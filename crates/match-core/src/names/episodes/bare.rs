@@ -10,9 +10,19 @@ use crate::names::tags::{first_tag, is_tag};
 pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     let piece = pieces.get(at)?;
     let next = pieces.get(at + 1);
+    // "第07話", "7화".
+    let before = at.checked_sub(1).and_then(|before| pieces.get(before));
+    let ordinal = before.is_some_and(|before| before.text == "\u{7b2c}");
+    if let Some(number) = piece.number.filter(|_| !piece.is_glued() || ordinal)
+        && let Some(word) = next.filter(|next| next.is_glued() && COUNTERS.contains(&next.text))
+    {
+        let start = before.filter(|_| ordinal).map_or(piece.start, |before| before.start);
+        return Some(bare(vec![number], Strength::Worded, start, word.end()));
+    }
     if let Some(number) = piece.number.filter(|_| !piece.is_glued()) {
         let next = next?;
-        let of = next.text == "of" && pieces.get(at + 2).is_some_and(|of| of.number > Some(number));
+        let of =
+            next.text == "of" && pieces.get(at + 2).is_some_and(|of| of.number >= Some(number));
         // "60. Folge": the number comes first.
         let ordinal = matches!(next.gap, "." | ". " | " ")
             && next.text.chars().count() > 2
@@ -54,6 +64,10 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     }
     Some(bare(numbers, strength, piece.start, end))
 }
+
+/// Words behind the number of an episode, in scripts that write no space between.
+const COUNTERS: [&str; 6] =
+    ["\u{8a71}", "\u{8bdd}", "\u{96c6}", "\u{56de}", "\u{d654}", "\u{d68c}"];
 
 /// Numbers that stand by themselves before the first tag, the likeliest first: behind a dash, in
 /// brackets, last; and such of three or four digits as season and number.
@@ -112,7 +126,8 @@ fn standing(
     let closed = behind.trim_start_matches([' ', '_', '.']).starts_with(['[', '(', '-', '{', ']'])
         || behind.is_empty()
         || next >= tag;
-    let boxed = piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
+    let counted = piece.gap.ends_with('#');
+    let boxed = counted || piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
     let round = piece.gap.ends_with('(');
     let rank = match (dashed, closed, boxed) {
         (true, true, _) => 0,

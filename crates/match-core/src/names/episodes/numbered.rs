@@ -93,7 +93,6 @@ fn one_more(pieces: &[Piece<'_>], at: usize, season: Option<u32>) -> Option<(u32
     let short = gap.len() <= 3;
     // The season is said again: "1x01-1x02", "S01E01-S01E02".
     if let Some(season) = season
-        && range
         && short
     {
         let again = match pieces.get(at..at + 3).and_then(|three| three.first_chunk::<3>()) {
@@ -107,12 +106,12 @@ fn one_more(pieces: &[Piece<'_>], at: usize, season: Option<u32>) -> Option<(u32
             (s.text == "s" && number.number == Some(season)).then(|| episode(pieces, at + 2))?
         };
         if let Some((number, next)) = again.or_else(worded) {
-            return Some((number, next, true));
+            return Some((number, next, range));
         }
     }
     if let Some(number) = piece.number {
         let whole = pieces.get(at + 1).is_none_or(|next| !next.is_glued() || next.text == "x");
-        let close = matches!(gap, "-" | "_" | "+" | "&" | ", " | "~");
+        let close = matches!(gap, "-" | "_" | "+" | "&" | "," | ", " | "~");
         return (close && whole && piece.text.len() <= 5).then_some((number, at + 1, gap == "-"));
     }
     // "E02", "x02", behind whatever separates them.

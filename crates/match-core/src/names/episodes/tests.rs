@@ -52,6 +52,13 @@ fn season_and_number() {
         ("willow 1x02_03", 1, &[2, 3]),
         ("willow (s1e2-4.of.24)", 1, &[2, 3, 4]),
         ("willow s01e02-s01e03", 1, &[2, 3]),
+        ("willow s01e02s01e03", 1, &[2, 3]),
+        ("willow s01e02 & s01e03", 1, &[2, 3]),
+        ("willow 1x02 1x03", 1, &[2, 3]),
+        ("willow s01e02,03,04", 1, &[2, 3, 4]),
+        ("willow s01xe02", 1, &[2]),
+        ("willow (s01_e02)", 1, &[2]),
+        ("willow season 1, episode 2", 1, &[2]),
     ] {
         first(name, "willow", &Said::Numbered(season, numbers.to_vec()));
     }
@@ -69,6 +76,10 @@ fn numbers_with_a_word() {
         ("willow 7.bolum (01.02.2023)x", &[7]),
         ("willow folge 7", &[7]),
         ("willow 7of9", &[7]),
+        ("willow ep. 07 - x", &[7]),
+        ("willow episodes 7-9", &[7, 8, 9]),
+        ("willow \u{7b2c}07\u{8a71} x", &[7]),
+        ("willow 7\u{d654} x", &[7]),
         ("willow e07-e08", &[7, 8]),
         ("willow part 7", &[7]),
         ("willow part seven", &[7]),
@@ -89,6 +100,8 @@ fn numbers_by_themselves() {
         ("[grp] willow 21 - 101 [480p]", "[grp] willow 21", 101),
         ("[grp]_willow_-_07_(1280x720_x264)_[6b7fd717]", "[grp]_willow", 7),
         ("[grp] willow - 09v2 [720p]", "[grp] willow", 9),
+        ("[grp] willow - 09 end [720p]", "[grp] willow", 9),
+        ("willow #09 - the mill", "willow #", 9),
         ("[grp] willow s2 [05][1080p]", "[grp] willow s2", 5),
         ("willow - 050 - the 3 wishes", "willow", 50),
         ("[grp] willow (2014) - 017 (115) [x]", "[grp] willow (2014)", 17),

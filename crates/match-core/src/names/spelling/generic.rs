@@ -84,6 +84,38 @@ pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
     None
 }
 
+/// Whether a folder is told apart by its number or code (`00123`, `a1f`) and not only counted
+/// (`Season 1`, `cd2`, `2004`). It says no words, but few folders have it.
+pub(crate) fn is_code(folder: &str) -> bool {
+    let letters = folder.chars().filter(|letter| letter.is_alphanumeric()).count();
+    let counts = |piece: &str| WORDS.get(piece.len()).is_some_and(|words| words.contains(&piece));
+    let year = folder.len() == 4 && (folder.starts_with("19") || folder.starts_with("20"));
+    letters >= TELLING
+        && !year
+        && folder.chars().any(char::is_numeric)
+        && folder.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_'))
+        && !pieces(folder).any(|piece| piece.len() > 1 && counts(piece))
+}
+
+/// The ends of a path by which it is told apart from others of its name, where there are many:
+/// the name with the folder it is in, if the folder does not merely repeat the name, and with the
+/// one above that, if the nearer one says nothing.
+pub(crate) fn longer_tails(path: &FoldedPath) -> impl Iterator<Item = &str> {
+    let mut folders = path.folders().rev();
+    let name = path.file_name().unwrap_or_default();
+    let (near, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+    let repeats = stem(name).starts_with(near);
+    let text = path.as_str();
+    let tail = |components: &[&str]| {
+        let length: usize = components.iter().map(|component| component.len() + 1).sum();
+        text.get(text.len().checked_sub(length.checked_sub(1)?)?..)
+    };
+    let two = if near.is_empty() || repeats { None } else { tail(&[near, name]) };
+    let says_nothing = is_generic(near) && !is_code(near);
+    let three = if above.is_empty() || !says_nothing { None } else { tail(&[above, near, name]) };
+    three.into_iter().chain(two)
+}
+
 /// What stands before and after a year in brackets, if there is one.
 fn around_year(name: &str) -> Option<(&str, &str)> {
     let year = |open: char, close: char| {

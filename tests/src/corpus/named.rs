@@ -1,0 +1,39 @@
+//! Names as people have them, of invented shows, films and records: whatever their form, they
+//! mean one item, or none.
+
+mod films;
+mod records;
+mod shows;
+
+use super::{Case, Survives};
+use crate::generate::Random;
+use crate::library::Library;
+use crate::queries::TruthQuery;
+
+/// Cases of every form.
+pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> Vec<Case> {
+    let mut cases = shows::cases(library, each, random);
+    cases.extend(films::cases(library, each, random));
+    cases.extend(records::cases(library, each, random));
+    cases
+}
+
+/// A case of a path alone.
+fn case(distortion: &'static str, survives: Survives, path: String, right: Vec<u64>) -> Case {
+    Case { distortion, survives, query: TruthQuery::new(path, None), right, trashed: false }
+}
+
+/// A title that no other number of the same words has.
+fn title(n: usize, words: [&[&str]; 3]) -> String {
+    let [first, second, third] = words;
+    let (a, rest) = (first[n % first.len()], n / first.len());
+    let (b, rest) = (second[(n + rest) % second.len()], rest / second.len());
+    match rest {
+        0 => format!("{a} {b}"),
+        rest => format!("{a} {b} {}", third[rest % third.len()]),
+    }
+}
+
+fn dotted(title: &str) -> String {
+    title.replace([' ', '-'], ".")
+}
