@@ -3,6 +3,7 @@
 //! - `budget`: every row of the call budget.
 //! - `choosing`: which sections a run asks, and how old what it knows of them is.
 //! - `client`: the client against the simulated server.
+//! - `crowd`: very many files of one name.
 //! - `edit_soak`: edits while things go wrong at random; what is said of each is true.
 //! - `edits`: edits, uploads and scans, and what they move.
 //! - `events`: the event stream.
@@ -28,6 +29,7 @@ mod budget;
 mod choosing;
 mod client;
 mod corpus;
+mod crowd;
 mod edit_soak;
 mod edits;
 mod end_to_end;

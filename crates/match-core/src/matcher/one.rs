@@ -49,7 +49,7 @@ pub(crate) fn decide(
     Ok(Decision { answer, depends: reader.depends })
 }
 
-impl<'v> Reader<'v> {
+impl Reader<'_> {
     /// Rules 1 to 4, and with all rules what breaks a tie between them.
     fn by_path(
         &mut self,

@@ -95,12 +95,12 @@ fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
             last = None;
         }
         let numbers = || episodes.iter().map(|(number, _)| *number);
-        let (least, most) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
+        let (first, highest) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
         let counts_on = match last {
-            Some(last) => least > last && season > 1,
+            Some(last) => first > last && season > 1,
             // Of the seasons before too little is known: only a number that no season of its own
             // would have is one of all of them.
-            None => least > (season - 1).saturating_mul(SHORTEST_SEASON),
+            None => first > (season - 1).saturating_mul(SHORTEST_SEASON),
         };
         let offset = match last {
             _ if counts_on || season == 1 => Some(0),
@@ -110,7 +110,7 @@ fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
             let counted = episodes.iter().map(|&(number, item)| (offset + number, item));
             positions.extend(counted);
         }
-        last = offset.map(|offset| offset + most);
+        last = offset.map(|offset| offset + highest);
         expected = season + 1;
     }
     positions

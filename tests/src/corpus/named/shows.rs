@@ -168,10 +168,12 @@ const MINI: [Form; 5] = [
     ("part in the folder", TitleYear, |e| format!("/tv/{}/Part {}.mkv", e.show, e.number)),
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "each caller makes it for this")]
 fn dl(e: &Episode<'_>, rest: String) -> String {
     format!("/dl/{}.{rest}.mkv", dotted(e.show))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "each caller makes it for this")]
 fn dash(e: &Episode<'_>, rest: String) -> String {
     format!("/dl/{} - {rest}.mkv", e.show)
 }
