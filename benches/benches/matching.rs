@@ -298,10 +298,15 @@ fn one_by_one(criterion: &mut Criterion, stage: &Stage<'_>, map: &HashMap<String
 }
 
 /// How many verified matches a second, by threads? Floor: files that are not there, which need no
-/// item. Ceiling: renamed files, found by title and year apart from the parser of file names.
+/// item. Ceiling: names of no movie, which are read in every way there is.
 fn many(criterion: &mut Criterion, stage: &Stage<'_>, renamed: &[Query]) {
     let absent: Vec<Query> =
         stage.numbers.iter().map(|n| Query::new(format!("/mnt/x/nobody filmed {n}.mkv"))).collect();
+    let unread = |n: &usize| {
+        let name = format!("Nobody.Filmed.{}.Extended.{}.German.1080p", n % 9, 1930 + n % 95);
+        Query::new(format!("/mnt/x/[grp] {name} - Part {n} [x264].mkv"))
+    };
+    let unread: Vec<Query> = stage.numbers.iter().map(unread).collect();
     let mut group = criterion.benchmark_group("match_all");
     group.sample_size(10);
     group.throughput(Throughput::Elements(BATCH as u64));
@@ -310,7 +315,8 @@ fn many(criterion: &mut Criterion, stage: &Stage<'_>, renamed: &[Query]) {
         for (what, queries, rules) in [
             ("floor: absent", &absent[..], Rules::Paths),
             ("verified", &stage.queries, Rules::Paths),
-            ("ceiling: by title", renamed, Rules::All),
+            ("by title", renamed, Rules::All),
+            ("ceiling: every reading", &unread, Rules::All),
         ] {
             let id = BenchmarkId::new(what, format!("{}/{threads} threads", size()));
             group.bench_function(id, |bencher| {
