@@ -1,5 +1,6 @@
 //! One query against one section: which candidates there are, and which rule decides.
 
+mod beside;
 mod episodes;
 mod films;
 mod tracks;
@@ -55,9 +56,12 @@ pub(crate) fn decide(
     let mut reader = Reader { view, section, named, depends: Depends::default() };
     let mut answer = reader.by_path(query, context, rules)?;
     if rules == Rules::All && answer == Answer::Absent {
-        answer = match reader.by_guid(query)? {
+        answer = match reader.by_neighbour(query, context)? {
             Some(answer) => answer,
-            None => reader.by_title(query, context.kind)?.unwrap_or(answer),
+            None => match reader.by_guid(query)? {
+                Some(answer) => answer,
+                None => reader.by_title(query, context.kind)?.unwrap_or(answer),
+            },
         };
         if let Answer::Found(found) = &mut answer {
             found.others = reader.other_holders(found.rating_key)?;
