@@ -30,6 +30,7 @@ mod bytes;
 mod candidates;
 mod engine;
 mod evidence;
+mod explain;
 mod fold;
 mod generic;
 #[cfg(test)]
@@ -63,11 +64,12 @@ pub use cache_store::{
 pub use candidates::SectionContext;
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
+pub use explain::Explained;
 pub use fold::{fold, fold_title};
 pub use index::INDEXING;
 pub use key::match_key;
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping, suggest_mappings};
-pub use matcher::match_one;
+pub use matcher::{explain_one, match_one};
 pub use parallel::{match_all, match_chunks};
 pub use path::FoldedPath;
 pub use progress::{OnProgress, Phase, RunProgress};

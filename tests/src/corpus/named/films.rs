@@ -91,7 +91,7 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             Some(key),
         );
         add("tmdbid=", format!("/x/Der Film [tmdbid=7{id:07}]/film.mkv"), Some(key));
-        add("id of nobody", format!("/x/Nobody Filmed {n} {{tmdb-9{id}7}}.mkv"), None);
+        add("id of nobody", format!("/x/Nobody Filmed {n} {{tmdb-88{id:07}}}.mkv"), None);
         add("site in front", format!("/dl/www.Files.example - {dots}.{year}.720p.mkv"), Some(key));
         add("group in front", format!("/dl/[Grp] {base} ({year}) [BD 1080p].mkv"), Some(key));
         add(
