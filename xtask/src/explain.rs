@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use cache_store::{SectionState, Store, StoreConfig, View};
 use match_core::{
-    Answer, Confidence, INDEXING, Query, Rules, SectionContext, Settings, from_record, match_key,
-    match_one,
+    Answer, Confidence, INDEXING, Query, Rules, SectionContext, Settings, explain_one, from_record,
+    match_key,
 };
 use plex_api::{Clock, RatingKey};
 
@@ -44,7 +44,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tell(&view, &section, &answer)?;
     }
     let context = SectionContext::new(&section, &settings);
-    let decision = match_one(&view, section.id, &context, &query, Rules::All)?;
+    let explained = explain_one(&view, section.id, &context, &query, Rules::All)?;
+    println!("tried, in this order:");
+    for tried in &explained.tried {
+        println!("  {tried}");
+    }
+    let decision = explained.decision;
     let buckets = decision.depends.buckets.len();
     let s = if buckets == 1 { "" } else { "s" };
     println!("computed from {buckets} index bucket{s} of {} items:", section.items);

@@ -51,6 +51,8 @@ pub enum Rule {
     SizeDuration,
     /// The file name alone.
     FileName,
+    /// Folder and file name, with another extension.
+    Beside,
     /// A guid.
     Guid,
     /// Title and year.
@@ -61,11 +63,12 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, strongest first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::WholePath,
         Self::Folders,
         Self::SizeDuration,
         Self::FileName,
+        Self::Beside,
         Self::Guid,
         Self::TitleYear,
         Self::FuzzyTitle,
@@ -84,6 +87,7 @@ impl fmt::Display for Rule {
             Self::Folders => "folders",
             Self::SizeDuration => "size_duration",
             Self::FileName => "file_name",
+            Self::Beside => "beside",
             Self::Guid => "guid",
             Self::TitleYear => "title_year",
             Self::FuzzyTitle => "fuzzy_title",
@@ -112,6 +116,9 @@ impl fmt::Display for Evidence {
             }
             Rule::SizeDuration => f.write_str("the file name and its size or duration agree")?,
             Rule::FileName => f.write_str("the file name is unique in the section")?,
+            Rule::Beside => f.write_str(
+                "it lies beside the item's file, with the same name and another extension",
+            )?,
             Rule::Guid => f.write_str("a guid agrees")?,
             Rule::TitleYear => f.write_str("title and year agree")?,
             Rule::FuzzyTitle => f.write_str("the title is similar and the year fits")?,

@@ -29,6 +29,7 @@ mod answer;
 mod edit;
 mod engine;
 mod evidence;
+mod explain;
 #[cfg(test)]
 mod held;
 mod mapping;
@@ -66,6 +67,8 @@ pub use answer::Decision;
 #[doc(hidden)]
 pub use engine::remembered::{from_record, to_record};
 #[doc(hidden)]
+pub use explain::Explained;
+#[doc(hidden)]
 pub use mapping::suggest_mappings;
 #[doc(hidden)]
 pub use matcher::indexing::INDEXING;
@@ -76,7 +79,7 @@ pub use matcher::many::{match_all, match_chunks};
 #[doc(hidden)]
 pub use matcher::merge::merge;
 #[doc(hidden)]
-pub use matcher::one::match_one;
+pub use matcher::one::{explain_one, match_one};
 #[doc(hidden)]
 pub use names::spelling::fold::{fold, fold_title};
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! Queries against the indexes of a section: one, many in parallel, several sections.
 
+pub(crate) mod beside;
 pub(crate) mod episodes;
 pub(crate) mod films;
 pub(crate) mod indexing;

@@ -85,6 +85,7 @@ fn number(rule: Rule) -> u8 {
         Rule::Folders => 2,
         Rule::SizeDuration => 3,
         Rule::FileName => 4,
+        Rule::Beside => 8,
         Rule::Guid => 5,
         Rule::TitleYear => 6,
         Rule::FuzzyTitle => 7,

@@ -97,7 +97,11 @@ impl<'v> Reader<'v> {
                 self.add(Index::Titles, hash, &mut stored)?;
             }
         }
-        Ok(episode::numbered(query, show, season, numbers, &self.items(&stored)?))
+        let items = self.items(&stored)?;
+        let answer = episode::numbered(query, show, season, numbers, &items);
+        let what = || format!("\"{}\", season {season}, episode {}", show.title, list(numbers));
+        self.tried.note(what, &items, answer.as_ref());
+        Ok(answer)
     }
 
     fn by_day(
@@ -110,7 +114,11 @@ impl<'v> Reader<'v> {
         for title in keys(show) {
             self.add(Index::Titles, titles::by_month(&title, day), &mut stored)?;
         }
-        Ok(episode::aired(query, show, day, &self.items(&stored)?))
+        let items = self.items(&stored)?;
+        let answer = episode::aired(query, show, day, &items);
+        let what = || format!("\"{}\", on air on {}", show.title, day.0);
+        self.tried.note(what, &items, answer.as_ref());
+        Ok(answer)
     }
 
     fn by_position(
@@ -126,7 +134,11 @@ impl<'v> Reader<'v> {
             return Ok(Some(answer));
         }
         let stored = self.of_show(show)?;
-        Ok(episode::absolute(query, show, numbers, &self.items(&stored)?))
+        let items = self.items(&stored)?;
+        let answer = episode::absolute(query, show, numbers, &items);
+        let what = || format!("\"{}\", episode {} of all seasons", show.title, list(numbers));
+        self.tried.note(what, &items, answer.as_ref());
+        Ok(answer)
     }
 
     /// The title of an episode is the last evidence: behind its show, or below its folder.
@@ -157,8 +169,11 @@ impl<'v> Reader<'v> {
             let stored = self.of_show(&show)?;
             let items = self.items(&stored)?;
             let title = shows::trim(title);
-            if let Some(answer) = episode::titled(query, &show, season, title, &items) {
-                return Ok(Some(answer));
+            let answer = episode::titled(query, &show, season, title, &items);
+            let what = || format!("\"{}\", an episode called \"{title}\"", show.title);
+            self.tried.note(what, &items, answer.as_ref());
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         Ok(None)
@@ -175,6 +190,10 @@ impl<'v> Reader<'v> {
         }
         Ok(stored)
     }
+}
+
+fn list(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What a show is indexed under: all of its title, and without its year and country.

@@ -22,7 +22,7 @@ impl Reader<'_> {
         let extra = extras::of(&query.path);
         match extra {
             Some(Extra::Name) => return self.by_whole_name(query),
-            Some(Extra::Folder) => return Ok(None),
+            Some(Extra::Folder) => return self.extra_of(query),
             _ => {}
         }
         let mut readings = parse::before_years(&query.path);
@@ -36,6 +36,9 @@ impl Reader<'_> {
         if let Some(found) = answer {
             // What lies below a movie's folder and is called like it belongs to it.
             let below = extra == Some(Extra::Below);
+            if below {
+                self.tried.say(|| "it lies in a folder below that movie's: an extra".to_owned());
+            }
             return Ok(Some(found).filter(|_| !below));
         }
         readings.splice(0..0, told);
@@ -43,8 +46,12 @@ impl Reader<'_> {
             let Some(year) = reading.year else { continue };
             let mut stored = Few::new();
             self.add(Index::Titles, titles::by_part(&reading.said, year), &mut stored)?;
-            if let Some(answer) = title::part(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
+            let items = self.items(&stored)?;
+            let answer = title::part(query, reading, &items);
+            let what = || format!("\"{}\" ({year}) as a part of a title", reading.said);
+            self.tried.note(what, &items, answer.as_ref());
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         // What is similar to the title, anything that is added may be more similar.
@@ -57,8 +64,12 @@ impl Reader<'_> {
                     self.add(Index::Titles, hash, &mut stored)?;
                 }
             }
-            if let Some(answer) = fuzzy::decide(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
+            let items = self.items(&stored)?;
+            let answer = fuzzy::decide(query, reading, &items);
+            let what = || format!("titles similar to \"{}\" ({year})", reading.title);
+            self.tried.note(what, &items, answer.as_ref());
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         Ok(None)
@@ -72,8 +83,13 @@ impl Reader<'_> {
         for reading in readings {
             let mut stored = Few::new();
             self.add(Index::Titles, titles::by_title(&reading.said), &mut stored)?;
-            if let Some(answer) = title::movie(query, reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
+            let items = self.items(&stored)?;
+            let answer = title::movie(query, reading, &items);
+            let year = || reading.year.map(|year| format!(" ({year})")).unwrap_or_default();
+            let what = || format!("the title \"{}\"{}", reading.said, year());
+            self.tried.note(what, &items, answer.as_ref());
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         Ok(None)
@@ -90,6 +106,23 @@ impl Reader<'_> {
         items.retain(|item| {
             reading.title.contains(' ') && titles::titles(item).any(|title| title == reading.title)
         });
-        Ok(title::movie(query, &reading, &items))
+        let answer = title::movie(query, &reading, &items);
+        let what = || format!("an extra by its name, unless \"{}\" is a title", reading.said);
+        self.tried.note(what, &items, answer.as_ref());
+        if answer.is_none() {
+            return self.extra_of(query);
+        }
+        Ok(answer)
+    }
+
+    /// No answer to an extra; whoever asks why is told which movie it belongs to.
+    fn extra_of(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        if self.tried.is_written() {
+            let folders = query.path.folders().rev().take(2).flat_map(parse::cut);
+            let readings: Vec<Reading> = folders.collect();
+            self.tried.say(|| "it is an extra of the movie that its folders name".to_owned());
+            self.by_readings(query, &readings)?;
+        }
+        Ok(None)
     }
 }

@@ -23,17 +23,20 @@ pub(crate) fn guid_hash(folded: &str) -> u64 {
 
 fn index_keys(item: &CachedItem) -> IndexKeys {
     let mut names = Vec::with_capacity(item.parts.len());
+    let mut tails = Vec::with_capacity(item.parts.len());
     for part in &item.parts {
         let path = FoldedPath::new(&part.file);
         names.extend(path.file_name().map(name_hash));
         names.extend(telling_tail(&path).map(name_hash));
         names.extend(longer_tails(&path).map(name_hash));
+        tails.extend(titles::beside_tail(&path).map(|tail| titles::by_tail(&tail)));
     }
     let mut keys = IndexKeys {
         names,
         guids: item.guids.iter().map(|guid| guid_hash(&fold_guid(guid))).collect(),
         titles: titles::hashes(&item.borrowed()),
     };
+    keys.titles.extend(tails);
     for hashes in [&mut keys.names, &mut keys.guids, &mut keys.titles] {
         hashes.sort_unstable();
         hashes.dedup();

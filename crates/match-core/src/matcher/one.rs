@@ -5,6 +5,7 @@ use plex_api::ItemKind;
 
 use crate::answer::{Answer, Decision};
 use crate::evidence::Rule;
+use crate::explain::{Explained, Tried};
 use crate::matcher::indexing::{guid_hash, name_hash};
 use crate::matcher::reader::{CROWD, Named, Reader};
 use crate::names::extras::{self, Extra};
@@ -25,6 +26,22 @@ pub fn match_one(
     decide(view, section, context, query, rules, None)
 }
 
+/// [`match_one`], with all that was tried.
+pub fn explain_one(
+    view: &View<'_>,
+    section: SectionId,
+    context: &SectionContext,
+    query: &Query,
+    rules: Rules,
+) -> Result<Explained, Error> {
+    let prepared = Prepared::new(query, context);
+    let mut reader =
+        Reader { view, section, named: None, depends: Depends::default(), tried: Tried::written() };
+    let answer = reader.answer(&prepared, context, rules)?;
+    let decision = Decision { answer, depends: reader.depends };
+    Ok(Explained { decision, tried: reader.tried.into_lines() })
+}
+
 /// [`match_one`], with what was read beforehand.
 pub(crate) fn decide(
     view: &View<'_>,
@@ -35,21 +52,40 @@ pub(crate) fn decide(
     named: Option<Named<'_>>,
 ) -> Result<Decision, Error> {
     let query = &Prepared::new(query, context);
-    let mut reader = Reader { view, section, named, depends: Depends::default() };
-    let mut answer = reader.by_path(query, context, rules)?;
-    if rules == Rules::All && answer == Answer::Absent {
-        answer = match reader.by_guid(query)? {
-            Some(answer) => answer,
-            None => reader.by_title(query, context.kind)?.unwrap_or(answer),
-        };
-        if let Answer::Found(found) = &mut answer {
-            found.others = reader.other_holders(found.rating_key)?;
-        }
-    }
+    let mut reader =
+        Reader { view, section, named, depends: Depends::default(), tried: Tried::default() };
+    let answer = reader.answer(query, context, rules)?;
     Ok(Decision { answer, depends: reader.depends })
 }
 
 impl Reader<'_> {
+    fn answer(
+        &mut self,
+        query: &Prepared<'_>,
+        context: &SectionContext,
+        rules: Rules,
+    ) -> Result<Answer, Error> {
+        let mut answer = self.by_path(query, context, rules)?;
+        self.tried.say(|| match &answer {
+            Answer::Found(found) => format!("the path: item {} has it", found.rating_key),
+            Answer::Ambiguous(keys) => format!("the path: {} items have it alike", keys.len()),
+            _ => "the path: no file of this name, or none that may be it".to_owned(),
+        });
+        if rules == Rules::All && answer == Answer::Absent {
+            answer = match self.by_neighbour(query, context)? {
+                Some(answer) => answer,
+                None => match self.by_guid(query)? {
+                    Some(answer) => answer,
+                    None => self.by_title(query, context.kind)?.unwrap_or(answer),
+                },
+            };
+            if let Answer::Found(found) = &mut answer {
+                found.others = self.other_holders(found.rating_key)?;
+            }
+        }
+        Ok(answer)
+    }
+
     /// Rules 1 to 4, and with all rules what breaks a tie between them.
     fn by_path(
         &mut self,
@@ -122,7 +158,13 @@ impl Reader<'_> {
         for guid in guid::folded(query) {
             self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
         }
-        Ok(guid::decide(query, &self.items(&stored)?))
+        let items = self.items(&stored)?;
+        let answer = guid::decide(query, &items);
+        let ids = guid::folded(query);
+        if !ids.is_empty() {
+            self.tried.note(|| format!("ids {}", ids.join(", ")), &items, answer.as_ref());
+        }
+        Ok(answer)
     }
 
     /// Rules 6 and 7.
@@ -195,5 +237,30 @@ mod tests {
         let query = Query::new("/mnt/x/Heat.mkv");
         let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
         assert_eq!(decision.answer, Answer::Ambiguous(vec![RatingKey(1), RatingKey(2)]));
+    }
+
+    /// What was tried is told in order, with what was rejected, and nothing else is decided.
+    #[test]
+    fn an_explanation_tells_what_was_tried() {
+        let mut shelf = Shelf::new();
+        shelf.list([movie(1, "Meadow", Some(1982), "/data/films/a.mkv")]);
+        let (state, settings) = (shelf.state(), Settings::default());
+        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        for (path, tried) in [
+            ("/x/Meadow.1982.mkv", "the title \"meadow\" (1982): item 1 has it"),
+            (
+                "/x/Meadow.2002.mkv",
+                "the title \"meadow\" (2002): item 1, Meadow (1982) is near and was rejected",
+            ),
+            ("/x/Mill.2002.mkv", "the title \"mill\" (2002): no item has it"),
+            ("/x/{tmdb-5}.mkv", "ids tmdb://5: no item has it"),
+            ("/x/Meadow (1982)/Trailers/1.mkv", "the title \"meadow\" (1982): item 1 has it"),
+        ] {
+            let query = Query::new(path);
+            let explained = explain_one(&view, state.id, &context, &query, Rules::All).unwrap();
+            assert!(explained.tried.iter().any(|line| line == tried), "{path}: {explained:?}");
+            let decision = match_one(&view, state.id, &context, &query, Rules::All).unwrap();
+            assert_eq!(decision.answer, explained.decision.answer, "{path}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
 use plex_api::RatingKey;
 
+use crate::explain::Tried;
 use crate::matcher::indexing::name_hash;
 use crate::names::spelling::generic::telling_tail;
 use crate::names::spelling::path::FoldedPath;
@@ -28,6 +29,7 @@ pub(crate) struct Reader<'v> {
     pub(super) section: SectionId,
     pub(super) named: Option<Named<'v>>,
     pub(super) depends: Depends,
+    pub(super) tried: Tried,
 }
 
 impl<'v> Reader<'v> {

@@ -27,8 +27,11 @@ impl Reader<'_> {
                     self.add(Index::Titles, hash, &mut stored)?;
                 }
             }
-            if let Some(answer) = track::track(query, &reading, &self.items(&stored)?) {
-                return Ok(Some(answer));
+            let items = self.items(&stored)?;
+            let answer = track::track(query, &reading, &items);
+            self.tried.note(|| format!("the track \"{}\"", reading.title), &items, answer.as_ref());
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         Ok(None)

@@ -13,7 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::names::same::key;
 use crate::names::shows;
 use crate::names::spelling::fold::{fold, fold_title, loosen};
-use crate::names::spelling::generic::is_generic;
+use crate::names::spelling::generic::{is_generic, stem, telling_tail};
+use crate::names::spelling::path::FoldedPath;
 use crate::names::tracks::without_guests;
 
 /// The hash of a movie's title.
@@ -45,6 +46,27 @@ pub(crate) fn by_month(show: &str, day: Day) -> u64 {
 /// The hash of the first or the last part of a movie's title, with its year.
 pub(crate) fn by_part(part: &str, year: u16) -> u64 {
     hash(8, &[&key(part), &year.to_string()])
+}
+
+/// The hash of the end of a path without its extension.
+pub(crate) fn by_tail(tail: &str) -> u64 {
+    hash(10, &[tail])
+}
+
+/// The end of a path from its nearest telling component, at least from the folder, without the
+/// extension: what a file beside it has in common with it.
+pub(crate) fn beside_tail(path: &FoldedPath) -> Option<String> {
+    let tail = telling_tail(path)?;
+    let tail = if tail.contains('/') {
+        tail
+    } else {
+        let folder = path.folders().next_back()?;
+        let start = path.as_str().len().checked_sub(folder.len() + 1 + tail.len())?;
+        path.as_str().get(start..)?
+    };
+    let name = path.file_name()?;
+    let extension = name.len() - stem(name).len();
+    tail.get(..tail.len().checked_sub(extension)?).map(str::to_owned)
 }
 
 /// The hash of a track by its place on an album. `album` is a [`key`].

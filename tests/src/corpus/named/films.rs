@@ -56,9 +56,9 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
         let base = title(n, [&FIRST, &SECOND, &THIRD]);
         let year = 1950 + u16::try_from(n % 60).unwrap();
         let mut number = 0;
-        let mut put = |title: &str, edition: Option<&str>| {
+        let mut put_at = |title: &str, edition: Option<&str>, file: Option<String>| {
             number += 1;
-            let file = format!("/data/nf/{n:05}/{:08x}.mkv", random.next());
+            let file = file.unwrap_or_else(|| format!("/data/nf/{n:05}/{:08x}.mkv", random.next()));
             let mut item = movie(title, year, vec![file], random);
             let id = n * 100 + number;
             item.guids =
@@ -69,12 +69,17 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             }
             (library.put_item(section, item), id)
         };
+        let twin = format!("{base} Twin ({year})/{:08x}", n * 31);
+        let (beside, _) = put_at("A Twin", None, Some(format!("/data/nf/{twin}.mkv")));
+        let mut put = |title: &str, edition: Option<&str>| put_at(title, edition, None);
         let mut add = |name, path: String, right: Option<u64>| {
             let survives = if right.is_some() { TitleYear } else { Absent };
             cases.push(case(name, survives, path, right.into_iter().collect()));
         };
         let (key, id) = put(&base, None);
         let dots = dotted(&base);
+        add("converted", format!("/x/{twin}.mp4"), Some(beside));
+        add("subtitle beside it", format!("/x/{twin}.en.srt"), Some(beside));
         add(
             "imdb id in the name",
             format!("/x/other name {{imdb-tt{:08}}}.mkv", 20_000_000 + id),
@@ -87,7 +92,7 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             Some(key),
         );
         add("tmdbid=", format!("/x/Der Film [tmdbid=7{id:07}]/film.mkv"), Some(key));
-        add("id of nobody", format!("/x/Nobody Filmed {n} {{tmdb-9{id}7}}.mkv"), None);
+        add("id of nobody", format!("/x/Nobody Filmed {n} {{tmdb-88{id:07}}}.mkv"), None);
         add("site in front", format!("/dl/www.Files.example - {dots}.{year}.720p.mkv"), Some(key));
         add("group in front", format!("/dl/[Grp] {base} ({year}) [BD 1080p].mkv"), Some(key));
         add(

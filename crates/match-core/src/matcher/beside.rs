@@ -1,0 +1,128 @@
+//! Files beside an item's: the same folder and the same name, with another extension.
+//!
+//! A file that was converted since the last scan is the item that it was made of; a subtitle, a
+//! picture or an `.nfo` is about the item beside it. The folders have to agree as rules 1 and 2
+//! ask it of a file of the same name.
+
+use cache_store::{Error, Index};
+use smallvec::SmallVec;
+
+use crate::answer::Answer;
+use crate::evidence::Rule;
+use crate::matcher::reader::Reader;
+use crate::names::spelling::generic::stem;
+use crate::names::spelling::path::FoldedPath;
+use crate::names::title_hashes::{beside_tail, by_tail};
+use crate::query::Query;
+use crate::rules::candidates::{Few, SectionContext, gather};
+use crate::rules::{Prepared, paths};
+
+impl Reader<'_> {
+    pub(super) fn by_neighbour(
+        &mut self,
+        query: &Prepared<'_>,
+        context: &SectionContext,
+    ) -> Result<Option<Answer>, Error> {
+        for name in stems(query.file_name().unwrap_or_default()) {
+            let Some(as_if) = renamed(&query.path, name) else { continue };
+            let Some(tail) = beside_tail(&as_if) else { continue };
+            let mut stored = Few::new();
+            self.add(Index::Titles, by_tail(&tail), &mut stored)?;
+            let items = self.items(&stored)?;
+            // What the parts are called that have this stem: the query is asked as each of them.
+            let mut names: SmallVec<[String; 2]> = SmallVec::new();
+            for part in items.iter().flat_map(|item| &item.parts) {
+                let path = FoldedPath::new(part.file);
+                let own = path.file_name().filter(|own| stem(own) == name);
+                names.extend(own.map(str::to_owned));
+            }
+            names.sort_unstable();
+            names.dedup();
+            let mut answers = names.iter().filter_map(|own| {
+                let path = renamed(&query.path, own)?.as_str().to_owned();
+                let asked = Query { path, size: None, ..query.query.clone() };
+                let candidates = gather(own, &items, context);
+                paths::decide_by_folders(&Prepared::new(&asked, context), &candidates)
+            });
+            // Two files of one stem beside it: nothing says of which it is.
+            if let (Some(Answer::Found(mut found)), None) = (answers.next(), answers.next()) {
+                found.evidence.rule = Rule::Beside;
+                return Ok(Some(Answer::Found(found)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The stems that a file beside another may have in common with it: its own, and without what
+/// subtitles and pictures have behind it (`Meadow.en.forced.srt`, `Meadow-poster.jpg`).
+fn stems(file_name: &str) -> impl Iterator<Item = &str> {
+    let own = stem(file_name);
+    let extension = file_name.get(own.len()..).unwrap_or_default().trim_start_matches('.');
+    let beside = SIDECARS.contains(&extension);
+    let taken = if beside { 3 } else { 1 };
+    std::iter::successors(Some(own), |name| shorter(name)).take(taken)
+}
+
+/// A name without a last word behind a dot or a dash.
+fn shorter(name: &str) -> Option<&str> {
+    let (before, behind) = name.rsplit_once(['.', '-'])?;
+    let word = behind.len() <= 9 && behind.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (word && !before.is_empty()).then_some(before)
+}
+
+/// Kinds of files that are about another.
+const SIDECARS: [&str; 18] = [
+    "srt", "sub", "idx", "ass", "ssa", "vtt", "smi", "sup", "nfo", "jpg", "jpeg", "png", "webp",
+    "tbn", "txt", "xml", "lrc", "bif",
+];
+
+/// A path with another file name.
+fn renamed(path: &FoldedPath, name: &str) -> Option<FoldedPath> {
+    let folders = path.as_str().strip_suffix(path.file_name()?)?;
+    Some(FoldedPath::new(&format!("{folders}{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Confidence;
+    use crate::matcher::one::match_one;
+    use crate::rules::Rules;
+    use crate::settings::Settings;
+    use crate::testing::{Shelf, movie};
+
+    #[test]
+    fn stems_that_may_be_shared() {
+        let of = |name| stems(name).collect::<Vec<_>>();
+        assert_eq!(of("meadow.mp4"), ["meadow"]);
+        assert_eq!(of("meadow.en.forced.srt"), ["meadow.en.forced", "meadow.en", "meadow"]);
+        assert_eq!(of("meadow-poster.jpg"), ["meadow-poster", "meadow"]);
+    }
+
+    #[test]
+    fn what_lies_beside_an_item_is_its_own_or_about_it() {
+        let mut shelf = Shelf::new();
+        shelf.list([
+            movie(1, "Meadow", Some(1982), "/data/films/Meadow (1982)/x9.mkv"),
+            movie(2, "Mill", Some(1980), "/data/films/Mill (1980)/q7.mkv"),
+            movie(3, "Mill Again", Some(1981), "/data/films/Mill (1980)/q7.avi"),
+        ]);
+        let (state, settings) = (shelf.state(), Settings::default());
+        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        let answer = |path: &str| {
+            let query = Query::new(path);
+            match_one(&view, state.id, &context, &query, Rules::All).unwrap().answer
+        };
+        for path in ["/mnt/Meadow (1982)/X9.mp4", "/mnt/Meadow (1982)/x9.en.srt"] {
+            let Answer::Found(found) = answer(path) else { panic!("{path}") };
+            assert_eq!((found.rating_key.0, found.evidence.rule), (1, Rule::Beside), "{path}");
+            assert_eq!(found.confidence, Confidence::High, "{path}");
+        }
+        // Another folder, and two of one stem, which leaves the title.
+        assert_eq!(answer("/mnt/Other/x9.mp4"), Answer::Absent);
+        assert_eq!(answer("/mnt/Elsewhere (1999)/x9-poster.jpg"), Answer::Absent);
+        let Answer::Found(found) = answer("/mnt/Mill (1980)/q7.mp4") else { panic!() };
+        assert_eq!((found.evidence.rule, found.confidence), (Rule::TitleYear, Confidence::Low));
+    }
+}
