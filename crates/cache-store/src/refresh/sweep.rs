@@ -9,7 +9,6 @@ use plex_api::{RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
-use crate::model::revision::SectionStamp;
 use crate::model::revision::latest;
 use crate::model::section::{Lookups, SectionState};
 use crate::refresh::bisect::Vanished;
@@ -18,6 +17,7 @@ use crate::refresh::execute::{BATCH, Outcome, changed_meanwhile, instead};
 use crate::refresh::listing;
 use crate::refresh::plan::Plan;
 use crate::refresh::reason::PlanReason;
+use crate::share::single_flight::Sighting;
 use crate::store::apply::{Scope, Update};
 use crate::store::staging::Spool;
 
@@ -34,9 +34,9 @@ impl Context {
     pub(crate) async fn sweep(
         &self,
         state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
+        seen: &Sighting,
     ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         let limit = latest(now, &stamp);
         let mut rows = Spool::new();
         let mut swept = match self.look_at_all(state, &mut rows, limit).await {
@@ -62,6 +62,7 @@ impl Context {
             complete: true,
             metadata: true,
             lookups: Lookups::default(),
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await

@@ -78,20 +78,25 @@ impl Store {
         })
     }
 
-    /// Writes a section's state without touching its items, if it is still as `base` has it;
-    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
-    pub(crate) fn put_state(
+    /// Notes that a stamp was seen under which the items are as they were, if the section is still
+    /// as `base` has it. `None`: it is not, a refresh or a clear came first, and nothing was
+    /// written.
+    pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
-        state: &SectionState,
-    ) -> Result<bool, Error> {
+        stamp: SectionStamp,
+        at: UnixSeconds,
+    ) -> Result<Option<SectionState>, Error> {
         self.write("noting a section", |txn| {
-            let current = section_in(txn, base.id)?;
-            if current.is_none_or(|now| !now.is_version_of(base)) {
-                return Ok(false);
-            }
-            put_section(txn, state)?;
-            Ok(true)
+            // As it is now: its title may have changed since, or the stamp was seen again.
+            let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));
+            let Some(mut state) = current else { return Ok(None) };
+            let later = state.observed_at.filter(|then| state.observed == Some(stamp) && *then > at);
+            state.stamp = Some(stamp);
+            state.observed = Some(stamp);
+            state.observed_at = later.or(Some(at));
+            put_section(txn, &state)?;
+            Ok(Some(state))
         })
     }
 }
