@@ -237,7 +237,11 @@ impl Context {
         Ok(Again { gone: batch.missing.iter().map(|key| key.0).collect(), unreadable })
     }
 
-    pub(crate) async fn full(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+    pub(crate) async fn full(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+    ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
         if self.blocking(crate::Store::server).await?.is_none() {
             self.bind().await?;

@@ -209,7 +209,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         state.revision = state.revision.next();
     }
     // What is known to be so at a later moment stays known.
-    let later = state.observed_at.filter(|at| state.observed == Some(observed) && *at > observed_at);
+    let later =
+        state.observed_at.filter(|at| state.observed == Some(observed) && *at > observed_at);
     state.stamp = Some(stamp);
     state.observed = Some(observed);
     state.items = items;

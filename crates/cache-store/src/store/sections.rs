@@ -91,7 +91,8 @@ impl Store {
             // As it is now: its title may have changed since, or the stamp was seen again.
             let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));
             let Some(mut state) = current else { return Ok(None) };
-            let later = state.observed_at.filter(|then| state.observed == Some(stamp) && *then > at);
+            let later =
+                state.observed_at.filter(|then| state.observed == Some(stamp) && *then > at);
             state.stamp = Some(stamp);
             state.observed = Some(stamp);
             state.observed_at = later.or(Some(at));
