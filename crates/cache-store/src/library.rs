@@ -17,7 +17,7 @@ use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, is_recent, p
 use crate::refresh::read_items::ItemRead;
 use crate::refresh::reason::PlanReason;
 use crate::share::lease::Leased;
-use crate::share::single_flight::{Probe, Sighting, Turn};
+use crate::share::single_flight::{Probe, Sighting, Since, Turn};
 use crate::store::Store;
 use crate::store::apply::Changes;
 
@@ -172,7 +172,7 @@ impl Library {
             return Ok(refreshed);
         }
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = self.probe().await?;
+        let probe = self.probe(Since::Ending).await?;
         if let (Selection::All, Some(title)) = (want, &probe.unreadable) {
             return Err(Error::UnreadableSection { title: title.clone() });
         }
@@ -210,7 +210,8 @@ impl Library {
     ) -> Result<Vec<Step>, Error> {
         let demand = Demand::files(0);
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = Probe { explained, ..self.probe().await? };
+        // An answer from before what was told would be believed for as long as nothing is told.
+        let probe = Probe { explained, ..self.probe(Since::Beginning).await? };
         let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
         self.bring_all(&probe, cached, demand, &mut result).await?;
         Ok(result.steps)
@@ -289,17 +290,17 @@ impl Library {
 
     /// Asks for all sections in one call, and refuses another server before anything is
     /// written.
-    async fn probe(&self) -> Result<Probe, Error> {
-        let _mine = match self.context.flights.probe().await {
+    async fn probe(&self, since: Since) -> Result<Probe, Error> {
+        let (_mine, number) = match self.context.flights.probe(since).await {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
-            Turn::Mine(guard) => guard,
+            Turn::Mine(guard, number) => (guard, number),
         };
         // What the answer shows was so when the question was asked, or later.
         let at = self.context.clock.now();
         let (listed, others) = match self.context.client.section_rows().await {
             Ok((listed, others)) => (Arc::new(listed), others),
             Err(error) => {
-                self.context.flights.end_probe(Err(error.clone()));
+                self.context.flights.end_probe(number, Err(error.clone()));
                 return Err(error.into());
             }
         };
@@ -308,10 +309,9 @@ impl Library {
         let noted = Arc::clone(&listed);
         let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
         let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
-        let number = self.context.flights.next_number();
         let explained = BTreeSet::new();
         let probe = Probe { listed, states, unreadable, at, number, explained };
-        self.context.flights.end_probe(Ok(probe.clone()));
+        self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
     }
 
