@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds};
+use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds, UnsupportedRow};
 use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
@@ -173,12 +173,8 @@ impl Library {
         }
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
         let probe = self.probe(Since::Ending).await?;
-        if let (Selection::All, Some(title)) = (want, &probe.unreadable) {
-            return Err(Error::UnreadableSection { title: title.clone() });
-        }
-        let Some(selected) = select(want, &probe.states) else {
-            return Err(unknown_name(want, &probe));
-        };
+        let selected = select(want, &probe.states, &probe.unreadable);
+        let selected = selected.map_err(|refusal| refusal.into_error(&probe))?;
         self.bring_all(&probe, selected, demand, &mut result).await?;
         Ok(result)
     }
@@ -243,12 +239,14 @@ impl Library {
                 None => return Err(Error::Moved { title }),
             }
         }
-        // A list with a section that nobody can read is no list to choose from: the next run
-        // asks again.
-        let readable = probe.states.iter().filter(|_| probe.unreadable.is_none());
-        let listed: Vec<SectionId> = readable.map(|state| state.id).collect();
-        let at = probe.at;
-        self.context.blocking(move |store| store.note_probe(&listed, &unchanged, at)).await
+        let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
+        let (at, whole) = (probe.at, probe.unreadable.is_empty());
+        let _one_at_a_time = self.context.flights.noting().await;
+        let list = self.context.flights.is_last(probe).then_some(listed);
+        let note = move |store: &Store| {
+            store.note_probe(list.as_deref().map(|list| (list, whole)), &unchanged, at)
+        };
+        self.context.blocking(note).await
     }
 
     /// The selected sections, if their stamps and the server's list of its sections were
@@ -258,6 +256,14 @@ impl Library {
         let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        // A list that is not whole is not dated in the file; but who asked knows what is not in it.
+        let (listed_at, unreadable) = match (listed_at, self.context.flights.last_probe()) {
+            (Some(at), _) => (at, Vec::new()),
+            (None, Some(probe)) if probe.states.iter().map(|state| state.id).eq(listed.clone()) => {
+                (probe.at, probe.unreadable)
+            }
+            (None, _) => return Ok(None),
+        };
         let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
         let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Ok(None);
@@ -268,11 +274,10 @@ impl Library {
             is_fresh(state, now, &self.context.policy)
                 || state.stamp.is_some() && told(state.observed_at)
         };
-        let recent = listed_at.is_some_and(|at| is_recent(at, now, &self.context.policy));
-        if !recent && !told(listed_at) {
+        if !is_recent(listed_at, now, &self.context.policy) && !told(Some(listed_at)) {
             return Ok(None);
         }
-        let selected = select(want, &listed);
+        let selected = select(want, &listed, &unreadable).ok();
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 
@@ -308,9 +313,8 @@ impl Library {
         self.check_server(&known, &listed).await?;
         let noted = Arc::clone(&listed);
         let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
-        let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
         let explained = BTreeSet::new();
-        let probe = Probe { listed, states, unreadable, at, number, explained };
+        let probe = Probe { listed, states, unreadable: others, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
     }
@@ -407,37 +411,58 @@ fn is_named(name: &str, state: &SectionState) -> bool {
     state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
 }
 
-/// The selected ones of the sections that the server lists, each once; `None` if there is none of
-/// some name. All that choose sections to answer from choose them here.
-fn select(want: &Selection, listed: &[SectionState]) -> Option<Vec<SectionState>> {
-    let Selection::Named(names) = want else { return Some(listed.to_vec()) };
+/// The selected ones of the sections that the server lists, each once. All that choose sections to
+/// answer from choose them here.
+fn select(
+    want: &Selection,
+    listed: &[SectionState],
+    unreadable: &[UnsupportedRow],
+) -> Result<Vec<SectionState>, Refusal> {
+    // Nobody can say which files are in a section that cannot be read.
+    let named = |row: &&UnsupportedRow| match want {
+        Selection::All => true,
+        Selection::Named(names) => {
+            names.iter().any(|name| [&row.title, &row.rating_key].contains(&&Some(name.clone())))
+        }
+    };
+    if let Some(row) = unreadable.iter().find(named) {
+        return Err(Refusal::Unreadable(row.title.clone().unwrap_or_default()));
+    }
+    let Selection::Named(names) = want else { return Ok(listed.to_vec()) };
     let mut selected: Vec<SectionState> = Vec::with_capacity(names.len());
     for name in names {
-        let before = selected.len();
-        let mut known = false;
-        for state in listed.iter().filter(|state| is_named(name, state)) {
-            known = true;
-            if selected.iter().take(before).all(|other| other.id != state.id) {
+        let mut found = listed.iter().filter(|state| is_named(name, state)).peekable();
+        if found.peek().is_none() {
+            return Err(Refusal::Unknown(name.clone()));
+        }
+        for state in found {
+            if selected.iter().all(|other| other.id != state.id) {
                 selected.push(state.clone());
             }
         }
-        if !known {
-            return None;
-        }
     }
-    Some(selected)
+    Ok(selected)
 }
 
-/// Why a selection that names something else than the sections that hold files fails.
-fn unknown_name(want: &Selection, probe: &Probe) -> Error {
-    let Selection::Named(names) = want else {
-        return Error::NoSection { wanted: String::new(), known: Vec::new() };
-    };
-    let unknown = names.iter().find(|name| !probe.states.iter().any(|state| is_named(name, state)));
-    let wanted = unknown.cloned().unwrap_or_default();
-    if probe.listed.iter().any(|section| section.title == wanted) {
-        return Error::Unmatchable { title: wanted };
+/// Why there is nothing to choose.
+enum Refusal {
+    /// A selected section has a row that cannot be read.
+    Unreadable(String),
+    /// No section that holds files has this name.
+    Unknown(String),
+}
+
+impl Refusal {
+    fn into_error(self, probe: &Probe) -> Error {
+        match self {
+            Self::Unreadable(title) => Error::UnreadableSection { title },
+            Self::Unknown(title) if probe.listed.iter().any(|section| section.title == title) => {
+                Error::Unmatchable { title }
+            }
+            Self::Unknown(wanted) => {
+                let known = probe.listed.iter().map(|section| section.title.clone()).collect();
+                Error::NoSection { wanted, known }
+            }
+        }
     }
-    let known = probe.listed.iter().map(|section| section.title.clone()).collect();
-    Error::NoSection { wanted, known }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plex_api::UnixSeconds;
+use plex_api::{UnixSeconds, UnsupportedRow};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::model::revision::SectionStamp;
@@ -20,8 +20,8 @@ use crate::model::section::{SectionId, SectionState};
 pub(crate) struct Probe {
     pub(crate) listed: Arc<Vec<plex_api::Section>>,
     pub(crate) states: Vec<SectionState>,
-    /// The title of a section whose row cannot be read, if there is one.
-    pub(crate) unreadable: Option<String>,
+    /// Rows of sections that cannot be read.
+    pub(crate) unreadable: Vec<UnsupportedRow>,
     /// When the server was asked, by our clock.
     pub(crate) at: UnixSeconds,
     /// Goes up with every probe of this process: seconds do not tell two of them apart.
@@ -86,6 +86,7 @@ pub(crate) enum Since {
 pub(crate) struct Flights {
     probing: Arc<tokio::sync::Mutex<()>>,
     probed: Mutex<Probed>,
+    noting: tokio::sync::Mutex<()>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
     /// The probe from which each section's stamp in the store is.
     stored: Mutex<HashMap<SectionId, u64>>,
@@ -125,6 +126,21 @@ impl Flights {
         let mut probed = self.probed();
         probed.ended = number;
         probed.outcome = Some(outcome);
+    }
+
+    /// The last probe that ended, unless it failed.
+    pub(crate) fn last_probe(&self) -> Option<Probe> {
+        self.probed().outcome.clone()?.ok()
+    }
+
+    /// Whether no later probe than this has ended.
+    pub(crate) fn is_last(&self, probe: &Probe) -> bool {
+        self.probed().ended <= probe.number
+    }
+
+    /// Waits until nobody else notes what a probe showed.
+    pub(crate) async fn noting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.noting.lock().await
     }
 
     /// Notes from which probe the stamp of a section in the store is.

@@ -48,21 +48,27 @@ impl Store {
         Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
     }
 
-    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
-    /// was (the state it was held against, and the stamp). A list or a section of which the
-    /// store knows something else or later by now is left alone: the probe is over when it is
-    /// noted, and others may have come in between.
+    /// Notes what a probe showed: the list of sections, and whether it is whole; and the sections
+    /// whose stamp is what it was (the state it was held against, and the stamp). A list or a
+    /// section of which the store knows something later by now is left alone: the probe is over
+    /// when it is noted, and others may have come in between.
     pub(crate) fn note_probe(
         &self,
-        listed: &[SectionId],
+        list: Option<(&[SectionId], bool)>,
         unchanged: &[(SectionState, SectionStamp)],
         at: UnixSeconds,
     ) -> Result<(), Error> {
         self.write("noting a probe", |txn| {
             let mut row = read_store_row(txn)?;
-            if row.listed_at.is_none_or(|before| before <= at.0) {
-                row.listed = listed.iter().map(|id| id.0).collect();
-                row.listed_at = Some(at.0);
+            if let Some((list, whole)) = list
+                && row.listed_at.is_none_or(|before| before <= at.0)
+            {
+                let list: Vec<u32> = list.iter().map(|id| id.0).collect();
+                // Of two lists of one second nobody can say which is later. A list without a date
+                // is not chosen from.
+                let later = row.listed_at != Some(at.0) || row.listed == list;
+                row.listed = list;
+                row.listed_at = (later && whole).then_some(at.0);
                 put_store_row(txn, &row)?;
             }
             for (base, stamp) in unchanged {
