@@ -281,8 +281,8 @@ impl Library {
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 
-    /// The selected sections among those that are cached, as they are. Those that are not known
-    /// are left out; no call is made.
+    /// The selected sections among those that are cached, as they are: whatever the server lists
+    /// now. Those that are not known are left out; no call is made.
     pub async fn known(&self, want: &Selection) -> Result<Vec<SectionState>, Error> {
         let known = self.context.blocking(Store::sections).await?;
         let named = |state: &SectionState| match want {
@@ -291,6 +291,35 @@ impl Library {
         };
         let cached = |state: &SectionState| state.stamp.is_some();
         Ok(known.into_iter().filter(|state| named(state) && cached(state)).collect())
+    }
+
+    /// The selected ones of the sections that the server last listed, as far as they are cached,
+    /// and whether that is all of them: else a file may be in one that is not. No call is made.
+    pub async fn last_known(&self, want: &Selection) -> Result<(Vec<SectionState>, bool), Error> {
+        let (known, (listed, listed_at)) =
+            self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+        let found: Vec<SectionState> = listed.iter().filter_map(find).collect();
+        let mut whole = listed_at.is_some() && found.len() == listed.len();
+        let mut selected = match want {
+            Selection::All => found,
+            Selection::Named(names) => {
+                let mut selected = Vec::new();
+                for name in names {
+                    match select(&Selection::section(name), &found, &[]) {
+                        Ok(named) => selected.extend(named),
+                        Err(_) => whole = false,
+                    }
+                }
+                selected.sort_unstable_by_key(|state| state.id);
+                selected.dedup_by_key(|state| state.id);
+                selected
+            }
+        };
+        let count = selected.len();
+        selected.retain(|state| state.stamp.is_some());
+        whole &= selected.len() == count;
+        Ok((selected, whole))
     }
 
     /// Asks for all sections in one call, and refuses another server before anything is
