@@ -103,6 +103,34 @@ async fn an_unreadable_section_is_an_error_after_a_run_of_the_others() {
     }
 }
 
+/// Of two sections of one title one has a row that cannot be read: the files in it are not absent.
+#[tokio::test]
+async fn a_name_that_an_unreadable_section_has_too_is_an_error() {
+    let (stage, engine, asked) = two_sections().await;
+    stage.pms.edit(|library| {
+        for section in &mut library.sections {
+            section.title = "Movies".to_owned();
+        }
+        library.sections[1].uuid.clear();
+    });
+    for _ in 0..2 {
+        let run = engine.match_files(&named(&["Movies"]), asked.clone()).await;
+        assert!(
+            matches!(&run, Err(Error::UnreadableSection { title }) if title == "Movies"),
+            "{:?}",
+            run.map(|run| run.report.steps)
+        );
+    }
+}
+
+/// While a section cannot be read, runs of another do not ask for the list again and again.
+#[tokio::test]
+async fn an_unreadable_section_does_not_make_the_others_dearer() {
+    let (stage, engine, asked) = two_sections().await;
+    stage.pms.edit(|library| library.sections[1].uuid.clear());
+    assert_eq!(twice(&stage, &engine, &named(&["Movies 0"]), &asked).await, 0);
+}
+
 /// A stamp that was observed before the other sections were listed counted as observed after.
 #[tokio::test]
 async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {

@@ -110,6 +110,50 @@ async fn stale_answers_are_shown_to_those_who_allow_them() {
     assert_eq!(stage.digest().unwrap(), before);
 }
 
+/// Opens an engine that shows what is a day old, on a server that is down.
+async fn while_away(stage: &Stage) -> Engine {
+    stage.pms.script(Rule::always(Fault::Outage));
+    let mut config = stage.config();
+    config.stale = Some(Duration::from_hours(24));
+    Engine::open(Client::new(stage.client_config()).unwrap(), config).await.unwrap()
+}
+
+/// Of a section of which nothing is cached nobody can say what is not in it.
+#[tokio::test]
+async fn a_stale_answer_is_not_absent_where_a_section_is_not_known() {
+    let stage = Stage::sections(SCALE, 2).await.unwrap();
+    let asked = stage.present(SCALE.items);
+    stage.run(&Selection::section("Movies 0"), &asked).await.unwrap();
+    stage.later(Duration::from_mins(10));
+    let engine = while_away(&stage).await;
+    for want in [Selection::All, Selection::Named(vec!["Movies 0".into(), "Movies 1".into()])] {
+        let run = engine.match_files(&want, to_queries(&asked)).await.unwrap();
+        let then = run.stale.unwrap().answers;
+        let found = then.iter().filter(|answer| matches!(answer, Answer::Found(_))).count();
+        assert!(found > asked.len() / 4, "{found} of {} found", asked.len());
+        assert!(!then.contains(&Answer::Absent), "{want:?}");
+    }
+}
+
+/// A section that was removed stays in the cache for a while, and answered beside the one that was
+/// created in its place.
+#[tokio::test]
+async fn a_stale_answer_is_of_sections_that_the_server_listed() {
+    let (stage, engine, _) = warm().await;
+    engine.close().await.unwrap();
+    stage.pms.edit(|library| library.recreate_section(0));
+    let asked = stage.present(SCALE.items);
+    stage.run(&Selection::All, &asked).await.unwrap();
+    let engine = while_away(&stage).await;
+    stage.later(Duration::from_mins(10));
+    for want in [Selection::All, Selection::section("Movies")] {
+        let run = engine.match_files(&want, to_queries(&asked)).await.unwrap();
+        for (truth, answer) in asked.iter().zip(&run.stale.unwrap().answers) {
+            assert_eq!(found(answer).0, RatingKey(truth.expect.unwrap()), "{want:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_sweep_that_fails_for_good_changes_nothing() {
     let (stage, engine, asked) = warm().await;

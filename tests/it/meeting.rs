@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{
-    Answer, Engine, Error, Level, OnProgress, Phase, Query, RunProgress, Selection, Watched,
+    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Query,
+    RunProgress, Selection, Verified, Watched,
 };
-use plex_api::RatingKey;
-use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use plex_api::{Field, RatingKey};
+use testbed::budget::{MOUNT, Scale, Stage, heard, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 use testbed::server::{Endpoint, Fault, Rule};
@@ -84,6 +85,134 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     let (read, ()) = tokio::join!(reading, meanwhile);
     read.unwrap();
     let answer = one(&engine, &Query::new(format!("{MOUNT}/{new}"))).await;
+    assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
+}
+
+/// Sets an item's summary; returns whether something was sent for it.
+async fn summarise(engine: &Engine, key: RatingKey, text: &str) -> bool {
+    let change = Change::new(key).set(Field::Summary, text);
+    let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
+    match &run.outcomes[0] {
+        EditOutcome::Done { .. } => true,
+        EditOutcome::Unchanged => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn summary(stage: &Stage, key: RatingKey) -> String {
+    stage.pms.edit(|library| library.sections[0].item(key.0).unwrap().summary.clone())
+}
+
+/// Metadata that were asked for before an edit went over those that the edit had left, within one
+/// second: setting the item back was then "unchanged", and never sent.
+#[tokio::test]
+async fn metadata_from_before_an_edit_do_not_undo_it() {
+    let (stage, engine, asked) = known().await;
+    let key = RatingKey(asked[0].expect.unwrap());
+    let first = summary(&stage, key);
+    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    let keys = [key];
+    let reading = engine.items(&Selection::All, &keys, Level::Metadata);
+    let meanwhile = async {
+        stage.pms.held().await;
+        assert!(summarise(&engine, key, "Ours").await);
+        stage.pms.release();
+    };
+    let (read, ()) = tokio::join!(reading, meanwhile);
+    read.unwrap();
+    assert!(summarise(&engine, key, &first).await, "it is not unchanged");
+    assert_eq!(summary(&stage, key), first);
+}
+
+/// While an item was read to be edited, a refresh came first. What was read was not kept, and the
+/// change was held against what the read had not replaced.
+#[tokio::test]
+async fn a_change_is_held_against_what_was_read_for_it() {
+    let (stage, engine, asked) = known().await;
+    let key = RatingKey(asked[0].expect.unwrap());
+    engine.items(&Selection::All, &[key], Level::Metadata).await.unwrap();
+    let first = summary(&stage, key);
+    stage.later(Duration::from_mins(20));
+    stage.pms.edit(|library| library.edit_item(0, key.0, &[("summary.value", "Theirs")]));
+    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    let editing = summarise(&engine, key, &first);
+    let meanwhile = async {
+        stage.pms.held().await;
+        stage.later(Duration::from_mins(2));
+        let (_, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
+        let answer = one(&engine, &Query::new(path)).await;
+        assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
+        stage.pms.release();
+    };
+    let (sent, ()) = tokio::join!(editing, meanwhile);
+    assert!(sent, "it is not unchanged");
+    assert_eq!(summary(&stage, key), first);
+}
+
+/// The server said that an item is gone, and that was not kept, because another item was read
+/// meanwhile: the match was found right in the cache.
+#[tokio::test]
+async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
+    let (stage, engine, asked) = known().await;
+    let gone = asked[0].expect.unwrap();
+    let other = asked.iter().filter_map(|query| query.expect).find(|key| *key != gone).unwrap();
+    let matched = |key: u64| {
+        let truth = asked.iter().find(|query| query.expect == Some(key)).unwrap();
+        vec![(to_queries(std::slice::from_ref(truth)).remove(0), RatingKey(key))]
+    };
+    stage.pms.edit(|library| {
+        library.quirks.counter_moves_on_delete = false;
+        library.remove_item(0, gone);
+        library.edit_title(0, other, "Another Title");
+    });
+    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    let (of_gone, of_other) = (matched(gone), matched(other));
+    let verifying = engine.verify(&Selection::All, &of_gone);
+    let meanwhile = async {
+        stage.pms.held().await;
+        engine.verify(&Selection::All, &of_other).await.unwrap();
+        stage.pms.release();
+    };
+    let (verified, ()) = tokio::join!(verifying, meanwhile);
+    assert_eq!(verified.unwrap(), [Verified::Gone]);
+}
+
+/// A scan ended while a run asked for the stamps. The watcher was told of it and took the answer
+/// that the run got, which is from before: in the silence after it nobody asked again.
+#[tokio::test]
+async fn a_watcher_asks_for_stamps_after_it_was_told() {
+    let (stage, engine, asked) = known().await;
+    let mut watching: Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>> =
+        Box::pin(engine.watch());
+    assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
+    looked(&mut watching).await;
+    stage.later(Duration::from_mins(2));
+    stage.pms.script(Rule::once(Endpoint::Sections, 1, Fault::Held));
+    let running = engine.match_files(&Selection::All, to_queries(&asked));
+    let meanwhile = async {
+        stage.pms.held().await;
+        // Nothing is told but the scan.
+        stage.pms.set_silent(true);
+        let (key, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
+        stage.pms.set_silent(false);
+        stage.pms.edit(|library| library.scan(0));
+        let mut looking = Box::pin(looked(&mut watching));
+        // Until the watcher has heard of it and waits for the probe.
+        let mut waited = 0;
+        while !engine.is_live() || waited < 50 {
+            waited += u32::from(engine.is_live());
+            assert!((&mut looking).now_or_never().is_none());
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+        stage.pms.release();
+        looking.await;
+        TruthQuery::new(path, Some(key))
+    };
+    let (run, late) = tokio::join!(running, meanwhile);
+    run.unwrap();
+    stage.later(Duration::from_mins(10));
+    heard(&stage, &engine, &mut watching).await;
+    let answer = one(&engine, &to_queries(&[late])[0]).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }
 

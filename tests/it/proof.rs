@@ -95,6 +95,25 @@ async fn a_row_with_a_malformed_guid_does_not_end_every_sweep() {
     }
 }
 
+/// The other way round: a sweep dropped an item whose whole row can be read, because its trimmed
+/// row could not, and its file was absent.
+#[tokio::test]
+async fn an_item_whose_trimmed_row_is_malformed_is_read_whole() {
+    let scale = Scale::small(100, 50);
+    let stage = Stage::movies(scale).await.unwrap();
+    let asked = stage.present(scale.items);
+    let spoiled = asked[7].expect.unwrap();
+    stage.pms.edit(|library| library.item_at(0, spoiled).malformed_trimmed = true);
+    // The listing, and sweeps that read the one item again.
+    for calls in [2 + scale.pages(), 1 + scale.pages() + 1, 1 + scale.pages() + 1] {
+        let before = stage.calls();
+        let run = stage.run(&Selection::All, &asked).await.unwrap();
+        assert_eq!(run.report.answers.found(), asked.len() as u64, "{:?}", run.report.steps);
+        assert_eq!(stage.calls() - before, calls, "{:?}", run.report.steps);
+        stage.later(Duration::from_hours(25));
+    }
+}
+
 /// A sweep met a damaged item and listed the section anew; the note of the damage stayed, and the
 /// pass that came next dropped the section that had just been listed.
 #[tokio::test]

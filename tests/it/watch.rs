@@ -74,6 +74,33 @@ async fn silence_costs_nothing() {
     check(&asked, &answers);
 }
 
+/// What is read while all is quiet was dated as the stamp was, which may be a day old: the sweep
+/// that was due stayed due, and every run made it again.
+#[tokio::test]
+async fn a_sweep_that_is_due_while_all_is_quiet_is_made_once() {
+    let (stage, engine, mut watching, asked) = listening().await;
+    stage.later(Duration::from_hours(25));
+    heard(&stage, &engine, &mut watching).await;
+    for expected in [SCALE.pages(), 0] {
+        let (answers, calls) = ask(&stage, &engine, &asked).await;
+        assert_eq!(calls, expected);
+        check(&asked, &answers);
+    }
+}
+
+/// The same with what was edited.
+#[tokio::test]
+async fn metadata_that_are_due_while_all_is_quiet_are_read_once() {
+    let (stage, engine, _watching, _) = listening().await;
+    for (at, expected) in [1, 0].into_iter().enumerate() {
+        let path = format!("{MOUNT}/Never Filmed {at} (1990)/Never Filmed {at} (1990).mkv");
+        let asked = [TruthQuery::new(path, None)];
+        let (answers, calls) = ask(&stage, &engine, &asked).await;
+        assert_eq!(calls, expected, "the {at}. file");
+        check(&asked, &answers);
+    }
+}
+
 #[tokio::test]
 async fn a_file_replaced_in_place_is_told_of_and_no_sweep_is_needed() {
     let (stage, engine, mut watching, _) = listening().await;

@@ -207,6 +207,8 @@ pub struct Item {
     pub details: Details,
     /// Its `Guid` list is of another form than any that is known.
     pub malformed_guid: bool,
+    /// Its row is of another form where it is asked for without guids.
+    pub malformed_trimmed: bool,
 }
 
 /// A version of an item.

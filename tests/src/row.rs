@@ -152,6 +152,9 @@ impl<'a> Row<'a> {
         if shape.guids && item.malformed_guid {
             details.insert("Guid".to_owned(), serde_json::json!([{ "id": {} }]));
         }
+        if !shape.guids && item.malformed_trimmed {
+            details.insert("originalTitle".to_owned(), serde_json::json!({ "text": {} }));
+        }
         Self::Made(Box::new(Metadata {
             rating_key: item.rating_key.to_string(),
             key: format!("/library/metadata/{}{below}", item.rating_key),

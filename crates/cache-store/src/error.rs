@@ -105,8 +105,8 @@ pub enum Error {
         /// The section's title.
         title: String,
     },
-    /// Every section was selected, and the server lists one whose row cannot be read: a file in
-    /// it would look absent. Name the sections that are meant.
+    /// A section was selected (by its name, or with all) whose row cannot be read: a file in it
+    /// would look absent. Name other sections.
     UnreadableSection {
         /// The section's title, as far as it can be read.
         title: String,
@@ -256,8 +256,8 @@ impl fmt::Display for Error {
             }
             Self::UnreadableSection { title } => write!(
                 f,
-                "the server lists a section \"{title}\" without a usable key or uuid: name the \
-                 sections that are meant"
+                "the server lists a section \"{title}\" without a usable key or uuid, so nobody can \
+                 say what is in it: name the sections that are meant, without this one"
             ),
             Self::Moved { title } => write!(
                 f,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds};
+use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds, UnsupportedRow};
 use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
@@ -17,7 +17,7 @@ use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, is_recent, p
 use crate::refresh::read_items::ItemRead;
 use crate::refresh::reason::PlanReason;
 use crate::share::lease::Leased;
-use crate::share::single_flight::{Probe, Sighting, Turn};
+use crate::share::single_flight::{Probe, Sighting, Since, Turn};
 use crate::store::Store;
 use crate::store::apply::Changes;
 
@@ -172,13 +172,9 @@ impl Library {
             return Ok(refreshed);
         }
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = self.probe().await?;
-        if let (Selection::All, Some(title)) = (want, &probe.unreadable) {
-            return Err(Error::UnreadableSection { title: title.clone() });
-        }
-        let Some(selected) = select(want, &probe.states) else {
-            return Err(unknown_name(want, &probe));
-        };
+        let probe = self.probe(Since::Ending).await?;
+        let selected = select(want, &probe.states, &probe.unreadable);
+        let selected = selected.map_err(|refusal| refusal.into_error(&probe))?;
         self.bring_all(&probe, selected, demand, &mut result).await?;
         Ok(result)
     }
@@ -210,7 +206,8 @@ impl Library {
     ) -> Result<Vec<Step>, Error> {
         let demand = Demand::files(0);
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = Probe { explained, ..self.probe().await? };
+        // An answer from before what was told would be believed for as long as nothing is told.
+        let probe = Probe { explained, ..self.probe(Since::Beginning).await? };
         let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
         self.bring_all(&probe, cached, demand, &mut result).await?;
         Ok(result.steps)
@@ -242,12 +239,14 @@ impl Library {
                 None => return Err(Error::Moved { title }),
             }
         }
-        // A list with a section that nobody can read is no list to choose from: the next run
-        // asks again.
-        let readable = probe.states.iter().filter(|_| probe.unreadable.is_none());
-        let listed: Vec<SectionId> = readable.map(|state| state.id).collect();
-        let at = probe.at;
-        self.context.blocking(move |store| store.note_probe(&listed, &unchanged, at)).await
+        let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
+        let (at, whole) = (probe.at, probe.unreadable.is_empty());
+        let _one_at_a_time = self.context.flights.noting().await;
+        let list = self.context.flights.is_last(probe).then_some(listed);
+        let note = move |store: &Store| {
+            store.note_probe(list.as_deref().map(|list| (list, whole)), &unchanged, at)
+        };
+        self.context.blocking(note).await
     }
 
     /// The selected sections, if their stamps and the server's list of its sections were
@@ -257,6 +256,14 @@ impl Library {
         let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        // A list that is not whole is not dated in the file; but who asked knows what is not in it.
+        let (listed_at, unreadable) = match (listed_at, self.context.flights.last_probe()) {
+            (Some(at), _) => (at, Vec::new()),
+            (None, Some(probe)) if probe.states.iter().map(|state| state.id).eq(listed.clone()) => {
+                (probe.at, probe.unreadable)
+            }
+            (None, _) => return Ok(None),
+        };
         let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
         let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Ok(None);
@@ -267,16 +274,15 @@ impl Library {
             is_fresh(state, now, &self.context.policy)
                 || state.stamp.is_some() && told(state.observed_at)
         };
-        let recent = listed_at.is_some_and(|at| is_recent(at, now, &self.context.policy));
-        if !recent && !told(listed_at) {
+        if !is_recent(listed_at, now, &self.context.policy) && !told(Some(listed_at)) {
             return Ok(None);
         }
-        let selected = select(want, &listed);
+        let selected = select(want, &listed, &unreadable).ok();
         Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
     }
 
-    /// The selected sections among those that are cached, as they are. Those that are not known
-    /// are left out; no call is made.
+    /// The selected sections among those that are cached, as they are: whatever the server lists
+    /// now. Those that are not known are left out; no call is made.
     pub async fn known(&self, want: &Selection) -> Result<Vec<SectionState>, Error> {
         let known = self.context.blocking(Store::sections).await?;
         let named = |state: &SectionState| match want {
@@ -287,19 +293,48 @@ impl Library {
         Ok(known.into_iter().filter(|state| named(state) && cached(state)).collect())
     }
 
+    /// The selected ones of the sections that the server last listed, as far as they are cached,
+    /// and whether that is all of them: else a file may be in one that is not. No call is made.
+    pub async fn last_known(&self, want: &Selection) -> Result<(Vec<SectionState>, bool), Error> {
+        let (known, (listed, listed_at)) =
+            self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
+        let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+        let found: Vec<SectionState> = listed.iter().filter_map(find).collect();
+        let mut whole = listed_at.is_some() && found.len() == listed.len();
+        let mut selected = match want {
+            Selection::All => found,
+            Selection::Named(names) => {
+                let mut selected = Vec::new();
+                for name in names {
+                    match select(&Selection::section(name), &found, &[]) {
+                        Ok(sections) => selected.extend(sections),
+                        Err(_) => whole = false,
+                    }
+                }
+                selected.sort_unstable_by_key(|state| state.id);
+                selected.dedup_by_key(|state| state.id);
+                selected
+            }
+        };
+        let count = selected.len();
+        selected.retain(|state| state.stamp.is_some());
+        whole &= selected.len() == count;
+        Ok((selected, whole))
+    }
+
     /// Asks for all sections in one call, and refuses another server before anything is
     /// written.
-    async fn probe(&self) -> Result<Probe, Error> {
-        let _mine = match self.context.flights.probe().await {
+    async fn probe(&self, since: Since) -> Result<Probe, Error> {
+        let (_mine, number) = match self.context.flights.probe(since).await {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
-            Turn::Mine(guard) => guard,
+            Turn::Mine(guard, number) => (guard, number),
         };
         // What the answer shows was so when the question was asked, or later.
         let at = self.context.clock.now();
         let (listed, others) = match self.context.client.section_rows().await {
             Ok((listed, others)) => (Arc::new(listed), others),
             Err(error) => {
-                self.context.flights.end_probe(Err(error.clone()));
+                self.context.flights.end_probe(number, Err(error.clone()));
                 return Err(error.into());
             }
         };
@@ -307,11 +342,9 @@ impl Library {
         self.check_server(&known, &listed).await?;
         let noted = Arc::clone(&listed);
         let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
-        let unreadable = others.into_iter().next().map(|row| row.title.unwrap_or_default());
-        let number = self.context.flights.next_number();
         let explained = BTreeSet::new();
-        let probe = Probe { listed, states, unreadable, at, number, explained };
-        self.context.flights.end_probe(Ok(probe.clone()));
+        let probe = Probe { listed, states, unreadable: others, at, number, explained };
+        self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
     }
 
@@ -407,37 +440,58 @@ fn is_named(name: &str, state: &SectionState) -> bool {
     state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
 }
 
-/// The selected ones of the sections that the server lists, each once; `None` if there is none of
-/// some name. All that choose sections to answer from choose them here.
-fn select(want: &Selection, listed: &[SectionState]) -> Option<Vec<SectionState>> {
-    let Selection::Named(names) = want else { return Some(listed.to_vec()) };
+/// The selected ones of the sections that the server lists, each once. All that choose sections to
+/// answer from choose them here.
+fn select(
+    want: &Selection,
+    listed: &[SectionState],
+    unreadable: &[UnsupportedRow],
+) -> Result<Vec<SectionState>, Refusal> {
+    // Nobody can say which files are in a section that cannot be read.
+    let is_meant = |row: &&UnsupportedRow| match want {
+        Selection::All => true,
+        Selection::Named(names) => {
+            names.iter().any(|name| [&row.title, &row.rating_key].contains(&&Some(name.clone())))
+        }
+    };
+    if let Some(row) = unreadable.iter().find(is_meant) {
+        return Err(Refusal::Unreadable(row.title.clone().unwrap_or_default()));
+    }
+    let Selection::Named(names) = want else { return Ok(listed.to_vec()) };
     let mut selected: Vec<SectionState> = Vec::with_capacity(names.len());
     for name in names {
-        let before = selected.len();
-        let mut known = false;
-        for state in listed.iter().filter(|state| is_named(name, state)) {
-            known = true;
-            if selected.iter().take(before).all(|other| other.id != state.id) {
+        let mut found = listed.iter().filter(|state| is_named(name, state)).peekable();
+        if found.peek().is_none() {
+            return Err(Refusal::Unknown(name.clone()));
+        }
+        for state in found {
+            if selected.iter().all(|other| other.id != state.id) {
                 selected.push(state.clone());
             }
         }
-        if !known {
-            return None;
-        }
     }
-    Some(selected)
+    Ok(selected)
 }
 
-/// Why a selection that names something else than the sections that hold files fails.
-fn unknown_name(want: &Selection, probe: &Probe) -> Error {
-    let Selection::Named(names) = want else {
-        return Error::NoSection { wanted: String::new(), known: Vec::new() };
-    };
-    let unknown = names.iter().find(|name| !probe.states.iter().any(|state| is_named(name, state)));
-    let wanted = unknown.cloned().unwrap_or_default();
-    if probe.listed.iter().any(|section| section.title == wanted) {
-        return Error::Unmatchable { title: wanted };
+/// Why there is nothing to choose.
+enum Refusal {
+    /// A selected section has a row that cannot be read.
+    Unreadable(String),
+    /// No section that holds files has this name.
+    Unknown(String),
+}
+
+impl Refusal {
+    fn into_error(self, probe: &Probe) -> Error {
+        match self {
+            Self::Unreadable(title) => Error::UnreadableSection { title },
+            Self::Unknown(title) if probe.listed.iter().any(|section| section.title == title) => {
+                Error::Unmatchable { title }
+            }
+            Self::Unknown(wanted) => {
+                let known = probe.listed.iter().map(|section| section.title.clone()).collect();
+                Error::NoSection { wanted, known }
+            }
+        }
     }
-    let known = probe.listed.iter().map(|section| section.title.clone()).collect();
-    Error::NoSection { wanted, known }
 }

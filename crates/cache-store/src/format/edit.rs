@@ -34,13 +34,6 @@ impl EditRow {
             .map_or(true, |row| row.progress == ProgressFields::Sent)
     }
 
-    /// Whether an edit was sent and not confirmed, and what became of it shows in an item that was
-    /// asked for at a moment. A damaged row is of no use any more.
-    pub(crate) fn is_seen(section: SectionId, key: u64, value: &[u8], asked: UnixSeconds) -> bool {
-        envelope::open::<Self>(place::edit(section, key), value)
-            .map_or(true, |row| row.progress == ProgressFields::Sent && row.at <= asked.0)
-    }
-
     pub(crate) fn new(edit: &EditProgress) -> Self {
         let progress = match &edit.progress {
             Progress::Planned => ProgressFields::Planned,

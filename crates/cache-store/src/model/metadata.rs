@@ -81,4 +81,6 @@ pub struct Known {
     pub metadata: Option<Metadata>,
     /// An edit was sent and not confirmed: what the fields are now, nobody knows.
     pub unconfirmed: bool,
+    /// Of the rows that this was read from: another number, and they were written since.
+    pub(crate) version: u64,
 }

@@ -26,8 +26,8 @@ pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
 }
 
 impl Context {
-    /// Carries out a plan. All that is read from the moment the stamp was seen is not older than
-    /// that moment, however long it takes: that moment is noted.
+    /// Carries out a plan. The stamp is as old as the moment it was seen, which may be long ago
+    /// where the server is silent; what is read now is as old as the moment it is asked for.
     pub(crate) async fn carry_out(
         &self,
         state: &SectionState,
@@ -35,48 +35,34 @@ impl Context {
         seen: &Sighting,
         demand: Demand,
     ) -> Result<Outcome, Error> {
-        let (observed, now) = (seen.stamp, seen.at);
         match planned.plan {
-            Plan::Fresh | Plan::Unchanged => self.observed(state, observed, now).await,
-            Plan::Totals => self.totals(state, observed, now).await,
-            Plan::Metadata => self.metadata(state, observed, now).await,
+            Plan::Fresh | Plan::Unchanged => self.observed(state, seen).await,
+            Plan::Totals => self.totals(state, seen).await,
+            Plan::Metadata => self.metadata(state, seen).await,
             Plan::Delta => self.delta(state, seen, demand).await,
-            Plan::Lazy => self.lazy(state, observed, now).await,
-            Plan::Targeted => self.targeted(state, observed, now).await,
-            Plan::Sweep => self.sweep(state, observed, now).await,
-            Plan::Full => self.full(state, observed, now).await,
+            Plan::Lazy => self.lazy(state, seen).await,
+            Plan::Targeted => self.targeted(state, seen).await,
+            Plan::Sweep => self.sweep(state, seen).await,
+            Plan::Full => self.full(state, seen).await,
         }
     }
 
     /// Nothing changed: only the moment of observation is new.
-    async fn observed(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
-        let (base, mut state) = (state.clone(), state.clone());
-        state.stamp = Some(stamp);
-        state.observed = Some(stamp);
-        state.observed_at = Some(now);
-        let written = state.clone();
-        Ok(if self.blocking(move |store| store.put_state(&base, &written)).await? {
-            Ok((state, Changes::default()))
-        } else {
-            instead(Plan::Full, PlanReason::ChangedMeanwhile)
+    async fn observed(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+        let (base, Sighting { stamp, at, .. }) = (state.clone(), *seen);
+        let noted = self.blocking(move |store| store.note_unchanged(&base, stamp, at)).await?;
+        Ok(match noted {
+            Some(state) => Ok((state, Changes::default())),
+            None => instead(Plan::Full, PlanReason::ChangedMeanwhile),
         })
     }
 
-    async fn totals(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
+    async fn totals(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         let total = self.client.total(&listing::request(state, Filter::None)).await?;
         let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
         if total == state.items + state.unsupported {
-            return self.observed(state, stamp, now).await;
+            return self.observed(state, seen).await;
         }
         // The counter did not move, so nothing was added or replaced: some items vanished.
         let rows = Spool::new();
@@ -89,18 +75,15 @@ impl Context {
             total: Some(total),
             must_change: true,
             complete: state.complete,
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await
     }
 
     /// What was edited since the newest time known. The stamp stands: no file came or went.
-    async fn metadata(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
+    async fn metadata(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         let mut rows = Spool::new();
         let limit = latest(now, &stamp);
         let edited = self.changed_since(state, Filter::UpdatedSince, &mut rows, limit).await?;
@@ -111,6 +94,7 @@ impl Context {
             unreadable,
             complete: state.complete,
             metadata: true,
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await
@@ -122,7 +106,7 @@ impl Context {
         seen: &Sighting,
         demand: Demand,
     ) -> Result<Outcome, Error> {
-        let (stamp, now) = (seen.stamp, seen.at);
+        let (stamp, now) = (seen.stamp, self.clock.now());
         // The total first: if most is gone, nothing else has to be asked.
         let total = self.client.total(&listing::request(state, Filter::None)).await?;
         let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
@@ -151,6 +135,7 @@ impl Context {
             // A delta cannot see a file that was replaced in place.
             complete: false,
             metadata: true,
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         match self.apply(update).await? {
@@ -179,12 +164,8 @@ impl Context {
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
-    async fn lazy(
-        &self,
-        state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
+    async fn lazy(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         let id = state.id;
         let keys = self.blocking(move |store| store.view()?.keys(id)).await?;
         let keys: Vec<RatingKey> = keys.into_iter().map(RatingKey).collect();
@@ -194,25 +175,22 @@ impl Context {
             scope: Scope::Delta(again.gone),
             unreadable: again.unreadable,
             unsupported: 0,
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await
     }
 
     /// Nothing is read yet: from now on everything is read again before it is believed.
-    async fn targeted(
-        &self,
-        state: &SectionState,
-        observed: SectionStamp,
-        now: UnixSeconds,
-    ) -> Result<Outcome, Error> {
+    async fn targeted(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+        let Sighting { stamp: observed, at, .. } = *seen;
         if state.observed == Some(observed) {
             return Ok(Ok((state.clone(), Changes::default())));
         }
         let Some(stamp) = state.stamp else {
             return Ok(instead(Plan::Full, PlanReason::NothingCached));
         };
-        let update = Update { observed, ..Update::new(state, Spool::new(), stamp, now) };
+        let update = Update { observed, ..Update::new(state, Spool::new(), stamp, at) };
         self.apply(update).await
     }
 
@@ -262,9 +240,9 @@ impl Context {
     pub(crate) async fn full(
         &self,
         state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
+        seen: &Sighting,
     ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         if self.blocking(crate::Store::server).await?.is_none() {
             self.bind().await?;
         }
@@ -286,6 +264,7 @@ impl Context {
             complete: true,
             metadata: true,
             lookups: Lookups::default(),
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::identity;
+use std::sync::Arc;
 
 use plex_api::{Field, Item, ItemKind, RatingKey, UnixSeconds};
 
@@ -12,8 +13,12 @@ use crate::model::revision::latest;
 use crate::model::section::{SectionId, SectionState};
 use crate::refresh::context::Context;
 use crate::refresh::execute::unmoved;
+use crate::store::Store;
 use crate::store::apply::Update;
 use crate::store::staging::Spool;
+
+/// How often items are read while other processes write to their section.
+const ATTEMPTS: u32 = 4;
 
 /// What the server says of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +35,38 @@ impl Context {
     /// Reads items by key, about 200 a call, and keeps what was read: matching data, and the
     /// fields that can be edited. Items that are gone leave the store.
     ///
+    /// Where others wrote while the server was asked, what they wrote may be newer: the items of
+    /// that section are read once more, and nobody else of this process writes meanwhile. So what
+    /// the store has afterwards is what was read, or newer.
+    ///
     /// Returns what the server says of each key, in order.
     pub(crate) async fn read_full(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
+        let mut found = BTreeMap::new();
+        if !keys.is_empty() {
+            for (section, mut keys) in self.read_and_keep(keys, None, &mut found).await? {
+                let _one_at_a_time = self.flights.section(section).await;
+                let mut left = ATTEMPTS;
+                while !keys.is_empty() {
+                    let moved = || Error::Moved { title: format!("#{}", section.0) };
+                    left = left.checked_sub(1).ok_or_else(moved)?;
+                    let mut others = self.read_and_keep(&keys, Some(section), &mut found).await?;
+                    keys = others.remove(&section).unwrap_or_default();
+                }
+            }
         }
-        // Before the server is asked: what was stored while it was asked is newer than its answer.
+        Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or(ItemRead::Unreadable)).collect())
+    }
+
+    /// Reads items by key, adds what the server says of them to `found`, and keeps it; returns
+    /// those of which others wrote something meanwhile. `locked`: the section whose lock is held;
+    /// then nothing is kept of any other.
+    async fn read_and_keep(
+        &self,
+        keys: &[RatingKey],
+        locked: Option<SectionId>,
+        found: &mut BTreeMap<RatingKey, ItemRead>,
+    ) -> Result<BTreeMap<SectionId, Vec<RatingKey>>, Error> {
+        // Before the server is asked: what is stored while it is asked may be newer.
         let asked = keys.to_vec();
         let (states, known) =
             self.blocking(move |store| Ok((store.sections()?, store.known(&asked)?))).await?;
@@ -47,8 +78,8 @@ impl Context {
             .zip(known)
             .filter_map(|(key, known)| Some((key, known?)))
             .collect();
+        let known = Arc::new(known);
         let mut of_section: BTreeMap<SectionId, Vec<Item>> = BTreeMap::new();
-        let mut found = BTreeMap::new();
         for item in batch.items {
             let told = item.section.and_then(|key| states.iter().find(|state| state.key == key));
             let section = told.map(|state| state.id).or_else(|| match item.section {
@@ -67,25 +98,36 @@ impl Context {
             }
             found.insert(key, ItemRead::Missing);
         }
-        for state in states {
-            let items = of_section.remove(&state.id).unwrap_or_default();
-            let gone = gone.remove(&state.id).unwrap_or_default();
-            if !items.is_empty() || !gone.is_empty() {
-                self.keep_read(state, asked_at, items, gone, &known).await?;
+        let mut others = BTreeMap::new();
+        for state in states.into_iter().filter(|state| locked.is_none_or(|id| id == state.id)) {
+            let id = state.id;
+            let items = of_section.remove(&id).unwrap_or_default();
+            let gone = gone.remove(&id).unwrap_or_default();
+            if items.is_empty() && gone.is_empty() {
+                continue;
+            }
+            let _one_at_a_time = match locked {
+                Some(_) => None,
+                None => Some(self.flights.section(id).await),
+            };
+            let left = self.keep_read(state, asked_at, items, gone, &known).await?;
+            if !left.is_empty() {
+                others.insert(id, left);
             }
         }
-        Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or(ItemRead::Unreadable)).collect())
+        Ok(others)
     }
 
-    /// Keeps what was read of items of a section, if the section is still as `base` has it.
+    /// Keeps what was read of items of a section, as far as nobody else wrote since `base` and
+    /// `known` were; returns the keys of the rest. Needs the section's lock.
     async fn keep_read(
         &self,
         base: SectionState,
         asked_at: UnixSeconds,
         items: Vec<Item>,
         gone: Vec<RatingKey>,
-        known: &BTreeMap<RatingKey, Known>,
-    ) -> Result<(), Error> {
+        known: &Arc<BTreeMap<RatingKey, Known>>,
+    ) -> Result<Vec<RatingKey>, Error> {
         let section = base.id;
         let before = |key| known.get(&key).and_then(|known: &Known| known.metadata.as_ref());
         let metadata: Vec<(RatingKey, Metadata)> = items
@@ -104,11 +146,22 @@ impl Context {
         let listed = |key: &RatingKey| known.get(key).is_some_and(|known| known.item.is_some());
         let left = gone.iter().filter(|key| listed(key)).map(|key| key.0).collect();
         let cached = items.iter().map(CachedItem::from_plex).collect();
-        let _one_at_a_time = self.flights.section(section).await;
-        if !self.put_items(base, cached, left).await? {
-            return Ok(()); // a refresh came first: what it read is newer
+        let all = || items.iter().map(|item| item.rating_key).chain(gone.iter().copied()).collect();
+        if !self.is_still(&base).await? {
+            return Ok(all());
         }
-        self.blocking(move |store| store.put_metadata(section, &metadata, &gone)).await
+        // Before the items: what is known beside an item goes with it.
+        let (known, forget) = (Arc::clone(known), gone.clone());
+        let put = move |store: &Store| store.put_metadata_read(section, &metadata, &forget, &known);
+        let others = self.blocking(put).await?;
+        Ok(if self.put_items(base, cached, left).await? { others } else { all() })
+    }
+
+    /// Whether a section is in the store as it was.
+    async fn is_still(&self, base: &SectionState) -> Result<bool, Error> {
+        let id = base.id;
+        let now = self.blocking(move |store| store.view()?.section(id)).await?;
+        Ok(now.is_some_and(|now| now.is_version_of(base)))
     }
 
     /// Writes through what we edited ourselves, as far as matching reads it, so that titles
@@ -144,19 +197,10 @@ impl Context {
         items: Vec<CachedItem>,
         gone: Vec<u64>,
     ) -> Result<bool, Error> {
-        let id = base.id;
         let now = base.observed_at.unwrap_or(self.clock.now());
-        let update = self.blocking(move |store| {
-            let current = store.view()?.section(id)?;
-            if current.is_none_or(|current| !current.is_version_of(&base)) {
-                return Ok(None);
-            }
-            update_of(&base, items, gone, now).map(Some)
-        });
-        match update.await? {
-            None => Ok(false),
-            Some(None) => Ok(true),
-            Some(Some(update)) => Ok(self.apply(update).await?.is_ok()),
+        match self.blocking(move |_| update_of(&base, items, gone, now)).await? {
+            None => Ok(true),
+            Some(update) => Ok(self.apply(update).await?.is_ok()),
         }
     }
 }

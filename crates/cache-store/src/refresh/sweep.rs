@@ -4,20 +4,22 @@
 //! proof that nothing is left out. It sees what a delta cannot: files replaced or moved in
 //! place, and items that are gone.
 
+use std::collections::HashSet;
+
 use futures::StreamExt;
 use plex_api::{RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
-use crate::model::revision::SectionStamp;
 use crate::model::revision::latest;
 use crate::model::section::{Lookups, SectionState};
 use crate::refresh::bisect::Vanished;
 use crate::refresh::context::Context;
 use crate::refresh::execute::{BATCH, Outcome, changed_meanwhile, instead};
-use crate::refresh::listing;
+use crate::refresh::listing::{self, unreadable};
 use crate::refresh::plan::Plan;
 use crate::refresh::reason::PlanReason;
+use crate::share::single_flight::Sighting;
 use crate::store::apply::{Scope, Update};
 use crate::store::staging::Spool;
 
@@ -25,7 +27,11 @@ use crate::store::staging::Spool;
 #[derive(Default)]
 struct Swept {
     keys: Vec<u64>,
+    /// Items to read again whole: they differ from what is cached.
     changed: Vec<RatingKey>,
+    /// The same: their trimmed rows cannot be used, which says nothing about the whole ones.
+    unreadable: Vec<u64>,
+    /// Rows without a numeric key.
     unsupported: u64,
     total: u64,
 }
@@ -34,9 +40,9 @@ impl Context {
     pub(crate) async fn sweep(
         &self,
         state: &SectionState,
-        stamp: SectionStamp,
-        now: UnixSeconds,
+        seen: &Sighting,
     ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
         let limit = latest(now, &stamp);
         let mut rows = Spool::new();
         let mut swept = match self.look_at_all(state, &mut rows, limit).await {
@@ -47,14 +53,19 @@ impl Context {
             }
             Err(error) => return Err(error),
         };
+        swept.changed.extend(swept.unreadable.iter().copied().map(RatingKey));
         let again = self.read_again(&swept.changed, &mut rows, limit, None).await?;
-        // A trimmed row leaves out what makes the whole one unusable: such an item is counted with
-        // those that cannot be kept, as a listing counts it.
-        swept.keys.retain(|key| !again.unreadable.contains(key));
-        swept.unsupported += again.unreadable.len() as u64;
-        if !again.gone.is_empty() {
+        // Both go the other way too: what makes a whole row unusable may be left out of a trimmed
+        // one. Such an item is counted with those that cannot be kept, as a listing counts it.
+        let (odd, gone): (Vec<u64>, Vec<u64>) =
+            again.gone.into_iter().partition(|key| swept.unreadable.contains(key));
+        if !gone.is_empty() {
             return Ok(instead(Plan::Sweep, PlanReason::VanishedWhileSwept));
         }
+        let unusable: HashSet<u64> = again.unreadable.into_iter().chain(odd).collect();
+        swept.keys.extend(swept.unreadable);
+        swept.keys.retain(|key| !unusable.contains(key));
+        swept.unsupported += unusable.len() as u64;
         let update = Update {
             scope: Scope::Complete(swept.keys),
             unsupported: swept.unsupported,
@@ -62,6 +73,7 @@ impl Context {
             complete: true,
             metadata: true,
             lookups: Lookups::default(),
+            observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
         self.apply(update).await
@@ -81,7 +93,9 @@ impl Context {
         let mut pages = std::pin::pin!(self.client.pages(listing::files(state)));
         while let Some(page) = pages.next().await {
             let page = page?;
-            swept.unsupported += page.unsupported.len() as u64;
+            let keys = unreadable(&page.unsupported);
+            swept.unsupported += (page.unsupported.len() - keys.len()) as u64;
+            swept.unreadable.extend(keys);
             swept.total = page.total.unwrap_or(swept.total + page.rows);
             read += page.rows;
             self.tell_rows(read, swept.total);
@@ -103,7 +117,8 @@ impl Context {
             });
             swept.changed.extend(changed.await?);
             let pages = swept.total.div_ceil(u64::from(self.client.page_size()));
-            if (swept.changed.len() as u64).div_ceil(BATCH) > (pages / 4).max(1) {
+            let again = (swept.changed.len() + swept.unreadable.len()) as u64;
+            if again.div_ceil(BATCH) > (pages / 4).max(1) {
                 return Ok(None);
             }
         }

@@ -6,10 +6,9 @@
 //! nothing else.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plex_api::UnixSeconds;
+use plex_api::{UnixSeconds, UnsupportedRow};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::model::revision::SectionStamp;
@@ -21,8 +20,8 @@ use crate::model::section::{SectionId, SectionState};
 pub(crate) struct Probe {
     pub(crate) listed: Arc<Vec<plex_api::Section>>,
     pub(crate) states: Vec<SectionState>,
-    /// The title of a section whose row cannot be read, if there is one.
-    pub(crate) unreadable: Option<String>,
+    /// Rows of sections that cannot be read.
+    pub(crate) unreadable: Vec<UnsupportedRow>,
     /// When the server was asked, by our clock.
     pub(crate) at: UnixSeconds,
     /// Goes up with every probe of this process: seconds do not tell two of them apart.
@@ -63,15 +62,32 @@ impl Sighting {
     }
 }
 
+/// Probes so far. Each has a number, higher than all before.
+#[derive(Debug, Default)]
+struct Probed {
+    /// The last that was begun.
+    begun: u64,
+    /// The last that ended, and how.
+    ended: u64,
+    outcome: Option<Result<Probe, plex_api::Error>>,
+}
+
+/// Which probe somebody may share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// One that ends after they ask: a stamp of a moment ago will do.
+    Ending,
+    /// One that begins after they ask: something happened that it has to show.
+    Beginning,
+}
+
 /// Those who are asking now.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     probing: Arc<tokio::sync::Mutex<()>>,
-    /// How many probes have ended, and how the last one did.
-    probed: Mutex<(u64, Option<Result<Probe, plex_api::Error>>)>,
+    probed: Mutex<Probed>,
+    noting: tokio::sync::Mutex<()>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
-    /// The last number that was given to a probe.
-    number: AtomicU64,
     /// The probe from which each section's stamp in the store is.
     stored: Mutex<HashMap<SectionId, u64>>,
 }
@@ -80,31 +96,51 @@ pub(crate) struct Flights {
 pub(crate) enum Turn {
     /// A probe that ended while they waited: it is theirs too, an outage as well.
     Shared(Result<Probe, plex_api::Error>),
-    /// It is their turn; others wait until this is dropped.
-    Mine(OwnedMutexGuard<()>),
+    /// It is their turn, and the number of their probe; others wait until this is dropped.
+    Mine(OwnedMutexGuard<()>, u64),
 }
 
 impl Flights {
     /// Waits until nobody else probes.
-    pub(crate) async fn probe(&self) -> Turn {
-        let arrived = self.probed().0;
+    pub(crate) async fn probe(&self, since: Since) -> Turn {
+        let arrived = {
+            let probed = self.probed();
+            match since {
+                Since::Ending => probed.ended,
+                Since::Beginning => probed.begun,
+            }
+        };
         let guard = Arc::clone(&self.probing).lock_owned().await;
-        match &*self.probed() {
-            (ended, Some(outcome)) if *ended > arrived => Turn::Shared(outcome.clone()),
-            _ => Turn::Mine(guard),
+        let mut probed = self.probed();
+        match &probed.outcome {
+            Some(outcome) if probed.ended > arrived => Turn::Shared(outcome.clone()),
+            _ => {
+                probed.begun += 1;
+                Turn::Mine(guard, probed.begun)
+            }
         }
     }
 
     /// Notes how a probe ended, for those who wait.
-    pub(crate) fn end_probe(&self, outcome: Result<Probe, plex_api::Error>) {
+    pub(crate) fn end_probe(&self, number: u64, outcome: Result<Probe, plex_api::Error>) {
         let mut probed = self.probed();
-        probed.0 += 1;
-        probed.1 = Some(outcome);
+        probed.ended = number;
+        probed.outcome = Some(outcome);
     }
 
-    /// A number for a probe, higher than all before.
-    pub(crate) fn next_number(&self) -> u64 {
-        self.number.fetch_add(1, Ordering::Relaxed) + 1
+    /// The last probe that ended, unless it failed.
+    pub(crate) fn last_probe(&self) -> Option<Probe> {
+        self.probed().outcome.clone()?.ok()
+    }
+
+    /// Whether no later probe than this has ended.
+    pub(crate) fn is_last(&self, probe: &Probe) -> bool {
+        self.probed().ended <= probe.number
+    }
+
+    /// Waits until nobody else notes what a probe showed.
+    pub(crate) async fn noting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.noting.lock().await
     }
 
     /// Notes from which probe the stamp of a section in the store is.
@@ -131,7 +167,7 @@ impl Flights {
         flight.lock_owned().await
     }
 
-    fn probed(&self) -> std::sync::MutexGuard<'_, (u64, Option<Result<Probe, plex_api::Error>>)> {
+    fn probed(&self) -> std::sync::MutexGuard<'_, Probed> {
         self.probed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Update {
     pub(crate) stamp: SectionStamp,
     /// What was observed; differs from `stamp` while a change is not explained.
     pub(crate) observed: SectionStamp,
+    /// When that was.
+    pub(crate) observed_at: UnixSeconds,
+    /// When what was read was asked for.
     pub(crate) now: UnixSeconds,
     /// Rows the server lists that cannot be kept.
     pub(crate) unsupported: u64,
@@ -70,6 +73,7 @@ impl Update {
             unreadable: Vec::new(),
             stamp,
             observed: stamp,
+            observed_at: now,
             now,
             unsupported: state.unsupported,
             total: None,
@@ -165,7 +169,8 @@ fn rolled_back() -> Error {
 }
 
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
-    let Update { base, mut rows, scope, unreadable, stamp, observed, now, .. } = update;
+    let Update { base, mut rows, scope, unreadable, stamp, observed, .. } = update;
+    let Update { observed_at, now, .. } = update;
     let Update { mut unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     if !current.is_version_of(&base) {
@@ -204,12 +209,13 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         state.revision = state.revision.next();
     }
     // What is known to be so at a later moment stays known.
-    let later = state.observed_at.filter(|at| state.observed == Some(observed) && *at > now);
+    let later =
+        state.observed_at.filter(|at| state.observed == Some(observed) && *at > observed_at);
     state.stamp = Some(stamp);
     state.observed = Some(observed);
     state.items = items;
     state.unsupported = unsupported;
-    state.observed_at = later.or(Some(now));
+    state.observed_at = later.or(Some(observed_at));
     state.complete = complete;
     state.lookups = lookups;
     state.divisions = divisions;

@@ -1,8 +1,11 @@
 //! What is known of items' editable fields: reading it, and keeping what was read. A damaged row
 //! is a missing one: the item is read again.
 
+use std::collections::BTreeMap;
+
 use plex_api::RatingKey;
-use redb::ReadableTable;
+use redb::{AccessGuard, ReadableTable};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
 use crate::file::sections::section_in;
@@ -32,9 +35,11 @@ impl Store {
                     let at = (section.0, key);
                     let item = items.get(at).map_err(Error::storage(doing))?;
                     let fields = metadata.get(at).map_err(Error::storage(doing))?;
-                    if item.is_none() && fields.is_none() {
+                    let edit = edits.get(at).map_err(Error::storage(doing))?;
+                    if item.is_none() && fields.is_none() && edit.is_none() {
                         continue;
                     }
+                    let version = version_of(bytes_of(fields.as_ref()), bytes_of(edit.as_ref()));
                     let item = item.and_then(|value| {
                         let row =
                             envelope::open::<ItemRow>(place::item(section, key), value.value());
@@ -52,11 +57,9 @@ impl Store {
                         row.ok()?.into_metadata()
                     });
                     // A damaged row may have said "sent": then the item is read again too.
-                    let unconfirmed = edits
-                        .get(at)
-                        .map_err(Error::storage(doing))?
+                    let unconfirmed = edit
                         .is_some_and(|value| EditRow::is_unconfirmed(section, key, value.value()));
-                    known = Some(Known { section, item, metadata: fields, unconfirmed });
+                    known = Some(Known { section, item, metadata: fields, unconfirmed, version });
                     break;
                 }
                 all.push(known);
@@ -72,47 +75,97 @@ impl Store {
         read: &[(RatingKey, Metadata)],
         gone: &[RatingKey],
     ) -> Result<(), Error> {
+        self.replace_metadata(section, read, gone, |_, _| true).map(drop)
+    }
+
+    /// The same for items that were asked for when this was known of them. Returns the keys of
+    /// those of which something was written since: an edit that was sent or confirmed, or a later
+    /// read. They are left as they are. Seconds would not tell what came first.
+    pub(crate) fn put_metadata_read(
+        &self,
+        section: SectionId,
+        read: &[(RatingKey, Metadata)],
+        gone: &[RatingKey],
+        known: &BTreeMap<RatingKey, Known>,
+    ) -> Result<Vec<RatingKey>, Error> {
+        let before = |key| known.get(&key).filter(|known| known.section == section);
+        let nothing = version_of(None, None);
+        self.replace_metadata(section, read, gone, |key, version| {
+            version == before(key).map_or(nothing, |known| known.version)
+        })
+    }
+
+    /// Replaces what is known of those items whose rows are of a version that may be replaced;
+    /// returns the others.
+    fn replace_metadata(
+        &self,
+        section: SectionId,
+        read: &[(RatingKey, Metadata)],
+        gone: &[RatingKey],
+        replaces: impl Fn(RatingKey, u64) -> bool,
+    ) -> Result<Vec<RatingKey>, Error> {
         if read.is_empty() && gone.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let doing = "keeping metadata";
         self.write(doing, |txn| {
+            let mut others = Vec::new();
             if section_in(txn, section)?.is_none() {
-                return Ok(()); // it was cleared meanwhile
+                return Ok(others); // it was cleared meanwhile
             }
+            {
+                let rows = txn.open_table(tables::METADATA).map_err(Error::storage(doing))?;
+                let edits = txn.open_table(tables::EDITS).map_err(Error::storage(doing))?;
+                for key in read.iter().map(|(key, _)| key).chain(gone) {
+                    let at = (section.0, key.0);
+                    let row = rows.get(at).map_err(Error::storage(doing))?;
+                    let edit = edits.get(at).map_err(Error::storage(doing))?;
+                    let version = version_of(bytes_of(row.as_ref()), bytes_of(edit.as_ref()));
+                    if !replaces(*key, version) {
+                        others.push(*key);
+                    }
+                }
+            }
+            others.sort_unstable();
+            let is_left = |key: &RatingKey| others.binary_search(key).is_ok();
             let mut beside = Beside::open(txn)?;
-            for key in gone {
+            for key in gone.iter().filter(|key| !is_left(key)) {
                 beside.remove(section, *key)?;
             }
             drop(beside);
             let mut rows = txn.open_table(tables::METADATA).map_err(Error::storage(doing))?;
             let mut edits = txn.open_table(tables::EDITS).map_err(Error::storage(doing))?;
             let mut bytes = Vec::new();
-            for (key, metadata) in read {
-                let place = place::metadata(section, key.0);
+            for (key, metadata) in read.iter().filter(|(key, _)| !is_left(key)) {
                 let at = (section.0, key.0);
-                let newer = {
-                    let before = rows.get(at).map_err(Error::storage(doing))?;
-                    let before = before.and_then(|row| envelope::open(place, row.value()).ok());
-                    before.is_some_and(|before: MetadataRow| before.read_at > metadata.read_at.0)
-                };
-                if newer {
-                    continue; // somebody read it later than we asked, or had an edit confirmed
-                }
+                let place = place::metadata(section, key.0);
                 envelope::seal(place, &MetadataRow::new(metadata), &mut bytes);
                 rows.insert(at, bytes.as_slice()).map_err(Error::storage(doing))?;
-                // What an unconfirmed edit did has been seen now, if it was sent before we asked.
-                let seen = {
-                    let value = edits.get(at).map_err(Error::storage(doing))?;
-                    value.is_some_and(|value| {
-                        EditRow::is_seen(section, key.0, value.value(), metadata.read_at)
-                    })
-                };
+                // What an unconfirmed edit did has been seen now.
+                let value = edits.get(at).map_err(Error::storage(doing))?;
+                let seen =
+                    value.is_some_and(|v| EditRow::is_unconfirmed(section, key.0, v.value()));
                 if seen {
                     edits.remove(at).map_err(Error::storage(doing))?;
                 }
             }
-            Ok(())
+            Ok(others)
         })
     }
+}
+
+type Value<'a> = AccessGuard<'a, &'static [u8]>;
+
+fn bytes_of<'a>(row: Option<&'a Value<'_>>) -> Option<&'a [u8]> {
+    row.map(Value::value)
+}
+
+/// One number for the rows beside an item that say what is known of its fields.
+fn version_of(metadata: Option<&[u8]>, edit: Option<&[u8]>) -> u64 {
+    let mut hash = Xxh3::new();
+    for row in [metadata, edit] {
+        hash.update(&row.map_or(u64::MAX, |row| row.len() as u64).to_le_bytes());
+        hash.update(row.unwrap_or_default());
+    }
+    hash.digest()
 }

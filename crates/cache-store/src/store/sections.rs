@@ -48,21 +48,27 @@ impl Store {
         Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
     }
 
-    /// Notes what a probe showed: which sections there are, and those whose stamp is what it
-    /// was (the state it was held against, and the stamp). A list or a section of which the
-    /// store knows something else or later by now is left alone: the probe is over when it is
-    /// noted, and others may have come in between.
+    /// Notes what a probe showed: the list of sections, and whether it is whole; and the sections
+    /// whose stamp is what it was (the state it was held against, and the stamp). A list or a
+    /// section of which the store knows something later by now is left alone: the probe is over
+    /// when it is noted, and others may have come in between.
     pub(crate) fn note_probe(
         &self,
-        listed: &[SectionId],
+        list: Option<(&[SectionId], bool)>,
         unchanged: &[(SectionState, SectionStamp)],
         at: UnixSeconds,
     ) -> Result<(), Error> {
         self.write("noting a probe", |txn| {
             let mut row = read_store_row(txn)?;
-            if row.listed_at.is_none_or(|before| before <= at.0) {
-                row.listed = listed.iter().map(|id| id.0).collect();
-                row.listed_at = Some(at.0);
+            if let Some((list, whole)) = list
+                && row.listed_at.is_none_or(|before| before <= at.0)
+            {
+                let list: Vec<u32> = list.iter().map(|id| id.0).collect();
+                // Of two lists of one second nobody can say which is later. A list without a date
+                // is not chosen from.
+                let later = row.listed_at != Some(at.0) || row.listed == list;
+                row.listed = list;
+                row.listed_at = (later && whole).then_some(at.0);
                 put_store_row(txn, &row)?;
             }
             for (base, stamp) in unchanged {
@@ -78,20 +84,26 @@ impl Store {
         })
     }
 
-    /// Writes a section's state without touching its items, if it is still as `base` has it;
-    /// `false`: it is not, a refresh or a clear came first, and nothing was written.
-    pub(crate) fn put_state(
+    /// Notes that a stamp was seen under which the items are as they were, if the section is still
+    /// as `base` has it. `None`: it is not, a refresh or a clear came first, and nothing was
+    /// written.
+    pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
-        state: &SectionState,
-    ) -> Result<bool, Error> {
+        stamp: SectionStamp,
+        at: UnixSeconds,
+    ) -> Result<Option<SectionState>, Error> {
         self.write("noting a section", |txn| {
-            let current = section_in(txn, base.id)?;
-            if current.is_none_or(|now| !now.is_version_of(base)) {
-                return Ok(false);
-            }
-            put_section(txn, state)?;
-            Ok(true)
+            // As it is now: its title may have changed since, or the stamp was seen again.
+            let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));
+            let Some(mut state) = current else { return Ok(None) };
+            let later =
+                state.observed_at.filter(|then| state.observed == Some(stamp) && *then > at);
+            state.stamp = Some(stamp);
+            state.observed = Some(stamp);
+            state.observed_at = later.or(Some(at));
+            put_section(txn, &state)?;
+            Ok(Some(state))
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, place, section, shared, stamp,
 };
 use crate::share::lease::Leased;
-use crate::{Error, Lease, Library, Policy, Store};
+use crate::{Error, Lease, Library, Policy, SectionId, Store};
 
 #[test]
 fn what_one_writes_the_other_reads() {
@@ -70,11 +70,29 @@ fn a_refresh_that_another_overtook_writes_nothing() {
     fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
     let base = one.sections().unwrap().remove(0);
     fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
-    let mut late = base.clone();
-    late.observed_at = Some(NOW);
-    assert!(!one.put_state(&base, &late).unwrap());
+    assert_eq!(one.note_unchanged(&base, stamp(1), NOW).unwrap(), None);
     assert_eq!(one.sections().unwrap()[0].items, 12);
     assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
+}
+
+/// Of a list that another process replaced within the same second nobody knows which is later:
+/// a section that is only in the later one would be left out.
+#[test]
+fn a_list_of_sections_that_may_be_the_older_one_is_not_chosen_from() {
+    let (_folder, path) = place();
+    let store = Store::open(&path, &shared()).unwrap();
+    let (one, two) = ([SectionId(1)], [SectionId(1), SectionId(2)]);
+    let note = |list: &[SectionId], whole, at| {
+        store.note_probe(Some((list, whole)), &[], UnixSeconds(NOW.0 + at)).unwrap();
+        store.listed().unwrap()
+    };
+    let dated = |list: &[SectionId], at| (list.to_vec(), Some(UnixSeconds(NOW.0 + at)));
+    assert_eq!(note(&two, true, 5), dated(&two, 5));
+    assert_eq!(note(&one, true, 4), dated(&two, 5), "an older one");
+    assert_eq!(note(&two, true, 5), dated(&two, 5), "the same");
+    assert_eq!(note(&one, true, 5).1, None, "which is later?");
+    assert_eq!(note(&one, true, 6), dated(&one, 6));
+    assert_eq!(note(&one, false, 7).1, None, "one row cannot be read");
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Engine {
         report: &mut Report,
     ) -> Result<Option<Stale>, Error> {
         let now = self.library.clock().now();
-        let states = self.library.known(want).await?;
+        let (states, whole) = self.library.last_known(want).await?;
         let ages = states.iter().map(|state| state.observed_at.map(|at| now.since(at)));
         let Some(age) = ages.max().flatten().filter(|age| *age <= at_most) else {
             return Ok(None);
@@ -116,7 +116,14 @@ impl Engine {
             let passed = self.pass(run, &asked, open.clone(), Rules::All, report).await?;
             run.take(passed);
         }
-        Ok(Some(Stale { answers: merged(&runs, queries.len()), age }))
+        let mut answers = merged(&runs, queries.len());
+        if !whole {
+            // The file may be in a section of which nothing is cached.
+            for answer in answers.iter_mut().filter(|answer| **answer == Answer::Absent) {
+                *answer = Answer::Unknown(Reason::NotProven);
+            }
+        }
+        Ok(Some(Stale { answers, age }))
     }
 
     /// Makes the keys under which answers are remembered.
