@@ -1,7 +1,7 @@
 //! Time. The only file of the three crates that reads a clock.
 //!
 //! Wall-clock time decides freshness and comes in as a [`Clock`], so that a test can move it
-//! by hand. Latencies are always measured with the real monotonic clock, and waiting (retries,
+//! by hand. Latencies that are reported are always measured with the real monotonic clock, and waiting (retries,
 //! deadlines, pacing) follows tokio's timer, which tests can pause.
 
 use std::fmt;
@@ -82,6 +82,15 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(hand) = self {
             hand.fetch_add(whole_seconds(by), Ordering::SeqCst);
+        }
+    }
+
+    /// How long an answer took that was asked for at both moments: by the monotonic clock, or by
+    /// the hand of a manual one, so that a test says how slow a server is.
+    pub(crate) fn took(&self, begun: Monotonic, began: UnixSeconds) -> Duration {
+        match self {
+            Self::System => begun.elapsed(),
+            Self::Manual(_) => self.now().since(began),
         }
     }
 
