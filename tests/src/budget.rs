@@ -35,7 +35,7 @@ pub struct Scale {
 impl Scale {
     /// A size, with the page size the table is stated for.
     pub const fn new(items: u64) -> Self {
-        Self { items, page: 500 }
+        Self { items, page: 1_000 }
     }
 
     /// A small size with small pages: as many pages as a large library has, in no time.
@@ -117,5 +117,6 @@ pub fn rows() -> Vec<Row> {
     rows.extend(change::rows());
     rows.extend(processes::rows());
     rows.extend(trouble::rows());
+    rows.extend(cold::gentle());
     rows
 }

@@ -43,6 +43,8 @@ pub struct Quirks {
     pub totals: Totals,
     /// Listings without paging are refused with 400, as servers announce.
     pub needs_paging: bool,
+    /// Listings of more rows are refused with 400, as servers announce.
+    pub most_rows: Option<u64>,
 }
 
 impl Default for Quirks {
@@ -53,6 +55,7 @@ impl Default for Quirks {
             sorts_by_id: true,
             totals: Totals::Told,
             needs_paging: false,
+            most_rows: None,
         }
     }
 }

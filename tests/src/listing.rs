@@ -60,6 +60,8 @@ pub(crate) enum Answer<'a> {
     Broken,
     /// It is refused, because it does not say which part of the list it wants.
     Unpaged,
+    /// It is refused, because it wants more rows than the server sends at once.
+    TooMany,
 }
 
 /// Answers a listing request.
@@ -83,6 +85,9 @@ pub(crate) fn answer<'a>(
     let window = Window::of(arguments, headers);
     if library.quirks.needs_paging && !window.paged {
         return Answer::Unpaged;
+    }
+    if library.quirks.most_rows.is_some_and(|most| window.size as u64 > most) {
+        return Answer::TooMany;
     }
 
     // Without a filter, a page is cut out of the section without looking at all of it.

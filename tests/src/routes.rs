@@ -144,7 +144,7 @@ async fn listing(
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     match listing::answer(&library, &library.sections[at], &arguments, &headers) {
         Answer::Page(answer) => page(&answer),
-        Answer::Unpaged => html(StatusCode::BAD_REQUEST),
+        Answer::Unpaged | Answer::TooMany => html(StatusCode::BAD_REQUEST),
         Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

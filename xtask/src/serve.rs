@@ -35,7 +35,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         for section in &library.sections {
             println!("section {:>3}  {}  ({} items)", section.key, section.title, section.len());
         }
-        let wanted = server::Options { port: options.port, token: options.token, gzip: true };
+        let wanted =
+            server::Options { port: options.port, token: options.token, gzip: true, clock: None };
         let pms = Pms::start(library, wanted).await?;
         println!("url          {}", pms.url());
         println!("token        {}", pms.token());

@@ -6,6 +6,7 @@ pub(crate) mod execute;
 pub(crate) mod hints;
 pub(crate) mod listing;
 pub(crate) mod lookup;
+pub(crate) mod paging;
 pub(crate) mod plan;
 pub(crate) mod read_items;
 pub(crate) mod reason;

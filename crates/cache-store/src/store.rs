@@ -8,6 +8,7 @@ pub(crate) mod clear;
 pub(crate) mod edits;
 pub(crate) mod leases;
 pub(crate) mod metadata;
+pub(crate) mod paging;
 pub(crate) mod prune;
 pub(crate) mod remember;
 pub(crate) mod sections;

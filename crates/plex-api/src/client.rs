@@ -246,6 +246,11 @@ impl Client {
         self.paging().rows
     }
 
+    /// As many rows as [`Config::page_size`] allows, whatever the server takes.
+    pub fn max_page_size(&self) -> u32 {
+        self.shared.page_size.limit()
+    }
+
     /// What was seen of the pages that this server takes.
     pub fn paging(&self) -> Paging {
         self.shared.page_size.paging()

@@ -7,6 +7,7 @@ use plex_api::{Client, Clock};
 
 use crate::error::Error;
 use crate::refresh::hints::Hints;
+use crate::refresh::paging::KnownPaging;
 use crate::refresh::plan::Policy;
 use crate::share::off_thread::off_thread;
 use crate::share::single_flight::Flights;
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) flights: Flights,
     pub(crate) profile: Option<String>,
     pub(crate) on_rows: Option<OnRows>,
+    pub(crate) paging: Mutex<KnownPaging>,
     hints: Mutex<Hints>,
 }
 
@@ -48,6 +50,7 @@ impl Context {
             flights: Flights::default(),
             profile: None,
             on_rows: None,
+            paging: Mutex::default(),
             hints: Mutex::default(),
         }
     }
@@ -69,6 +72,7 @@ impl Context {
             Some(profile) => format!("{} as {profile}", identity.machine_identifier),
             None => identity.machine_identifier,
         };
+        self.note_version(identity.version);
         self.blocking(move |store| store.bind(&owner)).await
     }
 

@@ -17,9 +17,6 @@ use crate::store::staging::Spool;
 /// What became of a plan: the new state, or what to do instead.
 pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
 
-/// A delta of this many rows is read whatever the section's size: it is one page.
-const LARGE_DELTA: u64 = 500;
-
 /// The next plan, and why.
 pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
     Err(Planned { plan, reason })
@@ -159,7 +156,8 @@ impl Context {
     ) -> Result<Option<Vec<u64>>, Error> {
         let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy.overlap);
         let wanted = listing::request(state, filter(since));
-        let at_most = (state.items / 2).max(LARGE_DELTA);
+        // One page is read whatever the section's size.
+        let at_most = (state.items / 2).max(self.client.page_size().into());
         Ok(listing::read(self, wanted, at_most, limit, rows).await?.map(|read| read.unreadable))
     }
 
@@ -246,6 +244,7 @@ impl Context {
         if self.blocking(crate::Store::server).await?.is_none() {
             self.bind().await?;
         }
+        self.check_paging(state).await?;
         let mut rows = Spool::of_all(state, self.store.indexing);
         let wanted = listing::request(state, Filter::None);
         let limit = latest(now, &stamp);

@@ -12,7 +12,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope::{Damage, Place, Record};
 use crate::format::item::{ItemBody, ItemFields, ItemRow};
 use crate::format::lease::LeaseRow;
-use crate::format::meta::{CountersRow, StoreRow, TotalsRow};
+use crate::format::meta::{CountersRow, PagingRow, StoreRow, TotalsRow};
 use crate::format::metadata::MetadataRow;
 use crate::format::remembered::MatchRow;
 use crate::format::section::SectionRow;
@@ -54,6 +54,7 @@ const UPLOADS: &str = "4d01004a74f15ad6b3f8b901070707070707070707070707070707070
 const MATCH_ABSENT: &str = "4d0200b45d8d22a074555f020103fbe80300010c01010101fde3e38185691f4f31\
     0000fb2c01fb615101fc00e2a7ca01090a026e6f";
 const TOTALS: &str = "4d0100be49ae535b16f948027b7d";
+const PAGING: &str = "4d0100c7d15900a4a0538764fcffffffff0104312e3433";
 const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
 
 fn section_row() -> SectionRow {
@@ -272,6 +273,8 @@ fn the_bytes_of_every_record() {
     check(place, &match_row(Outcome::Absent), MATCH_ABSENT);
     let totals = TotalsRow { bytes: b"{}".to_vec() };
     check(place::totals(), &totals, TOTALS);
+    let paging = PagingRow { rows: 100, at_most: u32::MAX, version: Some("1.43".into()) };
+    check(place::paging(), &paging, PAGING);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(place::lease(SECTION_1), &lease, LEASE);
 }

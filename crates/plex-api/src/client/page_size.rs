@@ -87,6 +87,10 @@ impl PageSize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
     pub(crate) fn paging(&self) -> Paging {
         self.state().paging
     }

@@ -102,7 +102,7 @@ async fn a_server_that_is_slow_at_any_size_is_asked_for_as_much_as_before() {
 async fn an_answer_that_is_too_large_is_asked_for_in_pieces() {
     let server = Server::start(|_, seen| page(seen, 1_000)).await;
     let mut config = server.config();
-    config.body_limit = 100_000;
+    config.body_limit = 60_000;
     let client = Client::new(config).unwrap();
     let page = client.page(&Listing::new(SectionKey(1), ItemKind::Movie), 0, 1_000).await.unwrap();
     assert_eq!((page.rows, page.total), (250, Some(1_000)));
