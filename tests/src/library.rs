@@ -39,6 +39,10 @@ pub struct Quirks {
     pub file_filter: FileFilter,
     /// `sort=id` is obeyed.
     pub sorts_by_id: bool,
+    /// `sort=updatedAt:desc` is obeyed.
+    pub sorts_by_update: bool,
+    /// Whether items say when they were updated.
+    pub updated: Updated,
     /// Whether listings say how many rows there are in all.
     pub totals: Totals,
     /// Listings without paging are refused with 400, as servers announce.
@@ -53,10 +57,36 @@ impl Default for Quirks {
             counter_moves_on_delete: true,
             file_filter: FileFilter::Ignored,
             sorts_by_id: true,
+            sorts_by_update: true,
+            updated: Updated::Told,
             totals: Totals::Told,
             needs_paging: false,
             most_rows: None,
         }
+    }
+}
+
+/// Whether items say when they were updated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Updated {
+    /// Each does.
+    #[default]
+    Told,
+    /// Some never do, as in libraries of music and of shows that were seen: every fifth key.
+    NotBySome,
+    /// None does.
+    NotTold,
+}
+
+impl Updated {
+    /// What an item says.
+    pub(crate) fn of(self, item: &Item) -> Option<i64> {
+        let told = match self {
+            Self::Told => true,
+            Self::NotBySome => !item.rating_key.is_multiple_of(5),
+            Self::NotTold => false,
+        };
+        told.then_some(item.updated_at)
     }
 }
 

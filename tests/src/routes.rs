@@ -171,9 +171,9 @@ async fn metadata(
     headers: HeaderMap,
     arguments: Arguments,
 ) -> Response {
-    let mut shape = arguments.shape();
-    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let library = shared.library();
+    let mut shape = arguments.shape(library.quirks);
+    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let row = |key: u64| {
         library.sections.iter().find_map(|section| {
             let item = section.find(key).map(|item| Row::of_section(item, section, &shape));
@@ -234,7 +234,8 @@ fn below(
     }
     let total = rows.len();
     let seasons = rows.iter().any(|row| row.kind == 3);
-    let mut answer = listing::page(section, &window.cut(rows), total, window, &arguments.shape());
+    let mut answer =
+        listing::page(section, &window.cut(rows), total, window, &arguments.shape(library.quirks));
     if seasons && arguments.get("excludeAllLeaves") != Some("1") {
         answer.container.directories.push(json!({
             "title": "All episodes",

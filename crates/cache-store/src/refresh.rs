@@ -10,4 +10,5 @@ pub(crate) mod paging;
 pub(crate) mod plan;
 pub(crate) mod read_items;
 pub(crate) mod reason;
+pub(crate) mod recent;
 pub(crate) mod sweep;

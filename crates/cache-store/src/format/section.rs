@@ -32,13 +32,18 @@ pub(crate) struct SectionRow {
     /// How the indexes are divided: names, guids, titles.
     divisions: [DivisionFields; 3],
     matches_from: u64,
+    dated: bool,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 2;
+    const SCHEMA: u16 = 3;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        (schema == 1).then(|| envelope::decode::<SectionRow1>(payload)).flatten().map(Self::from)
+        if schema == 1 {
+            return envelope::decode::<SectionRow1>(payload).map(Self::from);
+        }
+        // 2 ended before `dated`, which was not known.
+        envelope::decode(&[payload, &[0]].concat())
     }
 }
 
@@ -111,6 +116,7 @@ impl SectionRow {
             },
             divisions: state.divisions.map(DivisionFields::new),
             matches_from: state.matches_from.0,
+            dated: state.dated,
         }
     }
 
@@ -132,6 +138,7 @@ impl SectionRow {
             metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
+            dated: self.dated,
             lookups: Lookups {
                 spent: self.lookups_spent,
                 total: self.lookups_total,
@@ -192,6 +199,7 @@ impl From<SectionRow1> for SectionRow {
             // Nothing is on a shelf yet: the opening that read this builds the indexes anew.
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
+            dated: false,
         }
     }
 }

@@ -51,6 +51,10 @@ pub struct SectionState {
     /// The newest `addedAt`/`updatedAt` among the items, by the server's clock. The next
     /// delta starts here, so that a difference between the two clocks cannot hide a change.
     pub changed_until: Option<UnixSeconds>,
+    /// Every item says when it was updated, and none says a time before it was added. So what is
+    /// added shows where the section is listed by `updatedAt`. Some servers leave `updatedAt` out
+    /// of some rows; a full listing or a sweep tells, and any row may tell otherwise.
+    pub dated: bool,
     /// What looking files up one by one has cost and shown.
     pub lookups: Lookups,
     /// How the indexes are divided on disk, in the order of `Index::ALL`.
@@ -116,6 +120,7 @@ impl SectionState {
             metadata_at: None,
             listed_at: None,
             changed_until: None,
+            dated: false,
             lookups: Lookups::default(),
             divisions: [Division::default(); 3],
             matches_from: Revision::default(),
@@ -147,6 +152,7 @@ impl SectionState {
         self.metadata_at = None;
         self.listed_at = None;
         self.changed_until = None;
+        self.dated = false;
         self.lookups = Lookups::default();
         self.divisions = [Division::default(); 3];
     }

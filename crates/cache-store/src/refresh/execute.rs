@@ -10,6 +10,7 @@ use crate::refresh::context::Context;
 use crate::refresh::listing::{self, unreadable};
 use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
 use crate::refresh::reason::PlanReason;
+use crate::refresh::recent::Recent;
 use crate::share::single_flight::Sighting;
 use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
@@ -97,6 +98,8 @@ impl Context {
         self.apply(update).await
     }
 
+    /// Reads what was updated last, which also tells how many items there are; and what was added
+    /// or updated since, as far as that does not show it.
     async fn delta(
         &self,
         state: &SectionState,
@@ -104,24 +107,44 @@ impl Context {
         demand: Demand,
     ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
-        // The total first: if most is gone, nothing else has to be asked.
-        let total = self.client.total(&listing::request(state, Filter::None)).await?;
-        let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        let limit = latest(now, &stamp);
+        let first = self.recent_first(state).await?;
+        let Some(total) = first.total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        if first.rows >= total {
+            return self.all_at_once(state, seen, first).await;
+        }
+        // If most is gone, nothing else has to be asked.
         let known = state.items + state.unsupported;
         if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
             return Ok(instead(Plan::Sweep, PlanReason::ManyVanished));
         }
         let mut rows = Spool::new();
-        let mut unreadable = Vec::new();
-        for filter in [Filter::AddedSince as fn(_) -> _, Filter::UpdatedSince] {
-            match self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
-                Some(keys) => unreadable.extend(keys),
-                None => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+        let (mut unreadable, sorted) = match self.recent(state, first, &mut rows, limit).await? {
+            Recent::Read(keys) => (keys, true),
+            Recent::Unsorted => (Vec::new(), false),
+            Recent::Large => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+            Recent::Moved => return Ok(instead(Plan::Delta, PlanReason::ChangedWhileListed)),
+        };
+        let mut asked: Vec<fn(UnixSeconds) -> Filter> = match (sorted, state.dated) {
+            (true, true) => vec![],
+            (true, false) => vec![Filter::AddedSince],
+            (false, _) => vec![Filter::AddedSince, Filter::UpdatedSince],
+        };
+        let mut by_added = !asked.is_empty();
+        let gone = loop {
+            for filter in asked.drain(..) {
+                match self.changed_since(state, filter, &mut rows, limit).await? {
+                    Some(keys) => unreadable.extend(keys),
+                    None => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+                }
             }
-        }
-        let gone = match self.vanished(state, &rows, total).await? {
-            Ok(gone) => gone,
-            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+            match self.vanished(state, &rows, total).await? {
+                Ok(gone) => break gone,
+                // Something was added that does not say that it was updated.
+                Err(PlanReason::MoreThanDelta) if !by_added => asked.push(Filter::AddedSince),
+                Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+            }
+            by_added = true;
         };
         let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
         let update = Update {
@@ -156,9 +179,14 @@ impl Context {
     ) -> Result<Option<Vec<u64>>, Error> {
         let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy.overlap);
         let wanted = listing::request(state, filter(since));
-        // One page is read whatever the section's size.
-        let at_most = (state.items / 2).max(self.client.page_size().into());
-        Ok(listing::read(self, wanted, at_most, limit, rows).await?.map(|read| read.unreadable))
+        let read = listing::read(self, wanted, self.large_delta(state), limit, rows).await?;
+        Ok(read.map(|read| read.unreadable))
+    }
+
+    /// From so many rows on a delta costs about as much as a listing. One page is read whatever the
+    /// section's size.
+    pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
+        (state.items / 2).max(self.client.page_size().into())
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.

@@ -40,6 +40,8 @@ pub(crate) struct Spool {
     /// Each row has a higher key than the one before it.
     ascending: bool,
     newest: Option<UnixSeconds>,
+    /// A row does not say when it was updated, or says a time before it was added.
+    undated: bool,
     /// Of every row, if that was asked for.
     entries: Option<(Indexing, Entries)>,
 }
@@ -48,7 +50,15 @@ impl Spool {
     /// For rows of which most are as they were: those that are not are indexed when that is seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, rows: 0, keys: Vec::new(), ascending: true, newest: None, entries: None }
+        Self {
+            file,
+            rows: 0,
+            keys: Vec::new(),
+            ascending: true,
+            newest: None,
+            undated: false,
+            entries: None,
+        }
     }
 
     /// For all rows of a section. In one that is empty each is new, so its index entries are made
@@ -82,9 +92,15 @@ impl Spool {
         self.newest
     }
 
+    /// Whether there is a row that a listing by `updatedAt` would not show when it is new.
+    pub(crate) fn undated(&self) -> bool {
+        self.undated
+    }
+
     /// Notes the times of an item that is not added because it is as it was.
     pub(crate) fn saw(&mut self, item: &CachedItem, limit: UnixSeconds) {
         self.newest = self.newest.max(newest(item, limit));
+        self.undated |= is_undated(item);
     }
 
     /// Adds what `item` makes of some things, in their order. Hashing and encoding items is most
@@ -136,7 +152,7 @@ impl Spool {
 
     fn push(&mut self, shares: Vec<Result<Encoded, Error>>) -> Result<(), Error> {
         for share in shares {
-            let Encoded { bytes, keys, entries, newest } = share?;
+            let Encoded { bytes, keys, entries, newest, undated } = share?;
             self.file.write_all(&bytes).map_err(failed)?;
             self.rows += keys.len();
             for key in keys {
@@ -144,6 +160,7 @@ impl Spool {
                 self.keys.push(key);
             }
             self.newest = self.newest.max(newest);
+            self.undated |= undated;
             if let Some((_, all)) = &mut self.entries {
                 entries.into_iter().try_for_each(|entry| all.push(entry))?;
             }
@@ -162,6 +179,10 @@ impl Spool {
 /// The newest time of an item that is not later than `limit`.
 fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
     [item.added_at, item.updated_at].into_iter().flatten().filter(|&at| at <= limit).max()
+}
+
+fn is_undated(item: &CachedItem) -> bool {
+    item.updated_at.is_none_or(|updated| item.added_at.is_some_and(|added| updated < added))
 }
 
 /// Items as they will be spooled, in shares, by rayon's threads.
@@ -184,13 +205,15 @@ struct Encoded {
     keys: Vec<u64>,
     entries: Vec<Entry>,
     newest: Option<UnixSeconds>,
+    undated: bool,
 }
 
 impl Encoded {
     fn new() -> Self {
         // 300 bytes hold a movie; a list that grows is copied again and again.
         let bytes = Vec::with_capacity(SHARE * 320);
-        Self { bytes, keys: Vec::with_capacity(SHARE), entries: Vec::new(), newest: None }
+        let keys = Vec::with_capacity(SHARE);
+        Self { bytes, keys, entries: Vec::new(), newest: None, undated: false }
     }
 
     fn push(
@@ -200,6 +223,7 @@ impl Encoded {
         limit: UnixSeconds,
     ) -> Result<(), Error> {
         self.newest = self.newest.max(newest(item, limit));
+        self.undated |= is_undated(item);
         let key = item.rating_key.0;
         if let Some(indexing) = indexing {
             let keys = (indexing.keys)(item);

@@ -41,8 +41,10 @@ impl Listing {
         let mut query = Query::default();
         query.pair("type", &self.kind.type_number().to_string());
         self.filter.write(&mut query);
-        if self.sort == Sort::Id {
-            query.pair("sort", "id");
+        match self.sort {
+            Sort::ServerDefault => {}
+            Sort::Id => query.pair("sort", "id"),
+            Sort::UpdatedLast => query.pair("sort", "updatedAt:desc"),
         }
         self.detail.write(&mut query);
         query
@@ -95,6 +97,9 @@ pub enum Sort {
     /// accept it though they do not list it.
     #[default]
     Id,
+    /// The item that was updated last first, and those that do not say when at the end. Servers
+    /// accept it though they do not list it; who relies on it checks the order that came.
+    UpdatedLast,
 }
 
 /// How much about each item. A request, not a guarantee: servers may send more, or less.
