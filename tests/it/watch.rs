@@ -119,8 +119,8 @@ async fn a_file_replaced_in_place_is_told_of_and_no_sweep_is_needed() {
     });
     let before = stage.calls();
     assert_eq!(looked(&mut watching).await, 1);
-    // The item, the stamps, and a delta: the total, what was added, what was updated.
-    assert_eq!(stage.calls() - before, 5);
+    // The item, the stamps, and a delta.
+    assert_eq!(stage.calls() - before, 3);
     let (answers, calls) = ask(&stage, &engine, &asked).await;
     assert_eq!(calls, 0);
     check(&asked, &answers);
@@ -176,7 +176,7 @@ async fn a_stream_that_is_not_read_is_not_silent() {
     let asked = [TruthQuery::new(path, Some(key))];
     let (answers, calls) = ask(&stage, &engine, &asked).await;
     check(&asked, &answers);
-    assert_eq!(calls, 4, "the stamps, the total, what was added and updated");
+    assert_eq!(calls, 2, "the stamps, and what was added or updated");
 }
 
 /// A title that was told of explained a moved counter hours later, when nobody listened any more:
@@ -224,6 +224,9 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
     let changes = keys.iter().map(change).collect();
     let edited = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
     assert_eq!(edited.counts().done, 1_000);
+    // What was told lies in the stream; a scan that ends is behind all of it.
+    stage.pms.edit(|library| library.scan(0));
+    assert_eq!(looked(&mut watching).await, 0, "no item was read again");
     stage.later(Duration::from_mins(2));
     heard(&stage, &engine, &mut watching).await;
     stage.pms.reset_requests();

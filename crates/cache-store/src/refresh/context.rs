@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plex_api::{Client, Clock};
+use plex_api::{Client, Clock, Paging};
 
 use crate::error::Error;
 use crate::refresh::hints::Hints;
-use crate::refresh::paging::KnownPaging;
 use crate::refresh::plan::Policy;
 use crate::share::off_thread::off_thread;
 use crate::share::single_flight::Flights;
@@ -15,6 +14,17 @@ use crate::store::Store;
 
 /// Is called with the rows of a listing that were read so far, and how many there are.
 pub type OnRows = Box<dyn Fn(u64, u64) + Send + Sync>;
+
+/// What is known of the server's pages.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPaging {
+    /// As it is kept; `None` until the store was asked.
+    pub(crate) kept: Option<Paging>,
+    /// The version of the server that it was seen of.
+    pub(crate) of: Option<String>,
+    /// The server's version, where this process asked for it.
+    pub(crate) version: Option<String>,
+}
 
 /// A server, the store in front of it, and when the one is asked and the other believed.
 pub(crate) struct Context {

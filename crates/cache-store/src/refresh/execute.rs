@@ -1,6 +1,6 @@
 //! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
 
-use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Detail, ErrorKind, Filter, ItemKind, Page, RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::revision::SectionStamp;
@@ -167,6 +167,29 @@ impl Context {
         }
     }
 
+    /// The whole section was on the first page: it is known completely, as after a listing.
+    async fn all_at_once(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+        page: Page,
+    ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
+        let mut rows = Spool::new();
+        self.spool(&mut rows, page.items, latest(now, &stamp)).await?;
+        let update = Update {
+            scope: Scope::Complete(rows.take_keys()),
+            unsupported: page.unsupported.len() as u64,
+            total: page.total,
+            complete: true,
+            metadata: true,
+            lookups: Lookups::default(),
+            observed_at: seen.at,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
     /// Streams the items that were added or updated since the newest time known; returns the keys
     /// of those whose rows cannot be used. `None`: they are half of the section, which costs as
     /// much as listing it.
@@ -181,12 +204,6 @@ impl Context {
         let wanted = listing::request(state, filter(since));
         let read = listing::read(self, wanted, self.large_delta(state), limit, rows).await?;
         Ok(read.map(|read| read.unreadable))
-    }
-
-    /// From so many rows on a delta costs about as much as a listing. One page is read whatever the
-    /// section's size.
-    pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
-        (state.items / 2).max(self.client.page_size().into())
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.

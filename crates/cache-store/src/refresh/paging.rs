@@ -1,31 +1,20 @@
 //! Pages as large as the server takes, from the first one on: what one process found out is kept
 //! for the next, as long as the server is of the same version.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use plex_api::Paging;
 
 use crate::error::Error;
 use crate::model::section::SectionState;
-use crate::refresh::context::Context;
-
-/// What is known of the server's pages.
-#[derive(Debug, Default)]
-pub(crate) struct KnownPaging {
-    /// As it is kept; `None` until the store was asked.
-    kept: Option<Paging>,
-    /// The version of the server that it was seen of.
-    of: Option<String>,
-    /// The server's version, where this process asked for it.
-    version: Option<String>,
-}
+use crate::refresh::context::{Context, KnownPaging};
 
 /// So many more calls than with the pages that the host allows are worth asking whether the server
 /// is still of the version that did not take them.
 const WORTH_ASKING: u64 = 10;
 
 impl Context {
-    fn known_paging(&self) -> std::sync::MutexGuard<'_, KnownPaging> {
+    fn known_paging(&self) -> MutexGuard<'_, KnownPaging> {
         self.paging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

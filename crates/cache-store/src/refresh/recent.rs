@@ -9,14 +9,9 @@ use plex_api::{Item, Page, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
-use crate::model::revision::latest;
-use crate::model::section::Lookups;
 use crate::model::section::SectionState;
 use crate::refresh::context::Context;
-use crate::refresh::execute::Outcome;
 use crate::refresh::listing::{self, unreadable};
-use crate::share::single_flight::Sighting;
-use crate::store::apply::{Scope, Update};
 use crate::store::staging::Spool;
 
 /// What a listing by `updatedAt` brought.
@@ -40,6 +35,12 @@ impl Context {
         let all = Some(page.rows).filter(|rows| *rows > u64::from(size));
         page.total = page.total.or(all);
         Ok(page)
+    }
+
+    /// From so many rows on a delta costs about as much as a listing. One page is read whatever the
+    /// section's size.
+    pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
+        (state.items / 2).max(self.client.page_size().into())
     }
 
     /// Reads on from the first page until everything is older than what is known.
@@ -78,29 +79,6 @@ impl Context {
             page = self.client.page(&listing::recent(state), read, self.client.page_size()).await?;
         }
         Ok(if order.is_sure(known) { Recent::Read(keys) } else { Recent::Unsorted })
-    }
-
-    /// The whole section was on the first page: it is known completely, as after a listing.
-    pub(crate) async fn all_at_once(
-        &self,
-        state: &SectionState,
-        seen: &Sighting,
-        page: Page,
-    ) -> Result<Outcome, Error> {
-        let (stamp, now) = (seen.stamp, self.clock.now());
-        let mut rows = Spool::new();
-        self.spool(&mut rows, page.items, latest(now, &stamp)).await?;
-        let update = Update {
-            scope: Scope::Complete(rows.take_keys()),
-            unsupported: page.unsupported.len() as u64,
-            total: page.total,
-            complete: true,
-            metadata: true,
-            lookups: Lookups::default(),
-            observed_at: seen.at,
-            ..Update::new(state, rows, stamp, now)
-        };
-        self.apply(update).await
     }
 }
 
