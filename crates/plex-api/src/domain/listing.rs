@@ -1,21 +1,22 @@
-//! What is asked of a section, and how that is spelled in a URL.
+//! What a client asks of a section, and how a URL spells it.
 
 use crate::clock::UnixSeconds;
 use crate::domain::id::{SectionKey, SectionUuid};
 use crate::domain::kind::ItemKind;
 use crate::query::Query;
 
-/// A question to a section: which items, in which order, with how much about each.
+/// A question to a section: which items, in which order, and how much about each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// The section to ask.
     pub section: SectionKey,
-    /// The section it is meant to be: an answer from another one is an error
+    /// The expected section. An answer from another section is an error
     /// ([`ErrorKind::WrongSection`](crate::ErrorKind::WrongSection)).
     pub expect_uuid: Option<SectionUuid>,
-    /// The kind of item to list. Always sent: without it a server lists the section's top kind.
+    /// The kind of item to list. It is always sent: without it a server lists the section's top
+    /// kind.
     pub kind: ItemKind,
-    /// Which of them.
+    /// Which of these items.
     pub filter: Filter,
     /// In which order.
     pub sort: Sort,
