@@ -154,12 +154,12 @@ impl Edit {
 
     fn write(&self, query: &mut Query) -> Result<(), Error> {
         if self.is_empty() {
-            return Err(refused("an edit that changes nothing"));
+            return Err(refused("this edit changes nothing: set a field"));
         }
         for (name, value) in &self.0 {
             // A name without a dot selects items instead of changing them.
             if !name.contains('.') {
-                return Err(refused(&format!("{name:?} in an edit would choose other items")));
+                return Err(refused(&format!("{name:?} would select other items: remove it")));
             }
             query.pair(name, value);
         }
@@ -197,10 +197,10 @@ impl Client {
         edit: &Edit,
     ) -> Result<(), Error> {
         if keys.is_empty() {
-            return Err(refused("an edit without keys would change every item of the section"));
+            return Err(refused("an edit without keys would change the section: give keys"));
         }
         if keys.len() > Self::EDIT_LIMIT {
-            let text = format!("{} keys in an edit; {} are allowed", keys.len(), Self::EDIT_LIMIT);
+            let text = format!("{} keys in one edit: give {} at most", keys.len(), Self::EDIT_LIMIT);
             return Err(refused(&text));
         }
         let mut query = Query::default();
@@ -230,7 +230,7 @@ impl Client {
         image: Vec<u8>,
     ) -> Result<(), Error> {
         if image.is_empty() {
-            return Err(refused("an image without content"));
+            return Err(refused("the image is empty: give its bytes"));
         }
         let what = match artwork {
             Artwork::Poster => "posters",

@@ -120,7 +120,7 @@ impl Listener {
         let response = self.client.shared.transport.open(&call).instrument(span(&call)).await?;
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream")) {
-            let text = format!("{} in place of an event stream", kind.unwrap_or("nothing known"));
+            let text = format!("{} in place of an event stream", kind.unwrap_or("an unknown type"));
             return Err(explain(Error::new(ErrorKind::Decode, text), &call));
         }
         self.line = Some(Line { response, frames: Frames::default(), since: timer_now() });
@@ -132,9 +132,9 @@ impl Listener {
     async fn receive(&mut self, mut line: Line) -> Result<(), Error> {
         let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
         let bytes = match tokio::time::timeout(SILENCE_LIMIT, line.response.chunk()).await {
-            Err(_) => return broken(ErrorKind::Timeout, "no ping from the server"),
-            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the line broke"),
-            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server hung up"),
+            Err(_) => return broken(ErrorKind::Timeout, "the server sent no ping"),
+            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the connection broke"),
+            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server disconnected"),
             Ok(Ok(Some(bytes))) => bytes,
         };
         let mut complete = Vec::new();

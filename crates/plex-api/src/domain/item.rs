@@ -36,8 +36,8 @@ pub struct Item {
     pub guids: Vec<String>,
     /// When the item was added. Users can edit this time.
     pub added_at: Option<UnixSeconds>,
-    /// When the item last changed, by the server's account. A replaced file, labels and collections
-    /// do not change it.
+    /// When the item last changed, as the server tells. A replaced file, labels and collections do
+    /// not change it.
     pub updated_at: Option<UnixSeconds>,
     /// Set while the item's files are missing. The item then waits in the trash and is still
     /// listed.

@@ -49,8 +49,8 @@ impl Frame {
     pub(crate) fn check(self, rows: u64) -> Result<(), Error> {
         let text = match self.size {
             Some(size) if size == rows => return Ok(()),
-            Some(size) => format!("an answer of {size} rows with {rows} rows in it"),
-            None => format!("an answer with {rows} rows in it that does not say its size"),
+            Some(size) => format!("the answer says {size} rows and has {rows}"),
+            None => format!("the answer has {rows} rows and does not say its size"),
         };
         Err(Error::new(ErrorKind::Decode, text))
     }
@@ -121,7 +121,7 @@ pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
 }
 
 fn no_server() -> Error {
-    Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
+    Error::new(ErrorKind::Decode, "no machineIdentifier: this is not a Plex Media Server")
 }
 
 fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
@@ -237,7 +237,7 @@ fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
 
 fn no_container(old_generation: bool) -> Error {
     let text = if old_generation {
-        "JSON of PMS 0.9 (_elementType), which is not supported"
+        "this is JSON of PMS 0.9 (_elementType), which is not supported"
     } else {
         "no MediaContainer"
     };

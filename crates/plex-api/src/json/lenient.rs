@@ -250,7 +250,7 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| digits && !padded)
 }
 
-/// Text that is only read once: `read` borrows it, and nothing is allocated.
+/// Reads a text without a copy: `read` borrows it, and nothing is allocated.
 pub(crate) struct Peek<F>(pub(crate) F);
 
 impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Peek<F> {

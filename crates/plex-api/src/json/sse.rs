@@ -33,7 +33,7 @@ impl Frames {
                 other => self.line.push(*other),
             }
             if self.line.len().saturating_add(self.frame.data.len()) > FRAME_LIMIT {
-                let text = format!("a frame of more than {FRAME_LIMIT} bytes");
+                let text = format!("a frame has more than {FRAME_LIMIT} bytes");
                 return Err(Error::new(ErrorKind::TooLarge, text));
             }
         }
