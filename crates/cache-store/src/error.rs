@@ -229,7 +229,7 @@ impl fmt::Display for Error {
                 moved_to.display()
             ),
             Self::InUse { doing } => {
-                write!(f, "the cache file is in use, which {doing} does not allow: ask again later")
+                write!(f, "the cache file is in use, and {doing} needs it alone: ask again later")
             }
             Self::Busy { path, waited } => write!(
                 f,
@@ -243,7 +243,7 @@ impl fmt::Display for Error {
             Self::WrongServer { expected, found } => write!(
                 f,
                 "this cache belongs to server {expected}, but server {found} answered: use one \
-                 cache file a server"
+                 cache file for each server"
             ),
             Self::NoSection { wanted, known } if known.is_empty() => {
                 write!(f, "the server has no section \"{wanted}\"; it lists none for this token")
@@ -252,12 +252,12 @@ impl fmt::Display for Error {
                 write!(f, "the server has no section \"{wanted}\"; it has: {}", known.join(", "))
             }
             Self::Unmatchable { title } => {
-                write!(f, "section \"{title}\" holds no files that could be matched")
+                write!(f, "section \"{title}\" has no files to match: select another section")
             }
             Self::UnreadableSection { title } => write!(
                 f,
-                "the server lists a section \"{title}\" without a usable key or uuid, so nobody can \
-                 say what is in it: name the sections that are meant, without this one"
+                "the server lists a section \"{title}\" without a usable key or uuid, so it cannot \
+                 be read: select other sections by name"
             ),
             Self::Moved { title } => write!(
                 f,

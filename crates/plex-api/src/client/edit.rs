@@ -200,7 +200,7 @@ impl Client {
             return Err(refused("an edit without keys would change the section: give keys"));
         }
         if keys.len() > Self::EDIT_LIMIT {
-            let text = format!("{} keys in one edit: give {} at most", keys.len(), Self::EDIT_LIMIT);
+            let text = format!("{} keys in an edit: {} at most", keys.len(), Self::EDIT_LIMIT);
             return Err(refused(&text));
         }
         let mut query = Query::default();
