@@ -67,8 +67,8 @@ impl View<'_> {
             let found = self.buckets(index, section.id, &hashes)?;
             for &(_, hash, at) in of_index {
                 let bucket = hashes.binary_search(&hash).ok().and_then(|nth| found.get(nth));
-                // The answered items did not change, so none of them was in this bucket, which is
-                // now empty. The items that were in it had been rejected, and they stay rejected.
+                // This bucket is empty. The items of the answer did not change, so none of them was
+                // in it. Its former items had been rejected, and they stay rejected.
                 let Some(Some(bucket)) = bucket else { continue };
                 if bucket.changed_at > verified(at) {
                     changed(at);

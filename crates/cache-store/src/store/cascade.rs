@@ -1,6 +1,7 @@
-//! What is kept of an item beside matching: its editable fields, how far its edit got, the
-//! images last uploaded to it. It goes when the item does: after a repair of its database a
-//! server may give a rating key to another item, whose poster would then never be sent.
+//! Removes the rows that an item has beside its own row: its editable fields, the progress of its
+//! edit, and the images last uploaded to it. They go with the item. After a repair of its database,
+//! a server may give the rating key to another item. If the rows stayed, that item would never get
+//! its poster.
 
 use plex_api::RatingKey;
 use redb::{Table, WriteTransaction};
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::format::tables;
 use crate::model::section::SectionId;
 
-/// The tables in which an item may have a row beside its own.
+/// The tables that can hold such rows of an item.
 pub(crate) struct Beside<'txn>([Table<'txn, (u32, u64), &'static [u8]>; 3]);
 
 impl<'txn> Beside<'txn> {
@@ -20,7 +21,7 @@ impl<'txn> Beside<'txn> {
         Ok(Self([open(tables::METADATA)?, open(tables::EDITS)?, open(tables::UPLOADS)?]))
     }
 
-    /// Removes the rows of an item that is gone; returns how many there were.
+    /// Removes these rows of an item that is gone, and returns their number.
     pub(crate) fn remove(&mut self, section: SectionId, key: RatingKey) -> Result<u64, Error> {
         let mut removed = 0;
         for rows in &mut self.0 {
