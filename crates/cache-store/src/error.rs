@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An error of the store or of bringing a section up to date.
+/// An error of the store, or of a refresh.
 ///
 /// A damaged record is not an error. It is a miss: it is counted, and the record is written again.
 /// An error means that the file could not be used at all, or that the server could not be asked.
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// The file or its folder could not be read or written.
     Io {
-        /// What was being done, as in "create the cache folder".
+        /// The failed operation, as in "create the cache folder".
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -81,7 +81,7 @@ pub enum Error {
     /// The storage engine failed. If the file is damaged, the next opening moves it aside and
     /// starts a new file.
     Storage {
-        /// What was being done.
+        /// The failed operation.
         doing: &'static str,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,

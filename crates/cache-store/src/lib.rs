@@ -16,7 +16,7 @@
 //! # async fn example() -> Result<(), cache_store::Error> {
 //! let clock = Clock::system();
 //! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
-//! // `match_core::INDEXING` in earnest: here, nothing is indexed.
+//! // A real host passes `match_core::INDEXING`. This example indexes nothing.
 //! let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
 //! let config = StoreConfig::new(indexing, clock.now());
 //! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);

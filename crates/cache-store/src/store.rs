@@ -50,7 +50,7 @@ pub struct Store {
     opened: Opened,
     /// A number that identifies this store among all that have the file open.
     pub(crate) holder: u64,
-    /// The last turn in which this store took each section's lease.
+    /// The number of this store's last acquisition of each section's lease.
     pub(crate) turns: Mutex<BTreeMap<SectionId, u64>>,
     /// How often the host reported on matches ([`Store::revise`]). The lock is held during a
     /// report.

@@ -92,7 +92,7 @@ fn stamp(counter: i64) -> SectionStamp {
     SectionStamp { content_changed_at: Some(counter), scanned_at: None, updated_at: None }
 }
 
-/// A movie. Each `edition` of it has another title; file names change every second edition.
+/// A movie. Another `edition` of it has another title. Two movies share each file name.
 pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
     CachedItem {
         rating_key: RatingKey(key),

@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// The requests made so far, by endpoint. Endpoints that were not asked are left out.
+/// The requests made so far, by endpoint. An endpoint without requests is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// The tally of each endpoint.

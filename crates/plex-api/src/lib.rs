@@ -1,4 +1,4 @@
-//! One Plex Media Server over HTTP: typed requests, paging, retries, accounting.
+//! A client for one Plex Media Server over HTTP: typed requests, paging, retries, accounting.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), plex_api::Error> {

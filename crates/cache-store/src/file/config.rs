@@ -19,7 +19,7 @@ pub struct StoreConfig {
     pub cache_size: usize,
     /// How long to wait until another process closes the file. Default 5 s.
     pub open_wait: Duration,
-    /// Who else may have the file open. Default: nobody.
+    /// Who else may have the file open. Default: no other process.
     pub sharing: Sharing,
     /// The size in bytes at which remembered matches are dropped, those first that were not used
     /// for the longest time. Default 512 MiB. Items are never dropped for size: listing them again

@@ -135,7 +135,7 @@ impl Table {
         }
     }
 
-    /// Shows every row to `visit`, in key order.
+    /// Calls `visit` with every row, in key order.
     pub(crate) fn scan(
         &self,
         txn: &ReadTransaction,

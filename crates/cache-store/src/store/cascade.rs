@@ -16,7 +16,7 @@ pub(crate) struct Beside<'txn>([Table<'txn, (u32, u64), &'static [u8]>; 3]);
 impl<'txn> Beside<'txn> {
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Error> {
         let open = |definition| {
-            txn.open_table(definition).map_err(Error::storage("opening what goes with items"))
+            txn.open_table(definition).map_err(Error::storage("opening the tables of edits"))
         };
         Ok(Self([open(tables::METADATA)?, open(tables::EDITS)?, open(tables::UPLOADS)?]))
     }
@@ -26,7 +26,7 @@ impl<'txn> Beside<'txn> {
         let mut removed = 0;
         for rows in &mut self.0 {
             let row = rows.remove((section.0, key.0));
-            let row = row.map_err(Error::storage("removing what goes with an item"))?;
+            let row = row.map_err(Error::storage("removing an item's edits"))?;
             removed += u64::from(row.is_some());
         }
         Ok(removed)

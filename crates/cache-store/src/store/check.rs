@@ -75,7 +75,7 @@ impl Store {
                     } else if place.section != 0
                         && !sections.iter().any(|state| state.id.0 == place.section)
                     {
-                        checked.problem(|| format!("{}: {place:?} is of no section", table.name));
+                        checked.problem(|| format!("{}: {place:?} has no section", table.name));
                     }
                 })?;
             }
@@ -118,7 +118,7 @@ fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error>
         let Some(row) = meta.get(key).map_err(Error::storage(doing))? else { continue };
         checked.rows += 1;
         if !opens(row.value()) {
-            checked.problem(|| format!("meta: \"{key}\" does not open: it is counted anew"));
+            checked.problem(|| format!("meta: \"{key}\" is damaged: it starts anew"));
         }
     }
     Ok(())
@@ -178,8 +178,8 @@ fn check_section(
         if (found, found_sum, buckets) != (entries, sum, division.buckets) {
             checked.problem(|| {
                 format!(
-                    "\"{}\": {index:?} holds {found} keys in {buckets} buckets, its items have \
-                     {entries} in {}",
+                    "\"{}\": {index:?} has {found} keys in {buckets} buckets, but the items give \
+                     {entries} keys in {}",
                     state.title, division.buckets
                 )
             });

@@ -78,7 +78,8 @@ impl Store {
     pub fn release_lease(&self, section: SectionId, turn: u64) -> Result<bool, Error> {
         self.write("releasing a lease", |txn| {
             let doing = "releasing a lease";
-            // Writes come one after the other, so no turn begins between here and the removal.
+            // Writes run one after the other, so no task takes the lease between here and the
+            // removal.
             let last = self.turns().get(&section).copied();
             if last != Some(turn)
                 || lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder)

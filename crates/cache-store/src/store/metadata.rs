@@ -22,7 +22,7 @@ impl Store {
     /// What the store knows about items, in the order of `keys`. `None`: no section has the item.
     /// An item that is listed in no section (a show) is found by its metadata.
     pub fn known(&self, keys: &[RatingKey]) -> Result<Vec<Option<Known>>, Error> {
-        let doing = "reading what is known of items";
+        let doing = "reading items and metadata";
         let sections: Vec<SectionId> = self.sections()?.iter().map(|state| state.id).collect();
         self.read(doing, |txn| {
             let items = txn.open_table(tables::ITEMS).map_err(Error::storage(doing))?;

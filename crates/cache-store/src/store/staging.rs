@@ -210,7 +210,7 @@ impl Encoded {
         let head = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEAD]);
         if !ItemBody::encode(item, &mut self.bytes) {
-            return Err(failed(io::Error::other("an item does not encode")));
+            return Err(failed(io::Error::other("an item cannot be encoded")));
         }
         let length = self.bytes.len() - head - HEAD;
         if let Some(place) = self.bytes.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
@@ -270,7 +270,7 @@ impl Rows {
 impl Row<'_> {
     /// The item.
     pub(crate) fn item(&self) -> Result<CachedItem, Error> {
-        let damaged = |_| failed(io::Error::other("a spooled item does not decode"));
+        let damaged = |_| failed(io::Error::other("a spooled item cannot be decoded"));
         self.body.item().map_err(damaged)
     }
 }

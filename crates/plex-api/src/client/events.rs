@@ -38,7 +38,7 @@ const RECONNECT: RetryPolicy = RetryPolicy {
 const STEADY: Duration = Duration::from_mins(1);
 
 impl Client {
-    /// Listens to the server, for as long as the stream is read.
+    /// Listens to the server as long as the caller reads the stream.
     ///
     /// An outage does not end the stream. The stream gives [`Event::Gap`], tries again with growing
     /// waits, and gives [`Event::Live`] when it listens again. It ends only after an error that a

@@ -1,4 +1,4 @@
-//! What kinds of items and sections there are, with their numbers and names in the API.
+//! The kinds of items and sections, with their numbers and names in the API.
 
 use std::fmt;
 

@@ -65,7 +65,7 @@ pub enum Filter {
     UpdatedSince(UnixSeconds),
     /// Added or updated after the moment, in one request.
     ChangedSince(UnixSeconds),
-    /// In the trash: their files are missing.
+    /// Items in the trash: their files are missing.
     Trash,
 }
 

@@ -21,7 +21,7 @@ impl Token {
         Self(token.expose_secret().trim().to_owned().into())
     }
 
-    /// The token itself, for the one place that builds the header.
+    /// The token itself. Only the code that builds the header calls this.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
