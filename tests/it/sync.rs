@@ -35,7 +35,7 @@ impl World {
         engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
         let mut items: Vec<_> = asked
             .into_iter()
-            .filter_map(|query| Some((RatingKey(query.expect?), query.path)))
+            .filter_map(|query| Some((RatingKey(query.expect?), query.query.path)))
             .collect();
         items.sort_unstable();
         items.dedup_by_key(|(key, _)| *key);

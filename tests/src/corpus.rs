@@ -148,7 +148,9 @@ const OF_MOVIES: [Distortion; 22] = [
     }),
     ("renamed, guid known", Survives::Little, |s, random| {
         let path = format!("{MOUNT}/rip/{:08x}.mkv", random.below(1 << 32));
-        Some(TruthQuery { guids: s.item.guids[..1].to_vec(), ..TruthQuery::new(path, None) })
+        let mut asked = TruthQuery::new(path, None);
+        asked.guids = s.item.guids[..1].to_vec();
+        Some(asked)
     }),
     ("remake of another year", Survives::Absent, |s, _| {
         let year = if s.year > 1980 { s.year - 25 } else { s.year + 25 };

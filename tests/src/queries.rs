@@ -1,5 +1,8 @@
 //! Queries whose truth is known.
 
+use std::ops::{Deref, DerefMut};
+
+use match_core::Query;
 use serde::{Deserialize, Deserializer};
 
 use crate::generate::{Random, file_safe};
@@ -8,40 +11,32 @@ use crate::library::Library;
 /// A query, and the item that is its true answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TruthQuery {
-    /// The local path.
-    pub path: String,
+    /// What is asked.
+    #[serde(flatten)]
+    pub query: Query,
     /// The rating key of the item that holds the file; `None`: no item does.
     #[serde(deserialize_with = "rating_key")]
     pub expect: Option<u64>,
-    /// Size in bytes.
-    #[serde(default)]
-    pub size: Option<u64>,
-    /// Duration in milliseconds.
-    #[serde(default)]
-    pub duration_ms: Option<u64>,
-    /// Title.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// Year of release.
-    #[serde(default)]
-    pub year: Option<u16>,
-    /// Guids.
-    #[serde(default)]
-    pub guids: Vec<String>,
 }
 
 impl TruthQuery {
     /// A query for a path alone.
     pub fn new(path: impl Into<String>, expect: Option<u64>) -> Self {
-        Self {
-            path: path.into(),
-            expect,
-            size: None,
-            duration_ms: None,
-            title: None,
-            year: None,
-            guids: Vec::new(),
-        }
+        Self { query: Query::new(path), expect }
+    }
+}
+
+impl Deref for TruthQuery {
+    type Target = Query;
+
+    fn deref(&self) -> &Query {
+        &self.query
+    }
+}
+
+impl DerefMut for TruthQuery {
+    fn deref_mut(&mut self) -> &mut Query {
+        &mut self.query
     }
 }
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
-use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Selection};
+use match_core::{Answer, Confidence, Engine, EngineConfig, Selection};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use super::{Case, Survives, corpus};
-use crate::queries::TruthQuery;
 use crate::server::{Options, Pms};
 
 /// What came of the cases of one distortion.
@@ -101,21 +100,10 @@ pub async fn report(each: usize, seed: u64) -> Result<Vec<Line>> {
     let mut config = EngineConfig::new(folder.path().join("cache.matchbox"));
     config.clock = clock;
     let engine = Engine::open(client, config).await?;
-    let queries = cases.iter().map(|case| query(&case.query)).collect();
+    let queries = cases.iter().map(|case| case.query.query.clone()).collect();
     let answers = engine.match_files(&Selection::All, queries).await?.answers;
     engine.close().await?;
     Ok(tally(&cases, &answers))
-}
-
-fn query(truth: &TruthQuery) -> Query {
-    Query {
-        size: truth.size,
-        duration_ms: truth.duration_ms,
-        title: truth.title.clone(),
-        year: truth.year,
-        guids: truth.guids.clone(),
-        ..Query::new(truth.path.as_str())
-    }
 }
 
 fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
