@@ -46,8 +46,8 @@ impl fmt::Display for Refusal {
             }
             Self::TooLong { field, length, limit } => write!(
                 f,
-                "the change takes {length} characters and {limit} fit a request; {field} is the \
-                 longest"
+                "the change takes {length} characters, but a request holds {limit}: \
+                 shorten {field}, its longest field"
             ),
             Self::ChoosesItems(name) => write!(f, "{name:?} in an edit would choose other items"),
         }
