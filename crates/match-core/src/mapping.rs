@@ -67,7 +67,6 @@ pub const MIN_SUPPORT: u64 = 5;
 /// files contradict.
 ///
 /// Pass only high-confidence matches by path: a title does not prove a folder.
-/// folders.
 pub fn suggest_mappings<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<MappingSuggestion> {
