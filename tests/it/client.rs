@@ -213,7 +213,7 @@ async fn who_does_not_ask_for_json_gets_xml() {
     assert_eq!((kind.as_str(), body.matches("<Video ").count()), (xml, 2));
     assert!(body.contains(&format!("totalSize=\"{ITEMS}\"")) && body.contains("<Part "), "{body}");
     let (kind, _) = get("/library/sections/99/all").await;
-    assert_eq!(kind, "text/html", "errors are neither");
+    assert_eq!(kind, "text/html", "errors are HTML");
 }
 
 #[tokio::test]

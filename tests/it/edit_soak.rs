@@ -226,7 +226,7 @@ fn change(key: u64, title: bool, value: &str) -> Change {
     Change::new(RatingKey(key)).set(field, value)
 }
 
-#[expect(clippy::print_stdout, reason = "what a soak came to, for those who ask with --nocapture")]
+#[expect(clippy::print_stdout, reason = "the result of a soak, shown by --nocapture")]
 async fn soak(seed: u64) {
     let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
     let mut soak = Soak::new(seed).await;

@@ -154,7 +154,7 @@ async fn refusals_have_the_status_of_their_cause() {
     world.pms.edit(|library| library.poison_item(0, world.keys[2].0));
     assert_eq!(world.edit_all(&world.keys[..4], &edit).await, Some(ErrorKind::BadRequest));
     let edited = world.keys[..4].iter().map(|key| world.item(*key).title == "New");
-    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "up to the culprit");
+    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "up to the poisoned one");
 
     let (first, second) = world
         .pms

@@ -82,7 +82,7 @@ async fn reading_items_has_no_side_effects() {
     let url = format!("{}/library/metadata/1?X-Plex-Token={}", pms.url(), pms.token());
     reqwest::get(url).await.unwrap();
     let refreshed = Event::Other { name: "library.refresh.items".to_owned() };
-    assert_eq!(next(&mut events).await, refreshed, "who does not say so");
+    assert_eq!(next(&mut events).await, refreshed, "not forbidden");
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ async fn what_failed_once_is_believed_again_after_the_item_changed_and_was_verif
 
     fail().await.unwrap();
     world.engine.verify(&Selection::All, &matches).await.unwrap();
-    assert!(failed().await.is_some(), "it is what it was");
+    assert!(failed().await.is_some(), "the item did not change");
     world.stage.pms.edit(|library| library.edit_title(0, world.key(0).0, "The other edition"));
     world.engine.verify(&Selection::All, &matches).await.unwrap();
     assert_eq!(failed().await, None);
@@ -330,7 +330,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
     assert!(nothing.outcomes.is_empty());
     let no_steps = world.edit(vec![Change::new(key)]).await;
     assert_eq!(no_steps.outcomes, [EditOutcome::Unchanged]);
-    assert_eq!(world.requests(), [], "no list is empty on the way to the server");
+    assert_eq!(world.requests(), [], "nothing to ask");
 }
 
 #[tokio::test]
@@ -404,7 +404,7 @@ async fn an_image_is_uploaded_once() {
     assert_eq!(world.requests(), [(Endpoint::Upload, 1)]);
     assert_eq!(upload(Artwork::Background, b"one").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"two").await.unwrap(), Uploaded::Done);
-    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "it was another");
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "two was last");
     assert_eq!(world.requests(), [(Endpoint::Upload, 3)]);
     let gone = world.engine.upload(NOBODY, Artwork::Poster, vec![1]).await.unwrap();
     assert_eq!(gone, Uploaded::Failed(EditFailure::Gone));

@@ -20,8 +20,8 @@ pub enum Verified {
     Right,
     /// The file belongs to another item now.
     Moved(Box<Match>),
-    /// The file may belong to any of these items. If it is one item, something speaks against it:
-    /// for example, it is in the trash, or its row cannot be read.
+    /// The file may belong to any of these items. If it is one item, that item is
+    /// doubtful: for example, it is in the trash, or its row cannot be read.
     Unclear(Vec<RatingKey>),
     /// The file does not belong to any item any more.
     Gone,

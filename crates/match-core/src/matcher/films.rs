@@ -38,7 +38,7 @@ impl Reader<'_> {
             // movie.
             let below = extra == Some(Extra::Below);
             if below {
-                self.tried.say(|| "it lies in a folder below that movie's: an extra".to_owned());
+                self.tried.say(|| "it is below the movie's folder, so it is an extra".to_owned());
             }
             return Ok(Some(found).filter(|_| !below));
         }

@@ -255,7 +255,7 @@ fn names_item(seen: &Seen<'_>) -> bool {
             Some(year) => {
                 years(name).any(|named| named == year) && contains_words(&fold_title(name), &title)
             }
-            // "Show (2005)": the title and only a year behind it.
+            // "Show (2005)": the title, and after it only a year.
             None if seen.candidate.item.grandparent_title.is_some() && at > 0 => {
                 let words = fold_title(name);
                 words.strip_prefix(title.as_str()).is_some_and(|rest| {

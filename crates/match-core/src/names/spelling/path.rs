@@ -117,7 +117,7 @@ fn common_end(a: &[u8], b: &[u8]) -> usize {
 
 /// The folded components of a plain path, as nearly every path is: ASCII, with nothing to resolve
 /// or drop. It checks single bytes, which takes a fraction of the time of [`resolved`].
-#[expect(clippy::needless_bitwise_bool, reason = "a way out of the loop doubles its time")]
+#[expect(clippy::needless_bitwise_bool, reason = "an early exit of the loop doubles its time")]
 fn plain(path: &str) -> Option<String> {
     let path = path.strip_prefix(SEPARATORS).unwrap_or(path);
     let bytes = path.as_bytes();
