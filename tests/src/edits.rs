@@ -126,8 +126,8 @@ fn changes(arguments: &Arguments) -> Result<Vec<Change>, StatusCode> {
 }
 
 impl Library {
-    /// Edits an item as a request would, with pairs as the API spells them (`("genre[0].tag.tag",
-    /// "Drama")`).
+    /// Edits an item as a request would. The pairs are spelled as in the API:
+    /// `("genre[0].tag.tag", "Drama")`.
     ///
     /// # Panics
     /// If a server would refuse the edit.

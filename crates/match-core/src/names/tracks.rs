@@ -67,8 +67,8 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
     readings
 }
 
-/// The number at the start of a name, with its disc, and the text after it: `01 Title`, `1-01.
-/// Title`, `101 - Title`.
+/// The number at the start of a name, with its disc, and the text after it: `01 Title`,
+/// `1-01. Title`, `101 - Title`.
 fn number_before(name: &str) -> (Option<(Option<u32>, u32)>, &str) {
     let found = pieces(name);
     let Some(first) = found.first().filter(|first| first.gap.is_empty()) else {

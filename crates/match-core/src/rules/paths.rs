@@ -206,8 +206,8 @@ fn another_work(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
 }
 
 /// Whether both paths have folders above the agreeing components that are not generic and differ,
-/// and no agreeing component names the item: `Show A/Season 1/Pilot.mkv` is not `Show B/Season
-/// 1/Pilot.mkv`.
+/// and no agreeing component names the item: `Show A/Season 1/Pilot.mkv` is not
+/// `Show B/Season 1/Pilot.mkv`.
 fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     let Seen { candidate, tail, .. } = *seen;
     // The host may mount the section's folders under other names. They count only if no other

@@ -1,9 +1,9 @@
 //! Generic names: names that do not tell files apart.
 //!
 //! `S01E01.mkv`, `movie.mkv` and `IMG_0001.MP4` are in many folders, and `Season 1` is in every
-//! show. Two files that agree only in such names are not the same file. To match `Show B/Season
-//! 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match by file name.
-//! A match needs at least one component that is not generic.
+//! show. Two files that agree only in such names are not the same file. Matching
+//! `Show B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
+//! by file name. A match needs at least one component that is not generic.
 
 use crate::names::spelling::path::FoldedPath;
 
