@@ -223,8 +223,7 @@ pub fn corpus(each: usize, seed: u64) -> (Library, Vec<Case>) {
     (library, cases)
 }
 
-/// The movies with the files that a host would have; others of equal title and year are left
-/// out, because nothing tells them apart once they are renamed.
+/// The movies from which distortions start: not in the trash, with one file and a year.
 fn sources(library: &Library, root: &str) -> Vec<Source> {
     let items = library.sections[0].items().iter();
     items
