@@ -16,9 +16,7 @@ mod upkeep;
 
 use std::path::{Path, PathBuf};
 
-use plex_api::{
-    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
-};
+use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -65,22 +63,7 @@ fn open(path: &Path) -> Store {
 
 /// A section as a server lists it.
 fn movies() -> Section {
-    Section {
-        key: SectionKey(5),
-        uuid: SectionUuid("uuid-movies".into()),
-        title: "Movies".into(),
-        kind: SectionKind::Movie,
-        agent: None,
-        scanner: None,
-        language: None,
-        locations: vec![Location { id: None, path: "/films".into() }],
-        refreshing: false,
-        hidden: 0,
-        created_at: None,
-        updated_at: None,
-        scanned_at: None,
-        content_changed_at: None,
-    }
+    Section::new(SectionKey(5), SectionUuid("uuid-movies".into()), "Movies", SectionKind::Movie)
 }
 
 /// The number of the only section. If the section is not known, it is written first.

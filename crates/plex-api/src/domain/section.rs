@@ -38,6 +38,29 @@ pub struct Section {
     pub content_changed_at: Option<i64>,
 }
 
+impl Section {
+    /// A section of which nothing else is known: no folder, no stamp. Servers list more
+    /// ([`Client::sections`](crate::Client::sections)); this is for tests and tools.
+    pub fn new(key: SectionKey, uuid: SectionUuid, title: &str, kind: SectionKind) -> Self {
+        Self {
+            key,
+            uuid,
+            title: title.to_owned(),
+            kind,
+            agent: None,
+            scanner: None,
+            language: None,
+            locations: Vec::new(),
+            refreshing: false,
+            hidden: 0,
+            created_at: None,
+            updated_at: None,
+            scanned_at: None,
+            content_changed_at: None,
+        }
+    }
+}
+
 /// A folder of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
