@@ -197,7 +197,7 @@ impl Client {
         edit: &Edit,
     ) -> Result<(), Error> {
         if keys.is_empty() {
-            return Err(refused("an edit without keys would change the section: give keys"));
+            return Err(refused("an edit without keys would change every item: give keys"));
         }
         if keys.len() > Self::EDIT_LIMIT {
             let text = format!("{} keys in an edit: {} at most", keys.len(), Self::EDIT_LIMIT);
