@@ -86,12 +86,13 @@ impl Clock {
         }
     }
 
-    /// How long an answer took that was asked for at both moments: by the monotonic clock, or by
-    /// the hand of a manual one, so that a test says how slow a server is.
-    pub(crate) fn took(&self, begun: Monotonic, began: UnixSeconds) -> Duration {
+    /// The time since a moment, which is given by both clocks. The monotonic clock measures it. A
+    /// manual clock measures it in whole seconds by its hand, so that a test can say how slow a
+    /// server is.
+    pub(crate) fn took(&self, started: Monotonic, at: UnixSeconds) -> Duration {
         match self {
-            Self::System => begun.elapsed(),
-            Self::Manual(_) => self.now().since(began),
+            Self::System => started.elapsed(),
+            Self::Manual(_) => self.now().since(at),
         }
     }
 

@@ -41,8 +41,9 @@ impl Context {
             if known.kept.replace(paging) == Some(paging) {
                 return Ok(());
             }
-            known.of = known.version.clone();
-            known.of.clone()
+            let version = known.version.clone();
+            known.of.clone_from(&version);
+            version
         };
         self.blocking(move |store| store.put_paging(paging, version)).await
     }

@@ -1,9 +1,9 @@
-//! What changed lately, in one call: the section listed by `updatedAt`, the newest first, as far as
-//! something new may be. The first page also tells how many items there are.
+//! What changed lately, in one call. The section is listed by `updatedAt`, the newest item first,
+//! and read until every row is older than what is known. The first page also has the total.
 //!
-//! Servers do not list this order among those that they know, so what comes is checked. And they
-//! leave `updatedAt` out of some rows, which stand at the end: an item that is added without it is
-//! seen by the total, or by `addedAt`.
+//! No server documents this sort, so the order of the rows is checked. Some servers leave
+//! `updatedAt` out of some rows. Such rows are the last ones, so an item that is added without it
+//! shows only by the total, or in a listing by `addedAt`.
 
 use plex_api::{Item, Page, UnixSeconds};
 
@@ -67,10 +67,12 @@ impl Context {
             read += page.rows;
             keys.extend(unreadable(&page.unsupported));
             let is_recent = |item: &Item| item.updated_at.is_some_and(|at| at >= since);
-            let (recent, older): (Vec<_>, Vec<_>) = page.items.into_iter().partition(is_recent);
-            self.spool(rows, recent, limit).await?;
-            older.iter().for_each(|item| rows.saw(&CachedItem::from_plex(item), limit));
-            if !older.is_empty() || total.is_some_and(|total| read >= total) {
+            let (new, rest): (Vec<_>, Vec<_>) = page.items.into_iter().partition(is_recent);
+            self.spool(rows, new, limit).await?;
+            for item in &rest {
+                rows.saw(&CachedItem::from_plex(item), limit);
+            }
+            if !rest.is_empty() || total.is_some_and(|total| read >= total) {
                 break;
             }
             if read > self.large_delta(state) {

@@ -139,9 +139,11 @@ impl PageSize {
             }
             return false;
         }
-        let smaller = SIZES.into_iter().filter(|rows| *rows < page.asked);
-        let smaller =
-            smaller.clone().find(|rows| page.allows(*rows, LONG, LARGE)).or(smaller.last());
+        let mut smaller = SIZES.into_iter().filter(|rows| *rows < page.asked);
+        let smaller = smaller
+            .clone()
+            .find(|rows| page.allows(*rows, LONG, LARGE))
+            .or_else(|| smaller.next_back());
         let Some(smaller) = smaller else { return false };
         state.paging.rows = state.paging.rows.min(smaller);
         if page.took > LONG {
@@ -183,10 +185,12 @@ mod tests {
         }
     }
 
+    /// (the host's limit, the time of a page, bytes of a row, pages read alone, rows of the others)
+    type Case = (u32, fn(u32) -> Duration, u64, &'static [u32], u32);
+
     #[test]
     fn a_slow_server_is_asked_for_less_as_far_as_that_helps() {
-        // (host's limit, time of a page, bytes of a row, pages read alone, size of the rest)
-        let table: [(u32, fn(u32) -> Duration, u64, &[u32], u32); 11] = [
+        let table: [Case; 11] = [
             (1_000, |_| 80 * MS, 1_300, &[1_000], 1_000),
             (1_000, |rows| rows * 2 * MS, 1_300, &[1_000, 500], 500),
             (1_000, |rows| rows * 20 * MS, 1_300, &[1_000, 50], 50),
