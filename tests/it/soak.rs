@@ -102,8 +102,9 @@ impl Soak {
         stage.pms.edit(|library| {
             let filters = [FileFilter::Ignored, FileFilter::Exact, FileFilter::Substring];
             library.quirks.file_filter = random.pick(&filters);
-            library.quirks.sorts_by_id = !random.once_in(4);
-            library.quirks.sorts_by_update = !random.once_in(4);
+            let ignored: [&[&str]; 6] =
+                [&[], &[], &[], &["id"], &["updatedAt:desc"], &["id", "updatedAt:desc"]];
+            library.quirks.ignored_sorts = random.pick(&ignored);
             let updated = [Updated::Told, Updated::Told, Updated::NotBySome, Updated::NotTold];
             library.quirks.updated = random.pick(&updated);
             library.quirks.counter_moves_on_delete = !random.once_in(3);

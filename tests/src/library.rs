@@ -37,10 +37,8 @@ pub struct Quirks {
     pub counter_moves_on_delete: bool,
     /// What the undocumented `file=` filter does.
     pub file_filter: FileFilter,
-    /// `sort=id` is obeyed.
-    pub sorts_by_id: bool,
-    /// `sort=updatedAt:desc` is obeyed.
-    pub sorts_by_update: bool,
+    /// These sorts, as requests spell them, are ignored: rows come by title.
+    pub ignored_sorts: &'static [&'static str],
     /// Whether items say when they were updated.
     pub updated: Updated,
     /// Whether listings say how many rows there are in all.
@@ -56,8 +54,7 @@ impl Default for Quirks {
         Self {
             counter_moves_on_delete: true,
             file_filter: FileFilter::Ignored,
-            sorts_by_id: true,
-            sorts_by_update: true,
+            ignored_sorts: &[],
             updated: Updated::Told,
             totals: Totals::Told,
             needs_paging: false,

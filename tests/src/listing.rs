@@ -274,16 +274,15 @@ fn by_file(value: &str, quirk: FileFilter) -> Option<Filter<'_>> {
 /// The order asked for; `None` for the order in which items are kept, which is by id.
 fn order(arguments: &Arguments, quirks: Quirks) -> Option<fn(&mut Vec<&Item>, Quirks)> {
     match arguments.get("sort") {
+        Some(sort) if quirks.ignored_sorts.contains(&sort) => Some(by_title),
         Some("titleSort") => Some(by_title),
         Some("addedAt") => Some(|rows, _| rows.sort_by_key(|item| item.added_at)),
         Some("addedAt:desc") => Some(|rows, _| rows.sort_by_key(|item| Reverse(item.added_at))),
-        Some("updatedAt" | "updatedAt:desc") if !quirks.sorts_by_update => Some(by_title),
         // What has no time is less than any that has.
         Some("updatedAt") => Some(|rows, quirks| rows.sort_by_key(|item| quirks.updated.of(item))),
         Some("updatedAt:desc") => {
             Some(|rows, quirks| rows.sort_by_key(|item| Reverse(quirks.updated.of(item))))
         }
-        Some("id") if !quirks.sorts_by_id => Some(by_title),
         _ => None,
     }
 }

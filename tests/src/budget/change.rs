@@ -21,14 +21,18 @@ pub(super) fn rows() -> Vec<Row> {
 /// Changes that a delta shows.
 fn seen() -> Vec<Row> {
     vec![
-        of_two_sizes(Row::new(
-            "added-1",
-            "1 item added",
-            "2",
-            |_| 2,
-            |scale, _| changed(scale, |library| add(library, 1)).boxed(),
-        )),
-        of_two_sizes(Row {
+        Row {
+            items: TWO_SIZES,
+            ..Row::new(
+                "added-1",
+                "1 item added",
+                "2",
+                |_| 2,
+                |scale, _| changed(scale, |library| add(library, 1)).boxed(),
+            )
+        },
+        Row {
+            items: TWO_SIZES,
             test: Scale::small(1_200, 500),
             ..Row::new(
                 "added-400",
@@ -37,8 +41,9 @@ fn seen() -> Vec<Row> {
                 |_| 2,
                 |scale, _| changed(scale, |library| add(library, 400)).boxed(),
             )
-        }),
-        of_two_sizes(Row {
+        },
+        Row {
+            items: TWO_SIZES,
             test: Scale::small(1_200, 500),
             ..Row::new(
                 "edited-400",
@@ -47,7 +52,7 @@ fn seen() -> Vec<Row> {
                 |_| 2,
                 |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
             )
-        }),
+        },
         Row::new(
             "added-undated",
             "1 item added, where the server leaves `updatedAt` out of some rows",
@@ -67,7 +72,7 @@ fn seen() -> Vec<Row> {
             "1 item added, where the server ignores the sort by `updatedAt`",
             "4",
             |_| 4,
-            |scale, _| odd(scale, |quirks| quirks.sorts_by_update = false).boxed(),
+            |scale, _| odd(scale, |quirks| quirks.ignored_sorts = &["updatedAt:desc"]).boxed(),
         ),
         Row {
             items: &[100_000],
@@ -145,10 +150,8 @@ pub(super) async fn warmed(scale: Scale) -> Result<(Stage, Vec<TruthQuery>)> {
     Ok((stage, asked))
 }
 
-/// Stated for 10,000 and for 100,000.
-fn of_two_sizes(row: Row) -> Row {
-    Row { items: &[10_000, 100_000], ..row }
-}
+/// The sizes that a small change is stated for.
+const TWO_SIZES: &[u64] = &[10_000, 100_000];
 
 async fn changed(
     scale: Scale,
