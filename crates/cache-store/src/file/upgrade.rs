@@ -38,7 +38,7 @@ const FORMAT: u32 = 2;
 
 /// The schema of items that has everything which matching reads. Items of an earlier one lack what
 /// their version did not read, and only the server knows it.
-const ITEMS_WHOLE: u16 = 3;
+const ITEMS_WHOLE: u16 = 4;
 
 /// Sections of format 1: number -> section row.
 const SECTIONS_1: TableDefinition<'static, u32, &'static [u8]> = TableDefinition::new("sections");

@@ -171,6 +171,12 @@ pub(crate) fn encode<R: Encode>(record: &R, out: &mut Vec<u8>) -> bool {
     bincode::encode_into_std_write(record, out, CONFIG).is_ok()
 }
 
+/// A payload with one more field at its end, an `Option` that is none: a record that got one is
+/// made of one that had none of it.
+pub(crate) fn with_none(payload: &[u8]) -> Vec<u8> {
+    [payload, &[0]].concat()
+}
+
 /// Decodes what [`encode`] wrote; every byte must be consumed.
 pub(crate) fn decode<'a, R: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Option<R> {
     decode_first(payload).filter(|(_, rest)| rest.is_empty()).map(|(record, _)| record)

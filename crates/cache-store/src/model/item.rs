@@ -21,6 +21,8 @@ pub struct CachedItem<S = String> {
     pub original_title: Option<S>,
     /// Title of the show (episodes) or the artist (tracks).
     pub grandparent_title: Option<S>,
+    /// The show of an episode, by its key. `None` for every other kind.
+    pub grandparent: Option<RatingKey>,
     /// Title of the album of a track. What it is for an episode ("Season 1") says nothing.
     pub parent_title: Option<S>,
     /// Which edition of a movie it is.
@@ -125,6 +127,7 @@ impl CachedItem {
             title: item.title.clone(),
             original_title: item.original_title.clone(),
             grandparent_title: item.grandparent_title.clone(),
+            grandparent: item.grandparent_rating_key.filter(|_| item.kind == ItemKind::Episode),
             parent_title: item.parent_title.clone().filter(|_| item.kind == ItemKind::Track),
             edition: item.edition_title.clone().filter(|edition| !edition.is_empty()),
             year: item.year,
@@ -157,6 +160,7 @@ impl CachedItem {
             title: &self.title,
             original_title: self.original_title.as_deref(),
             grandparent_title: self.grandparent_title.as_deref(),
+            grandparent: self.grandparent,
             parent_title: self.parent_title.as_deref(),
             edition: self.edition.as_deref(),
             year: self.year,
@@ -182,6 +186,7 @@ impl CachedItem {
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
         fields.optional_text(self.grandparent_title.as_deref());
+        fields.optional_number(self.grandparent.map(|key| key.0));
         fields.optional_text(self.parent_title.as_deref());
         fields.optional_text(self.edition.as_deref());
         fields.optional_number(self.year.map(u64::from));
@@ -208,7 +213,7 @@ impl CachedItem {
 }
 
 /// Context of the content hash. Changing what is hashed means changing this string.
-const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 3";
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 4";
 
 /// The key for that context: deriving it takes as long as hashing an item.
 static CONTENT_KEY: LazyLock<[u8; 32]> = LazyLock::new(|| blake3::derive_key(CONTENT_CONTEXT, &[]));
