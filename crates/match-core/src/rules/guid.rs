@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use cache_store::{ItemRef, PartRef};
 
 use super::edition::edition;
+use super::title::physical_score;
 use super::{Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
@@ -60,7 +61,7 @@ pub(super) fn agreement(query: &Prepared<'_>, item: &ItemRef<'_>) -> Agreement {
     for guid in &ours {
         if theirs.contains(guid) {
             agreement.equal = agreement.equal.saturating_add(1);
-            agreement.worldwide |= matches!(scheme(guid), "imdb" | "plex");
+            agreement.worldwide |= is_worldwide(guid);
             agreement.told |= query.query.guids.iter().any(|told| fold_guid(told) == *guid);
         } else if theirs.iter().any(|other| scheme(other) == scheme(guid))
             && !ours.iter().any(|other| scheme(other) == scheme(guid) && theirs.contains(other))
@@ -86,6 +87,19 @@ pub(crate) fn decide(query: &Prepared<'_>, items: &[ItemRef<'_>]) -> Option<Answ
             && rival.is_none_or(|(_, next)| next < weight::GUID)
             && year_fits(asked, item) != Some(false)
             && (agreement.worldwide || backed(query, item))
+    })
+}
+
+/// Decides among the episodes that have the number which is asked for, of a show that has an id
+/// which the names say. It is sure only where `sure` says so of the show and the number.
+pub(super) fn of_show<'a>(
+    query: &Prepared<'_>,
+    fitting: impl IntoIterator<Item = &'a ItemRef<'a>>,
+    sure: bool,
+) -> Option<Answer> {
+    let scored = fitting.into_iter().map(|item| (weight::GUID + physical_score(query, item), item));
+    choose(query, Rule::Guid, scored, |item, _, rival| {
+        sure && rival.is_none() && beside(query, item)
     })
 }
 
@@ -145,6 +159,11 @@ fn year_fits(query: &Query, item: &ItemRef<'_>) -> Option<bool> {
     Some(query.year?.abs_diff(item.year?) <= 1)
 }
 
-fn scheme(guid: &str) -> &str {
+/// Whether a guid names one work in the world.
+pub(super) fn is_worldwide(guid: &str) -> bool {
+    matches!(scheme(guid), "imdb" | "plex")
+}
+
+pub(super) fn scheme(guid: &str) -> &str {
     guid.split_once("://").map_or(guid, |(scheme, _)| scheme)
 }
