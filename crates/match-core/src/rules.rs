@@ -95,8 +95,7 @@ impl<'a> Prepared<'a> {
         let folders = self.path.folders().filter(|name| episodes::season_of(name).is_none());
         let mut found: Vec<String> = folders.flat_map(ids::in_name).collect();
         let told = self.query.guids.iter().map(|guid| fold_guid(guid).into_owned());
-        found
-            .extend(told.chain(self.ids().iter().cloned()).filter(|guid| guid::is_worldwide(guid)));
+        found.extend(told.chain(self.ids().iter().cloned()).filter(|guid| ids::is_worldwide(guid)));
         found.sort_unstable();
         found.dedup();
         found

@@ -71,6 +71,11 @@ impl<'q> Spoken<'q> {
     pub(super) fn shows_of(&self, query: &Prepared<'_>, reading: &Reading) -> Vec<Show> {
         shows_of(query, self.name, reading, self.first, &self.folders)
     }
+
+    /// The shows that the names may speak of, as they say them.
+    pub(super) fn shows(&self, query: &Prepared<'_>) -> Vec<Show> {
+        self.counting().flat_map(|reading| self.shows_of(query, reading)).collect()
+    }
 }
 
 /// An answer, and whether the name says a year of its show.

@@ -35,7 +35,7 @@ impl<'v> Reader<'v> {
             return Ok(!says_year || episode::knows_the_year(answer));
         }
         let mut there = false;
-        for show in self.shows_spoken_of(query, spoken) {
+        for show in spoken.shows(query) {
             if show.year.is_some() {
                 return Ok(false);
             }
@@ -77,7 +77,7 @@ impl<'v> Reader<'v> {
         ids: &[String],
         known: &'v KnownShows,
     ) -> Result<Option<Answer>, Error> {
-        let said = self.shows_spoken_of(query, spoken);
+        let said = spoken.shows(query);
         for reading in spoken.counting() {
             let Some((meant, sure)) = known.with_ids(ids, &said) else { break };
             let title = meant.titles().next().map(fold).unwrap_or_default();
@@ -90,11 +90,6 @@ impl<'v> Reader<'v> {
             }
         }
         Ok(None)
-    }
-
-    /// The shows that the names may speak of, as they say them.
-    fn shows_spoken_of(&self, query: &Prepared<'_>, spoken: &Spoken<'_>) -> Vec<Show> {
-        spoken.counting().flat_map(|reading| spoken.shows_of(query, reading)).collect()
     }
 
     /// The section's shows, read once for all queries that are matched together.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use cache_store::{Day, ItemRef};
 
-use super::title::{chosen, spelling};
-use super::{Prepared, guid, weight};
+use super::title::{chosen, physical_score};
+use super::{Prepared, choose, guid, weight};
 use crate::answer::Answer;
+use crate::evidence::Rule;
 use crate::names::same::Same;
 use crate::names::shows::{self, Agrees, Show};
 use crate::names::spelling::fold::fold;
@@ -159,10 +160,23 @@ fn of_show<'a>(
     let fitting = one_a_file(fitting.collect());
     match asked.by_id {
         Some(ById { sure }) => {
-            guid::of_show(query, fitting.into_iter().map(|(item, _)| item), sure)
+            of_one_with_an_id(query, fitting.into_iter().map(|(item, _)| item), sure)
         }
         None => chosen(query, fitting),
     }
+}
+
+/// Decides among the episodes that have the number which is asked for, of a show that has an id
+/// which the names say. It is sure only where `sure` says so of the show and the number.
+fn of_one_with_an_id<'a>(
+    query: &Prepared<'_>,
+    fitting: impl IntoIterator<Item = &'a ItemRef<'a>>,
+    sure: bool,
+) -> Option<Answer> {
+    let scored = fitting.into_iter().map(|item| (weight::GUID + physical_score(query, item), item));
+    choose(query, Rule::Guid, scored, |item, _, rival| {
+        sure && rival.is_none() && guid::beside(query, item)
+    })
 }
 
 /// What the show's title and year are worth; `None` when they speak against the item.
@@ -183,8 +197,8 @@ fn score_of_row(show: &Show, item: &ItemRef<'_>) -> Option<u16> {
         None => None,
     };
     let lost = match agrees {
-        Agrees::Whole(same) => spelling(same),
-        Agrees::Base(same) => weight::BESIDE_DIFFERS + spelling(same),
+        Agrees::Whole(same) => weight::spelling(same),
+        Agrees::Base(same) => weight::BESIDE_DIFFERS + weight::spelling(same),
     };
     let score = if known == Some(true) {
         weight::TITLE_YEAR

@@ -9,11 +9,10 @@ use std::borrow::Cow;
 use cache_store::{ItemRef, PartRef};
 
 use super::edition::edition;
-use super::title::physical_score;
 use super::{Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
-use crate::names::ids;
+use crate::names::ids::{self, scheme};
 use crate::names::spelling::fold::{fold_guid, fold_title};
 use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
@@ -61,7 +60,7 @@ pub(super) fn agreement(query: &Prepared<'_>, item: &ItemRef<'_>) -> Agreement {
     for guid in &ours {
         if theirs.contains(guid) {
             agreement.equal = agreement.equal.saturating_add(1);
-            agreement.worldwide |= is_worldwide(guid);
+            agreement.worldwide |= ids::is_worldwide(guid);
             agreement.told |= query.query.guids.iter().any(|told| fold_guid(told) == *guid);
         } else if theirs.iter().any(|other| scheme(other) == scheme(guid))
             && !ours.iter().any(|other| scheme(other) == scheme(guid) && theirs.contains(other))
@@ -90,19 +89,6 @@ pub(crate) fn decide(query: &Prepared<'_>, items: &[ItemRef<'_>]) -> Option<Answ
     })
 }
 
-/// Decides among the episodes that have the number which is asked for, of a show that has an id
-/// which the names say. It is sure only where `sure` says so of the show and the number.
-pub(super) fn of_show<'a>(
-    query: &Prepared<'_>,
-    fitting: impl IntoIterator<Item = &'a ItemRef<'a>>,
-    sure: bool,
-) -> Option<Answer> {
-    let scored = fitting.into_iter().map(|item| (weight::GUID + physical_score(query, item), item));
-    choose(query, Rule::Guid, scored, |item, _, rival| {
-        sure && rival.is_none() && beside(query, item)
-    })
-}
-
 fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 {
     let further = agreement.equal.saturating_sub(1).min(4);
     let mut score = weight::GUID + further * weight::PER_GUID;
@@ -124,7 +110,7 @@ fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 
 
 /// The file is as large as the item's, or lies in a folder of the same name: what an id in a name
 /// needs beside it. Somebody may have given a file the wrong folder, or a folder the wrong id.
-fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
+pub(super) fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
     let telling = |size: u64| size >= weight::TELLING_SIZE;
     let same_size = query.query.size.is_some_and(telling)
         && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
@@ -157,13 +143,4 @@ fn year_fits(query: &Query, item: &ItemRef<'_>) -> Option<bool> {
         return None;
     }
     Some(query.year?.abs_diff(item.year?) <= 1)
-}
-
-/// Whether a guid names one work in the world.
-pub(super) fn is_worldwide(guid: &str) -> bool {
-    matches!(scheme(guid), "imdb" | "plex")
-}
-
-pub(super) fn scheme(guid: &str) -> &str {
-    guid.split_once("://").map_or(guid, |(scheme, _)| scheme)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cache_store::{CachedShow, ItemRef};
 use plex_api::RatingKey;
 
-use super::{guid, title, weight};
+use super::weight;
 use crate::names::ids;
 use crate::names::same::key;
 use crate::names::shows::{self, Agrees, Show};
@@ -71,7 +71,7 @@ impl KnownShows {
         let [first, others @ ..] = found.as_slice() else { return None };
         let worths = || said.iter().filter_map(|said| worth(said, first));
         let against = worths().any(|worth| matches!(worth.year, Year::Differs(_)));
-        let worldwide = ids.iter().any(|id| guid::is_worldwide(id) && !equal(id).is_empty());
+        let worldwide = ids.iter().any(|id| ids::is_worldwide(id) && !equal(id).is_empty());
         let every = ids.iter().all(|id| !equal(id).is_empty() || !is_of_scheme(first, id));
         let sure =
             others.is_empty() && every && !against && (worldwide || worths().next().is_some());
@@ -182,12 +182,12 @@ fn worth(said: &Show, known: &CachedShow) -> Option<Worth> {
             _ => Year::Unknown,
         };
         let lost = match agrees {
-            Agrees::Whole(same) => title::spelling(same),
+            Agrees::Whole(same) => weight::spelling(same),
             // The year that only the name says is the show's own.
             Agrees::Base(same) if year == Year::Agrees && said.country == country => {
-                title::spelling(same)
+                weight::spelling(same)
             }
-            Agrees::Base(same) => title::spelling(same) + weight::BESIDE_DIFFERS,
+            Agrees::Base(same) => weight::spelling(same) + weight::BESIDE_DIFFERS,
         };
         Some(Worth { lost: lost + translated, year })
     });
@@ -205,7 +205,7 @@ fn fold_id(guid: &str) -> String {
 
 /// The show has an id of the same kind.
 fn is_of_scheme(show: &CachedShow, id: &str) -> bool {
-    show.guids.iter().any(|other| guid::scheme(&fold_id(other)) == guid::scheme(id))
+    show.guids.iter().any(|other| ids::scheme(&fold_id(other)) == ids::scheme(id))
 }
 
 /// The name says an id of a kind of which the show has another, and none that agrees.
