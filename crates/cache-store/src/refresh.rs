@@ -11,4 +11,5 @@ pub(crate) mod plan;
 pub(crate) mod read_items;
 pub(crate) mod reason;
 pub(crate) mod recent;
+pub(crate) mod shows;
 pub(crate) mod sweep;

@@ -5,7 +5,7 @@ use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 use crate::format::envelope::{self, Decode, Encode, Record};
 use crate::model::partition::Division;
 use crate::model::revision::{Revision, SectionStamp};
-use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 
 /// A section.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -32,18 +32,21 @@ pub(crate) struct SectionRow {
     /// How the indexes are divided: names, guids, titles.
     divisions: [DivisionFields; 3],
     matches_from: u64,
+    /// When they were listed, and how many there are.
+    shows: Option<(i64, u64)>,
     dated: bool,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 3;
+    const SCHEMA: u16 = 4;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before `dated`, which was not known.
-        envelope::decode(&[payload, &[0]].concat())
+        // 2 ended before the shows, 3 before `dated`: nothing was known of either.
+        let shows = if schema == 2 { &[0][..] } else { &[] };
+        envelope::decode(&[payload, shows, &[0]].concat())
     }
 }
 
@@ -116,6 +119,7 @@ impl SectionRow {
             },
             divisions: state.divisions.map(DivisionFields::new),
             matches_from: state.matches_from.0,
+            shows: state.shows.map(|shows| (shows.at.0, shows.count)),
             dated: state.dated,
         }
     }
@@ -138,6 +142,7 @@ impl SectionRow {
             metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
+            shows: self.shows.map(|(at, count)| ShowsListed { at: UnixSeconds(at), count }),
             dated: self.dated,
             lookups: Lookups {
                 spent: self.lookups_spent,
@@ -199,6 +204,7 @@ impl From<SectionRow1> for SectionRow {
             // Nothing is on a shelf yet. The opening that reads this row rebuilds the indexes.
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
+            shows: None,
             dated: false,
         }
     }
