@@ -8,7 +8,6 @@ pub(crate) mod clear;
 pub(crate) mod edits;
 pub(crate) mod leases;
 pub(crate) mod metadata;
-pub(crate) mod paging;
 pub(crate) mod prune;
 pub(crate) mod remember;
 pub(crate) mod sections;
