@@ -3,7 +3,7 @@
 use url::Url;
 
 /// Longest address that an error repeats, in characters: batches name up to 200 ids.
-const ADDRESS_LIMIT: usize = 300;
+const ADDRESS_LIMIT: usize = 120;
 
 /// An address without user, password and values of parameters that can hold a token.
 pub(crate) fn address(url: &Url) -> String {
