@@ -34,6 +34,8 @@ mod held;
 mod mapping;
 mod matcher;
 mod names;
+#[cfg(feature = "nfo")]
+mod nfo;
 mod query;
 mod report;
 mod rules;
@@ -53,6 +55,8 @@ pub use engine::run_result::{Run, Stale};
 pub use engine::{Engine, EngineConfig};
 pub use evidence::{Evidence, Rule, Source};
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
+#[cfg(feature = "nfo")]
+pub use nfo::Nfo;
 pub use query::Query;
 pub use report::{AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
