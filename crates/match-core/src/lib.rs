@@ -31,6 +31,8 @@ mod evidence;
 mod explain;
 #[cfg(test)]
 mod held;
+#[cfg(test)]
+mod json_page;
 mod mapping;
 mod matcher;
 mod names;

@@ -23,7 +23,7 @@ pub struct Run {
     pub queries: Arc<Vec<Query>>,
     /// One for each query, in the same order.
     pub answers: Vec<Answer>,
-    pub(super) outage: Option<Reason>,
+    pub(crate) outage: Option<Reason>,
     /// What would have been answered when the server could last be asked, if it cannot be asked
     /// now and [`EngineConfig::stale`](crate::EngineConfig::stale) allows it. The answers
     /// themselves are then unknown.
