@@ -125,8 +125,9 @@ async fn an_outage_is_said_once() {
     assert_eq!(run.outage().unwrap().kind(), Some(ErrorKind::Unauthorized));
 
     // What verifying says of each match does not grow with their number.
-    let matches: Vec<(Query, _)> =
-        (1..=200).map(|key| (Query::new("/a.mkv"), match_core::RatingKey(1_000_000 + key))).collect();
+    let matches: Vec<(Query, _)> = (1..=200)
+        .map(|key| (Query::new("/a.mkv"), match_core::RatingKey(1_000_000 + key)))
+        .collect();
     let verified = engine.verify(&Selection::All, &matches).await.unwrap();
     let text = verified[0].to_string();
     assert!(text.contains("unauthorized") && text.len() < 300, "{} letters: {text}", text.len());

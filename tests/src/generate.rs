@@ -409,7 +409,8 @@ mod tests {
             [(LibraryKind::Movies, 50), (LibraryKind::Episodes, 120), (LibraryKind::Music, 900)];
         let of = |seed, identity| generate_all(seed, identity, &kinds);
         let library = of(1, None);
-        let counts: Vec<usize> = library.sections.iter().map(crate::library::Section::len).collect();
+        let counts: Vec<usize> =
+            library.sections.iter().map(crate::library::Section::len).collect();
         assert_eq!(counts, [50, 120, 900]);
         let music = library.sections[2].items().iter();
         let paths: HashSet<&str> =

@@ -328,9 +328,7 @@ impl Library {
         let mut whole = listed_at.is_some() && found.len() == listed.len();
         let mut selected = match want {
             Selection::All => found,
-            Selection::Kind(kind) => {
-                found.into_iter().filter(|state| is_of(kind, state)).collect()
-            }
+            Selection::Kind(kind) => found.into_iter().filter(|state| is_of(kind, state)).collect(),
             Selection::Named(names) => {
                 let mut selected = Vec::new();
                 for name in names {
@@ -408,6 +406,7 @@ impl Library {
         steps: &mut Vec<Step>,
     ) -> Result<Option<SectionState>, Error> {
         let id = state.id;
+        self.context.name(state.key, &state.title);
         let _one_at_a_time = self.context.flights.section(id).await;
         let mut forced = None;
         let mut lease = None;

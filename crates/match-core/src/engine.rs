@@ -29,8 +29,8 @@ use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
-use crate::engine::run_result::Run;
 use crate::engine::progress::{OnProgress, Phase, Teller};
+use crate::engine::run_result::Run;
 use crate::matcher::indexing::INDEXING;
 use crate::query::Query;
 use crate::report::Report;
@@ -68,7 +68,7 @@ pub struct EngineConfig {
     pub profile: Option<String>,
     /// What time it is.
     pub clock: Clock,
-    /// Whom to tell how far a run is. Default: nobody.
+    /// Whom to tell how far a run, a verification or an edit is. Default: nobody.
     pub progress: Option<OnProgress>,
 }
 
@@ -128,7 +128,7 @@ pub struct Engine {
     settings: Mutex<Arc<Settings>>,
     adopt_mappings: Option<u64>,
     stale: Option<Duration>,
-    progress: Teller,
+    pub(crate) progress: Teller,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -151,10 +151,12 @@ impl Engine {
         };
         let path = config.file();
         let store = blocking(move || Store::open(&path, &store_config)).await?;
-        let progress = Teller { to: config.progress, client: client.clone() };
+        let progress = Teller::new(config.progress, client.clone(), config.clock.clone());
         let told = progress.clone();
-        let on_rows: Option<OnRows> = progress.to.is_some().then(|| -> OnRows {
-            Box::new(move |done, total| told.tell(Phase::Refresh, done, total))
+        let on_rows: Option<OnRows> = progress.is_heard().then(|| -> OnRows {
+            Box::new(move |title, done, total| {
+                told.tell_of(Phase::Refresh, Some(title), done, total);
+            })
         });
         let library = Library::new(client, Arc::new(store), config.policy, config.clock)
             .with_profile(config.profile)

@@ -51,8 +51,8 @@ pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
 };
-pub use engine::progress::{OnProgress, Phase, RunProgress};
 pub use engine::describe::Described;
+pub use engine::progress::{OnProgress, Phase, RunProgress};
 pub use engine::run_result::{Run, Stale};
 pub use engine::{Engine, EngineConfig};
 pub use evidence::{Evidence, Rule, Source};

@@ -140,7 +140,9 @@ impl Nfo {
                     let Some(element) = open.pop() else { continue };
                     nfo.take(&open, element);
                     if open.is_empty() {
-                        found.extend(Some(std::mem::take(&mut nfo)).filter(|nfo| nfo.kind.is_some()));
+                        found.extend(
+                            Some(std::mem::take(&mut nfo)).filter(|nfo| nfo.kind.is_some()),
+                        );
                     }
                 }
                 Ok(_) => {}
@@ -298,9 +300,8 @@ fn text_of(bytes: &[u8]) -> String {
 
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let digits = |part: &str, count| {
-        part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
+    let digits =
+        |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
     matches!(parts.as_slice(), [y, m, d] if digits(y, 4) && digits(m, 2) && digits(d, 2))
 }
 
@@ -308,11 +309,8 @@ fn is_date(text: &str) -> bool {
 fn pages(text: &str) -> Vec<String> {
     let after = |page: &str, kind: &str, prefix: &str| {
         let (_, rest) = text.split_once(page)?;
-        let digits: String = rest
-            .strip_prefix(prefix)?
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
+        let digits: String =
+            rest.strip_prefix(prefix)?.chars().take_while(char::is_ascii_digit).collect();
         (!digits.is_empty()).then(|| format!("{kind}://{prefix}{digits}"))
     };
     let pages = [

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn what_opening_found_is_a_sentence() {
-        let upgrade = Upgrade { upgraded: vec!["items"], rebuilt: vec![], dropped: vec!["matches"] };
+        let upgrade =
+            Upgrade { upgraded: vec!["items"], rebuilt: vec![], dropped: vec!["matches"] };
         assert_eq!(
             Opened::Upgraded(upgrade).to_string(),
             "the cache was of another version and was brought up to date: rewritten: items; partly \

@@ -162,7 +162,7 @@ impl Engine {
             }
         }
         let asked = keys_of(targets, &unsure.iter().map(|(at, _)| *at).collect::<Vec<_>>());
-        let read = self.library.read_full(&asked).await?;
+        let read = self.read_items(&asked).await?;
         let known = self.known(asked).await?;
         for (((at, was), read), known) in unsure.into_iter().zip(read).zip(known) {
             let Some(target) = targets.get_mut(at) else { continue };

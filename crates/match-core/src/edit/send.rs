@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::edit::group::PlannedRequest;
 use crate::edit::outcome::EditFailure;
+use crate::engine::progress::Phase;
 use crate::engine::{Engine, blocking};
 
 /// Requests of a wave. More would leave more in doubt after a crash, fewer would write to the
@@ -143,6 +144,7 @@ impl Engine {
         // Of a group that was refused: those before the culprit were edited.
         let mut in_doubt: HashSet<RatingKey> = HashSet::new();
         while stopped.is_none() && !queue.is_empty() {
+            self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
             let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
             for request in &wave {
                 notes.note(&request.keys, &Progress::Sent);
@@ -220,6 +222,7 @@ impl Engine {
             }
         }
         notes.write().await?;
+        self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
         Ok(sent)
     }
 

@@ -89,7 +89,7 @@ impl Engine {
         let was = self.known(keys.clone()).await?;
         let was: Vec<Option<CachedItem>> =
             was.into_iter().map(|known| known.and_then(|known| known.item)).collect();
-        let read = match self.library.read_full(&keys).await {
+        let read = match self.read_items(&keys).await {
             Ok(read) => read,
             Err(Error::Plex(error)) => {
                 let unknown = Verified::Unknown(Reason::from(&error));

@@ -79,8 +79,7 @@ impl Serialize for Run {
         }
         let files = self.pairs().map(|(query, answer)| File { path: &query.path, answer });
         let files: Vec<File<'_>> = files.collect();
-        let outage =
-            self.outage().map(|why| Outage { kind: why.kind(), reason: why.to_string() });
+        let outage = self.outage().map(|why| Outage { kind: why.kind(), reason: why.to_string() });
         let mut form = serializer.serialize_struct("Run", 4)?;
         form.serialize_field("files", &files)?;
         form.serialize_field("outage", &outage)?;
