@@ -7,6 +7,7 @@
 
 pub(crate) mod describe;
 mod feedback;
+pub(crate) mod numbers;
 mod pass;
 pub(crate) mod progress;
 pub(crate) mod remembered;
@@ -29,6 +30,7 @@ use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
+use crate::engine::numbers::Numbers;
 use crate::engine::progress::{OnProgress, Phase, Teller};
 use crate::engine::run_result::Run;
 use crate::matcher::indexing::INDEXING;
@@ -129,6 +131,7 @@ pub struct Engine {
     adopt_mappings: Option<u64>,
     stale: Option<Duration>,
     pub(crate) progress: Teller,
+    pub(crate) numbers: Numbers,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -167,6 +170,7 @@ impl Engine {
             adopt_mappings: config.adopt_mappings,
             stale: config.stale,
             progress,
+            numbers: Numbers::default(),
             unwritten: Mutex::default(),
         })
     }
@@ -222,6 +226,8 @@ impl Engine {
         report.count(&answers);
         report.phases.run.record(started.elapsed());
         *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) += &report;
+        self.tell_calls();
+        self.numbers.run(&report, outage.is_some());
         info!(
             queries = queries.len(),
             calls = report.calls.total().count,
@@ -244,6 +250,11 @@ impl Engine {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let store = Arc::clone(self.store());
         Ok(blocking(move || written_totals(&store)).await? + unwritten)
+    }
+
+    /// Tells the `metrics` facade of the calls that were made.
+    pub(crate) fn tell_calls(&self) {
+        self.numbers.calls(|| self.library.client().calls());
     }
 
     /// Counts items that were found again under another rating key.

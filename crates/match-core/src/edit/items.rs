@@ -108,6 +108,7 @@ impl Engine {
         if !distinct.is_empty() {
             tell(read.len());
         }
+        self.tell_calls();
         let of = |key| read.get(key).cloned().unwrap_or(ItemRead::Unreadable);
         Ok(keys.iter().map(of).collect())
     }

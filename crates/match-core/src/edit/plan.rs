@@ -16,7 +16,7 @@ use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
 use crate::edit::compare::{Difference, compare, edited_by_others};
 use crate::edit::group::group;
 use crate::edit::holds_file::holds_file;
-use crate::edit::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
+use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
@@ -114,6 +114,14 @@ impl Engine {
         }
         let calls = self.library.client().calls().minus(&before);
         let run = EditRun { id, outcomes, planned, calls };
+        let EditCounts { done, unchanged, failed, not_tried } = run.counts();
+        self.tell_calls();
+        self.numbers.edits([
+            ("done", done),
+            ("unchanged", unchanged),
+            ("failed", failed),
+            ("not_tried", not_tried),
+        ]);
         info!(run = %id, calls = run.calls.total().count, counts = %run.counts(), "edited");
         Ok(run)
     }

@@ -84,6 +84,7 @@ impl Engine {
         self.library.mark_ours([key]); // see `put`
         let sent = self.library.client().upload(key, artwork, image).await;
         self.library.mark_ours([key]);
+        self.tell_calls();
         let Err(error) = sent else {
             let store = self.store().clone();
             blocking(move || store.put_upload(section, key, artwork, hash)).await?;
