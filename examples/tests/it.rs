@@ -44,10 +44,12 @@ impl Stage {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(self.folder.path())
-            .env("PLEX_TOKEN", self.pms.token())
-            .args(["--url", self.pms.url(), "--cache", "host.matchbox"]);
+        command.current_dir(self.folder.path()).env("PLEX_TOKEN", self.pms.token()).args([
+            "--url",
+            self.pms.url(),
+            "--cache",
+            "host.matchbox",
+        ]);
         command
     }
 
@@ -147,12 +149,9 @@ async fn what_is_wrong_is_one_line_and_a_number() {
     let file = file.to_str().unwrap();
     let lines = stage.folder.path().join("ok.jsonl");
     let elsewhere = tempfile::tempdir().unwrap(); // without a cache that might answer
-    for (program, argument) in [
-        (SYNC, lines.to_str().unwrap()),
-        (BLOCKING, file),
-        (TV, &media),
-        (NFO, &media),
-    ] {
+    for (program, argument) in
+        [(SYNC, lines.to_str().unwrap()), (BLOCKING, file), (TV, &media), (NFO, &media)]
+    {
         let mut command = stage.command(program);
         command.arg(argument).env("PLEX_TOKEN", "wrong");
         finish(command).await.badly(1, "check the token");

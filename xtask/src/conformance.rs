@@ -4,7 +4,7 @@
 //! `--payloads DIR`: captured answers of real servers, decoded with the client's own types and
 //! held against what is plainly in them. The second look is generic JSON and knows nothing of
 //! the client's types, so a row, a file or a guid that the client lost shows. A payload that is
-//! no JSON has to give an error.
+//! no JSON has to give an error, and so has this command then: nothing was checked of it.
 //!
 //! `--python`: an unmodified python-plexapi against the simulated server.
 
@@ -66,11 +66,19 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         }
     }
     let mut failed = Vec::new();
+    let mut unreadable = Vec::new();
     for file in &files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let body = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let finding = examine(&body);
-        let verdict = if finding.faults.is_empty() { "ok" } else { "FAILED" };
+        let verdict = match (finding.faults.is_empty(), finding.unreadable) {
+            (false, _) => "FAILED",
+            (true, true) => "UNREADABLE",
+            (true, false) => "ok",
+        };
+        if finding.unreadable {
+            unreadable.push(format!("{name}: {}", finding.notes.join("; ")));
+        }
         let notes = [finding.notes, finding.faults.clone()].concat().join("; ");
         let Counts { rows: _, items, parts, guids } = finding.found;
         table.add_row([
@@ -85,7 +93,13 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         failed.extend(finding.faults.into_iter().map(|fault| format!("{name}: {fault}")));
     }
     println!("{table}");
-    println!("{} payloads, {} failed", files.len(), failed.len());
+    println!("{} payloads, {} failed, {} unreadable", files.len(), failed.len(), unreadable.len());
+    if !unreadable.is_empty() && failed.is_empty() {
+        bail!(
+            "payloads that nobody can read, as servers do not send them:\n  {}",
+            unreadable.join("\n  ")
+        );
+    }
     if !failed.is_empty() {
         bail!("payloads that do not conform:\n  {}", failed.join("\n  "));
     }
@@ -121,6 +135,8 @@ struct Finding {
     shape: String,
     found: Counts,
     notes: Vec<String>,
+    /// Nobody could read it, so nothing was checked.
+    unreadable: bool,
     /// What is wrong with the client, not with the payload.
     faults: Vec<String>,
 }
@@ -148,7 +164,8 @@ fn examine(body: &[u8]) -> Finding {
             let text = error.to_string();
             let (notes, faults) =
                 if deserved { (vec![text], vec![]) } else { (vec![], vec![text]) };
-            Finding { shape: shape.to_owned(), notes, faults, ..Finding::default() }
+            let unreadable = faults.is_empty();
+            Finding { shape: shape.to_owned(), notes, faults, unreadable, ..Finding::default() }
         }
         (Ok(_), None) => Finding {
             shape: "broken".to_owned(),

@@ -11,6 +11,7 @@ mod bench;
 mod cache;
 mod conformance;
 mod corpus;
+mod doctor;
 mod explain;
 mod serve;
 
@@ -46,6 +47,9 @@ enum Command {
     Conformance(conformance::Options),
     /// Play files whose truth is known: precision and recall by distortion and rule.
     Corpus(corpus::Options),
+    /// Look at a server as a new host would, read-only: what this token may see, what a first run
+    /// costs, how local files match, and what to put into the configuration.
+    Doctor(doctor::Options),
     /// Say why a file is matched as it is, from a cache file alone.
     Explain(explain::Options),
     /// Run the simulated Plex Media Server on its own, until interrupted.
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Command::Child => bench::child(),
         Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Serve(options) => serve::run(options),
     };

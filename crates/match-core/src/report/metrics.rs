@@ -30,9 +30,18 @@ fn describe() {
             "Answers by the layer they came from, one for each file and section"
         );
         describe_counter!("matchbox_rekeyed_total", "Files whose item has a new rating key");
-        describe_counter!("matchbox_refreshes_total", "Steps to bring a section up to date, by plan");
-        describe_counter!("matchbox_changes_total", "Items that refreshes added, changed or removed");
-        describe_counter!("matchbox_damaged_values_total", "Damaged values met in the cache, healed");
+        describe_counter!(
+            "matchbox_refreshes_total",
+            "Steps to bring a section up to date, by plan"
+        );
+        describe_counter!(
+            "matchbox_changes_total",
+            "Items that refreshes added, changed or removed"
+        );
+        describe_counter!(
+            "matchbox_damaged_values_total",
+            "Damaged values met in the cache, healed"
+        );
         describe_counter!("matchbox_edits_total", "Changes of items by outcome");
         describe_gauge!("matchbox_cache_bytes", Unit::Bytes, "Size of the cache file");
         describe_gauge!(
