@@ -96,7 +96,7 @@ async fn look(
     let mut largest: Option<(&Section, u64)> = None;
     for section in &sections {
         let items = match section.kind.leaf() {
-            Some(kind) => client.total(&Listing::new(section.key, kind)).await.ok().flatten(),
+            Some(kind) => count(client, &Listing::new(section.key, kind)).await,
             None => None,
         };
         if let Some(items) = items {
@@ -130,6 +130,15 @@ async fn look(
     }
     diagnosis.configure();
     Ok(None)
+}
+
+/// How many rows a listing has; where the server does not tell, how many its first page has.
+async fn count(client: &Client, listing: &Listing) -> Option<u64> {
+    match client.total(listing).await {
+        Ok(Some(total)) => Some(total),
+        Ok(None) => Some(client.page(listing, 0, client.page_size()).await.ok()?.rows),
+        Err(_) => None,
+    }
 }
 
 const HOW_TO_GET_A_TOKEN: &str = "in Plex's web app open an item, its menu, \"Get Info\", \"View \

@@ -56,13 +56,17 @@ enum Command {
     Serve(serve::Options),
 }
 
+/// What is logged unless `RUST_LOG` says otherwise. A certificate that is refused is an error that
+/// the commands tell themselves.
+const QUIET: &str = "error,rustls_platform_verifier=off";
+
 /// Sends the log to stderr, and to a trace and a profile where they are asked for. The trace
 /// is whole when what is returned is dropped.
 fn log(
     trace: Option<&Path>,
     profile: Option<bench::Profile>,
 ) -> Option<tracing_chrome::FlushGuard> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let ours = || {
         let all = LevelFilter::TRACE;
         let crates = ["plex_api", "cache_store", "match_core"];

@@ -146,7 +146,7 @@ async fn assumptions_that_do_not_hold_are_named() {
     pms.edit(|library| {
         library.quirks.sorts_by_id = false;
         library.quirks.totals = Totals::NotTold;
-        library.quirks.file_filter = FileFilter::Honoured;
+        library.quirks.file_filter = FileFilter::Exact;
     });
     let always = |endpoint, fault| Rule { endpoint: Some(endpoint), ..Rule::always(fault) };
     pms.script(always(Endpoint::Events, Fault::Status(404)));
@@ -157,6 +157,7 @@ async fn assumptions_that_do_not_hold_are_named() {
         let check = checks.iter().find(|check| check["what"] == what);
         check.unwrap_or_else(|| panic!("{what}: {json:#}"))["holds"].as_bool().unwrap()
     };
+    assert!(!holds("listings say how many rows there are"));
     assert!(!holds("rows come sorted by their ids"));
     assert!(!holds("the server tells what happens"));
     assert!(holds("a single file can be looked up"));

@@ -44,6 +44,11 @@ pub(super) async fn check(
     let took = started.elapsed();
     let whole = page.rows >= items.min(u64::from(client.page_size()));
     note(whole, "pages are as large as asked for", "listing a section takes more calls");
+    note(
+        page.total.is_some(),
+        "listings say how many rows there are",
+        "they are read to their end to know, and what is said here of costs is too little",
+    );
     let keys: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).collect();
     note(
         keys.is_sorted(),
@@ -84,8 +89,10 @@ pub(super) async fn check(
         "several items are read at once, and unknown ones left out",
         "verifying costs more calls",
     );
-    let named = page.items.iter().find_map(|item| item.parts().find_map(|part| part.file.clone()));
-    if let Some(name) = named.as_deref().and_then(|file| file.rsplit(['/', '\\']).next()) {
+    // The longest name: nothing else is called so.
+    let files = page.items.iter().flat_map(|item| item.parts());
+    let names = files.filter_map(|part| part.file.as_deref()?.rsplit(['/', '\\']).next());
+    if let Some(name) = names.max_by_key(|name| name.len()) {
         let found = client.lookup_file(section.key, kind, name, FEW).await;
         let narrow = found.is_ok_and(|page| page.rows > 0 && page.rows < items.min(10));
         note(

@@ -111,7 +111,8 @@ impl Diagnosis {
         ];
         if let Some(server) = &self.server {
             let id = &server.machine_identifier;
-            lines.push(format!("config.expect_server = Some({id:?}.into());"));
+            lines.push(format!("let server = {id:?};"));
+            lines.push("config.expect_server = Some(server.to_owned());".to_owned());
         }
         lines.push("let mut engine = EngineConfig::new(\"server.matchbox\");".to_owned());
         for MappingSuggestion { mapping, .. } in self.files.iter().flat_map(|seen| &seen.mappings) {
