@@ -298,6 +298,12 @@ impl Engine {
         self.library.is_live()
     }
 
+    /// When the server was last heard of on the stream of [`Engine::watch`], by an event or by
+    /// one of the pings that it sends every 10 to 15 seconds. `None` while nobody listens.
+    pub fn last_heard(&self) -> Option<UnixSeconds> {
+        self.library.last_heard()
+    }
+
     /// The server's sections that hold files, in its order, with kind, folders and the number of
     /// items that are cached (0 before the first run; all of them if `complete`). One call, none
     /// within the freshness window. An outage is an error here.
