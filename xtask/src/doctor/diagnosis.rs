@@ -127,7 +127,7 @@ impl Diagnosis {
     pub(super) fn page(&self) -> String {
         let mut page = String::new();
         if let Some(server) = &self.server {
-            let name = server.name.as_deref().unwrap_or("(this token may not ask for it)");
+            let name = server.name.as_deref().unwrap_or("(told to its owner only)");
             let owner = if server.claimed { "an account" } else { "nobody: it is not claimed" };
             let rows = [
                 ["name", name],
@@ -182,7 +182,7 @@ impl Diagnosis {
             chapter(&mut page, "It ends here", [["what", what], ["what to do", advice]]);
         }
         let _ = write!(page, "{} calls were made. Nothing was written to the server.", self.calls);
-        page
+        page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 }
 
