@@ -15,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use testbed::generate::{LibraryKind, generate_all};
+use testbed::library::Section;
 use testbed::server::{Fault, Options, Pms};
 
 /// A server, a folder with its files, and a folder to work in.
@@ -27,7 +28,7 @@ impl Stage {
     async fn start(sections: &[(LibraryKind, usize)]) -> Self {
         let library = generate_all(7, None, sections);
         let folder = tempfile::tempdir().unwrap();
-        for item in library.sections.iter().flat_map(|section| section.items()) {
+        for item in library.sections.iter().flat_map(Section::items) {
             for part in item.parts() {
                 let file = folder.path().join("media").join(part.file.trim_start_matches('/'));
                 fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -131,7 +131,7 @@ pub struct Engine {
     adopt_mappings: Option<u64>,
     stale: Option<Duration>,
     pub(crate) progress: Teller,
-    pub(crate) numbers: Numbers,
+    numbers: Numbers,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -227,7 +227,7 @@ impl Engine {
         report.phases.run.record(started.elapsed());
         *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) += &report;
         self.tell_calls();
-        self.numbers.run(&report, outage.is_some());
+        Numbers::run(&report, outage.is_some());
         info!(
             queries = queries.len(),
             calls = report.calls.total().count,

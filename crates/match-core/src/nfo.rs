@@ -1,5 +1,6 @@
 //! What a Kodi or Jellyfin `.nfo` file says of the file beside it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -133,7 +134,7 @@ impl Nfo {
                     let text = into(&mut open, &mut outside);
                     match entity(&name.xml10_content()) {
                         Some(letter) => text.push(letter),
-                        None => text.push_str(&format!("&{};", name.xml10_content())),
+                        None => text.extend(["&", &name.xml10_content(), ";"]),
                     }
                 }
                 Ok(Event::End(_)) => {
@@ -255,7 +256,7 @@ impl Element {
         let kind = kind.and_then(|kind| kind.normalized_value(XmlVersion::Implicit1_0).ok());
         Self {
             name: start.local_name().into_inner().to_ascii_lowercase(),
-            kind: kind.map(|kind| kind.into_owned()),
+            kind: kind.map(Cow::into_owned),
             text: String::new(),
         }
     }

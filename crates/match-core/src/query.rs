@@ -118,13 +118,12 @@ impl Query {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let failed = |source| Error::Io { doing: "read the size of", path: path.into(), source };
-        let size = std::fs::metadata(path).and_then(|found| match found.is_file() {
-            true => Ok(found.len()),
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
-        });
-        let size = size.map_err(failed)?;
+        let found = std::fs::metadata(path).map_err(failed)?;
+        if !found.is_file() {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+        }
         let absolute = std::path::absolute(path).map_err(failed)?;
-        Ok(Self::from_path(&absolute).size(size))
+        Ok(Self::from_path(&absolute).size(found.len()))
     }
 
     /// Says its size in bytes.
@@ -257,7 +256,7 @@ mod kind_by_name {
         Number(u32),
     }
 
-    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn serialize<S: Serializer>(
         kind: &Option<ItemKind>,
         serializer: S,

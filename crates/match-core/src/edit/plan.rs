@@ -18,6 +18,7 @@ use crate::edit::group::group;
 use crate::edit::holds_file::holds_file;
 use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
+use crate::engine::numbers::Numbers;
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
 
@@ -115,7 +116,7 @@ impl Engine {
         let run = EditRun { id, outcomes, planned, calls };
         let EditCounts { done, unchanged, failed, not_tried } = run.counts();
         self.tell_calls();
-        self.numbers.edits([
+        Numbers::edits([
             ("done", done),
             ("unchanged", unchanged),
             ("failed", failed),

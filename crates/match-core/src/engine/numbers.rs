@@ -15,12 +15,12 @@ pub(crate) struct Numbers {
     told: Mutex<Calls>,
 }
 
-#[cfg_attr(
-    not(feature = "metrics"),
-    expect(clippy::unused_self, reason = "nothing to do without the feature")
-)]
 impl Numbers {
     /// Tells the calls that were made since it was last said.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(clippy::unused_self, reason = "nothing to do without the feature")
+    )]
     pub(crate) fn calls(&self, now: impl FnOnce() -> Calls) {
         #[cfg(feature = "metrics")]
         {
@@ -34,7 +34,7 @@ impl Numbers {
     }
 
     /// Tells what a run did.
-    pub(crate) fn run(&self, report: &Report, outage: bool) {
+    pub(crate) fn run(report: &Report, outage: bool) {
         #[cfg(feature = "metrics")]
         crate::report::metrics::run(report, outage);
         #[cfg(not(feature = "metrics"))]
@@ -42,7 +42,7 @@ impl Numbers {
     }
 
     /// Tells what became of edits: names of outcomes, and how many.
-    pub(crate) fn edits(&self, outcomes: [(&'static str, usize); 4]) {
+    pub(crate) fn edits(outcomes: [(&'static str, usize); 4]) {
         #[cfg(feature = "metrics")]
         crate::report::metrics::edits(outcomes);
         #[cfg(not(feature = "metrics"))]

@@ -87,7 +87,7 @@ impl Report {
             format!("{count} ({} retries, {} failed), {bytes}", total.retries, total.failures);
         // In an outage there is nothing to compare with.
         if self.estimated_calls > 0 {
-            text += &format!("; about {} without a cache", self.estimated_calls);
+            text.extend(["; about ", &self.estimated_calls.to_string(), " without a cache"]);
         }
         let reads = |step: &StepReport| matches!(step.plan, Plan::Full | Plan::Lazy);
         if self.runs == 1 && self.calls_saved() < 0 && self.steps.iter().any(reads) {
