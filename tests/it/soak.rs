@@ -19,7 +19,7 @@ use cache_store::Plan;
 use futures::{Stream, StreamExt};
 use match_core::{Answer, Confidence, Engine, Error, Query, Run, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage};
-use testbed::library::{FileFilter, Library, Totals};
+use testbed::library::{FileFilter, Library, Totals, Updated};
 
 use steps::{HAPPENS, Step};
 
@@ -102,7 +102,11 @@ impl Soak {
         stage.pms.edit(|library| {
             let filters = [FileFilter::Ignored, FileFilter::Exact, FileFilter::Substring];
             library.quirks.file_filter = random.pick(&filters);
-            library.quirks.sorts_by_id = !random.once_in(4);
+            let ignored: [&[&str]; 6] =
+                [&[], &[], &[], &["id"], &["updatedAt:desc"], &["id", "updatedAt:desc"]];
+            library.quirks.ignored_sorts = random.pick(&ignored);
+            let updated = [Updated::Told, Updated::Told, Updated::NotBySome, Updated::NotTold];
+            library.quirks.updated = random.pick(&updated);
             library.quirks.counter_moves_on_delete = !random.once_in(3);
             if random.once_in(4) {
                 library.quirks.totals = Totals::NotTold;

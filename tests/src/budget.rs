@@ -36,7 +36,7 @@ pub struct Scale {
 impl Scale {
     /// A size, with the page size of the table.
     pub const fn new(items: u64) -> Self {
-        Self { items, page: 500 }
+        Self { items, page: 1_000 }
     }
 
     /// A small size with small pages: it needs as many pages as a large library, but little time.
@@ -119,5 +119,6 @@ pub fn rows() -> Vec<Row> {
     rows.extend(change::rows());
     rows.extend(processes::rows());
     rows.extend(trouble::rows());
+    rows.extend(cold::gentle());
     rows
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
-use crate::server::Endpoint;
+use crate::server::{Endpoint, Shared};
 use crate::wire::html;
 
 /// What goes wrong with a request.
@@ -39,6 +39,12 @@ pub enum Fault {
     },
     /// The true answer, this much later.
     Latency(Duration),
+    /// The true answer, after so many seconds of the clock that the server was started with:
+    /// nobody waits for them.
+    Takes(u64),
+    /// The true answer, after as many seconds of that clock as it takes for the rows that are
+    /// asked for, at so many a second.
+    RowsASecond(u64),
     /// The true answer in pieces of 1 KiB with a pause before each.
     Slow(Duration),
     /// No answer; the connection stays open.
@@ -52,7 +58,7 @@ pub enum Fault {
     /// The true answer with bytes in it that are no UTF-8: each title begins with 0xBF.
     BadUtf8,
     /// At most so many rows, however many are asked for.
-    FewRows(usize),
+    FewRows(u64),
     /// The true answer of the moment the request came, kept back until [`Pms::release`].
     ///
     /// [`Pms::release`]: crate::server::Pms::release
@@ -165,7 +171,7 @@ pub(crate) async fn answer(
     fault: Fault,
     mut request: Request,
     next: Next,
-    gate: &Gate,
+    shared: &Shared,
 ) -> Response {
     match fault {
         Fault::Outage => body_of(stream::once(async { broken() })),
@@ -190,10 +196,18 @@ pub(crate) async fn answer(
             tokio::time::sleep(time).await;
             next.run(request).await
         }
+        Fault::Takes(seconds) => {
+            shared.pass(seconds);
+            next.run(request).await
+        }
+        Fault::RowsASecond(rows) => {
+            shared.pass(rows_asked(&request).unwrap_or_default() / rows);
+            next.run(request).await
+        }
         Fault::Hang => std::future::pending().await,
         Fault::Held => {
             let response = next.run(request).await;
-            gate.hold().await;
+            shared.held.hold().await;
             response
         }
         Fault::Lost => {
@@ -201,11 +215,8 @@ pub(crate) async fn answer(
             body_of(stream::once(async { broken() }))
         }
         Fault::FewRows(rows) => {
-            let name = "X-Plex-Container-Size";
-            let asked =
-                request.headers().get(name).and_then(|size| size.to_str().ok()?.parse().ok());
-            let rows = asked.map_or(rows, |asked: usize| asked.min(rows));
-            request.headers_mut().insert(name, HeaderValue::from(rows));
+            let rows = rows_asked(&request).map_or(rows, |asked| asked.min(rows));
+            request.headers_mut().insert(SIZE, HeaderValue::from(rows));
             next.run(request).await
         }
         Fault::Slow(_) | Fault::HangInBody | Fault::Truncated | Fault::Half | Fault::BadUtf8 => {
@@ -215,6 +226,13 @@ pub(crate) async fn answer(
             Response::from_parts(head, body)
         }
     }
+}
+
+/// The header that says how many rows are wanted.
+const SIZE: &str = "X-Plex-Container-Size";
+
+fn rows_asked(request: &Request) -> Option<u64> {
+    request.headers().get(SIZE)?.to_str().ok()?.parse().ok()
 }
 
 /// A body that is not the one it should be.

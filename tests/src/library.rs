@@ -37,12 +37,16 @@ pub struct Quirks {
     pub counter_moves_on_delete: bool,
     /// What the undocumented `file=` filter does.
     pub file_filter: FileFilter,
-    /// `sort=id` is obeyed.
-    pub sorts_by_id: bool,
+    /// These sorts, as requests spell them, are ignored: rows come by title.
+    pub ignored_sorts: &'static [&'static str],
+    /// Whether items say when they were updated.
+    pub updated: Updated,
     /// Whether listings say how many rows there are in all.
     pub totals: Totals,
     /// Listings without paging are refused with 400, as servers announce.
     pub needs_paging: bool,
+    /// Listings of more rows are refused with 400, as servers announce.
+    pub most_rows: Option<u64>,
 }
 
 impl Default for Quirks {
@@ -50,10 +54,36 @@ impl Default for Quirks {
         Self {
             counter_moves_on_delete: true,
             file_filter: FileFilter::Ignored,
-            sorts_by_id: true,
+            ignored_sorts: &[],
+            updated: Updated::Told,
             totals: Totals::Told,
             needs_paging: false,
+            most_rows: None,
         }
+    }
+}
+
+/// Whether items say when they were updated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Updated {
+    /// Each does.
+    #[default]
+    Told,
+    /// Some never do, as in libraries of music and of shows that were seen: every fifth key.
+    NotBySome,
+    /// None does.
+    NotTold,
+}
+
+impl Updated {
+    /// What an item says.
+    pub(crate) fn of(self, item: &Item) -> Option<i64> {
+        let told = match self {
+            Self::Told => true,
+            Self::NotBySome => !item.rating_key.is_multiple_of(5),
+            Self::NotTold => false,
+        };
+        told.then_some(item.updated_at)
     }
 }
 

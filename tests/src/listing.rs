@@ -1,5 +1,7 @@
 //! `/library/sections/{id}/all`: filters, order, pages.
 
+use std::cmp::Reverse;
+
 use axum::http::HeaderMap;
 
 use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind, Totals};
@@ -35,7 +37,7 @@ impl Arguments {
     }
 
     /// What of a row is sent to who asks with these arguments.
-    pub(crate) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self, quirks: Quirks) -> Shape {
         let list = |name: &str| {
             let names = self.pairs().filter(|(key, _)| *key == name);
             names.flat_map(|(_, list)| list.split(',').map(str::to_owned)).collect()
@@ -45,6 +47,7 @@ impl Arguments {
             full: false,
             without_elements: list("excludeElements"),
             without_fields: list("excludeFields"),
+            updated: quirks.updated,
         }
     }
 }
@@ -60,6 +63,8 @@ pub(crate) enum Answer<'a> {
     Broken,
     /// It is refused, because it does not say which part of the list it wants.
     Unpaged,
+    /// It is refused, because it wants more rows than the server sends at once.
+    TooMany,
 }
 
 /// Answers a listing request.
@@ -70,8 +75,8 @@ pub(crate) fn answer<'a>(
     headers: &HeaderMap,
 ) -> Answer<'a> {
     let typed = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
-    let quirk = library.quirks.file_filter;
-    if quirk == FileFilter::Error500WithoutType4
+    let quirks = library.quirks;
+    if quirks.file_filter == FileFilter::Error500WithoutType4
         && section.kind == SectionKind::Show
         && arguments.get("file").is_some()
         && typed != Some(4)
@@ -79,14 +84,17 @@ pub(crate) fn answer<'a>(
         return Answer::Broken;
     }
     let kind = typed.unwrap_or(section.kind.top());
-    let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirk).is_some());
+    let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirks).is_some());
     let window = Window::of(arguments, headers);
     if library.quirks.needs_paging && !window.paged {
         return Answer::Unpaged;
     }
+    if library.quirks.most_rows.is_some_and(|most| window.size as u64 > most) {
+        return Answer::TooMany;
+    }
 
     // Without a filter, a page is cut out of the section without looking at all of it.
-    let ordered = order(arguments, library.quirks.sorts_by_id);
+    let ordered = order(arguments, library.quirks);
     let all = section.items();
     let plain = !filtered && ordered.is_none() && kind == section.kind.leaf();
     let (rows, total): (Vec<&Item>, usize) = if plain {
@@ -94,12 +102,12 @@ pub(crate) fn answer<'a>(
     } else {
         let mut rows: Vec<&Item> = chosen(section, arguments, library.quirks).collect();
         if let Some(order) = ordered {
-            order(&mut rows);
+            order(&mut rows, library.quirks);
         }
         let total = rows.len();
         (window.cut(rows), total)
     };
-    let mut page = page(section, &rows, total, window, &arguments.shape());
+    let mut page = page(section, &rows, total, window, &arguments.shape(library.quirks));
     if library.quirks.totals == Totals::NotTold {
         page.container.total_size = None;
     }
@@ -169,7 +177,7 @@ pub(crate) fn chosen<'a>(
 ) -> impl Iterator<Item = &'a Item> {
     let kind = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
     let kind = kind.unwrap_or(section.kind.top());
-    let filter = group(&mut arguments.pairs(), quirks.file_filter);
+    let filter = group(&mut arguments.pairs(), quirks);
     let mut ids = arguments.ids();
     ids.sort_unstable();
     ids.dedup();
@@ -188,15 +196,15 @@ type Filter<'a> = Box<dyn Fn(&Item) -> bool + 'a>;
 /// side of an `or=1`. `None` for a group that filters nothing.
 fn group<'a>(
     arguments: &mut dyn Iterator<Item = (&'a str, &'a str)>,
-    quirk: FileFilter,
+    quirks: Quirks,
 ) -> Option<Filter<'a>> {
     let mut sides: Vec<Vec<Filter<'a>>> = vec![Vec::new()];
     while let Some((name, value)) = arguments.next() {
         match (name, value) {
             ("pop", _) => break,
             ("or", _) => sides.push(Vec::new()),
-            ("push", _) => sides.last_mut()?.extend(group(arguments, quirk)),
-            _ => sides.last_mut()?.extend(filter(name, value, quirk)),
+            ("push", _) => sides.last_mut()?.extend(group(arguments, quirks)),
+            _ => sides.last_mut()?.extend(filter(name, value, quirks)),
         }
     }
     if sides.iter().all(Vec::is_empty) {
@@ -206,7 +214,8 @@ fn group<'a>(
 }
 
 /// One filter; `None` for an argument that is none.
-fn filter<'a>(name: &str, value: &'a str, quirk: FileFilter) -> Option<Filter<'a>> {
+fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> {
+    let updated = quirks.updated;
     // A field may be named with its type: `episode.title`.
     let name = name.rsplit_once('.').map_or(name, |(_, field)| field);
     let number = value.parse::<i64>().unwrap_or(0);
@@ -232,12 +241,16 @@ fn filter<'a>(name: &str, value: &'a str, quirk: FileFilter) -> Option<Filter<'a
             Box::new(move |item| wanted.contains(&item.rating_key))
         }
         "addedAt>>" | "addedAt>" => Box::new(move |item| item.added_at >= number),
-        "updatedAt>>" | "updatedAt>" => Box::new(move |item| item.updated_at >= number),
+        "updatedAt>>" | "updatedAt>" => {
+            Box::new(move |item| updated.of(item).is_some_and(|at| at >= number))
+        }
         "addedAt<<" | "addedAt<" => Box::new(move |item| item.added_at <= number),
-        "updatedAt<<" | "updatedAt<" => Box::new(move |item| item.updated_at <= number),
+        "updatedAt<<" | "updatedAt<" => {
+            Box::new(move |item| updated.of(item).is_some_and(|at| at <= number))
+        }
         "year" => Box::new(move |item| item.year.map(i64::from) == Some(number)),
         "trash" => Box::new(|item| item.deleted_at.is_some()),
-        "file" => return by_file(value, quirk),
+        "file" => return by_file(value, quirks.file_filter),
         _ => return None,
     })
 }
@@ -259,14 +272,22 @@ fn by_file(value: &str, quirk: FileFilter) -> Option<Filter<'_>> {
 }
 
 /// The order asked for; `None` for the order in which items are kept, which is by id.
-fn order(arguments: &Arguments, sorts_by_id: bool) -> Option<fn(&mut Vec<&Item>)> {
+fn order(arguments: &Arguments, quirks: Quirks) -> Option<fn(&mut Vec<&Item>, Quirks)> {
     match arguments.get("sort") {
-        Some("titleSort") => Some(|rows| rows.sort_by(|a, b| a.title.cmp(&b.title))),
-        Some("addedAt") => Some(|rows| rows.sort_by_key(|item| item.added_at)),
-        Some("addedAt:desc") => Some(|rows| rows.sort_by_key(|item| -item.added_at)),
-        Some("updatedAt") => Some(|rows| rows.sort_by_key(|item| item.updated_at)),
-        Some("updatedAt:desc") => Some(|rows| rows.sort_by_key(|item| -item.updated_at)),
-        Some("id") if !sorts_by_id => Some(|rows| rows.sort_by(|a, b| a.title.cmp(&b.title))),
+        Some(sort) if quirks.ignored_sorts.contains(&sort) => Some(by_title),
+        Some("titleSort") => Some(by_title),
+        Some("addedAt") => Some(|rows, _| rows.sort_by_key(|item| item.added_at)),
+        Some("addedAt:desc") => Some(|rows, _| rows.sort_by_key(|item| Reverse(item.added_at))),
+        // What has no time is less than any that has.
+        Some("updatedAt") => Some(|rows, quirks| rows.sort_by_key(|item| quirks.updated.of(item))),
+        Some("updatedAt:desc") => {
+            Some(|rows, quirks| rows.sort_by_key(|item| Reverse(quirks.updated.of(item))))
+        }
         _ => None,
     }
+}
+
+/// The order that a server has by itself, also where it does not know the one it is asked for.
+fn by_title(rows: &mut Vec<&Item>, _: Quirks) {
+    rows.sort_by(|a, b| a.title.cmp(&b.title));
 }

@@ -144,7 +144,7 @@ async fn listing(
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     match listing::answer(&library, &library.sections[at], &arguments, &headers) {
         Answer::Page(answer) => page(&answer),
-        Answer::Unpaged => html(StatusCode::BAD_REQUEST),
+        Answer::Unpaged | Answer::TooMany => html(StatusCode::BAD_REQUEST),
         Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
@@ -171,9 +171,9 @@ async fn metadata(
     headers: HeaderMap,
     arguments: Arguments,
 ) -> Response {
-    let mut shape = arguments.shape();
-    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let library = shared.library();
+    let mut shape = arguments.shape(library.quirks);
+    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
     let row = |key: u64| {
         library.sections.iter().find_map(|section| {
             let item = section.find(key).map(|item| Row::of_section(item, section, &shape));
@@ -234,7 +234,8 @@ fn below(
     }
     let total = rows.len();
     let seasons = rows.iter().any(|row| row.kind == 3);
-    let mut answer = listing::page(section, &window.cut(rows), total, window, &arguments.shape());
+    let mut answer =
+        listing::page(section, &window.cut(rows), total, window, &arguments.shape(library.quirks));
     if seasons && arguments.get("excludeAllLeaves") != Some("1") {
         answer.container.directories.push(json!({
             "title": "All episodes",

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::details::Details;
-use crate::library::{Collection, Item, Section};
+use crate::library::{Collection, Item, Section, Updated};
 use crate::parents::is_parent;
 
 /// What of a row is sent.
@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     pub(crate) without_elements: Vec<String>,
     /// `excludeFields`.
     pub(crate) without_fields: Vec<String>,
+    /// Whether items say when they were updated.
+    pub(crate) updated: Updated,
 }
 
 impl Shape {
@@ -64,7 +66,8 @@ pub(crate) struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<u64>,
     added_at: i64,
-    updated_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<i64>,
     #[serde(rename = "Media", skip_serializing_if = "Vec::is_empty")]
@@ -171,7 +174,7 @@ impl<'a> Row<'a> {
             grandparent_rating_key: item.grandparent.map(|key| key.to_string()),
             duration: Some(item.duration_ms).filter(|_| !item.media.is_empty()),
             added_at: item.added_at,
-            updated_at: item.updated_at,
+            updated_at: shape.updated.of(item),
             deleted_at: item.deleted_at,
             media: media.collect(),
             guids: guids.iter().map(|id| Guid { id }).collect(),

@@ -30,6 +30,7 @@ use axum::body::Body;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use plex_api::Clock;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -54,12 +55,14 @@ pub struct Options {
     pub token: String,
     /// Answers are compressed for who takes that, as those of a real server are.
     pub gzip: bool,
+    /// A manual clock that goes with the library's time when answers take their time.
+    pub clock: Option<Clock>,
 }
 
 impl Default for Options {
     /// Without compression, which costs more time here than it saves on a network.
     fn default() -> Self {
-        Self { port: 0, token: "testbed-token".to_owned(), gzip: false }
+        Self { port: 0, token: "testbed-token".to_owned(), gzip: false, clock: None }
     }
 }
 
@@ -82,6 +85,7 @@ pub(crate) struct Shared {
     down: Arc<AtomicBool>,
     pub(crate) token: String,
     pub(crate) gzip: bool,
+    clock: Option<Clock>,
     listeners: Mutex<Vec<mpsc::UnboundedSender<String>>>,
     silent: AtomicBool,
 }
@@ -169,6 +173,7 @@ impl Pms {
             down: Arc::clone(&down),
             token: options.token.clone(),
             gzip: options.gzip,
+            clock: options.clock,
             listeners: Mutex::default(),
             silent: AtomicBool::new(false),
         });
@@ -294,6 +299,14 @@ impl Shared {
         *lock(&self.requests).by_endpoint.entry(endpoint).or_default() += 1;
         self.arrival.notify_waiters();
         self.script.next(endpoint)
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, seconds: u64) {
+        if let Some(clock) = &self.clock {
+            clock.advance(Duration::from_secs(seconds));
+        }
+        self.edit(|library| library.advance(i64::try_from(seconds).unwrap()));
     }
 
     pub(crate) fn library(&self) -> MutexGuard<'_, Library> {

@@ -27,7 +27,7 @@ pub(crate) async fn gate(
 ) -> Response {
     let endpoint = Endpoint::of(request.method(), request.uri().path());
     match shared.arrived(endpoint) {
-        Some(fault) => faults::answer(fault, request, next, &shared.held).await,
+        Some(fault) => faults::answer(fault, request, next, &shared).await,
         None => next.run(request).await,
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
             .collect();
         let identity = library.machine_identifier.clone();
         let port = options.port;
-        let wanted = server::Options { port, token: options.token, gzip: true };
+        let wanted = server::Options { port, token: options.token, gzip: true, clock: None };
         let pms = Pms::start(library, wanted).await.with_context(|| {
             format!("cannot listen on port {port} of 127.0.0.1: name another one with --port, or 0")
         })?;

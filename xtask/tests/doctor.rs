@@ -144,7 +144,7 @@ async fn the_first_run_costs_what_was_said() {
 async fn assumptions_that_do_not_hold_are_named() {
     let pms = start().await;
     pms.edit(|library| {
-        library.quirks.sorts_by_id = false;
+        library.quirks.ignored_sorts = &["id"];
         library.quirks.totals = Totals::NotTold;
         library.quirks.file_filter = FileFilter::Exact;
     });

@@ -176,6 +176,7 @@ impl Library {
     /// Those who ask at the same time share the calls. Dropping the future leaves the store as
     /// it was; so does any error.
     pub async fn refresh(&self, want: &Selection, demand: Demand) -> Result<Refreshed, Error> {
+        self.context.recall_paging().await?;
         if let Some(fresh) = self.fresh(want).await?
             && let Some(refreshed) = self.bring_fresh(fresh, demand).await?
         {
@@ -214,6 +215,7 @@ impl Library {
         &self,
         explained: BTreeSet<SectionId>,
     ) -> Result<Vec<Step>, Error> {
+        self.context.recall_paging().await?;
         let demand = Demand::files(0);
         let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
         // An answer from before what was told would be believed for as long as nothing is told.
@@ -445,6 +447,7 @@ impl Library {
                 Some(lease) => lease.renewing(&self.context.clock, work).await?,
                 None => work.await?,
             };
+            self.context.keep_paging().await?;
             match outcome {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);

@@ -3,8 +3,10 @@
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod items;
+pub(crate) mod page_size;
 pub(crate) mod pages;
 pub(crate) mod paging;
+pub(crate) mod rows;
 
 use std::sync::Arc;
 
@@ -13,11 +15,13 @@ use reqwest::Method;
 use tracing::Instrument;
 
 use crate::calls::{Calls, Endpoint};
+use crate::client::page_size::{PageSize, Paging};
 use crate::client::paging::{Progress, Step};
+use crate::client::rows::Rows;
 use crate::clock::Clock;
 use crate::domain::id::{RatingKey, SectionKey};
 use crate::domain::kind::ItemKind;
-use crate::domain::listing::{Detail, Listing};
+use crate::domain::listing::Detail;
 use crate::domain::page::{Page, UnsupportedRow};
 use crate::domain::section::{Identity, Section, Server};
 use crate::error::{Error, ErrorKind};
@@ -39,7 +43,7 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) transport: Transport,
-    pub(crate) page_size: u32,
+    pub(crate) page_size: PageSize,
     pub(crate) max_in_flight: usize,
     expect_server: Option<String>,
 }
@@ -51,7 +55,7 @@ impl Client {
         Ok(Self {
             shared: Arc::new(Shared {
                 transport,
-                page_size: config.page_size,
+                page_size: PageSize::new(config.page_size),
                 max_in_flight: config.max_in_flight,
                 expect_server: config.expect_server,
             }),
@@ -119,44 +123,6 @@ impl Client {
             tracing::warn!(key = row.rating_key, %title, reason = %row.reason, "section left out");
         }
         Ok(found)
-    }
-
-    /// How many rows a listing has. `None`: this server does not tell, which is not 0.
-    pub async fn total(&self, listing: &Listing) -> Result<Option<u64>, Error> {
-        let doing = format!("counting {} items of section {}", listing.kind, listing.section);
-        let page = self.listing_page(Endpoint::Total, listing, 0, 0, doing).await?;
-        // A server without paging sends every row.
-        Ok(page.total.or(Some(page.rows).filter(|rows| *rows > 0)))
-    }
-
-    /// `size` rows of a listing from row `start` on. The server may send fewer.
-    pub async fn page(&self, listing: &Listing, start: u64, size: u32) -> Result<Page, Error> {
-        let doing = format!(
-            "listing {} items of section {} from row {start}",
-            listing.kind, listing.section
-        );
-        self.listing_page(Endpoint::Page, listing, start, size, doing).await
-    }
-
-    async fn listing_page(
-        &self,
-        endpoint: Endpoint,
-        listing: &Listing,
-        start: u64,
-        size: u32,
-        doing: String,
-    ) -> Result<Page, Error> {
-        let path = format!("/library/sections/{}/all", listing.section);
-        let mut call = self.get(endpoint, &path, listing.query(), &doing);
-        call.window = Some((start, size));
-        let (page, call) = self.fetch_page(call, listing.detail).await?;
-        match (&listing.expect_uuid, &page.section_uuid) {
-            (Some(expected), Some(found)) if expected != found => {
-                let text = format!("expected section {expected}, found {found}");
-                Err(explain(Error::new(ErrorKind::WrongSection, text), &call))
-            }
-            _ => Ok(page),
-        }
     }
 
     /// Items of a section whose title contains each of `words`, in any order; at most `limit`
@@ -230,12 +196,13 @@ impl Client {
         let doing = format!("listing {what} of item {parent}");
         let mut all = Page::default();
         let mut progress = Progress::default();
-        let size = self.shared.page_size;
         loop {
             let mut call = self.get(Endpoint::Children, &path, query.clone(), &doing);
-            call.window = Some((progress.rows(), size));
-            let (page, call) = self.fetch_page(call, detail).await?;
-            let step = progress.take(&page, size.into()).map_err(|error| explain(error, &call))?;
+            call.window = Some((progress.rows(), self.page_size()));
+            let Rows { page, call, answered } = self.fetch_rows(call, detail).await?;
+            let step = progress.take(&page, answered.asked.into());
+            let step = step.map_err(|error| explain(error, &call))?;
+            self.shared.page_size.judge(answered);
             if step == Step::Ended {
                 return Ok(all);
             }
@@ -270,12 +237,29 @@ impl Client {
         let path = format!("/library/sections/{section}/all");
         let mut call = self.get(endpoint, &path, query, doing);
         call.window = Some((0, limit));
-        Ok(self.fetch_page(call, Detail::Lean).await?.0)
+        Ok(self.fetch_rows(call, Detail::Lean).await?.page)
     }
 
-    /// How many rows a listing asks for at a time.
+    /// How many rows a listing asks for at a time: those of [`Config::page_size`], or as many as the
+    /// server was seen to take.
     pub fn page_size(&self) -> u32 {
-        self.shared.page_size
+        self.paging().rows
+    }
+
+    /// As many rows as [`Config::page_size`] allows, whatever the server takes.
+    pub fn max_page_size(&self) -> u32 {
+        self.shared.page_size.limit()
+    }
+
+    /// What was seen of the pages that this server takes.
+    pub fn paging(&self) -> Paging {
+        self.shared.page_size.paging()
+    }
+
+    /// Starts from what another client saw of this server, within what [`Config::page_size`]
+    /// allows.
+    pub fn set_paging(&self, paging: Paging) {
+        self.shared.page_size.set(paging);
     }
 
     /// The clock the client was configured with.
@@ -302,33 +286,9 @@ impl Client {
             window: None,
             doing: doing.to_owned(),
             repeatable: true,
+            divisible: false,
             with_token: true,
         }
-    }
-
-    /// Rows as they were asked for: all that the answer speaks of, from the right place on.
-    pub(crate) async fn fetch_page(
-        &self,
-        call: Call,
-        detail: Detail,
-    ) -> Result<(Page, Call), Error> {
-        let asked = call.window.map_or(0, |(start, _)| start);
-        self.fetch(
-            call,
-            |page: &Page| page.rows,
-            move |reply| {
-                let (mut page, frame) = decode::page_and_frame(&reply.body, detail)?;
-                frame.check(page.rows)?;
-                page.total = page.total.or(reply.total);
-                page.offset = frame.offset.or(reply.offset).unwrap_or(asked);
-                if page.offset != asked && page.rows > 0 {
-                    let text = format!("asked for row {asked}, got rows from {}", page.offset);
-                    return Err(Error::new(ErrorKind::Decode, text));
-                }
-                Ok(page)
-            },
-        )
-        .await
     }
 
     /// Sends a request whose answer has no content: servers send an empty page of HTML. A page
@@ -348,7 +308,7 @@ impl Client {
     }
 
     /// Sends a request and decodes its answer, in one span. `rows` counts what came of it.
-    async fn fetch<T: Send + 'static>(
+    pub(crate) async fn fetch<T: Send + 'static>(
         &self,
         call: Call,
         rows: fn(&T) -> u64,

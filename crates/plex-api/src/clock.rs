@@ -1,7 +1,8 @@
 //! Time. This is the only file of the three crates that reads a clock.
 //!
 //! Wall-clock time decides freshness. It comes in as a [`Clock`], so that a test can move it by
-//! hand. Latencies are always measured with the real monotonic clock. Waiting (retries, deadlines,
+//! hand. Latencies that are reported
+//! are always measured with the real monotonic clock. Waiting (retries, deadlines,
 //! pacing) follows tokio's timer, which tests can pause.
 
 use std::fmt;
@@ -82,6 +83,16 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(hand) = self {
             hand.fetch_add(whole_seconds(by), Ordering::SeqCst);
+        }
+    }
+
+    /// The time since a moment, which is given by both clocks. The monotonic clock measures it. A
+    /// manual clock measures it in whole seconds by its hand, so that a test can say how slow a
+    /// server is.
+    pub(crate) fn took(&self, started: Monotonic, at: UnixSeconds) -> Duration {
+        match self {
+            Self::System => started.elapsed(),
+            Self::Manual(_) => self.now().since(at),
         }
     }
 

@@ -311,6 +311,15 @@ impl Error {
         self.0.kind == ErrorKind::NotFound && self.0.from_plex
     }
 
+    /// Whether asking for fewer rows may help: refused as it is, too large, or too slow.
+    pub(crate) fn is_too_much(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Timeout | ErrorKind::TooLarge => true,
+            ErrorKind::BadRequest => matches!(self.0.status, Some(400 | 413)),
+            _ => false,
+        }
+    }
+
     /// Rewrites the text: what of it came from a server may hold secrets.
     pub(crate) fn map_text(self, rewrite: impl FnOnce(String) -> String) -> Self {
         self.change(|failure| failure.text = failure.text.take().map(rewrite))

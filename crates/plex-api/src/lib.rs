@@ -40,6 +40,7 @@ mod query;
 pub use calls::{Calls, Endpoint, Tally};
 pub use client::Client;
 pub use client::edit::{Artwork, Edit, Field};
+pub use client::page_size::Paging;
 pub use clock::{Clock, Monotonic, UnixSeconds};
 pub use domain::event::{Event, ItemChange, ItemEvent, ScanPhase};
 pub use domain::id::{MediaId, PartId, RatingKey, SectionKey, SectionUuid};

@@ -9,7 +9,7 @@ use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
 use super::{Row, Scale};
 use crate::generate::add_movie;
-use crate::library::{FileFilter, Library};
+use crate::library::{FileFilter, Library, Quirks, Updated};
 use crate::queries::TruthQuery;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -21,17 +21,59 @@ pub(super) fn rows() -> Vec<Row> {
 /// Changes that a delta shows.
 fn seen() -> Vec<Row> {
     vec![
-        Row::new("added-1", "1 item added", "4", |_| 4, |scale, _| added(scale, 1).boxed()),
         Row {
-            test: Scale::small(600, 500),
+            items: TWO_SIZES,
+            ..Row::new(
+                "added-1",
+                "1 item added",
+                "2",
+                |_| 2,
+                |scale, _| changed(scale, |library| add(library, 1)).boxed(),
+            )
+        },
+        Row {
+            items: TWO_SIZES,
+            test: Scale::small(1_200, 500),
             ..Row::new(
                 "added-400",
                 "400 items added",
-                "4",
-                |_| 4,
-                |scale, _| added(scale, 400).boxed(),
+                "2",
+                |_| 2,
+                |scale, _| changed(scale, |library| add(library, 400)).boxed(),
             )
         },
+        Row {
+            items: TWO_SIZES,
+            test: Scale::small(1_200, 500),
+            ..Row::new(
+                "edited-400",
+                "400 items edited elsewhere, and 1 added",
+                "2",
+                |_| 2,
+                |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
+            )
+        },
+        Row::new(
+            "added-undated",
+            "1 item added, where the server leaves `updatedAt` out of some rows",
+            "3",
+            |_| 3,
+            |scale, _| odd(scale, |quirks| quirks.updated = Updated::NotBySome).boxed(),
+        ),
+        Row::new(
+            "added-no-times",
+            "1 item added, where the server leaves `updatedAt` out of every row",
+            "4",
+            |_| 4,
+            |scale, _| odd(scale, |quirks| quirks.updated = Updated::NotTold).boxed(),
+        ),
+        Row::new(
+            "added-unsorted",
+            "1 item added, where the server ignores the sort by `updatedAt`",
+            "4",
+            |_| 4,
+            |scale, _| odd(scale, |quirks| quirks.ignored_sorts = &["updatedAt:desc"]).boxed(),
+        ),
         Row {
             items: &[100_000],
             test: Scale::small(2_000, 10),
@@ -63,8 +105,8 @@ fn unseen() -> Vec<Row> {
         Row::new(
             "edited",
             "1 item's metadata edited elsewhere, noticed when metadata is due",
-            "4",
-            |_| 4,
+            "2",
+            |_| 2,
             |scale, _| edited(scale).boxed(),
         ),
         Row::new(
@@ -108,12 +150,41 @@ pub(super) async fn warmed(scale: Scale) -> Result<(Stage, Vec<TruthQuery>)> {
     Ok((stage, asked))
 }
 
-async fn added(scale: Scale, count: u64) -> Result<Played> {
+/// The sizes that a small change is stated for.
+const TWO_SIZES: &[u64] = &[10_000, 100_000];
+
+async fn changed(
+    scale: Scale,
+    change: impl FnOnce(&mut Library) -> Vec<TruthQuery>,
+) -> Result<Played> {
     let (stage, mut asked) = warmed(scale).await?;
-    asked.extend(stage.pms.edit(|library| add(library, count)));
+    asked.extend(stage.pms.edit(change));
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;
     Ok(meter.stop(stage, asked, vec![run]))
+}
+
+/// An item is added to a server that is not as most are.
+async fn odd(scale: Scale, quirk: fn(&mut Quirks)) -> Result<Played> {
+    let stage = Stage::movies(scale).await?;
+    stage.pms.edit(|library| quirk(&mut library.quirks));
+    let mut asked = stage.present(scale.items);
+    stage.run(&Selection::All, &asked).await?;
+    stage.later(LATER);
+    asked.extend(stage.pms.edit(|library| add(library, 1)));
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
+}
+
+/// Gives items other titles, which no file that is asked for needs, and adds one, so that there
+/// is something to see.
+fn edit_and_add(library: &mut Library, count: usize) -> Vec<TruthQuery> {
+    let keys: Vec<u64> = library.sections[0].items().iter().map(|item| item.rating_key).collect();
+    for key in keys.iter().step_by(keys.len() / count).take(count) {
+        library.edit_title(0, *key, &format!("Another Title Of {key}"));
+    }
+    add(library, 1)
 }
 
 async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {

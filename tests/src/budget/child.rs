@@ -113,8 +113,9 @@ pub async fn work() -> Result<bool> {
     let orders: Orders = serde_json::from_slice(&std::fs::read(file)?)?;
     let mut client = Config::new(orders.url, Token::new(orders.token));
     client.page_size = orders.page;
+    client.clock = Clock::manual(UnixSeconds(orders.now));
     let mut config = EngineConfig::new(&orders.cache);
-    config.clock = Clock::manual(UnixSeconds(orders.now));
+    config.clock = client.clock.clone();
     config.open_wait = Duration::from_mins(1);
     if matches!(orders.task, Task::Match(_)) {
         config.sharing = Sharing::Shared;

@@ -9,16 +9,20 @@ use super::stage::Stage;
 use super::{Row, Scale};
 use crate::library::FileFilter;
 use crate::queries::TruthQuery;
+use crate::server::{Endpoint, Fault, Pms, Rule};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row::new(
-            "cold",
-            "cold, as many queries as items",
-            "2 + ceil(N/P)",
-            |scale| 2 + scale.pages(),
-            |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
-        ),
+        Row {
+            items: &[10_000, 100_000, 1_000_000],
+            ..Row::new(
+                "cold",
+                "cold, as many queries as items",
+                "2 + ceil(N/P)",
+                |scale| 2 + scale.pages(),
+                |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
+            )
+        },
         Row {
             items: &[10_000, 1_000_000],
             test: Scale::small(2_000, 100),
@@ -63,6 +67,56 @@ pub(super) fn rows() -> Vec<Row> {
             )
         },
     ]
+}
+
+/// Servers for which pages of 1,000 are too much, or too slow.
+pub(super) fn gentle() -> Vec<Row> {
+    let row = |row| Row { test: Scale::small(4_000, 1_000), ..row };
+    vec![
+        row(Row::new(
+            "cold-refused",
+            "cold, on a server that refuses pages of more than 100: a tenth more than these",
+            "2 + ceil(1.1 N/100)",
+            |scale| 2 + tenth_more(scale.items, 100),
+            |scale, _| {
+                gentle_cold(scale, |pms| {
+                    pms.edit(|library| library.quirks.most_rows = Some(100));
+                })
+                .boxed()
+            },
+        )),
+        row(Row::new(
+            "cold-slow-rows",
+            "cold, on a server that takes 2 s for a page of 1,000, and half of that for half of it",
+            "2 + ceil(1.1 N/500)",
+            |scale| 2 + tenth_more(scale.items, 500),
+            |scale, _| gentle_cold(scale, |pms| slow(pms, Fault::RowsASecond(500))).boxed(),
+        )),
+        row(Row::new(
+            "cold-slow",
+            "cold, on a server that takes 2 s for a page, whatever its size",
+            "2 + ceil(1.1 N/P)",
+            |scale| 2 + tenth_more(scale.items, u64::from(scale.page)),
+            |scale, _| gentle_cold(scale, |pms| slow(pms, Fault::Takes(2))).boxed(),
+        )),
+    ]
+}
+
+fn tenth_more(items: u64, page: u64) -> u64 {
+    (items * 11).div_ceil(page * 10)
+}
+
+fn slow(pms: &Pms, fault: Fault) {
+    pms.script(Rule::next(Endpoint::Listing, u64::MAX, fault));
+}
+
+async fn gentle_cold(scale: Scale, trouble: fn(&Pms)) -> Result<Played> {
+    let stage = Stage::movies(scale).await?;
+    trouble(&stage.pms);
+    let asked = all(&stage);
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
 }
 
 /// One run, in a library of which nothing is known.

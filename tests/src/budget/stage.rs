@@ -47,7 +47,8 @@ impl Stage {
     /// A server with a library.
     pub async fn start(library: Library, scale: Scale) -> Result<Self> {
         let clock = Clock::manual(UnixSeconds(library.now()));
-        let pms = Pms::start(library, Options::default()).await?;
+        let options = Options { clock: Some(clock.clone()), ..Options::default() };
+        let pms = Pms::start(library, options).await?;
         Ok(Self { pms, clock, scale, folder: tempfile::tempdir()? })
     }
 
@@ -55,6 +56,8 @@ impl Stage {
     pub fn client_config(&self) -> Config {
         let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
         config.page_size = self.scale.page;
+        // How slow the server is, the situation says, and not the machine that plays it.
+        config.clock = self.clock.clone();
         // How often is asked again is measured, not how long is waited before.
         config.retry.base = Duration::from_millis(1);
         config

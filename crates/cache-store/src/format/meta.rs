@@ -50,6 +50,21 @@ impl Record for TotalsRow {
     const SCHEMA: u16 = 1;
 }
 
+/// How large the pages are that the server takes: one row in `meta`, where that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct PagingRow {
+    /// Rows to ask for at once.
+    pub(crate) rows: u32,
+    /// Pages of more rows were refused; `u32::MAX`: none was.
+    pub(crate) at_most: u32,
+    /// The server's version, where it was known.
+    pub(crate) version: Option<String>,
+}
+
+impl Record for PagingRow {
+    const SCHEMA: u16 = 1;
+}
+
 /// The row before files had an id and remembered the server's list.
 #[derive(Decode)]
 struct StoreRow1 {

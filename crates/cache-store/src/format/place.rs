@@ -21,6 +21,11 @@ pub(crate) fn counters() -> Place {
     Place { table: 0x10, section: 0, key: 2 }
 }
 
+/// The size of the server's pages.
+pub(crate) fn paging() -> Place {
+    Place { table: 0x10, section: 0, key: 3 }
+}
+
 /// A section.
 pub(crate) fn section(section: SectionId) -> Place {
     Place { table: 0x11, section: section.0, key: 0 }

@@ -34,17 +34,19 @@ pub(crate) struct SectionRow {
     matches_from: u64,
     /// When they were listed, and how many there are.
     shows: Option<(i64, u64)>,
+    dated: bool,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 3;
+    const SCHEMA: u16 = 4;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, of which nothing was known.
-        envelope::decode(&envelope::with_none(payload))
+        // 2 ended before the shows, 3 before `dated`: nothing was known of either.
+        let shows = if schema == 2 { &[0][..] } else { &[] };
+        envelope::decode(&[payload, shows, &[0]].concat())
     }
 }
 
@@ -118,6 +120,7 @@ impl SectionRow {
             divisions: state.divisions.map(DivisionFields::new),
             matches_from: state.matches_from.0,
             shows: state.shows.map(|shows| (shows.at.0, shows.count)),
+            dated: state.dated,
         }
     }
 
@@ -140,6 +143,7 @@ impl SectionRow {
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
             shows: self.shows.map(|(at, count)| ShowsListed { at: UnixSeconds(at), count }),
+            dated: self.dated,
             lookups: Lookups {
                 spent: self.lookups_spent,
                 total: self.lookups_total,
@@ -201,6 +205,7 @@ impl From<SectionRow1> for SectionRow {
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
             shows: None,
+            dated: false,
         }
     }
 }

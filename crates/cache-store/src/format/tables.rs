@@ -62,6 +62,8 @@ pub(crate) const STORE_KEY: &str = "store";
 pub(crate) const TOTALS_KEY: &str = "totals";
 /// Key in [`META`]: the sealed counters.
 pub(crate) const COUNTERS_KEY: &str = "counters";
+/// Key in [`META`]: the sealed size of the server's pages, where it was seen.
+pub(crate) const PAGING_KEY: &str = "paging";
 
 /// A table, for all code that walks the tables.
 pub(crate) struct Table {

@@ -54,6 +54,10 @@ pub struct SectionState {
     /// The section's shows. `None`: they were never listed, or an episode came since whose show is
     /// not among them.
     pub shows: Option<ShowsListed>,
+    /// Every item says when it was updated, and none says a time before it was added. So what is
+    /// added shows where the section is listed by `updatedAt`. Some servers leave `updatedAt` out
+    /// of some rows; a full listing or a sweep tells, and any row may tell otherwise.
+    pub dated: bool,
     /// The cost and the results of looking files up one by one.
     pub lookups: Lookups,
     /// How the indexes are divided on disk, in the order of `Index::ALL`.
@@ -129,6 +133,7 @@ impl SectionState {
             listed_at: None,
             changed_until: None,
             shows: None,
+            dated: false,
             lookups: Lookups::default(),
             divisions: [Division::default(); 3],
             matches_from: Revision::default(),
@@ -161,6 +166,7 @@ impl SectionState {
         self.listed_at = None;
         self.changed_until = None;
         self.shows = None;
+        self.dated = false;
         self.lookups = Lookups::default();
         self.divisions = [Division::default(); 3];
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plex_api::{Client, Clock, SectionKey};
+use plex_api::{Client, Clock, Paging, SectionKey};
 
 use crate::error::Error;
 use crate::refresh::hints::Hints;
@@ -17,6 +17,17 @@ use crate::store::Store;
 /// many there are.
 pub type OnRows = Box<dyn Fn(&str, u64, u64) + Send + Sync>;
 
+/// What is known of the server's pages.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPaging {
+    /// As it is kept; `None` until the store was asked.
+    pub(crate) kept: Option<Paging>,
+    /// The version of the server that it was seen of.
+    pub(crate) of: Option<String>,
+    /// The server's version, where this process asked for it.
+    pub(crate) version: Option<String>,
+}
+
 /// A server, the store in front of it, and when the one is asked and the other believed.
 pub(crate) struct Context {
     pub(crate) client: Client,
@@ -28,6 +39,7 @@ pub(crate) struct Context {
     pub(crate) on_rows: Option<OnRows>,
     /// Titles of the sections that are read, for whoever is told.
     titles: Mutex<BTreeMap<SectionKey, String>>,
+    pub(crate) paging: Mutex<KnownPaging>,
     hints: Mutex<Hints>,
 }
 
@@ -53,6 +65,7 @@ impl Context {
             profile: None,
             on_rows: None,
             titles: Mutex::default(),
+            paging: Mutex::default(),
             hints: Mutex::default(),
         }
     }
@@ -85,6 +98,7 @@ impl Context {
             Some(profile) => format!("{} as {profile}", identity.machine_identifier),
             None => identity.machine_identifier,
         };
+        self.note_version(identity.version);
         self.blocking(move |store| store.bind(&owner)).await
     }
 

@@ -1,6 +1,6 @@
 //! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
 
-use plex_api::{Detail, ErrorKind, Filter, ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Detail, ErrorKind, Filter, ItemKind, Page, RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::revision::SectionStamp;
@@ -10,15 +10,13 @@ use crate::refresh::context::Context;
 use crate::refresh::listing::{self, unreadable};
 use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
 use crate::refresh::reason::PlanReason;
+use crate::refresh::recent::Recent;
 use crate::share::single_flight::Sighting;
 use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
 /// What became of a plan: the new state, or what to do instead.
 pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
-
-/// A delta of this many rows is read whatever the section's size: it is one page.
-const LARGE_DELTA: u64 = 500;
 
 /// The next plan, and why.
 pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
@@ -101,6 +99,8 @@ impl Context {
         self.apply(update).await
     }
 
+    /// Reads what was updated last, which also tells how many items there are; and what was added
+    /// or updated since, as far as that does not show it.
     async fn delta(
         &self,
         state: &SectionState,
@@ -108,24 +108,44 @@ impl Context {
         demand: Demand,
     ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
-        // The total first: if most is gone, nothing else has to be asked.
-        let total = self.client.total(&listing::request(state, Filter::None)).await?;
-        let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        let limit = latest(now, &stamp);
+        let first = self.recent_first(state).await?;
+        let Some(total) = first.total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        if first.rows >= total {
+            return self.all_at_once(state, seen, first).await;
+        }
+        // If most is gone, nothing else has to be asked.
         let known = state.items + state.unsupported;
         if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
             return Ok(instead(Plan::Sweep, PlanReason::ManyVanished));
         }
         let mut rows = Spool::new();
-        let mut unreadable = Vec::new();
-        for filter in [Filter::AddedSince as fn(_) -> _, Filter::UpdatedSince] {
-            match self.changed_since(state, filter, &mut rows, latest(now, &stamp)).await? {
-                Some(keys) => unreadable.extend(keys),
-                None => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+        let (mut unreadable, sorted) = match self.recent(state, first, &mut rows, limit).await? {
+            Recent::Read(keys) => (keys, true),
+            Recent::Unsorted => (Vec::new(), false),
+            Recent::Large => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+            Recent::Moved => return Ok(instead(Plan::Delta, PlanReason::ChangedWhileListed)),
+        };
+        let mut asked: Vec<fn(UnixSeconds) -> Filter> = match (sorted, state.dated) {
+            (true, true) => vec![],
+            (true, false) => vec![Filter::AddedSince],
+            (false, _) => vec![Filter::AddedSince, Filter::UpdatedSince],
+        };
+        let mut by_added = !asked.is_empty();
+        let gone = loop {
+            for filter in asked.drain(..) {
+                match self.changed_since(state, filter, &mut rows, limit).await? {
+                    Some(keys) => unreadable.extend(keys),
+                    None => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+                }
             }
-        }
-        let gone = match self.vanished(state, &rows, total).await? {
-            Ok(gone) => gone,
-            Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+            match self.vanished(state, &rows, total).await? {
+                Ok(gone) => break gone,
+                // Something was added that does not say that it was updated.
+                Err(PlanReason::MoreThanDelta) if !by_added => asked.push(Filter::AddedSince),
+                Err(reason) => return Ok(instead(Plan::Sweep, reason)),
+            }
+            by_added = true;
         };
         let before = state.stamp.and_then(|stamp| stamp.content_changed_at);
         let update = Update {
@@ -148,6 +168,29 @@ impl Context {
         }
     }
 
+    /// The whole section was on the first page: it is known completely, as after a listing.
+    async fn all_at_once(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+        page: Page,
+    ) -> Result<Outcome, Error> {
+        let (stamp, now) = (seen.stamp, self.clock.now());
+        let mut rows = Spool::new();
+        self.spool(&mut rows, page.items, latest(now, &stamp)).await?;
+        let update = Update {
+            scope: Scope::Complete(rows.take_keys()),
+            unsupported: page.unsupported.len() as u64,
+            total: page.total,
+            complete: true,
+            metadata: true,
+            lookups: Lookups::default(),
+            observed_at: seen.at,
+            ..Update::new(state, rows, stamp, now)
+        };
+        self.apply(update).await
+    }
+
     /// Streams the items that were added or updated since the newest time known; returns the keys
     /// of those whose rows cannot be used. `None`: they are half of the section, which costs as
     /// much as listing it.
@@ -160,8 +203,8 @@ impl Context {
     ) -> Result<Option<Vec<u64>>, Error> {
         let since = state.changed_until.unwrap_or_default().saturating_sub(self.policy.overlap);
         let wanted = listing::request(state, filter(since));
-        let at_most = (state.items / 2).max(LARGE_DELTA);
-        Ok(listing::read(self, wanted, at_most, limit, rows).await?.map(|read| read.unreadable))
+        let read = listing::read(self, wanted, self.large_delta(state), limit, rows).await?;
+        Ok(read.map(|read| read.unreadable))
     }
 
     /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
@@ -247,6 +290,7 @@ impl Context {
         if self.blocking(crate::Store::server).await?.is_none() {
             self.bind().await?;
         }
+        self.check_paging(state).await?;
         let mut rows = Spool::of_all(state, self.store.indexing);
         let wanted = listing::request(state, Filter::None);
         let limit = latest(now, &stamp);

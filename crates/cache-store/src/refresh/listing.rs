@@ -33,6 +33,11 @@ pub(crate) fn request(section: &SectionState, filter: Filter) -> Listing {
     }
 }
 
+/// The request for a section's items, those that were updated last first.
+pub(crate) fn recent(section: &SectionState) -> Listing {
+    Listing { sort: Sort::UpdatedLast, ..request(section, Filter::None) }
+}
+
 /// The request for a section's keys alone, by id.
 pub(crate) fn keys(section: &SectionState) -> Listing {
     Listing { detail: Detail::Keys, ..request(section, Filter::None) }

@@ -44,6 +44,7 @@ impl Context {
     ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
         let limit = latest(now, &stamp);
+        self.check_paging(state).await?;
         let mut rows = Spool::new();
         let mut swept = match self.look_at_all(state, &mut rows, limit).await {
             Ok(Some(swept)) => swept,

@@ -176,7 +176,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if !current.is_version_of(&base) {
         return Ok(Applied::Moved);
     }
-    let newest = rows.newest();
+    let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
     match rows.take_entries() {
         Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
@@ -219,6 +219,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.complete = complete;
     state.lookups = lookups;
     state.divisions = divisions;
+    state.dated = !undated && (whole || state.dated);
     if strange {
         state.shows = None;
     }

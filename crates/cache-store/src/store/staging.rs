@@ -39,6 +39,8 @@ pub(crate) struct Spool {
     /// Whether each row has a higher key than the row before it.
     ascending: bool,
     newest: Option<UnixSeconds>,
+    /// A row does not say when it was updated, or says a time before it was added.
+    undated: bool,
     /// The index entries of all rows, if they were asked for.
     entries: Option<(Indexing, Entries)>,
 }
@@ -48,7 +50,15 @@ impl Spool {
     /// seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, rows: 0, keys: Vec::new(), ascending: true, newest: None, entries: None }
+        Self {
+            file,
+            rows: 0,
+            keys: Vec::new(),
+            ascending: true,
+            newest: None,
+            undated: false,
+            entries: None,
+        }
     }
 
     /// A spool for all rows of a section. In an empty section every row is new. Its index entries
@@ -82,9 +92,15 @@ impl Spool {
         self.newest
     }
 
+    /// Whether there is a row that a listing by `updatedAt` would not show when it is new.
+    pub(crate) fn undated(&self) -> bool {
+        self.undated
+    }
+
     /// Notes the times of an unchanged item, which is not added.
     pub(crate) fn saw(&mut self, item: &CachedItem, limit: UnixSeconds) {
         self.newest = self.newest.max(newest(item, limit));
+        self.undated |= is_undated(item);
     }
 
     /// Adds the items that `item` makes of `things`, in their order. Most of the work is hashing
@@ -138,7 +154,7 @@ impl Spool {
 
     fn push(&mut self, shares: Vec<Result<Encoded, Error>>) -> Result<(), Error> {
         for share in shares {
-            let Encoded { bytes, keys, entries, newest } = share?;
+            let Encoded { bytes, keys, entries, newest, undated } = share?;
             self.file.write_all(&bytes).map_err(failed)?;
             self.rows += keys.len();
             for key in keys {
@@ -146,6 +162,7 @@ impl Spool {
                 self.keys.push(key);
             }
             self.newest = self.newest.max(newest);
+            self.undated |= undated;
             if let Some((_, all)) = &mut self.entries {
                 entries.into_iter().try_for_each(|entry| all.push(entry))?;
             }
@@ -164,6 +181,10 @@ impl Spool {
 /// The newest time of an item that is not later than `limit`.
 fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
     [item.added_at, item.updated_at].into_iter().flatten().filter(|&at| at <= limit).max()
+}
+
+fn is_undated(item: &CachedItem) -> bool {
+    item.updated_at.is_none_or(|updated| item.added_at.is_some_and(|added| updated < added))
 }
 
 /// Encodes items for the spool, in shares, on rayon's threads.
@@ -186,13 +207,15 @@ struct Encoded {
     keys: Vec<u64>,
     entries: Vec<Entry>,
     newest: Option<UnixSeconds>,
+    undated: bool,
 }
 
 impl Encoded {
     fn new() -> Self {
         // A movie takes 300 bytes. A list that grows is copied again and again.
         let bytes = Vec::with_capacity(SHARE * 320);
-        Self { bytes, keys: Vec::with_capacity(SHARE), entries: Vec::new(), newest: None }
+        let keys = Vec::with_capacity(SHARE);
+        Self { bytes, keys, entries: Vec::new(), newest: None, undated: false }
     }
 
     fn push(
@@ -202,6 +225,7 @@ impl Encoded {
         limit: UnixSeconds,
     ) -> Result<(), Error> {
         self.newest = self.newest.max(newest(item, limit));
+        self.undated |= is_undated(item);
         let key = item.rating_key.0;
         if let Some(indexing) = indexing {
             let keys = (indexing.keys)(item);

@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::client::Client;
 use crate::client::paging::{Progress, Step, stopped};
+use crate::client::rows::Rows;
 use crate::domain::listing::Listing;
 use crate::domain::page::Page;
 use crate::error::{Error, ErrorKind};
@@ -29,27 +30,25 @@ impl Client {
         listing: Listing,
     ) -> impl Stream<Item = Result<Page, Error>> + Send + use<> {
         let client = self.clone();
-        stream::once(async move {
-            let size = client.shared.page_size;
-            let first = client.page(&listing, 0, size).await?;
-            Ok(Reading::begin(client, listing, first)?.into_pages())
-        })
-        .try_flatten()
-        .scan(false, |failed, page| {
-            // Pages behind the first error are in flight or out of reach: nobody gets them.
-            let ended = std::mem::replace(failed, page.is_err());
-            futures::future::ready((!ended).then_some(page))
-        })
+        stream::once(async move { Ok(Reading::begin(client, listing).await?.into_pages()) })
+            .try_flatten()
+            .scan(false, |failed, page| {
+                // Pages behind the first error are in flight or out of reach: nobody gets them.
+                let ended = std::mem::replace(failed, page.is_err());
+                futures::future::ready((!ended).then_some(page))
+            })
     }
 }
 
-/// A listing after its first page.
+/// A listing after its first page, and those few after it that show how large pages may be.
 struct Reading {
     client: Client,
     listing: Listing,
     progress: Progress,
-    first: Page,
-    /// What there is to do after it.
+    first: Vec<Page>,
+    /// Rows that the last one of them had, of those that were asked for.
+    piece: (u64, u32),
+    /// What there is to do after them.
     step: Step,
 }
 
@@ -61,26 +60,35 @@ struct Window {
 }
 
 impl Reading {
-    fn begin(client: Client, mut listing: Listing, first: Page) -> Result<Self, Error> {
-        // From here on every page has to come from the section the first one came from.
-        listing.expect_uuid = listing.expect_uuid.or_else(|| first.section_uuid.clone());
+    async fn begin(client: Client, mut listing: Listing) -> Result<Self, Error> {
         let mut progress = Progress::default();
-        let step = progress
-            .take(&first, client.shared.page_size.into())
-            .map_err(|error| about(&listing, error))?;
-        Ok(Self { client, listing, progress, first, step })
+        let mut first = Vec::with_capacity(1);
+        loop {
+            let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
+            let Rows { page, answered, .. } = read;
+            // From here on every page has to come from the section the first one came from.
+            listing.expect_uuid = listing.expect_uuid.or_else(|| page.section_uuid.clone());
+            let step = progress.take(&page, answered.asked.into());
+            let step = step.map_err(|error| about(&listing, error))?;
+            let alone = client.shared.page_size.judge(answered);
+            let again = alone && step == Step::More && page.total.is_some();
+            let piece = (page.rows, answered.asked);
+            first.push(page);
+            if !again {
+                return Ok(Self { client, listing, progress, first, piece, step });
+            }
+        }
     }
 
     fn into_pages(self) -> impl Stream<Item = Result<Page, Error>> + Send {
-        let Self { client, listing, progress, first, step } = self;
-        let (size, in_flight) = (client.shared.page_size, client.shared.max_in_flight);
-        // A server that gives less than was asked for has its pages fit into the windows. One
-        // short page among longer ones costs nothing more.
-        let piece = u32::try_from(first.rows).unwrap_or(size).clamp(1, size);
-        let stride = size - size % piece;
-        let rest = match first.total {
+        let Self { client, listing, progress, first, piece, step } = self;
+        let in_flight = client.shared.max_in_flight;
+        let sized = client.clone();
+        let size = move || sized.page_size();
+        let total = first.last().and_then(|page| page.total);
+        let rest = match total {
             _ if step != Step::More => stream::empty().left_stream(),
-            Some(total) => stream::iter(windows(first.rows, total, stride))
+            Some(total) => stream::iter(windows(progress.rows(), total, piece, size))
                 .map(move |window| read_window(client.clone(), listing.clone(), total, window))
                 .buffered(in_flight)
                 .map_ok(|pages| stream::iter(pages.into_iter().map(Ok)))
@@ -89,7 +97,7 @@ impl Reading {
                 .right_stream(),
             None => one_by_one(client, listing, progress).right_stream().right_stream(),
         };
-        stream::once(async { Ok(first) }).chain(rest)
+        stream::iter(first.into_iter().map(Ok)).chain(rest)
     }
 }
 
@@ -104,19 +112,34 @@ fn one_by_one(
         if step == Step::Last {
             return Ok(None);
         }
-        let size = client.shared.page_size;
-        let page = client.page(&listing, progress.rows(), size).await?;
-        let step = progress.take(&page, size.into()).map_err(|error| about(&listing, error))?;
+        let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
+        let Rows { page, answered, .. } = read;
+        client.shared.page_size.judge(answered);
+        let step = progress.take(&page, answered.asked.into());
+        let step = step.map_err(|error| about(&listing, error))?;
         let next = (step != Step::Ended).then_some((page, (client, listing, progress, step)));
         Ok(next)
     })
 }
 
-/// Rows `received..total` in steps of `stride`.
-fn windows(received: u64, total: u64, stride: u32) -> impl Iterator<Item = Window> + Send {
-    let next = move |start: u64| Some(start).filter(|start| *start < total);
-    std::iter::successors(next(received), move |start| next(start.saturating_add(stride.into())))
-        .map(move |start| Window { start, end: start.saturating_add(stride.into()).min(total) })
+/// Rows `received..total` in windows of `size`, which is asked when one is begun. A server that gives
+/// less than was asked for (`piece`: rows, of those asked for) has its pages fit into them; one
+/// short page among longer ones costs nothing more.
+fn windows(
+    received: u64,
+    total: u64,
+    (rows, asked): (u64, u32),
+    size: impl Fn() -> u32 + Send,
+) -> impl Iterator<Item = Window> + Send {
+    let mut start = received;
+    std::iter::from_fn(move || {
+        let size = size();
+        let piece = u32::try_from(rows).ok().filter(|rows| *rows < asked).unwrap_or(size);
+        let stride = size - size % piece.clamp(1, size);
+        let end = start.saturating_add(stride.into()).min(total);
+        let window = Window { start: std::mem::replace(&mut start, end), end };
+        (window.start < total).then_some(window)
+    })
 }
 
 /// Reads one window, in several requests if the server sends it in pieces.
@@ -130,7 +153,9 @@ async fn read_window(
     let mut start = window.start;
     while start < window.end {
         let wanted = window.end - start;
-        let page = client.page(&listing, start, u32::try_from(wanted).unwrap_or(u32::MAX)).await?;
+        let size = u32::try_from(wanted).unwrap_or(u32::MAX).min(client.page_size());
+        let Rows { page, answered, .. } = client.rows(&listing, start, size).await?;
+        client.shared.page_size.came(answered);
         if let Some(now) = page.total.filter(|now| *now != total) {
             let text = format!("{total} rows at first, {now} rows at row {start}");
             return Err(fault(&listing, ErrorKind::ListingChanged, text));
@@ -158,12 +183,15 @@ fn about(listing: &Listing, error: Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     #[test]
     fn windows_cover_the_rest_once() {
-        let list = |received, total, stride| {
-            windows(received, total, stride).map(|w| (w.start, w.end)).collect::<Vec<_>>()
+        let list = |received, total, size: u32| {
+            let windows = windows(received, total, (size.into(), size), || size);
+            windows.map(|w| (w.start, w.end)).collect::<Vec<_>>()
         };
         assert_eq!(list(500, 1200, 500), [(500, 1000), (1000, 1200)]);
         assert_eq!(list(50, 120, 50), [(50, 100), (100, 120)]);
@@ -171,5 +199,13 @@ mod tests {
         assert_eq!(list(130, 120, 500), []);
         assert_eq!(list(0, 0, 1), []);
         assert_eq!(list(u64::MAX - 1, u64::MAX, 5), [(u64::MAX - 1, u64::MAX)]);
+        let pieces = windows(40, 130, (40, 100), || 100);
+        assert_eq!(pieces.map(|w| w.end - w.start).collect::<Vec<_>>(), [80, 10]);
+        let size = AtomicU32::new(100);
+        let mut smaller = windows(0, 250, (100, 100), || size.load(Ordering::SeqCst));
+        assert_eq!(smaller.next(), Some(Window { start: 0, end: 100 }));
+        size.store(50, Ordering::SeqCst);
+        let rest: Vec<Window> = smaller.collect();
+        assert_eq!(rest.iter().map(|w| w.end).collect::<Vec<_>>(), [150, 200, 250]);
     }
 }

@@ -42,8 +42,10 @@ impl Listing {
         let mut query = Query::default();
         query.pair("type", &self.kind.type_number().to_string());
         self.filter.write(&mut query);
-        if self.sort == Sort::Id {
-            query.pair("sort", "id");
+        match self.sort {
+            Sort::ServerDefault => {}
+            Sort::Id => query.pair("sort", "id"),
+            Sort::UpdatedLast => query.pair("sort", "updatedAt:desc"),
         }
         self.detail.write(&mut query);
         query
@@ -97,6 +99,9 @@ pub enum Sort {
     /// Servers accept it, though they do not list it.
     #[default]
     Id,
+    /// The item that was updated last first, and those that do not say when at the end. Servers
+    /// accept it though they do not list it; who relies on it checks the order that came.
+    UpdatedLast,
 }
 
 /// How much the answer tells about each item. It is a request and not a guarantee: servers may send

@@ -48,6 +48,8 @@ pub(crate) struct Call {
     pub(crate) doing: String,
     /// Whether it may be sent again.
     pub(crate) repeatable: bool,
+    /// Where it is too much, fewer rows are asked for, and not the same again.
+    pub(crate) divisible: bool,
     /// `/identity` needs no token, so none is sent.
     pub(crate) with_token: bool,
 }
@@ -57,6 +59,8 @@ pub(crate) struct Call {
 pub(crate) struct Reply {
     status: u16,
     pub(crate) body: Vec<u8>,
+    /// From sending it to the last byte, without attempts that failed.
+    pub(crate) took: Duration,
     /// Rows of the whole listing, from a header.
     pub(crate) total: Option<u64>,
     /// First row of the answer, from a header.
@@ -180,7 +184,9 @@ impl Transport {
             let error = previous.take().filter(|_| hurried).unwrap_or(error);
             failed += 1;
             in_doubt |= writes && error.kind().leaves_in_doubt();
-            let again = call.repeatable && !admission.is_probe() && !self.breaker.is_open();
+            let divided = call.divisible && error.is_too_much();
+            let again =
+                call.repeatable && !divided && !admission.is_probe() && !self.breaker.is_open();
             let wait = self.retry.wait(&error, failed, begun.elapsed(), retry::random());
             let Some(wait) = wait.filter(|_| again) else {
                 admission.failed(error.kind(), timer_now());
@@ -208,6 +214,7 @@ impl Transport {
             bytes: 0,
             begun: self.clock.monotonic(),
         };
+        let began = self.clock.now();
         let allowed = self.request_timeout.min(left);
         let exchange = self.exchange(call, &mut meter.bytes);
         let outcome = tokio::time::timeout(allowed, exchange).await.unwrap_or_else(|_| {
@@ -215,7 +222,8 @@ impl Transport {
             Err(Error::new(ErrorKind::Timeout, text))
         });
         meter.failed = outcome.is_err();
-        outcome
+        let took = self.clock.took(meter.begun, began);
+        outcome.map(|reply| Reply { took, ..reply })
     }
 
     async fn exchange(&self, call: &Call, bytes: &mut u64) -> Result<Reply, Error> {
@@ -228,7 +236,8 @@ impl Transport {
         let total = number(response.headers(), "x-plex-container-total-size");
         let offset = number(response.headers(), "x-plex-container-start");
         let body = read_body(response, self.body_limit, bytes).await?;
-        Ok(Reply { status, body, total, offset, from_plex, permit: None })
+        let took = Duration::ZERO; // of the whole attempt: only that knows it
+        Ok(Reply { status, body, took, total, offset, from_plex, permit: None })
     }
 
     /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.

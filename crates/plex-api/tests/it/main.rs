@@ -16,6 +16,7 @@ mod edits;
 mod events;
 /// Failures, retries, the circuit, limits, secrets.
 mod failures;
+mod gentle;
 /// Whole listings.
 mod pages;
 /// Hostile input and sequences of faults.

@@ -1,0 +1,151 @@
+//! What changed lately, in one call. The section is listed by `updatedAt`, the newest item first,
+//! and read until every row is older than what is known. The first page also has the total.
+//!
+//! No server documents this sort, so the order of the rows is checked. Some servers leave
+//! `updatedAt` out of some rows. Such rows are the last ones, so an item that is added without it
+//! shows only by the total, or in a listing by `addedAt`.
+
+use plex_api::{Item, Page, UnixSeconds};
+
+use crate::error::Error;
+use crate::model::item::CachedItem;
+use crate::model::section::SectionState;
+use crate::refresh::context::Context;
+use crate::refresh::listing::{self, unreadable};
+use crate::store::staging::Spool;
+
+/// What a listing by `updatedAt` brought.
+pub(crate) enum Recent {
+    /// Everything that was updated since the newest time known; and the keys of rows that cannot be
+    /// used.
+    Read(Vec<u64>),
+    /// The rows are not in that order, or nothing shows that they are.
+    Unsorted,
+    /// Half of the section was updated.
+    Large,
+    /// The section changed meanwhile.
+    Moved,
+}
+
+impl Context {
+    /// The first page. A server that does not page tells the total by sending every row.
+    pub(crate) async fn recent_first(&self, state: &SectionState) -> Result<Page, Error> {
+        let size = self.client.page_size();
+        let mut page = self.client.page(&listing::recent(state), 0, size).await?;
+        let all = Some(page.rows).filter(|rows| *rows > u64::from(size));
+        page.total = page.total.or(all);
+        Ok(page)
+    }
+
+    /// From so many rows on a delta costs about as much as a listing. One page is read whatever the
+    /// section's size.
+    pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
+        (state.items / 2).max(self.client.page_size().into())
+    }
+
+    /// Reads on from the first page until everything is older than what is known.
+    pub(crate) async fn recent(
+        &self,
+        state: &SectionState,
+        first: Page,
+        rows: &mut Spool,
+        limit: UnixSeconds,
+    ) -> Result<Recent, Error> {
+        let known = state.changed_until.unwrap_or_default();
+        let since = known.saturating_sub(self.policy.overlap);
+        let total = first.total;
+        let mut order = Order::default();
+        let mut keys = Vec::new();
+        let (mut page, mut read) = (first, 0);
+        loop {
+            if page.total != total || page.rows == 0 {
+                return Ok(Recent::Moved);
+            }
+            if !page.items.iter().all(|item| order.follows(item.updated_at)) {
+                return Ok(Recent::Unsorted);
+            }
+            read += page.rows;
+            keys.extend(unreadable(&page.unsupported));
+            let is_recent = |item: &Item| item.updated_at.is_some_and(|at| at >= since);
+            let (new, rest): (Vec<_>, Vec<_>) = page.items.into_iter().partition(is_recent);
+            self.spool(rows, new, limit).await?;
+            for item in &rest {
+                rows.saw(&CachedItem::from_plex(item), limit);
+            }
+            if !rest.is_empty() || total.is_some_and(|total| read >= total) {
+                break;
+            }
+            if read > self.large_delta(state) {
+                return Ok(Recent::Large);
+            }
+            page = self.client.page(&listing::recent(state), read, self.client.page_size()).await?;
+        }
+        Ok(if order.is_sure(known) { Recent::Read(keys) } else { Recent::Unsorted })
+    }
+}
+
+/// The order of rows by `updatedAt`.
+#[derive(Default)]
+struct Order {
+    newest: Option<UnixSeconds>,
+    last: Option<UnixSeconds>,
+    /// How many different times were seen.
+    times: u64,
+    /// A row without a time was seen: there are only such behind it.
+    ended: bool,
+}
+
+impl Order {
+    /// Rows in another order do not stand by chance as if they were in this one, from so many
+    /// different times on: once in 40,320.
+    const SURE: u64 = 8;
+
+    /// Takes the next row; `false`: it does not belong behind those before it.
+    fn follows(&mut self, at: Option<UnixSeconds>) -> bool {
+        let Some(at) = at else {
+            self.ended = true;
+            return true;
+        };
+        if self.ended || self.last.is_some_and(|last| at > last) {
+            return false;
+        }
+        self.times += u64::from(self.last != Some(at));
+        self.newest = self.newest.max(Some(at));
+        self.last = Some(at);
+        true
+    }
+
+    /// Whether it is this order: an item stands first that is as new as any that is known, or many
+    /// stand in a row.
+    fn is_sure(&self, known: UnixSeconds) -> bool {
+        self.times >= Self::SURE || self.newest.is_some_and(|newest| newest >= known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_in_another_order_are_found_out() {
+        let many: Vec<i64> = (100..110).rev().collect();
+        // (times of the rows, 0 for none; the newest known; whether they follow; whether it is sure)
+        let table: [(&[i64], i64, bool, bool); 9] = [
+            (&[30, 20, 20, 10], 30, true, true),
+            (&[40, 20], 30, true, true),
+            (&[29, 20], 30, true, false), // the newest is gone, or this is another order
+            (&many, 500, true, true),
+            (&[30, 10, 20], 30, false, true),
+            (&[30, 0, 0], 30, true, true),
+            (&[30, 0, 20], 30, false, true),
+            (&[0, 0], 30, true, false),
+            (&[7, 7, 7, 7, 7, 7, 7, 7, 7, 7], 30, true, false),
+        ];
+        for (times, known, follows, sure) in table {
+            let mut order = Order::default();
+            let time = |at: &i64| Some(UnixSeconds(*at)).filter(|at| at.0 > 0);
+            assert_eq!(times.iter().all(|at| order.follows(time(at))), follows, "{times:?}");
+            assert_eq!(order.is_sure(UnixSeconds(known)), sure, "{times:?}");
+        }
+    }
+}
