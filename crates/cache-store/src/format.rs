@@ -1,4 +1,4 @@
-//! The bytes of every record: `docs/format.md` is about this folder.
+//! The bytes of every record. `docs/format.md` describes this folder.
 
 pub(crate) mod block;
 pub(crate) mod edit;

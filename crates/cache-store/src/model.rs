@@ -1,4 +1,4 @@
-//! What is cached, without bytes and without a file.
+//! The types of cached data, independent of their bytes and of the file.
 
 pub(crate) mod edit;
 pub(crate) mod index;

@@ -17,7 +17,7 @@ pub(crate) struct ItemRow<S = String> {
 impl Record for ItemRow {
     const SCHEMA: u16 = 4;
 
-    /// Each had another content hash than the one before.
+    /// The content hash changed with each schema.
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
         let (changed_at, item) = if schema <= 2 {
             let ItemRow2 { changed_at, item, .. } = envelope::decode(payload)?;
@@ -138,25 +138,24 @@ impl<S> PartFields<S> {
     }
 }
 
-/// An encoded [`ItemRow`] without `changed_at`, which is ours: all that comes from the server.
-/// A refresh carries items about as this, so that each is encoded once and the one that did
-/// not change is told by its bytes.
+/// An encoded [`ItemRow`] without `changed_at`: only what comes from the server. A refresh moves
+/// items in this form, so that each is encoded once, and its bytes show whether it changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ItemBody<'a>(&'a [u8]);
 
 impl<'a> ItemBody<'a> {
-    /// Encodes an item behind what `out` holds; `false`: it cannot be encoded.
+    /// Appends an encoded item to `out`. `false`: the item cannot be encoded.
     pub(crate) fn encode(item: &CachedItem, out: &mut Vec<u8>) -> bool {
         let ContentHash(content) = item.content_hash();
         envelope::encode(&content, out) && envelope::encode(&ItemFields::new(item.borrowed()), out)
     }
 
-    /// What [`ItemBody::encode`] wrote.
+    /// Takes bytes that [`ItemBody::encode`] wrote.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Opens a sealed item as far as it is compared; returns its `changed_at`, too.
+    /// Opens a sealed item as far as a comparison needs. It also returns the item's `changed_at`.
     pub(crate) fn open(place: Place, bytes: &'a [u8]) -> Result<(Revision, Self), Damage> {
         let payload = envelope::payload(place, ItemRow::SCHEMA, bytes)?;
         let (changed_at, body) = envelope::decode_first(payload).ok_or(Damage::Payload)?;
@@ -169,7 +168,7 @@ impl<'a> ItemBody<'a> {
         Ok(row.item.into_item())
     }
 
-    /// Whether matching sees no difference.
+    /// Whether the two items are equal for matching.
     pub(crate) fn same_content(self, other: Self) -> bool {
         self.0.get(..CONTENT).is_some_and(|content| other.0.get(..CONTENT) == Some(content))
     }
@@ -193,7 +192,7 @@ impl<'a> ItemBody<'a> {
 /// Bytes of a content hash.
 const CONTENT: usize = 16;
 
-/// Before items had an album, an edition and a day on which they were aired.
+/// The row of schema 2: without album, edition and day of first broadcast.
 #[derive(BorrowDecode)]
 struct ItemRow2 {
     changed_at: u64,

@@ -1,5 +1,5 @@
-//! Where each value lives: what its checksum binds it to. The numbers are those of
-//! [`crate::format::tables::ALL`], and are never used twice.
+//! The place of each value, which its checksum covers. The table numbers are those of
+//! [`crate::format::tables::ALL`], and no number is used twice.
 
 use crate::format::envelope::Place;
 use crate::model::index::Index;

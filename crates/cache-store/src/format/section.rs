@@ -155,7 +155,7 @@ impl SectionRow {
     }
 }
 
-/// Before indexes were divided into shelves.
+/// The row before indexes were divided into shelves.
 #[derive(Decode)]
 struct SectionRow1 {
     uuid: String,
@@ -197,7 +197,7 @@ impl From<SectionRow1> for SectionRow {
             lookups_spent: row.lookups_spent,
             lookups_total: row.lookups_total,
             file_filter: row.file_filter,
-            // Nothing is on a shelf yet: the opening that read this builds the indexes anew.
+            // Nothing is on a shelf yet. The opening that reads this row rebuilds the indexes.
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
             shows: None,

@@ -1,4 +1,4 @@
-//! Rule 6 for tracks: title and artist, told apart by album, disc and number.
+//! Rule 6 for tracks: title and artist, and album, disc and number to tell tracks apart.
 
 use cache_store::ItemRef;
 
@@ -9,8 +9,7 @@ use crate::names::same::Same;
 use crate::names::title_hashes as titles;
 use crate::names::tracks::{Track, without_guests};
 
-/// Decides among tracks that were found under the title of a reading and one of its artists, or
-/// under their place on one of its albums.
+/// Decides among tracks that were found by title and artist, or by their place on an album.
 pub(crate) fn track(
     query: &Prepared<'_>,
     reading: &Track,
