@@ -53,7 +53,7 @@ type Form = (&'static str, Survives, fn(&Known, &Known) -> String);
 const FORMS: [Form; 14] = [
     ("original title", TitleYear, |s, _| format!("/dl/{}.S01E02.720p.mkv", dotted(&s.original))),
     ("original title in a folder", TitleYear, |s, _| {
-        format!("/tv/{}/Season 1/S01E02.mkv", s.original)
+        format!("/tv/{}/Season 1/1x02 of 4.mkv", s.original)
     }),
     ("original title and year", TitleYear, |s, _| {
         format!("/tv/{} ({})/Season 1/{} - 1x02.mkv", s.original, s.year, s.original)
@@ -83,10 +83,10 @@ const FORMS: [Form; 14] = [
         format!("/tv/{} [imdbid-tt{:08}]/Season 01/E02.mkv", s.title, s.id)
     }),
     ("id of a show whose title is another", TitleYear, |s, _| {
-        format!("/tv/Unheard Of {{tvdb-{}}}/Season 1/S01E02.mkv", s.id)
+        format!("/tv/Unheard Of {{tvdb-{}}}/Season 1/1x02 of 4.mkv", s.id)
     }),
     ("id of no show", Absent, |s, _| {
-        format!("/tv/{} {{tvdb-{}}}/Season 1/S01E02.mkv", s.title, s.id + 500_000)
+        format!("/tv/{} {{tvdb-{}}}/Season 1/1x02 of 4.mkv", s.title, s.id + 500_000)
     }),
     ("two shows of one title", Absent, |s, other| {
         // Which of them, nothing says.
