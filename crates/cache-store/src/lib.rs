@@ -46,7 +46,8 @@ mod tests;
 // Names for a host.
 pub use error::Error;
 pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
-pub use library::{Selection, Step};
+pub use library::Step;
+pub use library::selection::Selection;
 pub use model::edit::{EditProgress, Progress, RunId};
 pub use model::item::{CachedItem, CachedPart};
 pub use model::metadata::Metadata;

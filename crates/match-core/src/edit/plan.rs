@@ -16,8 +16,9 @@ use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
 use crate::edit::compare::{Difference, compare, edited_by_others};
 use crate::edit::group::group;
 use crate::edit::holds_file::holds_file;
-use crate::edit::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
+use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
+use crate::engine::numbers::Numbers;
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
 
@@ -113,6 +114,14 @@ impl Engine {
         }
         let calls = self.library.client().calls().minus(&before);
         let run = EditRun { id, outcomes, planned, calls };
+        let EditCounts { done, unchanged, failed, not_tried } = run.counts();
+        self.tell_calls();
+        Numbers::edits([
+            ("done", done),
+            ("unchanged", unchanged),
+            ("failed", failed),
+            ("not_tried", not_tried),
+        ]);
         info!(run = %id, calls = run.calls.total().count, counts = %run.counts(), "edited");
         Ok(run)
     }
@@ -161,7 +170,7 @@ impl Engine {
             }
         }
         let asked = keys_of(targets, &unsure.iter().map(|(at, _)| *at).collect::<Vec<_>>());
-        let read = self.library.read_full(&asked).await?;
+        let read = self.read_items(&asked).await?;
         let known = self.known(asked).await?;
         for (((at, was), read), known) in unsure.into_iter().zip(read).zip(known) {
             let Some(target) = targets.get_mut(at) else { continue };

@@ -1,7 +1,10 @@
 //! Uploads posters and backgrounds, each image once.
 
+use std::fmt;
+
 use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
+use serde::{Serialize, Serializer};
 
 use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
@@ -18,6 +21,42 @@ pub enum Uploaded {
     Failed(EditFailure),
     /// Nothing was sent. The upload can be tried again.
     NotTried(NotTried),
+}
+
+impl fmt::Display for Uploaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Unchanged => f.write_str("unchanged"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+            Self::NotTried(why) => write!(f, "not tried: {why}"),
+        }
+    }
+}
+
+/// As JSON: `{"outcome": "done"}`, `"unchanged"`, `"failed"` or `"not_tried"`, the last two with
+/// `why`; and what failed says whether it may be done all the same, as `in_doubt`.
+impl Serialize for Uploaded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "outcome", rename_all = "snake_case")]
+        enum Form {
+            Done,
+            Unchanged,
+            Failed { why: String, in_doubt: bool },
+            NotTried { why: String },
+        }
+        let form = match self {
+            Self::Done => Form::Done,
+            Self::Unchanged => Form::Unchanged,
+            Self::Failed(why) => Form::Failed {
+                why: why.to_string(),
+                in_doubt: matches!(why, EditFailure::Unconfirmed(_)),
+            },
+            Self::NotTried(why) => Form::NotTried { why: why.to_string() },
+        };
+        form.serialize(serializer)
+    }
 }
 
 impl Engine {
@@ -45,6 +84,7 @@ impl Engine {
         self.library.mark_ours([key]); // see `put`
         let sent = self.library.client().upload(key, artwork, image).await;
         self.library.mark_ours([key]);
+        self.tell_calls();
         let Err(error) = sent else {
             let store = self.store().clone();
             blocking(move || store.put_upload(section, key, artwork, hash)).await?;

@@ -55,7 +55,7 @@ impl Progress {
     }
 
     fn show(&self, told: RunProgress) {
-        let RunProgress { phase, done, total, calls } = told;
+        let RunProgress { phase, done, total, calls, .. } = told;
         let doing = format!("{}, {calls} calls", phase.name());
         if let Some(bar) = &self.bar {
             bar.set_style(style(BAR));
