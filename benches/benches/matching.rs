@@ -105,6 +105,7 @@ fn item(n: usize) -> CachedItem {
         title: title(n),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,

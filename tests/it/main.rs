@@ -41,6 +41,7 @@ mod host;
 mod meeting;
 mod proof;
 mod report;
+mod shows;
 mod soak;
 mod sync;
 mod verify;

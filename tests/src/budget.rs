@@ -10,6 +10,7 @@ mod cold;
 mod edits;
 mod measured;
 mod processes;
+mod shows;
 mod stage;
 mod trouble;
 mod warm;
@@ -114,6 +115,7 @@ pub enum Expect {
 pub fn rows() -> Vec<Row> {
     let mut rows = cold::rows();
     rows.extend(warm::rows());
+    rows.extend(shows::rows());
     rows.extend(change::rows());
     rows.extend(processes::rows());
     rows.extend(trouble::rows());

@@ -10,5 +10,6 @@ pub(crate) mod metadata;
 pub(crate) mod place;
 pub(crate) mod remembered;
 pub(crate) mod section;
+pub(crate) mod show;
 pub(crate) mod tables;
 pub(crate) mod upload;

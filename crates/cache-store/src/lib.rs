@@ -53,7 +53,7 @@ pub use model::item::{CachedItem, CachedPart};
 pub use model::metadata::Metadata;
 pub use model::remembered::Failure;
 pub use model::revision::{Revision, SectionStamp};
-pub use model::section::{FileFilter, Lookups, SectionId, SectionState};
+pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
 pub use store::Store;
@@ -78,13 +78,15 @@ pub use model::metadata::Known;
 #[doc(hidden)]
 pub use model::remembered::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
 #[doc(hidden)]
+pub use model::show::CachedShow;
+#[doc(hidden)]
 pub use model::upload::{ImageHash, Uploads};
 #[doc(hidden)]
 pub use refresh::context::OnRows;
 #[doc(hidden)]
 pub use refresh::lookup::{Looked, Wanted};
 #[doc(hidden)]
-pub use refresh::plan::{Demand, Planned, has_recent_metadata, is_fresh, plan};
+pub use refresh::plan::{Demand, Planned, has_recent_metadata, has_shows, is_fresh, plan};
 #[doc(hidden)]
 pub use refresh::read_items::ItemRead;
 #[doc(hidden)]

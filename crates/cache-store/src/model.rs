@@ -8,4 +8,5 @@ pub(crate) mod partition;
 pub(crate) mod remembered;
 pub(crate) mod revision;
 pub(crate) mod section;
+pub(crate) mod show;
 pub(crate) mod upload;

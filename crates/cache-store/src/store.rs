@@ -11,6 +11,7 @@ pub(crate) mod metadata;
 pub(crate) mod prune;
 pub(crate) mod remember;
 pub(crate) mod sections;
+pub(crate) mod shows;
 pub(crate) mod staging;
 pub(crate) mod stats;
 pub(crate) mod totals;

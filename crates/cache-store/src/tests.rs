@@ -11,6 +11,7 @@ mod kill;
 mod model;
 mod opening;
 mod sharing;
+mod shows;
 mod upgrading;
 mod upkeep;
 
@@ -83,6 +84,7 @@ pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
         title: format!("Title {key} edition {edition}"),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,

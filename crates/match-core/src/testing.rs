@@ -57,6 +57,7 @@ pub(crate) fn movie(key: u64, title: &str, year: Option<u16>, file: &str) -> Cac
         title: title.to_owned(),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,

@@ -38,7 +38,7 @@ const FORMAT: u32 = 2;
 
 /// The first schema of items with everything that matching reads. Items of an earlier schema lack
 /// fields that only the server knows.
-const ITEMS_WHOLE: u16 = 3;
+const ITEMS_WHOLE: u16 = 4;
 
 /// Sections of format 1: number -> section row.
 const SECTIONS_1: TableDefinition<'static, u32, &'static [u8]> = TableDefinition::new("sections");

@@ -23,6 +23,7 @@ use crate::format::{
     item::{ItemBody, ItemRow},
     remembered::MatchRow,
     section::SectionRow,
+    show::ShowRow,
 };
 use crate::format::{envelope, place, tables};
 use crate::model::index::{Bucket, Index};
@@ -31,6 +32,7 @@ use crate::model::partition::shelf;
 use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
+use crate::model::show::CachedShow;
 
 /// An item with the revision at which its content last changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +81,7 @@ pub struct View<'store> {
     names: Numbered,
     guids: Numbered,
     titles: Numbered,
+    shows: Numbered,
     matches: ReadOnlyTable<(u32, [u8; 16]), &'static [u8]>,
     buffered: Buffered,
 }
@@ -126,6 +129,7 @@ impl<'store> View<'store> {
             names: open(tables::index(Index::Names))?,
             guids: open(tables::index(Index::Guids))?,
             titles: open(tables::index(Index::Titles))?,
+            shows: open(tables::SHOWS)?,
             matches: txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?,
             buffered,
         };
@@ -237,6 +241,28 @@ impl<'store> View<'store> {
             ended = !matches!(item, Some(Ok(_)));
             item
         }))
+    }
+
+    /// The shows of a section, by ascending rating key. Damaged shows are left out.
+    pub fn shows(&self, section: SectionId) -> Result<Vec<CachedShow>, Error> {
+        let doing = "reading the shows of a section";
+        self.guarded(doing, || {
+            let mut shows = Vec::new();
+            for row in self.shows.range(tables::whole(section)).map_err(Error::storage(doing))? {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                match envelope::open::<ShowRow>(place::show(section, key), value.value()) {
+                    Ok(row) => shows.push(row.into_show(RatingKey(key))),
+                    Err(_) => self.damaged(section, "a show"),
+                }
+            }
+            // A show that vanished would look like a show that the section does not have.
+            let count = self.sections.get(&section).and_then(|state| Some(state.shows?.count));
+            if count.is_some_and(|count| count != shows.len() as u64) {
+                self.damaged(section, "the count of shows");
+            }
+            Ok(shows)
+        })
     }
 
     /// The first items of a section. Damaged items are left out.

@@ -15,13 +15,18 @@ pub(crate) struct ItemRow<S = String> {
 }
 
 impl Record for ItemRow {
-    const SCHEMA: u16 = 3;
+    const SCHEMA: u16 = 4;
 
-    /// Schema 1 had another content hash than schema 2.
+    /// The content hash changed with each schema.
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        let earlier: ItemRow2 = (schema <= 2).then(|| envelope::decode(payload)).flatten()?;
-        let ItemRow2 { changed_at, item, .. } = earlier;
-        let item = item.into_item();
+        let (changed_at, item) = if schema <= 2 {
+            let ItemRow2 { changed_at, item, .. } = envelope::decode(payload)?;
+            (changed_at, item.into_item())
+        } else {
+            // 3 ended before the key of the show.
+            let Self { changed_at, item, .. } = envelope::decode(&envelope::with_none(payload))?;
+            (changed_at, item.into_item())
+        };
         let ContentHash(content) = item.content_hash();
         Some(Self { changed_at, content, item: ItemFields::new(item) })
     }
@@ -47,6 +52,7 @@ pub(crate) struct ItemFields<S> {
     updated_at: Option<i64>,
     trashed: bool,
     parts: Vec<PartFields<S>>,
+    grandparent: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
@@ -89,6 +95,7 @@ impl<S> ItemFields<S> {
             updated_at: item.updated_at.map(|at| at.0),
             trashed: item.trashed,
             parts: parts.collect(),
+            grandparent: item.grandparent.map(|key| key.0),
         }
     }
 
@@ -100,6 +107,7 @@ impl<S> ItemFields<S> {
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            grandparent: self.grandparent.map(RatingKey),
             parent_title: self.parent_title,
             edition: self.edition,
             year: self.year,
@@ -218,6 +226,7 @@ impl ItemFields2 {
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            grandparent: None,
             parent_title: None,
             edition: None,
             year: self.year,

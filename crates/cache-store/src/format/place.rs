@@ -60,3 +60,8 @@ pub(crate) fn edit(section: SectionId, rating_key: u64) -> Place {
 pub(crate) fn uploads(section: SectionId, rating_key: u64) -> Place {
     Place { table: 0x17, section: section.0, key: u128::from(rating_key) }
 }
+
+/// A show.
+pub(crate) fn show(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x18, section: section.0, key: u128::from(rating_key) }
+}

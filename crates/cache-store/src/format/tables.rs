@@ -14,6 +14,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope;
 use crate::format::envelope::{Damage, Place, Record, Resealed};
 use crate::format::metadata::MetadataRow;
+use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{
     block::ShelfRow, item::ItemRow, lease::LeaseRow, remembered::MatchRow, section::SectionRow,
@@ -47,6 +48,9 @@ pub(crate) const METADATA: Numbered = TableDefinition::new("metadata");
 pub(crate) const EDITS: Numbered = TableDefinition::new("edits");
 /// (section, rating key) -> hashes of the images last uploaded.
 pub(crate) const UPLOADS: Numbered = TableDefinition::new("uploads");
+
+/// (section, rating key) -> show.
+pub(crate) const SHOWS: Numbered = TableDefinition::new("shows");
 
 /// Key in [`META`]: the file format, 4 bytes little endian.
 pub(crate) const FORMAT_KEY: &str = "format";
@@ -98,7 +102,7 @@ pub(crate) enum Goes {
 }
 
 /// Every table but [`META`], in the order of the digest.
-pub(crate) static ALL: [Table; 10] = [
+pub(crate) static ALL: [Table; 11] = [
     numbered::<SectionRow>(0x11, "sections", Goes::Never),
     numbered::<ItemRow>(0x12, "items", Goes::WithItems),
     numbered::<ShelfRow>(1, "names", Goes::WithItems),
@@ -109,6 +113,7 @@ pub(crate) static ALL: [Table; 10] = [
     numbered::<MetadataRow>(0x15, "metadata", Goes::WithItems),
     numbered::<EditRow>(0x16, "edits", Goes::WithSection),
     numbered::<UploadsRow>(0x17, "uploads", Goes::WithSection),
+    numbered::<ShowRow>(0x18, "shows", Goes::WithItems),
 ];
 
 const fn numbered<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {

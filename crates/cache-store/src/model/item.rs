@@ -21,6 +21,8 @@ pub struct CachedItem<S = String> {
     pub original_title: Option<S>,
     /// Title of the show (episodes) or the artist (tracks).
     pub grandparent_title: Option<S>,
+    /// The show of an episode, by its key. `None` for every other kind.
+    pub grandparent: Option<RatingKey>,
     /// Title of a track's album. For an episode it would be "Season 1", which says nothing.
     pub parent_title: Option<S>,
     /// The edition of a movie.
@@ -126,6 +128,7 @@ impl CachedItem {
             title: item.title.clone(),
             original_title: item.original_title.clone(),
             grandparent_title: item.grandparent_title.clone(),
+            grandparent: item.grandparent_rating_key.filter(|_| item.kind == ItemKind::Episode),
             parent_title: item.parent_title.clone().filter(|_| item.kind == ItemKind::Track),
             edition: item.edition_title.clone().filter(|edition| !edition.is_empty()),
             year: item.year,
@@ -158,6 +161,7 @@ impl CachedItem {
             title: &self.title,
             original_title: self.original_title.as_deref(),
             grandparent_title: self.grandparent_title.as_deref(),
+            grandparent: self.grandparent,
             parent_title: self.parent_title.as_deref(),
             edition: self.edition.as_deref(),
             year: self.year,
@@ -183,6 +187,7 @@ impl CachedItem {
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
         fields.optional_text(self.grandparent_title.as_deref());
+        fields.optional_number(self.grandparent.map(|key| key.0));
         fields.optional_text(self.parent_title.as_deref());
         fields.optional_text(self.edition.as_deref());
         fields.optional_number(self.year.map(u64::from));
@@ -209,7 +214,7 @@ impl CachedItem {
 }
 
 /// The context of the content hash. When the hashed bytes change, this string must change.
-const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 3";
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 4";
 
 /// The key for this context. Deriving a key takes as long as hashing an item, so it is derived
 /// once.

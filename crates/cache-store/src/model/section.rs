@@ -51,12 +51,24 @@ pub struct SectionState {
     /// The newest `addedAt` or `updatedAt` of the items, by the server's clock. The next delta
     /// starts here, so that a difference between the two clocks cannot hide a change.
     pub changed_until: Option<UnixSeconds>,
+    /// The section's shows. `None`: they were never listed, or an episode came since whose show is
+    /// not among them.
+    pub shows: Option<ShowsListed>,
     /// The cost and the results of looking files up one by one.
     pub lookups: Lookups,
     /// How the indexes are divided on disk, in the order of `Index::ALL`.
     pub(crate) divisions: [Division; 3],
     /// Matches that were verified before this revision do not hold, whatever they depend on.
     pub(crate) matches_from: Revision,
+}
+
+/// What is known of a section's shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShowsListed {
+    /// When they were listed, by our clock.
+    pub at: UnixSeconds,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// The cost and the results of looking files up one by one, since the section was last listed.
@@ -116,6 +128,7 @@ impl SectionState {
             metadata_at: None,
             listed_at: None,
             changed_until: None,
+            shows: None,
             lookups: Lookups::default(),
             divisions: [Division::default(); 3],
             matches_from: Revision::default(),
@@ -147,6 +160,7 @@ impl SectionState {
         self.metadata_at = None;
         self.listed_at = None;
         self.changed_until = None;
+        self.shows = None;
         self.lookups = Lookups::default();
         self.divisions = [Division::default(); 3];
     }

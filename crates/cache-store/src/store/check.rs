@@ -154,6 +154,11 @@ fn check_section(
     if count != state.items {
         checked.problem(|| format!("\"{}\": {count} items, {} counted", state.title, state.items));
     }
+    let shows = txn.open_table(tables::SHOWS).map_err(Error::storage(doing))?;
+    let shows = shows.range(tables::whole(state.id)).map_err(Error::storage(doing))?.count() as u64;
+    if let Some(counted) = state.shows.map(|shows| shows.count).filter(|count| *count != shows) {
+        checked.problem(|| format!("\"{}\": {shows} shows, {counted} counted", state.title));
+    }
     let indexes = Index::ALL.into_iter().zip(state.divisions).zip(expected);
     for ((index, division), (entries, sum)) in indexes {
         let shelves = txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;

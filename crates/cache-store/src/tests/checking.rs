@@ -5,6 +5,7 @@ use std::path::Path;
 use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
+use super::shows::show;
 use super::{NOW, assert_sound, fill, items, movie, open, place, section, stamp};
 use crate::format::tables;
 use crate::format::tables::Keys;
@@ -31,6 +32,8 @@ fn a_check_finds_damage_in_every_table() {
     let store = open(&path);
     fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
     let id = section(&store);
+    let base = store.sections().unwrap().remove(0);
+    store.put_shows(&base, &[show(7, "Amber")], NOW).unwrap().unwrap();
     write_late(&store, id);
     store.put_totals(b"totals").unwrap();
     store.count(1, 1);

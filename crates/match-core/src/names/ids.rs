@@ -19,6 +19,16 @@ pub(crate) fn of(path: &FoldedPath) -> Vec<String> {
     guids
 }
 
+/// What kind of id a folded guid is.
+pub(crate) fn scheme(guid: &str) -> &str {
+    guid.split_once("://").map_or(guid, |(scheme, _)| scheme)
+}
+
+/// Whether a folded guid names one work in the world, and is not counted for each kind of item.
+pub(crate) fn is_worldwide(guid: &str) -> bool {
+    matches!(scheme(guid), "imdb" | "plex")
+}
+
 /// The ids in one folded name.
 pub(crate) fn in_name(name: &str) -> Vec<String> {
     let mut guids = Vec::new();

@@ -21,7 +21,7 @@ pub(crate) fn movie(
     let fitting = items.iter().filter_map(|item| {
         let same =
             titles::spelled(item).filter_map(|title| Same::of(title, &reading.said)).min()?;
-        Some((item, year_score(query, reading, item)?.saturating_sub(spelling(same))))
+        Some((item, year_score(query, reading, item)?.saturating_sub(weight::spelling(same))))
     });
     chosen(query, of_an_edition(query, fitting.collect()))
 }
@@ -57,17 +57,6 @@ fn of_an_edition<'a>(
         }
     }
     fitting
-}
-
-/// The score that an item loses for the difference between the spellings of its title.
-pub(super) fn spelling(same: Same) -> u16 {
-    match same {
-        Same::Spelling => 0,
-        Same::Words => weight::SIGNS_DIFFER,
-        Same::Folded => weight::ARTICLES_DIFFER,
-        Same::Letters => weight::SPACES_DIFFER,
-        Same::Key => weight::LETTERS_DIFFER,
-    }
 }
 
 /// The best item among those whose title and year fit. Items are left out if the path names another

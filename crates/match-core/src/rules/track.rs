@@ -2,7 +2,7 @@
 
 use cache_store::ItemRef;
 
-use super::title::{chosen, spelling};
+use super::title::chosen;
 use super::{Prepared, weight};
 use crate::answer::Answer;
 use crate::names::same::Same;
@@ -39,7 +39,7 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
         .parent_title
         .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
     let mut score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
-    score -= spelling(title).max(spelling(artist));
+    score -= weight::spelling(title).max(weight::spelling(artist));
     if album.is_some() {
         score += weight::ALBUM_AGREES;
     }

@@ -4,6 +4,8 @@
 //! order, never by score. A stronger rule still has a higher score, so that readers of reports are
 //! not misled.
 
+use crate::names::same::Same;
+
 /// The whole path agrees: nothing is more certain.
 pub(super) const WHOLE_PATH: u16 = 1_000;
 /// File name and one folder agree. Each further folder adds [`PER_FOLDER`].
@@ -75,4 +77,15 @@ pub(super) fn folders(tail: usize) -> u16 {
     }
     let more = u16::try_from(tail - 2).unwrap_or(u16::MAX);
     FOLDERS.saturating_add(more.saturating_mul(PER_FOLDER)).min(WHOLE_PATH - 1)
+}
+
+/// What a title loses that is not spelled as the item's.
+pub(super) fn spelling(same: Same) -> u16 {
+    match same {
+        Same::Spelling => 0,
+        Same::Words => SIGNS_DIFFER,
+        Same::Folded => ARTICLES_DIFFER,
+        Same::Letters => SPACES_DIFFER,
+        Same::Key => LETTERS_DIFFER,
+    }
 }
