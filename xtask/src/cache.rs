@@ -142,11 +142,10 @@ fn stats(store: &Store, json: bool) -> Result<()> {
     let stats = store.stats()?;
     if !json {
         let looked_up = stats.sections.iter().any(|section| section.items > 0);
-        let none = match looked_up {
-            true => {
-                "not asked who it is yet: files were looked up one by one, no section was listed"
-            }
-            false => "none yet",
+        let none = if looked_up {
+            "not asked who it is yet: files were looked up one by one, no section was listed"
+        } else {
+            "none yet"
         };
         println!("server: {}\n", stats.server.as_deref().unwrap_or(none));
     }

@@ -120,7 +120,8 @@ async fn look(
         Ok(page) => page,
         Err(error) => return Ok(Some(Trouble::new(error.to_string(), "ask again later"))),
     };
-    first.seconds = page.as_secs_f64() * first.calls as f64;
+    let calls = u32::try_from(first.calls).unwrap_or(u32::MAX);
+    first.seconds = page.saturating_mul(calls).as_secs_f64();
     diagnosis.first_run = Some(first);
     if let Some(folder) = &options.files {
         match files::look(client, folder, options.sample).await? {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use testbed::generate::{LibraryKind, generate_all};
-use testbed::library::{FileFilter, Totals};
+use testbed::library::{FileFilter, Item, Totals};
 use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -66,7 +66,7 @@ fn check_width(page: &str) {
 /// Puts the files of a section into a folder; they take no space.
 fn put_files(pms: &Pms, folder: &Path) {
     let files = pms.edit(|library| {
-        let parts = library.sections[0].items().iter().flat_map(|item| item.parts());
+        let parts = library.sections[0].items().iter().flat_map(Item::parts);
         parts.map(|part| (part.file.clone(), part.size)).collect::<Vec<_>>()
     });
     for (file, size) in files {

@@ -144,6 +144,9 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     /// Opens the cache. Nothing is asked of the server before there are queries.
+    ///
+    /// If this future is dropped, the opening goes on in the background and the file is closed at
+    /// once.
     pub async fn open(client: Client, config: EngineConfig) -> Result<Self, Error> {
         let store_config = StoreConfig {
             cache_size: config.cache_size,
@@ -196,6 +199,12 @@ impl Engine {
     /// [`Answer::Unknown`] with the reason. An error means that the question itself cannot be
     /// answered: there is no such section, the cache belongs to another server, or the disk
     /// failed.
+    ///
+    /// This future may be dropped at any time, by a time-out for one. Requests under way are
+    /// abandoned, and what was computed for it stops. A section is written whole or not at all:
+    /// pages that were read of a listing that did not end are lost, and so are the answers that
+    /// were not stored yet. The next run makes up for it. It is not counted in
+    /// [`Engine::lifetime`].
     pub async fn match_files(
         &self,
         sections: &Selection,
@@ -246,6 +255,8 @@ impl Engine {
     /// All runs on this cache file added up, those of earlier processes too. A process that
     /// ends without [`Engine::close`] does not count, and neither does what was before the
     /// file was cleared or replaced.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn lifetime(&self) -> Result<Report, Error> {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let store = Arc::clone(self.store());
@@ -307,6 +318,8 @@ impl Engine {
     /// The server's sections that hold files, in its order, with kind, folders and the number of
     /// items that are cached (0 before the first run; all of them if `complete`). One call, none
     /// within the freshness window. An outage is an error here.
+    ///
+    /// If this future is dropped, the call may have been made, and nothing is lost by it.
     pub async fn sections(&self) -> Result<Vec<SectionState>, Error> {
         self.library.sections().await
     }
@@ -317,10 +330,12 @@ impl Engine {
     /// with [`Error::Closed`]. Closing twice is no error.
     ///
     /// Dropping the engine instead loses the run's totals ([`Engine::lifetime`]); the cache itself
-    /// is written then too. Dropping this future loses nothing but the word about errors: a close
-    /// that has begun goes on.
+    /// is written then too. If this future is dropped, the file may be open still: call it again.
     pub async fn close(&self) -> Result<(), Error> {
-        self.write_totals().await?;
+        match self.write_totals().await {
+            Err(Error::Closed { .. }) => return Ok(()), // by somebody else who holds it
+            written => written?,
+        }
         let store = Arc::clone(self.store());
         blocking(move || store.close()).await
     }

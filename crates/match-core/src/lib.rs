@@ -1,28 +1,4 @@
-//! Which Plex item is this local file? Queries in, answers out.
-//!
-//! [`Engine`] is what a host embeds: it keeps a cache of a server's sections up to date with
-//! as few calls as explain every change, and answers from it. Below it are the parts that need
-//! no server: [`match_key`] and the folding behind it, the rules, and [`match_all`], which
-//! runs them in parallel.
-//!
-//! An [`Answer`] is one of four: found, ambiguous, absent (proven), unknown (the server could
-//! not be asked). An outage is never read as absence.
-//!
-//! ```no_run
-//! use match_core::{Client, Config, Engine, EngineConfig, Query, Selection, Token};
-//!
-//! # async fn example() -> Result<(), match_core::Error> {
-//! let client = Client::new(Config::new("http://nas:32400", Token::from_env("PLEX_TOKEN")?))?;
-//! let engine = Engine::open(client, EngineConfig::new("nas.matchbox")).await?;
-//! let queries = vec![Query::new("/mnt/films/Alien (1979)/Alien.mkv")];
-//! let run = engine.match_files(&Selection::section("Movies"), queries).await?;
-//! for (query, answer) in run.pairs() {
-//!     println!("{}: {answer}", query.path);
-//! }
-//! println!("{}", run.report);
-//! engine.close().await
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod edit;

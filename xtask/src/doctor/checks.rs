@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use match_core::{Client, PlexError, RatingKey, Section, StreamExt};
-use plex_api::{Detail, Event, Listing};
+use plex_api::{Detail, Event, Item, Listing};
 
 use super::diagnosis::Check;
 
@@ -90,7 +90,7 @@ pub(super) async fn check(
         "verifying costs more calls",
     );
     // The longest name: nothing else is called so.
-    let files = page.items.iter().flat_map(|item| item.parts());
+    let files = page.items.iter().flat_map(Item::parts);
     let names = files.filter_map(|part| part.file.as_deref()?.rsplit(['/', '\\']).next());
     if let Some(name) = names.max_by_key(|name| name.len()) {
         let found = client.lookup_file(section.key, kind, name, FEW).await;

@@ -43,6 +43,9 @@ impl Engine {
     /// This costs the probe of the selected sections (none within the freshness window), and a read
     /// of the items that are not known. An outage is an error here, because there is no answer
     /// without the server.
+    ///
+    /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
+    /// stored.
     pub async fn items(
         &self,
         sections: &Selection,

@@ -78,6 +78,9 @@ impl Engine {
     /// A change names final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. Errors are those of [`Engine::match_files`].
+    ///
+    /// If this future is dropped, requests under way may be carried out and no other is sent.
+    /// [`Engine::open_edits`] lists what is open then; repeat the changes.
     pub async fn edit(
         &self,
         sections: &Selection,
@@ -128,6 +131,8 @@ impl Engine {
 
     /// The edits of runs that ended early, by item: planned, sent or confirmed. The host repeats
     /// their changes, or [forgets](Engine::forget_edits) them.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn open_edits(&self) -> Result<Vec<EditProgress>, Error> {
         let store = self.store().clone();
         blocking(move || store.edits()).await
@@ -135,6 +140,8 @@ impl Engine {
 
     /// Forgets the edits of a run that ended early. Items with an edit that was sent and not
     /// confirmed are read again before they are compared.
+    ///
+    /// If this future is dropped, the edits are forgotten or not.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let store = self.store().clone();
         blocking(move || store.forget_edits(run)).await

@@ -63,6 +63,9 @@ impl Engine {
     /// Uploads an image to an item. If it is the image that was last uploaded to the item (by its
     /// blake3 hash), no call is made. This does not notice or change what others did to the images
     /// of the item in the meantime.
+    ///
+    /// If this future is dropped, the image may have arrived all the same: the next upload of it
+    /// sends it once more.
     pub async fn upload(
         &self,
         key: RatingKey,

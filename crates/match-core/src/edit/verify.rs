@@ -80,6 +80,9 @@ impl Engine {
     /// changed and is still right, its note from [`Engine::match_failed`] ends.
     ///
     /// The result has one entry for each match, in order.
+    ///
+    /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
+    /// stored.
     pub async fn verify(
         &self,
         sections: &Selection,

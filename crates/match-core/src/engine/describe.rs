@@ -84,6 +84,8 @@ impl Engine {
     /// What items are, by key: section, kind, title, season and episode, from the cache. No call
     /// is made. Items that are not cached are left out; those that a run has just answered with
     /// ([`Run::keys`](crate::Run::keys)) are.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn describe(
         &self,
         keys: &[RatingKey],
