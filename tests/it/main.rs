@@ -4,6 +4,7 @@
 //! - `choosing`: which sections a run asks, and how old what it knows of them is.
 //! - `client`: the client against the simulated server.
 //! - `crowd`: very many files of one name.
+//! - `daily`: what a host does every day: sections, descriptions, an outage, closing.
 //! - `edit_soak`: edits while things go wrong at random; what is said of each is true.
 //! - `edits`: edits, uploads and scans, and what they move.
 //! - `events`: the event stream.
@@ -31,6 +32,7 @@ mod choosing;
 mod client;
 mod corpus;
 mod crowd;
+mod daily;
 mod edit_soak;
 mod edits;
 mod end_to_end;

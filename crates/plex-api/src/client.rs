@@ -35,6 +35,10 @@ use crate::query::Query;
 const DECODE_ASIDE: usize = 128 * 1024;
 
 /// A Plex Media Server. Clones share connections, limits and counters.
+///
+/// Any future of a client may be dropped at any time: the request under way is abandoned, its place
+/// among those in flight is free again, and it stays counted. A read that was dropped changed
+/// nothing. An edit, an upload or a scan that was dropped may be carried out all the same.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
