@@ -63,8 +63,9 @@ async fn sections_are_selected_by_kind() {
     let asked = stage.present(60);
     let shows = Selection::Kind(SectionKind::Show);
     let run = engine.match_files(&shows, to_queries(&asked)).await.unwrap();
+    // Its episodes, and its shows, because the names of the movies may be of shows.
     let titles: Vec<&str> = run.report.steps.iter().map(|step| step.section.as_str()).collect();
-    assert_eq!(titles, ["TV Shows"], "no other section is read");
+    assert_eq!(titles, ["TV Shows", "TV Shows"], "no other section is read");
     assert_eq!(run.report.answers.found(), 20);
     let before = stage.calls();
     let run = engine.match_files(&shows, to_queries(&asked)).await.unwrap();
