@@ -57,6 +57,8 @@ pub use engine::progress::{OnProgress, Phase, RunProgress};
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
+#[cfg(feature = "shared")]
+pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use query::Query;
 pub use report::{AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
