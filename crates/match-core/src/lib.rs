@@ -49,6 +49,8 @@ pub use cache_store::{
     PlanReason, Policy, Progress, RunId, SectionId, SectionState, Selection, Sharing, Store,
     Watched,
 };
+#[cfg(feature = "shared")]
+pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
@@ -57,8 +59,6 @@ pub use engine::progress::{OnProgress, Phase, RunProgress};
 pub use engine::{Engine, EngineConfig, Run, Stale};
 pub use evidence::{Evidence, Rule, Source};
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
-#[cfg(feature = "shared")]
-pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use query::Query;
 pub use report::{AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};

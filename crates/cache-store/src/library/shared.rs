@@ -109,6 +109,10 @@ impl Library {
     /// Finds out which server this is: as the cache file says, or the configuration, or the server.
     async fn find_server(&self, tier: &Tier) -> Result<(), plex_api::Error> {
         if let Some(bound) = self.bound().await {
+            if tier.server().is_some_and(|server| server != bound) {
+                warn!("the cache file is another server's than the shared tier is configured for");
+                tier.leave();
+            }
             tier.note_server(&bound);
         } else if tier.server().is_none() {
             let identity = self.context.client.identity().await?;
@@ -128,20 +132,14 @@ impl Library {
 
     /// Whether a server that listed these sections is the one whose keys are used: it shows
     /// sections that only that one has, or says so itself.
-    async fn is_server(
-        &self,
-        tier: &Tier,
-        listed: &[Section],
-        known: &[Section],
-    ) -> bool {
+    async fn is_server(&self, tier: &Tier, listed: &[Section], known: &[Section]) -> bool {
         let Some(server) = tier.server() else { return false };
         if let Some(bound) = self.bound().await {
             if bound != server {
                 return false;
             }
             let sections = self.context.blocking(Store::sections).await.unwrap_or_default();
-            let is_known =
-                |one: &Section| sections.iter().any(|state| state.uuid == one.uuid);
+            let is_known = |one: &Section| sections.iter().any(|state| state.uuid == one.uuid);
             if listed.iter().any(is_known) {
                 return true;
             }
@@ -158,6 +156,7 @@ impl Library {
             }
             Ok(_) => {
                 warn!("the server is another than the shared tier is configured for");
+                tier.leave();
                 false
             }
             Err(_) => false,
@@ -228,8 +227,9 @@ impl Library {
         turn.before = tier.sums(&self.context.store, state, &look).await?;
         turn.calls = self.context.client.calls().total().count;
         turn.look = Some(look);
-        // Whoever published a probe has heard from the server who it is.
-        if tier.is_verified() && self.bound().await.is_none() {
+        // Whoever published the probe has heard from the server who it is, and each page says of
+        // which section it is.
+        if self.bound().await.is_none() {
             self.bind_to(tier).await?;
         }
         Ok(false)

@@ -66,6 +66,8 @@ pub(crate) struct Tier {
 struct Known {
     /// The server, once it is known who it is.
     server: Option<String>,
+    /// It is another than the one whose keys would be used.
+    left: bool,
     positions: HashMap<SectionId, Position>,
     /// Whether the server shows us as many items as it showed those with that token.
     joined: HashMap<(SectionId, [u8; 16]), bool>,
@@ -171,9 +173,16 @@ impl Tier {
         self.known().server = Some(machine_identifier.to_owned());
     }
 
-    /// Who the server is: as it said, or as the host says.
+    /// Who the server is: as it said, or as the host says. `None`: nobody knows, or it is another.
     pub(crate) fn server(&self) -> Option<String> {
-        self.known().server.clone().or_else(|| self.config.server.clone())
+        let known = self.known();
+        let server = known.server.clone().or_else(|| self.config.server.clone());
+        server.filter(|_| !known.left)
+    }
+
+    /// Goes on without the tier, for good: the server is another than the host says.
+    pub(crate) fn leave(&self) {
+        self.known().left = true;
     }
 
     /// Whether the server itself said who it is.
@@ -299,7 +308,14 @@ impl Tier {
                 match taken {
                     // Somebody may have published since it was looked.
                     Ok(true) => {
-                        return self.look_again(&names, freshness, ProbeLease { holder, at: at.engine }, probe).await;
+                        return self
+                            .look_again(
+                                &names,
+                                freshness,
+                                ProbeLease { holder, at: at.engine },
+                                probe,
+                            )
+                            .await;
                     }
                     Ok(false) => {}
                     Err(_) => return Probed::Ask(None, probe),
@@ -438,8 +454,7 @@ impl Tier {
 
     async fn try_hold(self: &Arc<Self>, names: &SectionNames) -> Result<Option<Lease>, Miss> {
         let holder = new_id();
-        let taken =
-            self.engine.set_new(&names.lease(), &hex(holder), self.config.lease).await;
+        let taken = self.engine.set_new(&names.lease(), &hex(holder), self.config.lease).await;
         if let Err(miss) = taken {
             self.counting.miss(miss);
         }

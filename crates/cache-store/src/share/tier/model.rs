@@ -1,7 +1,7 @@
 //! A small model: hosts, a server and an engine that loses, delays and forgets, in random order.
 //!
 //! The decisions are those of `protocol.rs`; around them everything is a few lines of state. After
-//! every step: what a host has is what the server had at some moment since the host's stamp was
+//! every step: each item that a host has is as the server had it at some moment since the host's stamp was
 //! seen, and what the engine has can be read as nothing else.
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,9 @@ const STEPS: usize = 4_000;
 /// How long a lease lasts and a probe is fresh, in the model's milliseconds.
 const LEASE: i64 = 40;
 const FRESH: i64 = 60;
+
+/// Items that there can be.
+const KEYS: u64 = 12;
 
 type Content = BTreeMap<u64, u64>;
 
@@ -61,7 +64,7 @@ struct Server {
 
 impl Server {
     fn change(&mut self, dice: &mut Dice, now: i64) {
-        let key = dice.roll(12);
+        let key = dice.roll(KEYS);
         if dice.one_in(3) {
             self.content.remove(&key);
         } else {
@@ -73,10 +76,12 @@ impl Server {
         self.history.push((now, self.content.clone()));
     }
 
-    /// Whether it had this content at some moment since then.
+    /// Whether it had each item, or had it not, as this content does at some moment since then, or
+    /// in that very moment. Not all in one moment: a host reads items by key, too.
     fn had_since(&self, content: &Content, since: i64) -> bool {
-        let last_before = self.history.iter().rposition(|(at, _)| *at <= since).unwrap_or(0);
-        self.history[last_before..].iter().any(|(_, had)| had == content)
+        let last_before = self.history.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
+        let since = &self.history[last_before..];
+        (0..KEYS).all(|key| since.iter().any(|(_, had)| had.get(&key) == content.get(&key)))
     }
 }
 
@@ -127,9 +132,17 @@ enum At {
     Idle,
     Seen,
     /// It has the lease, and looked.
-    Held { holder: CommitId, base: Option<Head>, before: Option<Content> },
+    Held {
+        holder: CommitId,
+        base: Option<Head>,
+        before: Option<Content>,
+    },
     /// It has written what it read to its own file.
-    Read { holder: CommitId, base: Option<Head>, before: Option<Content> },
+    Read {
+        holder: CommitId,
+        base: Option<Head>,
+        before: Option<Content>,
+    },
 }
 
 struct Host {
@@ -168,9 +181,9 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let stamp = SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
-        let server =
-            Server { content: Content::new(), stamp, history: vec![(0, Content::new())] };
+        let stamp =
+            SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
+        let server = Server { content: Content::new(), stamp, history: vec![(0, Content::new())] };
         let host = || Host {
             content: Content::new(),
             stamp: None,
@@ -217,7 +230,7 @@ impl World {
                 (host.content, host.stamp, host.position) = (Content::new(), None, None);
                 (host.at, host.revision) = (At::Idle, host.revision + 1); // its file was cleared
             }
-            10 if self.dice.one_in(3) => self.read_by_key(),
+            10 | 11 => self.read_by_key(),
             _ => {
                 let host = self.host();
                 self.advance(host);
@@ -256,12 +269,11 @@ impl World {
     /// A host reads one item by key: its file is newer than any commit in that item.
     fn read_by_key(&mut self) {
         let host = self.host();
-        let key = self.dice.roll(12);
+        let key = self.dice.roll(KEYS);
         let now = self.server.content.get(&key).copied();
         let host = &mut self.hosts[host];
         let before = host.content.get(&key).copied();
-        // Only while the stamp stands: else the model could not say what is right.
-        if host.stamp == Some(self.server.stamp) && now != before && matches!(host.at, At::Idle) {
+        if host.stamp.is_some() && now != before {
             match now {
                 Some(value) => drop(host.content.insert(key, value)),
                 None => drop(host.content.remove(&key)),
@@ -303,8 +315,8 @@ impl World {
             self.engine.probe = Some((then, stamp));
         }
         let host = &mut self.hosts[at];
-        if host.stamp.is_some() && then < host.seen.1 {
-            return; // older than what it knows
+        if host.stamp.is_some() && shared.is_some() && then <= host.seen.1 {
+            return; // older than what it knows: ages are rounded up
         }
         host.seen = (stamp, then);
         host.at = if host.stamp == Some(stamp) { At::Idle } else { At::Seen };
@@ -378,8 +390,8 @@ impl World {
         host.position =
             Some(Position { commit, stamp: head.stamp, revision: Revision(host.revision) });
         // A base of another stamp is as old as that stamp.
-        let since = if head.stamp == host.seen.0 { host.seen.1.min(self.now) } else { seen };
-        self.check_since(at, since.min(seen.max(since)));
+        let since = if head.stamp == host.seen.0 { host.seen.1 } else { seen };
+        self.check_since(at, since);
         true
     }
 

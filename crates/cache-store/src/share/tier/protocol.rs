@@ -228,7 +228,8 @@ mod tests {
 
     /// A head of these links, whose snapshot is of one of them and has 4,000 bytes.
     fn head(chain: &[Link], of: u8) -> Head {
-        let stamp = SectionStamp { content_changed_at: Some(7), scanned_at: None, updated_at: None };
+        let stamp =
+            SectionStamp { content_changed_at: Some(7), scanned_at: None, updated_at: None };
         Head {
             stamp,
             items: 1_000,
@@ -259,7 +260,7 @@ mod tests {
             (&chain, 1, Some(2), log(&[3])),
             (&chain, 1, Some(1), log(&[2, 3])),
             (&chain, 1, Some(8), snapshot(&[2, 3])), // another branch, or too far back
-            (&hole, 3, Some(2), snapshot(&[4])), // no entry leads over the listing
+            (&hole, 3, Some(2), snapshot(&[4])),     // no entry leads over the listing
             (&hole, 3, Some(3), log(&[4])),
             (&hole, 1, None, None), // and the snapshot lies before it
             (&hole, 1, Some(3), log(&[4])),
@@ -304,9 +305,9 @@ mod tests {
         let both = Publish { entry: true, snapshot: true };
         for (head, bytes, expect) in [
             (None, None, whole),
-            (None, Some(10), whole),                     // from nothing
-            (Some(short.clone()), None, whole),          // nobody knows what changed
-            (Some(short.clone()), Some(100), entry),     // more than a quarter, and next to nothing
+            (None, Some(10), whole),                 // from nothing
+            (Some(short.clone()), None, whole),      // nobody knows what changed
+            (Some(short.clone()), Some(100), entry), // more than a quarter, and next to nothing
             (Some(short), Some(ENTRY_AT_MOST + 1), whole),
             (Some(large(2, 10_000)), Some(10_000), entry),
             (Some(large(2, 100_000)), Some(100_000), both), // longer than a quarter
@@ -349,9 +350,13 @@ mod tests {
     #[test]
     fn ages_are_rounded_up_and_the_future_has_none() {
         let now = EngineTime(10_000);
-        for (then, expect) in
-            [(10_000, Some(0)), (9_999, Some(1)), (9_000, Some(1)), (8_999, Some(2)), (10_001, None)]
-        {
+        for (then, expect) in [
+            (10_000, Some(0)),
+            (9_999, Some(1)),
+            (9_000, Some(1)),
+            (8_999, Some(2)),
+            (10_001, None),
+        ] {
             assert_eq!(age(now, EngineTime(then)), expect, "{then}");
         }
     }

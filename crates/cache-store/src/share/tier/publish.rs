@@ -135,8 +135,7 @@ impl Tier {
         let value = self.seal.seal(&key, &head.encode());
         let (holder, ttl) = (hex(lease.holder), DATA.as_millis().to_string());
         let keys = [key.as_str(), &names.lease(), &names.entry(commit)];
-        let arguments =
-            [holder.as_bytes(), &look.commit, &commit.0, &value, entry, ttl.as_bytes()];
+        let arguments = [holder.as_bytes(), &look.commit, &commit.0, &value, entry, ttl.as_bytes()];
         match self.engine.run::<i64>(scripts::COMMIT, &keys, &arguments).await? {
             2 => {
                 self.counting.change().bytes_written += (value.len() + entry.len()) as u64;

@@ -160,7 +160,12 @@ impl Engine {
     }
 
     /// Writes a value that expires if there is none; returns whether it did.
-    pub(crate) async fn set_new(&self, key: &str, value: &str, ttl: Duration) -> Result<bool, Miss> {
+    pub(crate) async fn set_new(
+        &self,
+        key: &str,
+        value: &str,
+        ttl: Duration,
+    ) -> Result<bool, Miss> {
         let mut cmd = redis::cmd("SET");
         cmd.arg(key).arg(value).arg("NX").arg("PX").arg(millis(ttl));
         let set: Option<String> = self.ask(Lane::Commands, &cmd, 0).await?;
