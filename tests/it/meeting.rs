@@ -11,7 +11,7 @@ use match_core::{
     RunProgress, Selection, Verified, Watched,
 };
 use plex_api::{Field, RatingKey};
-use testbed::budget::{MOUNT, Scale, Stage, heard, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 use testbed::server::{Endpoint, Fault, Rule};
@@ -210,8 +210,7 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     };
     let (run, late) = tokio::join!(running, meanwhile);
     run.unwrap();
-    stage.later(Duration::from_mins(10));
-    heard(&stage, &engine, &mut watching).await;
+    quiet_for(&stage, &engine, &mut watching, Duration::from_mins(10)).await;
     let answer = one(&engine, &to_queries(&[late])[0]).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use match_core::{Answer, Change, Confidence, EditOptions, Engine, Error, Selection, Watched};
 use plex_api::{Field, RatingKey};
-use testbed::budget::{MOUNT, Scale, Stage, heard, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
-use testbed::server::Endpoint;
+use testbed::server::{Endpoint, Fault, Rule};
 
 type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
 
@@ -31,8 +31,7 @@ async fn listening_and_settling(settle: Duration) -> (Stage, Engine, Watching, V
     let mut watching: Watching = Box::pin(engine.watch());
     assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
     looked(&mut watching).await;
-    stage.later(Duration::from_hours(1));
-    heard(&stage, &engine, &mut watching).await;
+    quiet_for(&stage, &engine, &mut watching, Duration::from_hours(1)).await;
     (stage, engine, watching, asked)
 }
 
@@ -79,8 +78,7 @@ async fn silence_costs_nothing() {
 #[tokio::test]
 async fn a_sweep_that_is_due_while_all_is_quiet_is_made_once() {
     let (stage, engine, mut watching, asked) = listening().await;
-    stage.later(Duration::from_hours(25));
-    heard(&stage, &engine, &mut watching).await;
+    quiet_for(&stage, &engine, &mut watching, Duration::from_hours(25)).await;
     for expected in [SCALE.pages(), 0] {
         let (answers, calls) = ask(&stage, &engine, &asked).await;
         assert_eq!(calls, expected);
@@ -179,6 +177,23 @@ async fn a_stream_that_is_not_read_is_not_silent() {
     assert_eq!(calls, 4, "the stamps, the total, what was added and updated");
 }
 
+/// A host matches files in the task in which it reads the stream. The look that the stream was in
+/// the middle of held the locks, and went on only if the stream was read.
+#[tokio::test]
+async fn a_run_does_not_wait_for_a_stream_that_is_not_read() {
+    let (stage, engine, mut watching, asked) = listening().await;
+    stage.pms.script(Rule::once(Endpoint::Sections, 1, Fault::Held));
+    stage.pms.edit(|library| library.scan(0));
+    tokio::select! {
+        () = stage.pms.held() => {}
+        seen = watching.next() => panic!("it is looking: {seen:?}"),
+    }
+    stage.pms.release();
+    let (answers, _) = ask(&stage, &engine, &asked).await;
+    check(&asked, &answers);
+    looked(&mut watching).await;
+}
+
 /// A title that was told of explained a moved counter hours later, when nobody listened any more:
 /// a file that was replaced in place was answered by its old path.
 #[tokio::test]
@@ -222,10 +237,18 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
         .edit(|library| library.sections[0].items().iter().map(|i| i.rating_key).collect());
     let change = |&key: &u64| Change::new(RatingKey(key)).set(Field::Title, format!("Title {key}"));
     let changes = keys.iter().map(change).collect();
-    let edited = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
+    let editing = engine.edit(&Selection::All, changes, EditOptions::default());
+    let edited = tokio::select! {
+        edited = editing => edited.unwrap(),
+        seen = watching.next() => panic!("our own edits are no news: {seen:?}"),
+    };
     assert_eq!(edited.counts().done, 1_000);
-    stage.later(Duration::from_mins(2));
-    heard(&stage, &engine, &mut watching).await;
+    // The end of a scan is told of after all that, so whoever looks has read all that.
+    stage.pms.reset_requests();
+    stage.pms.edit(|library| library.scan(0));
+    assert_eq!(looked(&mut watching).await, 0);
+    assert_eq!(stage.pms.requests().count(Endpoint::Metadata), 0);
+    quiet_for(&stage, &engine, &mut watching, Duration::from_mins(2)).await;
     stage.pms.reset_requests();
     let (answers, calls) = ask(&stage, &engine, &asked).await;
     assert_eq!(calls, 0, "{:?}", stage.pms.requests());
@@ -233,8 +256,11 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
 
     let gone = asked[0].expect.unwrap();
     stage.pms.edit(|library| library.remove_item(0, gone));
+    // The host comes back to the stream after a pause: with the first that it reads, or with all.
     stage.later(Duration::from_mins(2));
-    heard(&stage, &engine, &mut watching).await;
+    while !engine.is_live() {
+        let _ = tokio::time::timeout(Duration::from_millis(1), watching.next()).await;
+    }
     let of_gone = TruthQuery { expect: None, ..asked[0].clone() };
     let (answers, _) = ask(&stage, &engine, std::slice::from_ref(&of_gone)).await;
     check(&[of_gone], &answers);

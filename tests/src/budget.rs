@@ -21,7 +21,7 @@ pub use child::Arguments;
 pub use edits::{EditRow, NAIVE_SAMPLE, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
 pub use stage::{MOUNT, Stage, to_queries};
-pub use warm::heard;
+pub use warm::quiet_for;
 
 /// How large a situation is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

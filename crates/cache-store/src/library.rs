@@ -166,6 +166,12 @@ impl Library {
         self.context.hints().is_live(self.context.clock.now())
     }
 
+    /// When a stream of [`watch`](crate::watch) last brought anything, a ping included; `None`
+    /// while nobody listens.
+    pub fn last_heard(&self) -> Option<UnixSeconds> {
+        self.context.hints().last_heard()
+    }
+
     /// Says that items are written to by us, before and after it is done: the server tells of
     /// that too, and it is no news. An item that somebody else edits within [`Policy::settle`]
     /// of our own edit is noticed when its metadata are due; that it is gone, at once.

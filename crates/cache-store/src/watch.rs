@@ -1,12 +1,14 @@
 //! Listening to the server, and looking where its events point.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use plex_api::{Event, RatingKey};
+use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::error::Error;
 use crate::library::{Library, Step};
@@ -48,6 +50,8 @@ type Events = Pin<Box<dyn Stream<Item = Result<Event, plex_api::Error>> + Send>>
 struct Watcher {
     library: Arc<Library>,
     events: Events,
+    /// What was seen and not yet said.
+    seen: VecDeque<Result<Watched, Error>>,
     /// The last look failed: not at once again.
     failed: bool,
     ended: bool,
@@ -66,7 +70,13 @@ pub fn watch(
     library: &Arc<Library>,
 ) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
     let events = Box::pin(library.client().events());
-    let listening = Watcher { library: Arc::clone(library), events, failed: false, ended: false };
+    let listening = Watcher {
+        library: Arc::clone(library),
+        events,
+        seen: VecDeque::new(),
+        failed: false,
+        ended: false,
+    };
     stream::unfold(listening, |mut watcher| async move {
         let watched = watcher.next().await?;
         Some((watched, watcher))
@@ -79,10 +89,13 @@ impl Watcher {
     }
 
     async fn next(&mut self) -> Option<Result<Watched, Error>> {
-        if self.ended {
-            return None;
-        }
         loop {
+            if let Some(seen) = self.seen.pop_front() {
+                return Some(seen);
+            }
+            if self.ended {
+                return None;
+            }
             let (now, settle) = (self.library.clock().now(), self.library.policy().settle);
             let due = if self.failed { None } else { self.context().hints().take(now, settle) };
             if let Some(due) = due {
@@ -96,36 +109,58 @@ impl Watcher {
                     None => std::future::pending().await,
                 }
             };
-            let event = tokio::select! {
-                event = self.events.next() => event,
-                () = waited => {
-                    self.failed = false;
-                    continue;
-                }
-            };
-            let event = match event? {
-                Ok(event) => event,
-                Err(error) => {
-                    self.ended = true;
-                    self.context().hints().stop();
-                    return Some(Err(error.into()));
-                }
-            };
-            let now = self.library.clock().now();
-            self.context().hints().told(&event, now, settle);
-            match event {
-                Event::Live => return Some(Ok(Watched::Live)),
-                Event::Gap { .. } => return Some(Ok(Watched::Gap)),
-                _ => {}
+            tokio::select! {
+                event = self.events.next() => self.hear(event),
+                () = waited => self.failed = false,
             }
         }
     }
 
+    /// Notes what the stream brought.
+    fn hear(&mut self, event: Option<Result<Event, plex_api::Error>>) {
+        let event = match event {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => {
+                self.seen.push_back(Err(error.into()));
+                return self.end();
+            }
+            None => return self.end(),
+        };
+        let (now, settle) = (self.library.clock().now(), self.library.policy().settle);
+        self.context().hints().told(&event, now, settle);
+        match event {
+            Event::Live => self.seen.push_back(Ok(Watched::Live)),
+            Event::Gap { .. } => self.seen.push_back(Ok(Watched::Gap)),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.context().hints().stop();
+    }
+
     async fn look(&mut self, due: Due) -> Result<Watched, Error> {
-        let looked = look(&self.library, &due).await;
+        // In a task of its own: it holds locks across calls, and a host that leaves the stream
+        // unread in the meantime, to match files, would wait for them for ever.
+        let (library, asked) = (Arc::clone(&self.library), due.clone());
+        let mut looking = JoinSet::new();
+        looking.spawn(async move { look(&library, &asked).await }.in_current_span());
+        let looked = match looking.join_next().await {
+            Some(Ok(looked)) => looked,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shut down: nobody listens any more.
+            Some(Err(_)) | None => std::future::pending().await,
+        };
         let now = self.library.clock().now();
         match looked {
             Ok(watched) => {
+                // What was told while we looked is known before the host hears that we have.
+                while !self.ended
+                    && let Some(event) = self.events.next().now_or_never()
+                {
+                    self.hear(event);
+                }
                 self.context().hints().done(None, now);
                 Ok(watched)
             }

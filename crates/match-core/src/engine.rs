@@ -317,6 +317,12 @@ impl Engine {
         self.library.is_live()
     }
 
+    /// When the server was last heard of on the stream of [`Engine::watch`], by an event or by
+    /// one of the pings that it sends every 10 to 15 seconds. `None` while nobody listens.
+    pub fn last_heard(&self) -> Option<UnixSeconds> {
+        self.library.last_heard()
+    }
+
     /// Closes the cache file, so that the next opening finds it clean.
     pub async fn close(self) -> Result<(), Error> {
         self.write_totals().await?;

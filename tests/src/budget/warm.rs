@@ -67,16 +67,25 @@ async fn scanned(scale: Scale) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// Reads the event stream until a ping came, as a host does that keeps reading it.
-pub async fn heard(
+/// Lets time pass in which nothing is told but pings, and the host reads them.
+pub async fn quiet_for(
     stage: &Stage,
     engine: &Engine,
     watching: &mut (impl Stream<Item = Result<Watched, Error>> + Unpin),
+    by: Duration,
 ) {
-    while !engine.is_live() {
+    // Far less than 45 seconds, which would be a line on which nothing comes.
+    const PING: Duration = Duration::from_secs(30);
+    let mut left = by;
+    while !left.is_zero() {
+        let step = left.min(PING);
+        left -= step;
+        stage.later(step);
         stage.pms.ping();
-        // Nothing is told but the ping, so this waits for it and for nothing else.
-        let _ = tokio::time::timeout(Duration::from_millis(5), watching.next()).await;
+        while engine.last_heard() != Some(stage.clock.now()) {
+            // Nothing is told but the ping, so this waits for it and for nothing else.
+            let _ = tokio::time::timeout(Duration::from_millis(1), watching.next()).await;
+        }
     }
 }
 
@@ -94,9 +103,8 @@ async fn live(scale: Scale) -> Result<Played> {
             None => anyhow::bail!("the event stream ended"),
         }
     }
-    stage.later(LATER);
     // The host goes on reading, and hears that the server is there.
-    heard(&stage, &engine, &mut watching).await;
+    quiet_for(&stage, &engine, &mut watching, LATER).await;
     let meter = Meter::start(&stage);
     let run = engine.match_files(&Selection::All, to_queries(&asked)).await?;
     drop(watching);

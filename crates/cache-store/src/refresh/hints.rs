@@ -45,6 +45,9 @@ pub(crate) struct Due {
 impl Hints {
     /// Takes an event. `settle` is how long our own write may be told of after it was made.
     pub(crate) fn told(&mut self, event: &Event, now: UnixSeconds, settle: Duration) {
+        // A host that reads again after a pause finds what was told meanwhile, one by one: the
+        // first of it says nothing about what lies behind it.
+        self.probe |= self.live.is_some() && !self.is_live(now);
         self.heard = now;
         match event {
             Event::Live => {
@@ -93,6 +96,11 @@ impl Hints {
             self.ours.retain(|_, at| now.since(*at) <= settle);
             self.ours.extend(keys.into_iter().map(|RatingKey(key)| (key, now)));
         }
+    }
+
+    /// When something was last heard; `None` while nobody listens.
+    pub(crate) fn last_heard(&self) -> Option<UnixSeconds> {
+        self.live.map(|_| self.heard)
     }
 
     /// Whether somebody listens, and heard something a moment ago.
@@ -258,8 +266,20 @@ mod tests {
         let mut hints = quiet();
         assert_eq!(hints.quiet_since(at(45)), Some(at(0)));
         assert_eq!(hints.quiet_since(at(46)), None, "no ping came, or nobody read it");
-        hints.told(&Event::Ping, at(50), SETTLE);
-        assert_eq!(hints.quiet_since(at(95)), Some(at(0)));
-        assert_eq!(hints.quiet_since(at(49)), None, "a clock that was set back");
+        hints.told(&Event::Ping, at(45), SETTLE);
+        assert_eq!(hints.quiet_since(at(90)), Some(at(0)));
+        assert_eq!(hints.quiet_since(at(44)), None, "a clock that was set back");
+    }
+
+    /// A host read again after a pause. The first event that it read made the stream live, and
+    /// the deletion behind it was not known yet.
+    #[test]
+    fn what_was_told_during_a_pause_is_not_known_with_its_first_event() {
+        let mut hints = quiet();
+        hints.told(&Event::Ping, at(46), SETTLE);
+        assert_eq!(hints.quiet_since(at(46)), None, "there may be more in it");
+        assert_eq!(hints.take(at(46), SETTLE), Some(Due::default()), "the stamps are compared");
+        hints.done(None, at(46));
+        assert_eq!(hints.quiet_since(at(46)), Some(at(0)));
     }
 }
