@@ -6,6 +6,7 @@ use anyhow::Result;
 use futures::future::try_join_all;
 use match_core::{Engine, EngineConfig, Run, Selection, SharedTier};
 
+use crate::budget::child::Tier;
 use crate::budget::{Scale, Stage, to_queries};
 use crate::queries::TruthQuery;
 use crate::valkey::Valkey;
@@ -40,6 +41,17 @@ impl Hosts {
         // On a machine that does much else, a quarter of a second is nothing.
         tier.timeout = Duration::from_secs(2);
         tier
+    }
+
+    /// How a child is told of the engine.
+    pub fn child_tier(&self) -> Tier {
+        Tier {
+            url: self.valkey.url(),
+            secret: SECRET.to_owned(),
+            server: self.stage.pms.edit(|library| library.machine_identifier.clone()),
+            lease_ms: 1_000,
+            timeout_ms: 2_000,
+        }
     }
 
     /// The configuration of a host.

@@ -196,6 +196,10 @@ impl Library {
         turn: &mut Turn,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
+        // Who it is was asked once, and need not be again.
+        if tier.is_verified() && self.bound().await.is_none() {
+            self.bind_to(tier).await?;
+        }
         turn.looks += 1;
         if turn.looks > LOOKS {
             return Ok(false);
