@@ -10,6 +10,8 @@ mod cold;
 mod edits;
 mod measured;
 mod processes;
+#[cfg(feature = "shared")]
+mod shared;
 mod stage;
 mod trouble;
 mod warm;
@@ -117,5 +119,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(change::rows());
     rows.extend(processes::rows());
     rows.extend(trouble::rows());
+    #[cfg(feature = "shared")]
+    rows.extend(shared::rows());
     rows
 }

@@ -415,7 +415,7 @@ impl Library {
         let mut forced = None;
         let mut lease = None;
         #[cfg(feature = "shared")]
-        let mut turn = shared::Turn::default();
+        let mut round = shared::Round::default();
         let mut left = MAX_STEPS;
         while left > 0 {
             // Whoever was here before may have done it.
@@ -435,7 +435,7 @@ impl Library {
                 return Ok(Some(state));
             }
             #[cfg(feature = "shared")]
-            if Box::pin(self.share(&state, &seen, planned, demand, &mut turn, steps)).await? {
+            if Box::pin(self.share(&state, &seen, planned, demand, &mut round, steps)).await? {
                 continue; // what another host did is looked at first
             }
             if lease.is_none() && self.context.store.is_shared() && planned.plan.asks() {
@@ -446,7 +446,7 @@ impl Library {
             left -= 1;
             let work = Box::pin(self.context.carry_out(&state, planned, &seen, demand));
             #[cfg(feature = "shared")]
-            let work = turn.renewing(work);
+            let work = round.renewing(work);
             let outcome = match &lease {
                 Some(lease) => lease.renewing(&self.context.clock, work).await?,
                 None => work.await?,
@@ -455,7 +455,7 @@ impl Library {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);
                     #[cfg(feature = "shared")]
-                    Box::pin(self.tell(&state, turn)).await?;
+                    Box::pin(self.tell(&state, round)).await?;
                     steps.push(step(&state, planned, changes));
                     return Ok(Some(state));
                 }

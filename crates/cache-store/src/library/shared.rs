@@ -26,7 +26,7 @@ const LOOKS: u32 = 8;
 
 /// One refresh of a section, as far as other hosts are concerned.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Round {
     lease: Option<Lease>,
     /// What the engine showed when the lease was held: whoever publishes starts from it.
     look: Option<Look>,
@@ -39,7 +39,7 @@ pub(super) struct Turn {
     calls: u64,
 }
 
-impl Turn {
+impl Round {
     /// Does something, and renews the lease for as long as it takes.
     pub(super) fn renewing<'a, T: Send + Sync + 'a>(
         &'a self,
@@ -171,17 +171,17 @@ impl Library {
         seen: &Sighting,
         planned: Planned,
         demand: Demand,
-        turn: &mut Turn,
+        round: &mut Round,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
-        let Some(tier) = self.tier.as_ref().filter(|_| !turn.settled) else { return Ok(false) };
+        let Some(tier) = self.tier.as_ref().filter(|_| !round.settled) else { return Ok(false) };
         if matches!(planned.plan, Plan::Fresh | Plan::Unchanged) {
             return Ok(false);
         }
         let span = debug_span!("share", section = state.id.0);
-        let shared = self.share_step(tier, state, seen, planned, demand, turn, steps);
+        let shared = self.share_step(tier, state, seen, planned, demand, round, steps);
         let again = shared.instrument(span).await?;
-        turn.settled = !again;
+        round.settled = !again;
         Ok(again)
     }
 
@@ -193,27 +193,27 @@ impl Library {
         seen: &Sighting,
         planned: Planned,
         demand: Demand,
-        turn: &mut Turn,
+        round: &mut Round,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
         // Who it is was asked once, and need not be again.
         if tier.is_verified() && self.bound().await.is_none() {
             self.bind_to(tier).await?;
         }
-        turn.looks += 1;
-        if turn.looks > LOOKS {
+        round.looks += 1;
+        if round.looks > LOOKS {
             return Ok(false);
         }
         let Some(look) = tier.look(state).await else { return Ok(false) };
-        let held = turn.lease.is_some();
-        if !turn.missed
+        let held = round.lease.is_some();
+        if !round.missed
             && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
         {
             if let Some(taken) = self.take(tier, state, seen, &look, &way).await? {
                 steps.push(taken);
                 return Ok(true);
             }
-            turn.missed = true;
+            round.missed = true;
         }
         if !planned.plan.is_worth_sharing() {
             return Ok(false);
@@ -221,16 +221,16 @@ impl Library {
         if !held {
             return Ok(match tier.hold(state, &look).await {
                 Hold::Mine(lease) => {
-                    turn.lease = Some(lease);
+                    round.lease = Some(lease);
                     true // somebody may have published since it was looked
                 }
                 Hold::Again => true,
                 Hold::Without => false,
             });
         }
-        turn.before = tier.sums(&self.context.store, state, &look).await?;
-        turn.calls = self.context.client.calls().total().count;
-        turn.look = Some(look);
+        round.before = tier.sums(&self.context.store, state, &look).await?;
+        round.calls = self.context.client.calls().total().count;
+        round.look = Some(look);
         // Whoever published the probe has heard from the server who it is, and each page says of
         // which section it is.
         if self.bound().await.is_none() {
@@ -256,7 +256,7 @@ impl Library {
         seen: &Sighting,
         demand: Demand,
         look: &Look,
-        held: bool,
+        may_publish: bool,
     ) -> Option<Way> {
         let head = look.head.as_ref()?;
         let base = Position::base(tier.position(state.id), state.stamp);
@@ -271,7 +271,7 @@ impl Library {
         } else {
             // Whoever has nothing begins from what is old; whoever is to publish, from what is
             // there.
-            present || state.stamp.is_none() || (held && matches!(way, Way::Log(_)))
+            present || state.stamp.is_none() || (may_publish && matches!(way, Way::Log(_)))
         };
         if !useful {
             tier.counting().miss(Miss::OtherStamp);
@@ -332,8 +332,8 @@ impl Library {
     }
 
     /// Publishes what a refresh brought, if it was this host's turn.
-    pub(super) async fn tell(&self, state: &SectionState, turn: Turn) -> Result<(), Error> {
-        let Turn { lease: Some(lease), look: Some(look), before, calls, .. } = turn else {
+    pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
+        let Round { lease: Some(lease), look: Some(look), before, calls, .. } = round else {
             return Ok(());
         };
         let Some(tier) = &self.tier else { return Ok(()) };

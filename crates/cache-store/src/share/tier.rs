@@ -469,16 +469,14 @@ impl Lease {
         let lasts = self.tier.config.lease;
         let (holder, millis) = (hex(self.holder), lasts.as_millis().to_string());
         loop {
-            match tokio::time::timeout(lasts / 3, &mut work).await {
-                Ok(done) => return done,
-                Err(_) => {
-                    // If that fails, it expires, and what is published is refused.
-                    let arguments = [holder.as_bytes(), millis.as_bytes()];
-                    let key = self.names.lease();
-                    let _: Result<i64, Miss> =
-                        self.tier.engine.run(scripts::RENEW, &[&key], &arguments).await;
-                }
+            if let Ok(done) = tokio::time::timeout(lasts / 3, &mut work).await {
+                return done;
             }
+            // If that fails, it expires, and what is published is refused.
+            let arguments = [holder.as_bytes(), millis.as_bytes()];
+            let key = self.names.lease();
+            let _: Result<i64, Miss> =
+                self.tier.engine.run(scripts::RENEW, &[&key], &arguments).await;
         }
     }
 }

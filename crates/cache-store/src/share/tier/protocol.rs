@@ -165,8 +165,8 @@ pub(crate) fn publish(head: Option<&Head>, entry: Option<usize>) -> Publish {
     let Some(since) = since else { return Publish { entry: true, snapshot: true } };
     let log: u64 = since.iter().map(|link| u64::from(link.bytes)).sum::<u64>() + entry as u64;
     // A quarter of the snapshot, and the snapshot must not fall off the chain.
-    let long = log > head.snapshot.bytes / 4 || since.len() + 2 > CHAIN;
-    Publish { entry: true, snapshot: long && log > FEW }
+    let due = log > head.snapshot.bytes / 4 || since.len() + 2 > CHAIN;
+    Publish { entry: true, snapshot: due && log > FEW }
 }
 
 /// A log as short as this is never worth a snapshot: 16 KiB.
@@ -252,7 +252,7 @@ mod tests {
         let snapshot = |ids: &[u8]| Some(Way::Snapshot(ids.iter().map(|&n| id(n)).collect()));
         // (chain, snapshot of, base, way)
         let hole = [link(1, 0), link(2, 100), link(3, 0), link(4, 50)];
-        let long = [link(1, 0), link(2, 3_000), link(3, 3_000)];
+        let heavy = [link(1, 0), link(2, 3_000), link(3, 3_000)];
         for (chain, of, base, expect) in [
             (&chain[..], 1, None, snapshot(&[2, 3])),
             (&chain, 3, None, snapshot(&[])),
@@ -266,8 +266,8 @@ mod tests {
             (&hole, 1, Some(3), log(&[4])),
             (&hole, 8, None, None), // it fell off the chain
             (&hole, 8, Some(3), log(&[4])),
-            (&long, 2, Some(1), snapshot(&[3])), // fewer bytes
-            (&long, 2, Some(2), log(&[3])),
+            (&heavy, 2, Some(1), snapshot(&[3])), // fewer bytes
+            (&heavy, 2, Some(2), log(&[3])),
         ] {
             let way = way(&head(chain, of), base.map(id));
             assert_eq!(way, expect, "{chain:?}, snapshot of {of}, base {base:?}");

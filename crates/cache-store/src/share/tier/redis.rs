@@ -50,8 +50,8 @@ pub(crate) struct Engine {
 }
 
 enum Address {
-    One(Client),
-    Cluster(ClusterClient),
+    One(Box<Client>),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]
@@ -116,11 +116,11 @@ impl Engine {
             if config.root_certificate.is_some() {
                 builder = builder.certs(tls);
             }
-            builder.build().map(Address::Cluster)
+            builder.build().map(|client| Address::Cluster(Box::new(client)))
         } else if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-            Client::build_with_tls(url, tls).map(Address::One)
+            Client::build_with_tls(url, tls).map(|client| Address::One(Box::new(client)))
         } else {
-            Client::open(url).map(Address::One)
+            Client::open(url).map(|client| Address::One(Box::new(client)))
         };
         // The error may repeat the address, which may have a password.
         let address = address.map_err(|error| Error::SharedTier {
@@ -218,8 +218,8 @@ impl Engine {
                 Ok(value)
             }
             Ok(Ok(Err(error))) => Err(self.failed(lane, &error).await),
-            Ok(Err(_)) => Err(self.leave_alone(lane, "its client failed", None).await),
-            Err(_) => Err(self.leave_alone(lane, "it did not answer in time", None).await),
+            Ok(Err(_)) => Err(self.leave_alone(lane, "its client failed", None)),
+            Err(_) => Err(self.leave_alone(lane, "it did not answer in time", None)),
         }
     }
 
@@ -312,7 +312,7 @@ impl Engine {
             _ if error.is_connection_refusal() => "nothing listens at its address",
             _ => "it cannot be reached",
         };
-        self.leave_alone(lane, why, Some(error)).await
+        self.leave_alone(lane, why, Some(error))
     }
 
     /// It can be read, and does not write.
@@ -324,7 +324,7 @@ impl Engine {
         Miss::Refused
     }
 
-    async fn leave_alone(&self, lane: Lane, why: &'static str, error: Option<&RedisError>) -> Miss {
+    fn leave_alone(&self, lane: Lane, why: &'static str, error: Option<&RedisError>) -> Miss {
         // Without waiting: whoever connects holds it, and finds out by themselves.
         if let Ok(mut slot) = self.slot(lane).try_lock() {
             *slot = None;
