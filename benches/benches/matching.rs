@@ -26,9 +26,7 @@ use match_core::{
     Answer, Confidence, Decision, FoldedPath, INDEXING, Query, Rules, SectionContext, Settings,
     fold, fold_title, match_all, match_key, match_one,
 };
-use plex_api::{
-    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
-};
+use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use tempfile::TempDir;
 use testbed::naive;
 use xxhash_rust::xxh3::xxh3_64;
@@ -107,6 +105,7 @@ fn item(n: usize) -> CachedItem {
         title: title(n),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,
@@ -154,22 +153,8 @@ fn open(file: &Path) -> Store {
 fn build(size: usize) -> (TempDir, SectionId) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("cache"));
-    let listed = Section {
-        key: SectionKey(1),
-        uuid: SectionUuid("uuid".to_owned()),
-        title: "Movies".to_owned(),
-        kind: SectionKind::Movie,
-        agent: None,
-        scanner: None,
-        language: None,
-        locations: vec![Location { id: None, path: "/data/films".to_owned() }],
-        refreshing: false,
-        hidden: 0,
-        created_at: None,
-        updated_at: None,
-        scanned_at: None,
-        content_changed_at: None,
-    };
+    let listed =
+        Section::new(SectionKey(1), SectionUuid("uuid".to_owned()), "Movies", SectionKind::Movie);
     let section = store.note_sections(&[listed]).unwrap()[0].id;
     let stamp = SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
     store.fill(section, (0..size).map(item), stamp, NOW).unwrap();

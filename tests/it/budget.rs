@@ -1,12 +1,12 @@
-//! Every row of the call budget, at a size that is fast.
+//! Every row of the call budget, at a small size.
 
 use testbed::budget::{Arguments, Expect, Row, Scale, child, edit_rows, rows};
 
-/// How this program comes to do a child's work.
+/// The arguments that make this program do the work of a child process.
 const CHILD: Arguments = &["budget::child_process", "--exact", "--nocapture"];
 
-/// Plays one row: within its budget, no answer wrong, none missed, and the engine counts the
-/// calls that the server counts.
+/// Plays one row. The calls are within the budget, no answer is wrong or missed, and the engine
+/// counts the same calls as the server.
 async fn check(row: &Row) -> Result<(), String> {
     let played =
         row.play(row.test, CHILD).await.map_err(|error| format!("{}: {error:#}", row.name))?;
@@ -57,14 +57,14 @@ async fn edits_keep_to_their_budget() {
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-/// Started again by a row that takes more processes, this does a child's work; by itself it has
-/// nothing to do.
+/// A row with more processes starts this test again, and then it does a child's work. Otherwise the
+/// test does nothing.
 #[tokio::test]
 async fn child_process() {
     child::work().await.unwrap();
 }
 
-/// The table people read is the table that is tested.
+/// The documented table is the tested table.
 #[test]
 fn the_document_has_every_row() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api-budget.md");

@@ -1,5 +1,5 @@
-//! Which sections a run asks. A run inside the freshness window chooses as a probe would:
-//! the second of two runs equals the first, or asks.
+//! Which sections a run asks. Within the freshness window a run chooses as a probe would: the
+//! second of two runs has the same answers as the first, or asks the server.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ fn named(names: &[&str]) -> Selection {
     Selection::Named(names.iter().map(|&name| name.to_owned()).collect())
 }
 
-/// Two runs on one engine; returns the calls of the second, whose answers are those of the first.
+/// Makes two runs with one engine, and checks that the answers are equal. Returns the calls of the
+/// second run.
 async fn twice(stage: &Stage, engine: &Engine, want: &Selection, asked: &[Query]) -> u64 {
     let first = engine.match_files(want, asked.to_vec()).await.unwrap();
     let found = first.answers.iter().filter(|answer| matches!(answer, Answer::Found(_))).count();
@@ -38,7 +39,7 @@ async fn twice(stage: &Stage, engine: &Engine, want: &Selection, asked: &[Query]
     stage.calls() - before
 }
 
-/// Of two sections of one title both were asked at first, and then only one of them.
+/// Of two sections with one title, the first run asked both, and the next run asked only one.
 #[tokio::test]
 async fn both_sections_of_one_title_are_asked_again() {
     let (stage, engine, asked) = two_sections().await;
@@ -50,14 +51,14 @@ async fn both_sections_of_one_title_are_asked_again() {
     assert_eq!(twice(&stage, &engine, &named(&["Movies"]), &asked).await, 0);
 }
 
-/// A section that was named twice stood at two desks, and its answers tied with themselves.
+/// A section that was named twice was asked twice, and its answers tied with themselves.
 #[tokio::test]
 async fn a_section_named_twice_is_asked_once() {
     let (stage, engine, asked) = two_sections().await;
     assert_eq!(twice(&stage, &engine, &named(&["Movies 0", "1"]), &asked).await, 0);
 }
 
-/// A name that no section has is an error, whether the server was asked a moment ago or not.
+/// A name that no section has is an error, also directly after a call to the server.
 #[tokio::test]
 async fn a_name_that_nothing_has_is_an_error_each_time() {
     let (_stage, engine, asked) = two_sections().await;
@@ -72,7 +73,7 @@ async fn a_name_that_nothing_has_is_an_error_each_time() {
     }
 }
 
-/// A section that was deleted was answered from, because its own stamp was young enough.
+/// A deleted section was used for answers, because its own stamp was young enough.
 #[tokio::test]
 async fn a_section_that_the_server_does_not_list_any_more_is_not_answered_from() {
     let (stage, engine, asked) = two_sections().await;
@@ -80,14 +81,14 @@ async fn a_section_that_the_server_does_not_list_any_more_is_not_answered_from()
     engine.match_files(&Selection::All, asked.clone()).await.unwrap();
     stage.pms.edit(|library| drop(library.sections.remove(0)));
     stage.clock.advance(Duration::from_secs(50));
-    // Another run, of the other section, sees the list without it.
+    // A run of the other section gets the list without the deleted one.
     engine.invalidate_sections(&named(&["Movies 1"])).await.unwrap();
     engine.match_files(&named(&["Movies 1"]), asked.clone()).await.unwrap();
     let run = engine.match_files(&gone, asked).await;
     assert!(matches!(run, Err(Error::NoSection { .. })), "{:?}", run.map(|run| run.report.steps));
 }
 
-/// What a section's unreadable row forbids, it forbids also a moment after another run.
+/// If an unreadable row of a section forbids an answer, it also does so after another run.
 #[tokio::test]
 async fn an_unreadable_section_is_an_error_after_a_run_of_the_others() {
     let (stage, engine, asked) = two_sections().await;
@@ -103,7 +104,7 @@ async fn an_unreadable_section_is_an_error_after_a_run_of_the_others() {
     }
 }
 
-/// Of two sections of one title one has a row that cannot be read: the files in it are not absent.
+/// One of two sections with one title has an unreadable row: files in that section are not absent.
 #[tokio::test]
 async fn a_name_that_an_unreadable_section_has_too_is_an_error() {
     let (stage, engine, asked) = two_sections().await;
@@ -123,7 +124,7 @@ async fn a_name_that_an_unreadable_section_has_too_is_an_error() {
     }
 }
 
-/// While a section cannot be read, runs of another do not ask for the list again and again.
+/// While a section cannot be read, runs of other sections do not repeat the call for the list.
 #[tokio::test]
 async fn an_unreadable_section_does_not_make_the_others_dearer() {
     let (stage, engine, asked) = two_sections().await;
@@ -131,15 +132,15 @@ async fn an_unreadable_section_does_not_make_the_others_dearer() {
     assert_eq!(twice(&stage, &engine, &named(&["Movies 0"]), &asked).await, 0);
 }
 
-/// A stamp that was observed before the other sections were listed counted as observed after.
+/// A stamp counted as observed after the listing of the other sections, but was observed before.
 #[tokio::test]
 async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
     let (stage, engine, _) = two_sections().await;
     let all = to_queries(&stage.present(SCALE.items));
     engine.match_files(&named(&["Movies 0"]), all.clone()).await.unwrap();
     stage.later(Duration::from_mins(2));
-    // The first section is unchanged. While the second is listed, ten minutes pass, and a file
-    // comes into the first.
+    // The first section does not change at first. While the second one is listed, ten minutes pass
+    // and the first section gets a new file.
     stage.pms.script(held_listing());
     let running = engine.match_files(&Selection::All, all.clone());
     let meanwhile = async {

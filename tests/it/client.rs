@@ -1,7 +1,8 @@
-//! The client against the simulated server: what a host asks of a real one, over real HTTP.
+//! The client against the simulated server over real HTTP, with the requests that a host sends to a
+//! real one.
 //!
-//! What is sent down to the byte, and answers that no server should send, are tested beside the
-//! client itself.
+//! The tests in the client's own crate check the exact bytes of requests, and answers that no
+//! server should send.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ fn listing(section: &Section) -> Listing {
     Listing { expect_uuid: uuid, ..Listing::new(section.key, section.kind.leaf().unwrap()) }
 }
 
-/// The client counts what the server counts.
+/// Checks that client and server count the same number of requests.
 #[track_caller]
 fn counts_agree(pms: &Pms, client: &Client, expected: u64) {
     assert_eq!(client.calls().total().count, expected, "{}", client.calls());
@@ -174,7 +175,7 @@ async fn each_trouble_has_its_kind_and_ends_when_it_ends() {
     assert_eq!(client.total(&other).await.unwrap_err().kind(), ErrorKind::WrongSection);
 }
 
-/// Servers announce that they will refuse lists without paging, and some do.
+/// Servers announce that they will refuse lists without paging, and some already do.
 #[tokio::test]
 async fn every_list_is_asked_for_in_pages() {
     let (pms, client, section) = start(LibraryKind::Episodes).await;
@@ -192,8 +193,8 @@ async fn every_list_is_asked_for_in_pages() {
     assert_eq!(reqwest::get(url).await.unwrap().status(), 400);
 }
 
-/// As a real server does. Whether an independent client can use it is checked by
-/// `cargo xtask conformance --python`.
+/// The simulated server does the same as a real one. `cargo xtask conformance --python` checks that
+/// an independent client can use it.
 #[tokio::test]
 async fn who_does_not_ask_for_json_gets_xml() {
     let (pms, _, section) = start(LibraryKind::Movies).await;
@@ -212,7 +213,7 @@ async fn who_does_not_ask_for_json_gets_xml() {
     assert_eq!((kind.as_str(), body.matches("<Video ").count()), (xml, 2));
     assert!(body.contains(&format!("totalSize=\"{ITEMS}\"")) && body.contains("<Part "), "{body}");
     let (kind, _) = get("/library/sections/99/all").await;
-    assert_eq!(kind, "text/html", "errors are neither");
+    assert_eq!(kind, "text/html", "errors are HTML");
 }
 
 #[tokio::test]
@@ -237,8 +238,8 @@ async fn compressed_answers_are_read_and_limited_as_what_they_unfold_to() {
     assert!(sent as u64 * 3 < unfolded, "{sent} of {unfolded} bytes on the wire");
 }
 
-/// What bounds the memory of a listing: pages are fetched only so far ahead of who reads them.
-/// The same for ten times as many items.
+/// The memory of a listing is bounded, because only a few pages are read ahead. Ten times as many
+/// items do not change this.
 #[tokio::test]
 async fn the_pages_in_memory_are_few_whatever_the_total() {
     let mut ahead = Vec::new();
@@ -251,7 +252,7 @@ async fn the_pages_in_memory_are_few_whatever_the_total() {
         let (mut read, mut most) = (0, 0);
         while pages.try_next().await.unwrap().is_some() {
             read += 1;
-            // Let those in flight arrive: it has to be the reader who holds them back.
+            // Requests in flight may arrive first, so that only the reader limits the pages.
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }

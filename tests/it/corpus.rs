@@ -1,4 +1,4 @@
-//! The rules against files whose truth is known. `cargo xtask corpus` plays more of them.
+//! The rules on files with known answers. `cargo xtask corpus` runs more of them.
 
 use testbed::corpus::{Survives, report};
 

@@ -1,4 +1,4 @@
-//! Very many files of one name: their folders tell each apart.
+//! Very many files of one name, which only their folders tell apart.
 
 use match_core::{Answer, Confidence, Query, Selection};
 use testbed::budget::{Scale, Stage};
@@ -6,7 +6,7 @@ use testbed::library::{Item, Library, Media, Part, SectionKind};
 
 const FILES: u64 = 2_000;
 
-/// A section of videos that are all called alike, each in a folder of its own.
+/// A section of videos with the same name, each in its own folder.
 fn videos(name: &str, folder: impl Fn(u64) -> String) -> Library {
     let mut library = Library::new("0123456789abcdef0123456789abcdef01234567", 1_700_000_000);
     library.add_section("Videos", SectionKind::Movie, "tv.plex.agents.none", &["/data/videos"]);
@@ -24,7 +24,7 @@ fn videos(name: &str, folder: impl Fn(u64) -> String) -> Library {
     library
 }
 
-/// Every file is found under another mount, each as its own item, and none of them is doubted.
+/// Checks that every file is found under another mount, as its own item and without doubt.
 async fn check(name: &str, folder: impl Fn(u64) -> String + Copy) {
     let scale = Scale::small(FILES, 500);
     let stage = Stage::start(videos(name, folder), scale).await.unwrap();
@@ -40,7 +40,7 @@ async fn check(name: &str, folder: impl Fn(u64) -> String + Copy) {
     }
     let run = engine.match_files(&Selection::All, queries).await.unwrap();
     assert_eq!((run.report.lookups.remembered, run.report.lookups.computed), (FILES, 0));
-    // A folder that is not there is not guessed at.
+    // A folder that does not exist gets no guess.
     let stranger = Query::new(format!("/mnt/nas/{}/{name}", folder(FILES + 7)));
     let run = engine.match_files(&Selection::All, vec![stranger]).await.unwrap();
     assert!(!matches!(run.answers[0], Answer::Found(_)), "{:?}", run.answers);

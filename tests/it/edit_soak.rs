@@ -1,5 +1,6 @@
-//! Edits, whatever goes wrong: seeds print what happened. After each run the server itself is asked
-//! what became of each item. `MATCHBOX_SOAK_STEPS` and `MATCHBOX_SOAK_SEED` make it longer, or one.
+//! Random edits with random faults: the log of a seed is printed. After each run the test compares
+//! the outcome of each item with the server. `MATCHBOX_SOAK_STEPS` makes the test longer,
+//! `MATCHBOX_SOAK_SEED` selects one seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,19 +26,19 @@ struct Soak {
     random: Random,
     stage: Stage,
     engine: Option<Engine>,
-    /// Items whose last edit nobody confirmed.
+    /// Items whose last edit was sent and not confirmed.
     in_doubt: BTreeSet<u64>,
     log: Vec<String>,
     tally: Tally,
 }
 
-/// What the edits came to.
+/// How many edits had each outcome.
 #[derive(Debug, Default)]
 struct Tally {
     done: u64,
     unchanged: u64,
     in_doubt: u64,
-    /// Of those in doubt, the ones that the server had applied.
+    /// Edits in doubt that the server had applied.
     applied: u64,
     failed: u64,
     not_tried: u64,
@@ -73,7 +74,7 @@ impl Soak {
             }
             self.engine = Some(self.stage.engine().await.unwrap());
         }
-        // Now and then it is the same moment, then within and beyond what is believed.
+        // Sometimes no time passes; other pauses are shorter or longer than stored data stay valid.
         let pauses = [0, 0, 30, 61, 1_200, 90_000];
         self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
         let keys: Vec<u64> = self.on_server().into_keys().collect();
@@ -82,7 +83,7 @@ impl Soak {
             self.log.push(format!("somebody edits {key}"));
             let title = format!("Foreign {number}");
             self.stage.pms.edit(|library| library.edit_title(0, key, &title));
-            // What others edit is noticed when metadata are due.
+            // The engine notices edits of others when metadata are due.
             self.stage.later(Duration::from_mins(20));
         }
         let fault = self.trouble();
@@ -123,7 +124,7 @@ impl Soak {
         assert!(lost.is_empty(), "seed {}: no note of {lost:?}\n{:#?}", self.seed, self.recent());
     }
 
-    /// Whether what is said of an item is true of it.
+    /// Whether the outcome of an item agrees with the server.
     fn judge(
         &mut self,
         key: u64,
@@ -151,13 +152,13 @@ impl Soak {
             }
             EditOutcome::Failed(_) => {
                 self.tally.failed += 1;
-                // The item was read, or a note of this run took the place of the other.
+                // The item was read, or a note of this run replaced the other note.
                 self.in_doubt.remove(&key);
                 is == was
             }
             EditOutcome::NotTried(NotTried::Stopped(..) | NotTried::DryRun) => {
                 self.tally.not_tried += 1;
-                // Its note says "planned" by now if the item was read before.
+                // If the item was read before, its note is "planned" now.
                 self.in_doubt.remove(&key);
                 is == was
             }
@@ -168,7 +169,7 @@ impl Soak {
         self.log.iter().rev().take(6).rev().collect()
     }
 
-    /// What goes wrong in this run, if anything does.
+    /// The faults of this run, if there are any.
     fn trouble(&mut self) -> String {
         if self.random.once_in(3) {
             return "nothing goes wrong".to_owned();
@@ -202,7 +203,7 @@ impl Soak {
         told.join(", ")
     }
 
-    /// Some items, each with its field (the title, or else the summary) and the value for it.
+    /// Some items, each with its field (the title or the summary) and the new value.
     fn changes(&mut self, keys: &[u64]) -> Vec<(u64, bool, String)> {
         let shared = self.random.once_in(3);
         let value = format!("Value {}", self.random.below(3));
@@ -212,7 +213,7 @@ impl Soak {
         }
         let mut one = |key| {
             if shared {
-                return (key, false, value.clone()); // one request for all of them
+                return (key, false, value.clone()); // one request for all items
             }
             (key, self.random.once_in(2), format!("Value {}", self.random.below(3)))
         };
@@ -225,7 +226,7 @@ fn change(key: u64, title: bool, value: &str) -> Change {
     Change::new(RatingKey(key)).set(field, value)
 }
 
-#[expect(clippy::print_stdout, reason = "what a soak came to, for those who ask with --nocapture")]
+#[expect(clippy::print_stdout, reason = "the result of a soak, shown by --nocapture")]
 async fn soak(seed: u64) {
     let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
     let mut soak = Soak::new(seed).await;

@@ -1,4 +1,4 @@
-//! Edits against the simulated server: what they change, what they leave alone, what they move.
+//! Edits against the simulated server: what they change, what they keep, and what they move.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ impl World {
         self.pms.edit(|library| library.sections[0].content_changed_at)
     }
 
-    /// Edits after an hour; says whether the item's `updatedAt` and the section's counter moved.
+    /// Edits after an hour. Returns whether the item's `updatedAt` and the section's counter moved.
     async fn moved(&self, key: RatingKey, edit: &Edit) -> (bool, bool) {
         self.pms.edit(|library| library.advance(3600));
         let before = (self.item(key).updated_at, self.counter());
@@ -154,7 +154,7 @@ async fn refusals_have_the_status_of_their_cause() {
     world.pms.edit(|library| library.poison_item(0, world.keys[2].0));
     assert_eq!(world.edit_all(&world.keys[..4], &edit).await, Some(ErrorKind::BadRequest));
     let edited = world.keys[..4].iter().map(|key| world.item(*key).title == "New");
-    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "up to the culprit");
+    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "up to the poisoned one");
 
     let (first, second) = world
         .pms
@@ -165,7 +165,7 @@ async fn refusals_have_the_status_of_their_cause() {
     world.client.edit_item(RatingKey(first), &taken).await.unwrap();
 }
 
-/// The danger that the client guards against is real in the simulated server.
+/// The client guards against this danger, which exists in the simulated server too.
 #[tokio::test]
 async fn an_edit_without_ids_is_an_edit_of_everything() {
     let world = World::start(LibraryKind::Movies).await;

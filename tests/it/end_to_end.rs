@@ -1,5 +1,5 @@
-//! The whole path: a simulated server, a real file, the engine. What is asserted first is
-//! how many calls were made; then the answers.
+//! The whole path: a simulated server, a real file, the engine. Each test first checks the number
+//! of calls, then the answers.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -18,10 +18,10 @@ use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
 
 const ITEMS: usize = 1_200;
 const MOUNT: &str = "/mnt/elsewhere";
-/// Pages of 500 for [`ITEMS`].
+/// The number of pages of 500 for [`ITEMS`].
 const PAGES: u64 = 3;
 
-/// A server, a cache file, and the clock both go by.
+/// A server, a cache file, and the clock of both.
 struct World {
     pms: Pms,
     clock: Clock,
@@ -55,13 +55,14 @@ impl World {
         Engine::open(self.client(), config).await.unwrap()
     }
 
-    /// An hour passes, for the server and for us.
+    /// Moves the clock by one hour, for the server and for the engine.
     fn later(&self) {
         self.clock.advance(Duration::from_hours(1));
         self.pms.edit(|library| library.advance(3_600));
     }
 
-    /// One run as a host does it: open, match, close. Returns the calls the server saw.
+    /// One run as a host does it: open, match, close. Returns the number of calls that the server
+    /// received.
     async fn run(&self, asked: &[TruthQuery]) -> (Run, u64) {
         let before = self.pms.requests().total();
         let engine = self.engine().await;
@@ -80,7 +81,7 @@ fn to_query(truth: &TruthQuery) -> Query {
     query
 }
 
-/// Every answer is the true one.
+/// Checks that every answer is the true one.
 #[track_caller]
 fn check(asked: &[TruthQuery], run: &Run) {
     assert_eq!(asked.len(), run.answers.len());
@@ -162,7 +163,7 @@ async fn an_absence_after_a_delta_is_proven_by_one_listing() {
         library.scan(0);
     });
     let (run, seen) = world.run(&world.queries).await;
-    // The delta (4), then the pages, which pay for every absence at once; no second probe.
+    // The delta (4), then the pages, which prove every absence at once; there is no second probe.
     assert_eq!(seen, 4 + PAGES);
     check(&world.queries, &run);
 }
@@ -239,17 +240,17 @@ async fn a_wrong_token_is_unknown_and_says_so() {
     assert!(!format!("{reason:?}").contains("not the token"));
 }
 
-/// Somebody clears the store in the middle of a run, once.
+/// Somebody clears the store once, in the middle of a run.
 #[tokio::test]
 async fn a_store_that_is_cleared_during_a_run_costs_calls_and_no_answer() {
     let cold = 2 + PAGES;
     for (phase, calls) in [
-        (Phase::Refresh, cold + PAGES), // what was listed is not believed
-        // Absences are proven after that, for which the section is listed again.
+        (Phase::Refresh, cold + PAGES), // the engine does not trust the listing
+        // The absences are proven after that, so the section is listed again.
         (Phase::Remember, cold + 1 + PAGES),
     ] {
         let world = World::new().await;
-        let asked = &world.queries[ITEMS - 100..]; // with all that are absent
+        let asked = &world.queries[ITEMS - 100..]; // these include all absent ones
         let store: Arc<OnceLock<Weak<Store>>> = Arc::default();
         let (told, cleared) = (Arc::clone(&store), AtomicBool::new(false));
         let mut config = EngineConfig::new(world.cache());
@@ -283,7 +284,7 @@ async fn a_missing_section_is_an_error_that_names_the_others() {
     assert!(error.to_string().contains("Movies"), "{error}");
 }
 
-/// Else every file of that section would look absent.
+/// Otherwise every file of that section would look absent.
 #[tokio::test]
 async fn a_section_whose_row_cannot_be_read_is_not_taken_for_removed() {
     const ROWS: &[u8] = br#"{"MediaContainer":{"size":1,"Directory":[

@@ -1,4 +1,4 @@
-//! The event stream of the simulated server, heard by the client.
+//! The event stream of the simulated server, read by the client.
 
 use std::pin::Pin;
 
@@ -26,8 +26,8 @@ async fn next(events: &mut Events) -> Event {
     events.next().await.unwrap().unwrap()
 }
 
-/// The next event, after a pause that takes no time: time is tokio's here and passes at once
-/// while everybody waits.
+/// The next event after a pause. The pause takes no time: tokio's paused clock moves on when all
+/// tasks wait.
 async fn live_again(events: &mut Events) -> Event {
     tokio::time::pause();
     let event = next(events).await;
@@ -35,7 +35,7 @@ async fn live_again(events: &mut Events) -> Event {
     event
 }
 
-/// The next event, which is about an item.
+/// The next event, which has to be about an item.
 async fn item(events: &mut Events) -> (ItemChange, RatingKey, Option<ItemKind>) {
     match next(events).await {
         Event::Item(item) => {
@@ -68,7 +68,7 @@ async fn changes_of_the_library_are_heard_in_order() {
     assert_eq!(item(&mut events).await, (ItemChange::Deleted, key, None));
 }
 
-/// A server looks at items anew when they are read, unless it is told not to.
+/// A server refreshes items when they are read, unless the request forbids it.
 #[tokio::test]
 async fn reading_items_has_no_side_effects() {
     let (pms, client, mut events) = start().await;
@@ -82,7 +82,7 @@ async fn reading_items_has_no_side_effects() {
     let url = format!("{}/library/metadata/1?X-Plex-Token={}", pms.url(), pms.token());
     reqwest::get(url).await.unwrap();
     let refreshed = Event::Other { name: "library.refresh.items".to_owned() };
-    assert_eq!(next(&mut events).await, refreshed, "who does not say so");
+    assert_eq!(next(&mut events).await, refreshed, "not forbidden");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn what_happens_in_a_gap_is_lost_and_the_gap_is_told() {
     assert_eq!(item(&mut events).await.1, RatingKey(key));
 }
 
-/// Time is tokio's here and passes at once while everybody waits.
+/// Tokio's paused clock moves on when all tasks wait.
 #[tokio::test]
 async fn a_silent_line_is_taken_for_dead() {
     let (pms, _, mut events) = start().await;

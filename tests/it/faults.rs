@@ -1,4 +1,4 @@
-//! Scripted faults, and what the client makes of each.
+//! Scripted faults, and how the client handles each.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn read(client: &Client) -> Result<Vec<Page>, Error> {
     client.pages(Listing::new(SectionKey(1), ItemKind::Movie)).try_collect().await
 }
 
-/// One page goes wrong once: what comes of the listing, and after how many requests.
+/// One page fails once: the result of the listing, and the number of requests.
 #[tokio::test]
 async fn a_page_that_goes_wrong_once() {
     const HTML: &[u8] = b"<html><h1>Hello</h1></html>";
@@ -57,7 +57,7 @@ async fn a_page_that_goes_wrong_once() {
         (Fault::TooMany(3600), Err(ErrorKind::TooManyRequests), 6),
     ] {
         let (pms, client) = start().await;
-        // The third page, whichever of those in flight together arrives third.
+        // The third page to arrive; several are in flight together.
         pms.script(Rule::once(Endpoint::Listing, 3, fault));
         let read = read(&client).await;
         let rows =
@@ -80,7 +80,7 @@ async fn a_page_that_goes_wrong_once() {
     }
 }
 
-/// Time is tokio's here and passes at once while everybody waits.
+/// Tokio's paused clock moves on when all tasks wait.
 #[tokio::test]
 async fn a_request_that_hangs_is_given_up() {
     for fault in [Fault::Hang, Fault::HangInBody] {

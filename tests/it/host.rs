@@ -1,4 +1,4 @@
-//! What the host says, and what it is shown while the server is away.
+//! Feedback of the host, and answers for the host while the server is not available.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use testbed::server::{Endpoint, Fault, Rule};
 
 const SCALE: Scale = Scale::small(60, 10);
 
-/// A warm cache, beyond the freshness window, and an engine on it.
+/// A warm cache, older than the freshness window, and an engine with it.
 async fn warm() -> (Stage, Engine, Vec<TruthQuery>) {
     let stage = Stage::movies(SCALE).await.unwrap();
     let engine = stage.engine().await.unwrap();
@@ -54,7 +54,7 @@ async fn applied_is_what_the_host_says_and_ends_with_the_item() {
     engine.mark_applied(&[(query.clone(), key)]).await.unwrap();
     assert_eq!(applied().await, Some(stage.clock.now()));
 
-    // The same file under another item: nothing was applied to that one.
+    // The same file belongs to a new item, to which nothing was applied.
     stage.pms.edit(|library| {
         let item = library.sections[0].item(key.0).unwrap().clone();
         library.remove_item(0, key.0);
@@ -110,7 +110,7 @@ async fn stale_answers_are_shown_to_those_who_allow_them() {
     assert_eq!(stage.digest().unwrap(), before);
 }
 
-/// Opens an engine that shows what is a day old, on a server that is down.
+/// Opens an engine that accepts answers a day old, on a server that is down.
 async fn while_away(stage: &Stage) -> Engine {
     stage.pms.script(Rule::always(Fault::Outage));
     let mut config = stage.config();
@@ -118,7 +118,7 @@ async fn while_away(stage: &Stage) -> Engine {
     Engine::open(Client::new(stage.client_config()).unwrap(), config).await.unwrap()
 }
 
-/// Of a section of which nothing is cached nobody can say what is not in it.
+/// If nothing of a section is cached, no file in it can be called absent.
 #[tokio::test]
 async fn a_stale_answer_is_not_absent_where_a_section_is_not_known() {
     let stage = Stage::sections(SCALE, 2).await.unwrap();
@@ -135,8 +135,8 @@ async fn a_stale_answer_is_not_absent_where_a_section_is_not_known() {
     }
 }
 
-/// A section that was removed stays in the cache for a while, and answered beside the one that was
-/// created in its place.
+/// A removed section stays in the cache for a while. It gave answers together with the new section
+/// that replaced it.
 #[tokio::test]
 async fn a_stale_answer_is_of_sections_that_the_server_listed() {
     let (stage, engine, _) = warm().await;
@@ -176,7 +176,7 @@ async fn a_sweep_that_fails_for_good_changes_nothing() {
     assert_eq!(run.report.answers.unknown, 0);
 }
 
-/// A run is dropped after each number of steps it can take, until it takes no more.
+/// Drops a run after each possible number of steps, until the run ends before the drop.
 #[tokio::test]
 async fn a_run_that_is_dropped_leaves_the_file_as_it_was_or_as_it_becomes() {
     let (stage, engine, asked) = warm().await;
@@ -205,7 +205,7 @@ async fn a_run_that_is_dropped_leaves_the_file_as_it_was_or_as_it_becomes() {
         drop(engine);
         let now = stage.digest().unwrap();
         if now != before {
-            break; // the one transaction was under way: it is whole, and nothing is left to drop
+            break; // the transaction had begun and is complete, so nothing is left to drop
         }
         dropped += 1;
         polls += 1;
@@ -229,7 +229,7 @@ async fn each_profile_has_a_cache_of_its_own() {
         engine.close().await.unwrap();
         assert_eq!(stage.calls() - before, 2 + SCALE.pages(), "{profile:?}");
     }
-    // A file that was moved is still the other profile's.
+    // A cache file that was moved still belongs to the other profile.
     let mut config = stage.config();
     let server = config.cache.clone();
     let mut kids =

@@ -42,6 +42,7 @@ mod proof;
 mod report;
 #[cfg(feature = "shared")]
 mod shared;
+mod shows;
 mod soak;
 mod sync;
 mod verify;

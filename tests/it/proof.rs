@@ -1,4 +1,4 @@
-//! What proves that a file is not there, and what does not.
+//! What proves that a file is not in the library, and what does not.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use testbed::library::{FileFilter, Totals};
 use testbed::queries::TruthQuery;
 use testbed::server::Endpoint;
 
-/// A server that ignores `file=` and tells no totals answered with its first rows, and the file
-/// that is known to be there was among them: so the filter counted as honoured.
+/// A server ignored `file=` and sent no totals, so it answered with its first rows. The file that
+/// is known to exist was among them, so the filter counted as honoured.
 #[tokio::test]
 async fn a_filter_that_is_ignored_proves_nothing_where_no_total_is_told() {
     let scale = Scale::small(50, 50);
@@ -33,8 +33,8 @@ async fn a_filter_that_is_ignored_proves_nothing_where_no_total_is_told() {
     }
 }
 
-/// Two files of one name in a section that is known were the answer, though the whole path lay in
-/// another section of which nothing was known.
+/// Two files of one name in a known section were the answer, although the whole path was in another
+/// section, which was not known yet.
 #[tokio::test]
 async fn a_tie_in_one_section_does_not_hide_the_file_in_another() {
     let scale = Scale::small(100, 50);
@@ -65,8 +65,8 @@ async fn a_tie_in_one_section_does_not_hide_the_file_in_another() {
     );
 }
 
-/// A row that could be read without its guids, and not with them, stood in every sweep as changed;
-/// the totals never agreed, and a day after the listing every run failed.
+/// A row could be read without its guids, but not with them, so every sweep saw it as changed. The
+/// totals never agreed, and a day after the listing every run failed.
 #[tokio::test]
 async fn a_row_with_a_malformed_guid_does_not_end_every_sweep() {
     let scale = Scale::small(100, 50);
@@ -95,8 +95,8 @@ async fn a_row_with_a_malformed_guid_does_not_end_every_sweep() {
     }
 }
 
-/// The other way round: a sweep dropped an item whose whole row can be read, because its trimmed
-/// row could not, and its file was absent.
+/// The opposite case: a sweep dropped an item because its trimmed row could not be read. The whole
+/// row can be read, so the answer "absent" for its file was wrong.
 #[tokio::test]
 async fn an_item_whose_trimmed_row_is_malformed_is_read_whole() {
     let scale = Scale::small(100, 50);
@@ -104,7 +104,7 @@ async fn an_item_whose_trimmed_row_is_malformed_is_read_whole() {
     let asked = stage.present(scale.items);
     let spoiled = asked[7].expect.unwrap();
     stage.pms.edit(|library| library.item_at(0, spoiled).malformed_trimmed = true);
-    // The listing, and sweeps that read the one item again.
+    // The listing, and two sweeps that each read the one item again.
     for calls in [2 + scale.pages(), 1 + scale.pages() + 1, 1 + scale.pages() + 1] {
         let before = stage.calls();
         let run = stage.run(&Selection::All, &asked).await.unwrap();
@@ -114,8 +114,8 @@ async fn an_item_whose_trimmed_row_is_malformed_is_read_whole() {
     }
 }
 
-/// A sweep met a damaged item and listed the section anew; the note of the damage stayed, and the
-/// pass that came next dropped the section that had just been listed.
+/// A sweep found a damaged item and listed the section again. The note of the damage stayed, and
+/// the next pass dropped the section that had just been listed.
 #[tokio::test]
 async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
     let scale = Scale::small(100, 50);
@@ -127,7 +127,7 @@ async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
     stage.pms.reset_requests();
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     assert_eq!(run.report.answers.found(), asked.len() as u64);
-    // The sweep, and the listing.
+    // The sweep and the listing.
     let listings = stage.pms.requests().count(Endpoint::Listing);
     assert_eq!(listings, 2 * scale.pages(), "{:?}", run.report.steps);
 }

@@ -1,5 +1,5 @@
-//! Items, verifying, edits and uploads through the engine: what comes of them, and how many
-//! requests the server received for it.
+//! Items, verification, edits and uploads through the engine: their results, and the number of
+//! requests that the server received.
 
 mod stopped;
 
@@ -22,12 +22,12 @@ const NOBODY: RatingKey = RatingKey(9_999_999);
 struct World {
     stage: Stage,
     engine: Engine,
-    /// The items, by key, each with its file as the client sees it.
+    /// The items by key, each with its file as the client sees it.
     items: Vec<(RatingKey, String)>,
 }
 
 impl World {
-    /// A section that is known, and nothing counted yet; still within the freshness window.
+    /// A world with a known section and no counted requests, still within the freshness window.
     async fn new() -> Self {
         let stage = Stage::movies(SCALE).await.unwrap();
         let engine = stage.engine().await.unwrap();
@@ -35,7 +35,7 @@ impl World {
         engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
         let mut items: Vec<_> = asked
             .into_iter()
-            .filter_map(|query| Some((RatingKey(query.expect?), query.path)))
+            .filter_map(|query| Some((RatingKey(query.expect?), query.query.path)))
             .collect();
         items.sort_unstable();
         items.dedup_by_key(|(key, _)| *key);
@@ -51,7 +51,7 @@ impl World {
         self.items.iter().take(count).map(|(key, _)| *key).collect()
     }
 
-    /// Requests since this was last asked.
+    /// The requests since the last call of this function.
     fn requests(&self) -> Vec<(Endpoint, u64)> {
         let requests = self.stage.pms.requests().by_endpoint.into_iter().collect();
         self.stage.pms.reset_requests();
@@ -91,7 +91,7 @@ async fn items_are_read_once_and_a_key_that_is_not_there_is_an_answer() {
     keys.extend([NOBODY, world.key(0)]);
     let fetch = |level| world.engine.items(&Selection::All, &keys, level);
     for (level, calls, stored) in [
-        (Level::Matching, 1, true), // the key that nobody knows has to be asked for
+        (Level::Matching, 1, true), // the key of no item needs a request
         (Level::Metadata, 1, false),
         (Level::Metadata, 1, true),
     ] {
@@ -152,8 +152,8 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     let Verified::Moved(found) = &verified[2] else { panic!("{:?}", verified[2]) };
     assert_eq!((found.rating_key, found.evidence.rule), (RatingKey(same_guid), MatchedBy::Guid));
     assert_eq!(verified[3], Verified::Gone);
-    // One read for all of them; then the three that are lost are matched again, and the one that
-    // is nowhere is worth a sweep beside the delta.
+    // One read covers all items. The three lost ones are matched again, and the one that is in no
+    // section needs a sweep and a delta.
     let requests = world.requests();
     assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Metadata).unwrap().1, 1);
     assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Sections).unwrap().1, 1);
@@ -168,8 +168,8 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     assert!(verified.iter().all(|verified| matches!(verified, Verified::Unknown(_))));
 }
 
-/// Its guid, its title and its place in the library stand, so only the file tells. `movie.mkv` is
-/// called like many others: one in another folder is another file.
+/// The guid, the title and the place in the library stay the same, so only the file shows the
+/// change. Many files have the name `movie.mkv`: one in another folder is another file.
 #[tokio::test]
 async fn a_file_that_was_replaced_in_place_is_not_the_items_any_more() {
     for (first, second) in [
@@ -200,7 +200,8 @@ async fn a_file_that_was_replaced_in_place_is_not_the_items_any_more() {
         let change = titled(key, "Of the file that was there").of_file(&matches[0].0.path);
         let edited = world.edit(vec![change]).await;
         assert_eq!(edited.outcomes, [EditOutcome::Failed(EditFailure::FileGone)], "{second}");
-        // Also once the store knows the new file. By its bare name it may be this one's.
+        // The result is the same once the store knows the new file. If its name is `movie.mkv`, it
+        // may be the old file.
         for _ in 0..2 {
             let verified = verify().await.unwrap().remove(0);
             let unclear = Verified::Unclear(vec![key]);
@@ -220,7 +221,7 @@ async fn what_failed_once_is_believed_again_after_the_item_changed_and_was_verif
 
     fail().await.unwrap();
     world.engine.verify(&Selection::All, &matches).await.unwrap();
-    assert!(failed().await.is_some(), "it is what it was");
+    assert!(failed().await.is_some(), "the item did not change");
     world.stage.pms.edit(|library| library.edit_title(0, world.key(0).0, "The other edition"));
     world.engine.verify(&Selection::All, &matches).await.unwrap();
     assert_eq!(failed().await, None);
@@ -289,7 +290,7 @@ async fn what_somebody_else_edited_is_overwritten_or_skipped_or_told() {
         let title = if writes > 0 { "Ours" } else { "By somebody else" };
         assert_eq!(world.on_server(key).title, title);
     }
-    // A field that the change is not about is nobody's business.
+    // A field that is not in the change does not count.
     world.stage.pms.edit(|library| library.edit_title(0, keys[0].0, "Once more"));
     let skip = EditOptions { on_foreign: OnForeign::Skip, ..EditOptions::default() };
     let run = world.edit_with(vec![Change::new(keys[0]).set(Field::Summary, "Ours")], skip).await;
@@ -329,7 +330,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
     assert!(nothing.outcomes.is_empty());
     let no_steps = world.edit(vec![Change::new(key)]).await;
     assert_eq!(no_steps.outcomes, [EditOutcome::Unchanged]);
-    assert_eq!(world.requests(), [], "no list is empty on the way to the server");
+    assert_eq!(world.requests(), [], "nothing to ask");
 }
 
 #[tokio::test]
@@ -347,7 +348,7 @@ async fn an_item_of_another_section_is_left_alone() {
     let refused =
         |section| EditOutcome::Failed(EditFailure::Refused(Refusal::OtherSection(section)));
     assert_eq!(edit().await, refused(None));
-    // Of a section that the store does not know, the server says which it is.
+    // The store does not know the section, so the server gives it.
     engine.store().clear(cache_store::Clear::All).unwrap();
     assert_eq!(edit().await, refused(Some(SectionKey(2))));
     assert_eq!(stage.pms.requests().count(Endpoint::Edit), 0);
@@ -387,7 +388,7 @@ async fn of_two_changes_of_an_item_the_later_one_counts() {
         (item.title.as_str(), item.details.tags_of("label")),
         ("Second", &["b".to_owned()][..])
     );
-    // And of two runs the later one.
+    // Of two runs the later one counts.
     world.edit(vec![titled(key, "Third")]).await;
     world.edit(vec![titled(key, "Fourth")]).await;
     assert_eq!(world.on_server(key).title, "Fourth");
@@ -403,7 +404,7 @@ async fn an_image_is_uploaded_once() {
     assert_eq!(world.requests(), [(Endpoint::Upload, 1)]);
     assert_eq!(upload(Artwork::Background, b"one").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"two").await.unwrap(), Uploaded::Done);
-    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "it was another");
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "two was last");
     assert_eq!(world.requests(), [(Endpoint::Upload, 3)]);
     let gone = world.engine.upload(NOBODY, Artwork::Poster, vec![1]).await.unwrap();
     assert_eq!(gone, Uploaded::Failed(EditFailure::Gone));

@@ -1,5 +1,4 @@
-//! Before a write, the doubtful cases: an item that is still listed and may not be the file's any
-//! more.
+//! Doubtful cases before a write: an item still exists, but may not hold the file any more.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use plex_api::{Field, RatingKey};
 use testbed::budget::{Scale, Stage};
 use testbed::library::{Item, Library, Media, Part, SectionKind};
 
-/// One section with these items: titles, and the files of each.
+/// One section with these items: their titles, and the files of each.
 async fn stage(kind: SectionKind, items: &[(&str, &[&str])]) -> (Stage, Vec<RatingKey>) {
     let mut library = Library::new("0123456789abcdef", 1_700_000_000);
     library.add_section("Section", kind, "tv.plex.agents.movie", &["/data/films", "/data/clips"]);
@@ -162,7 +161,7 @@ async fn every_item_of_a_file_with_several_episodes_is_verified() {
     )
     .await;
     let engine = stage.engine().await.unwrap();
-    // By its title first: then the section is listed, and titles are known.
+    // The first match is by title. Then the section is listed, and its titles are known.
     let paths = ["/mnt/x/Lost.S01E01E02.1080p.WEB.x264-GRP.mkv", "/mnt/x/Lost - S01E01-E02.mkv"];
     for path in paths {
         let query = Query::new(path);
@@ -202,7 +201,7 @@ async fn a_folder_that_is_renamed_on_both_sides_and_a_version_that_goes() {
     assert_ne!(verify(&engine, &cut, keys[0]).await, Verified::Right, "no version is there");
 }
 
-/// Two changes of one item: that one file is there says nothing of the other.
+/// Two changes of one item: one existing file does not prove that the other exists.
 #[tokio::test]
 async fn each_file_that_a_change_is_of_has_to_be_there() {
     let (stage, keys) = stage(SectionKind::Movie, FILMS).await;

@@ -1,8 +1,8 @@
-//! The call budget: how many calls each situation may cost, and the situation itself, played
-//! against the simulated server.
+//! The call budget: the most calls that each situation may cost, and the situations, which are
+//! played against the simulated server.
 //!
-//! Every row of `docs/api-budget.md` is here once. The integration tests play each at a size
-//! that is fast, `cargo xtask bench` at the sizes the table names and beside the naive client.
+//! Every row of `docs/api-budget.md` is here once. The integration tests play each row at a small
+//! size. `cargo xtask bench` plays it at the sizes of the table, and also with the naive client.
 
 mod change;
 pub mod child;
@@ -12,6 +12,7 @@ mod measured;
 mod processes;
 #[cfg(feature = "shared")]
 mod shared;
+mod shows;
 mod stage;
 mod trouble;
 mod warm;
@@ -25,7 +26,7 @@ pub use measured::{Measured, Played};
 pub use stage::{MOUNT, Stage, to_queries};
 pub use warm::quiet_for;
 
-/// How large a situation is played.
+/// The size at which a situation is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale {
     /// Items on the server: the N of the table.
@@ -35,17 +36,17 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// A size, with the page size the table is stated for.
+    /// A size, with the page size of the table.
     pub const fn new(items: u64) -> Self {
         Self { items, page: 500 }
     }
 
-    /// A small size with small pages: as many pages as a large library has, in no time.
+    /// A small size with small pages: it needs as many pages as a large library, but little time.
     pub const fn small(items: u64, page: u32) -> Self {
         Self { items, page }
     }
 
-    /// Calls that reading every row takes: ceil(N / P).
+    /// The calls that a read of every row takes: ceil(N / P).
     pub fn pages(self) -> u64 {
         self.items.div_ceil(u64::from(self.page))
     }
@@ -53,28 +54,28 @@ impl Scale {
 
 /// One row of the table.
 pub struct Row {
-    /// A short name, to choose the row by.
+    /// A short name, to select the row.
     pub name: &'static str,
     /// The situation, in words.
     pub situation: &'static str,
     /// The budget in words, with N and P where it depends on them.
     pub calls: &'static str,
-    /// The sizes the table states it for.
+    /// The sizes for which the table gives the budget.
     pub items: &'static [u64],
-    /// The scale at which the tests play it: small, with as many pages as it takes.
+    /// The scale in the tests: small, with enough pages.
     pub test: Scale,
-    /// The budget in calls, at a size.
+    /// The budget in calls, for a size.
     pub budget: fn(Scale) -> u64,
-    /// How the queries have to be answered.
+    /// The answers that the queries must have.
     pub expect: Expect,
     play: Play,
 }
 
-/// How a situation is played, and how a child is started where it takes one.
+/// Plays a situation. The arguments start a child process, if the situation needs one.
 type Play = fn(Scale, Arguments) -> BoxFuture<'static, Result<Played>>;
 
 impl Row {
-    /// A row as most are: stated for 10,000 items, with true answers.
+    /// A row with the usual values: for 10,000 items, with true answers.
     fn new(
         name: &'static str,
         situation: &'static str,
@@ -94,8 +95,8 @@ impl Row {
         }
     }
 
-    /// Plays the situation on a server of its own with an empty cache. What was done before
-    /// the situation is not measured. `child`: see [`child`].
+    /// Plays the situation on a new server with an empty cache. Steps before the situation are not
+    /// measured. `child`: see [`child`].
     pub async fn play(&self, scale: Scale, child: Arguments) -> Result<Played> {
         let mut played = (self.play)(scale, child).await?;
         played.measured.budget = (self.budget)(scale);
@@ -103,12 +104,12 @@ impl Row {
     }
 }
 
-/// How the queries of a situation have to be answered.
+/// The answers that the queries of a situation must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Each truly.
+    /// Each answer is the true one.
     Truth,
-    /// Each with unknown: the server cannot be asked.
+    /// Each answer is unknown, because the server cannot be asked.
     Unknown,
 }
 
@@ -116,6 +117,7 @@ pub enum Expect {
 pub fn rows() -> Vec<Row> {
     let mut rows = cold::rows();
     rows.extend(warm::rows());
+    rows.extend(shows::rows());
     rows.extend(change::rows());
     rows.extend(processes::rows());
     rows.extend(trouble::rows());

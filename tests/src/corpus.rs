@@ -1,7 +1,7 @@
-//! A corpus of queries whose truth is known: for each named way in which a local file differs
-//! from what the server lists, as many cases as are asked for.
+//! A corpus of queries with known answers. It has as many cases as requested for each named way in
+//! which a local file may differ from the server's.
 //!
-//! The library is a section of real movie titles, with movies added that are hard to match,
+//! The library has a section of real movie titles with additional movies that are hard to match,
 //! and a section of episodes.
 
 mod named;
@@ -16,10 +16,10 @@ use crate::generate::{LibraryKind, Random, Spec, episodes, file_safe, generate, 
 use crate::library::{Item, Library};
 use crate::queries::TruthQuery;
 
-/// Where the corpus's files are, as the client sees them.
+/// The folder of the corpus's files, as the client sees it.
 const MOUNT: &str = "/mnt/elsewhere";
 
-/// What of a file's place and name is left.
+/// The part of a file's place and name that a distortion keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Survives {
@@ -29,24 +29,24 @@ pub enum Survives {
     FileName,
     /// Title and year, in a common style.
     TitleYear,
-    /// Less: what is found is a gift.
+    /// Less than that. It is no fault if nothing is found.
     Little,
-    /// The file is not there at all.
+    /// The file is not in the library.
     Absent,
 }
 
-/// One query and its truth.
+/// A query and its right answer.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The distortion's name.
     pub distortion: &'static str,
-    /// What it leaves.
+    /// The part of the file's place and name that it keeps.
     pub survives: Survives,
     /// The query; its `expect` is not used.
     pub query: TruthQuery,
-    /// The rating keys that are right; none when the file is not there.
+    /// The right rating keys. None: the file is not in the library.
     pub right: Vec<u64>,
-    /// The item is in the trash: high confidence is wrong.
+    /// The item is in the trash, so high confidence is wrong.
     pub trashed: bool,
 }
 
@@ -69,7 +69,7 @@ impl Source {
         file_safe(&self.title).replace(' ', ".")
     }
 
-    /// The file is called after the movie.
+    /// Whether the file has the name of the movie.
     fn named(&self) -> bool {
         let squash = |text: &str| -> String {
             text.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
@@ -78,7 +78,8 @@ impl Source {
     }
 }
 
-/// A distortion: its name, what it leaves, and how it makes a query, if it applies.
+/// A distortion: its name, what it keeps, and how it makes a query. The query is `None` if the
+/// distortion does not apply.
 type Distortion = (&'static str, Survives, fn(&Source, &mut Random) -> Option<TruthQuery>);
 
 #[expect(clippy::unnecessary_wraps, reason = "what a distortion returns")]
@@ -148,7 +149,9 @@ const OF_MOVIES: [Distortion; 22] = [
     }),
     ("renamed, guid known", Survives::Little, |s, random| {
         let path = format!("{MOUNT}/rip/{:08x}.mkv", random.below(1 << 32));
-        Some(TruthQuery { guids: s.item.guids[..1].to_vec(), ..TruthQuery::new(path, None) })
+        let mut asked = TruthQuery::new(path, None);
+        asked.guids = s.item.guids[..1].to_vec();
+        Some(asked)
     }),
     ("remake of another year", Survives::Absent, |s, _| {
         let year = if s.year > 1980 { s.year - 25 } else { s.year + 25 };
@@ -177,10 +180,10 @@ fn scene(source: &Source, year: u16, random: &mut Random) -> String {
     format!("{MOUNT}/incoming/{name}/{name}.mkv")
 }
 
-/// The names of two distortions, and how the `n`th movie is called.
+/// The names of two distortions, and the title of the `n`th movie.
 type Hard = (&'static str, &'static str, fn(usize) -> String);
 
-/// Movies that are hard to match. Their files are asked for as they are, and renamed.
+/// Movies that are hard to match. The queries ask for each file as it is, and renamed.
 const HARD: [Hard; 7] = [
     ("quality word in title", "the same, renamed", |n| {
         let words = ["Adventure Park", "The Webmaster", "DVDRip Queen", "Hdrama", "Bluray Moon"];
@@ -222,8 +225,7 @@ pub fn corpus(each: usize, seed: u64) -> (Library, Vec<Case>) {
     (library, cases)
 }
 
-/// The movies with the files that a host would have; others of equal title and year are left
-/// out, because nothing tells them apart once they are renamed.
+/// The movies from which distortions start: not in the trash, with one file and a year.
 fn sources(library: &Library, root: &str) -> Vec<Source> {
     let items = library.sections[0].items().iter();
     items
@@ -319,7 +321,7 @@ fn twins(library: &mut Library, root: &str, each: usize, random: &mut Random) ->
     cases
 }
 
-/// Episodes: as they are, and renamed.
+/// Cases of episodes, with the files as they are and renamed.
 fn of_episodes(library: &Library, each: usize) -> Vec<Case> {
     let section = library.sections.last().unwrap();
     let mut cases = Vec::new();

@@ -1,5 +1,5 @@
-//! What people and agents say of an item that matching does not read: texts, tags, locks,
-//! images. They are set by edits and sent with rows.
+//! Data of an item from people and agents that matching does not read: texts, tags, locks, images.
+//! Edits set them, and rows contain them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::row::Shape;
 
-/// The tag fields: name in edits, name in rows.
+/// The tag fields: the name in edits, the name in rows.
 pub(crate) const TAGS: [(&str, &str); 11] = [
     ("genre", "Genre"),
     ("collection", "Collection"),
@@ -22,11 +22,10 @@ pub(crate) const TAGS: [(&str, &str); 11] = [
     ("similar", "Similar"),
 ];
 
-/// How many tags of a field a listing sends. Only a read by key sends all.
+/// The most tags of a field that a listing sends. Only a read by key sends all.
 const TAGS_OF_A_LISTING: usize = 3;
 
-/// What people and agents say of an item, beside what [`Item`](crate::library::Item) has fields
-/// for.
+/// Data of an item from people and agents for which [`Item`](crate::library::Item) has no fields.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Details {
     /// Values by field name: `tagline`, `studio`, `userRating`, ...
@@ -35,9 +34,9 @@ pub struct Details {
     pub tags: BTreeMap<String, Vec<String>>,
     /// Names of fields that agents may not overwrite.
     pub locked: BTreeSet<String>,
-    /// Every edit of this item is answered with 400.
+    /// The server answers every edit of this item with 400.
     pub poisoned: bool,
-    /// Images uploaded, oldest first.
+    /// Uploaded images, oldest first.
     pub images: Vec<Image>,
 }
 
@@ -56,7 +55,7 @@ impl Details {
         self.tags.get(field).map_or(&[], Vec::as_slice)
     }
 
-    /// The part of a row that says all this.
+    /// The part of a row with these data.
     pub(crate) fn row(&self, shape: &Shape) -> Map<String, Value> {
         let mut row = Map::new();
         for (name, value) in &self.fields {

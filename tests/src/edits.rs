@@ -1,8 +1,8 @@
-//! Edits as a server takes them: `PUT /library/sections/{id}/all` for what the arguments
-//! choose, `PUT /library/metadata/{id}` for one item.
+//! Edits as a server handles them: `PUT /library/sections/{id}/all` for the items that the
+//! arguments choose, `PUT /library/metadata/{id}` for one item.
 //!
-//! Arguments with a dot in their name change something, all others choose the items. Without an
-//! `id` every item of the section's type is chosen, as on a real server.
+//! Arguments with a dot in their name change a field; all others choose the items. Without an `id`
+//! every item of the section's type is chosen, as on a real server.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::events::Notice;
 use crate::library::{Item, Library};
 use crate::listing::{Arguments, chosen};
 
-/// Fields with one value, and how it is read. What is not here cannot be set.
+/// Fields with one value, and the form of the value. No other field can be set.
 const FIELDS: [(&str, Form); 18] = [
     ("title", Form::Text),
     ("titleSort", Form::Text),
@@ -44,8 +44,7 @@ enum Form {
 }
 
 impl Form {
-    /// The value; null, which clears the field, for an empty one. `None` for one that makes no
-    /// sense.
+    /// Reads a value. An empty one is null, which clears the field. `None`: the value is not valid.
     fn read(self, value: &str) -> Option<Value> {
         if value.is_empty() {
             return Some(Value::Null);
@@ -65,7 +64,7 @@ impl Form {
     }
 }
 
-/// One thing that an edit does to an item.
+/// One change that an edit makes to an item.
 #[derive(Debug, Clone, PartialEq)]
 enum Change {
     Set(&'static str, Value),
@@ -76,7 +75,7 @@ enum Change {
 }
 
 impl Change {
-    /// `None` for what is no edit, an error for an edit that cannot be.
+    /// Reads an argument. `None`: it is not an edit. An error: the edit is not valid.
     fn read(name: &str, value: &str) -> Option<Result<Self, StatusCode>> {
         let (field, what) = name.split_once('.')?;
         let (field, position) = match field.split_once('[') {
@@ -96,7 +95,7 @@ impl Change {
             ("tag.tag", Some(position), Some(tag), _) if position.parse::<u32>().is_ok() => {
                 Some(Self::Tag(tag, value.to_owned()))
             }
-            // Separated by commas, each encoded once more within the list.
+            // Tags are separated by commas, and each is URL-encoded a second time.
             ("tag.tag-", Some(""), Some(tag), _) => {
                 let tags = value.split(',').map(|tag| {
                     let encoded = format!("={}", tag.replace('+', "%2B"));
@@ -109,8 +108,8 @@ impl Change {
         Some(change.ok_or(StatusCode::BAD_REQUEST))
     }
 
-    /// Whether it moves `updatedAt`. Membership in collections, labels, a user's rating and
-    /// locks do not.
+    /// Whether the change moves `updatedAt`. Collections, labels, a user's rating and locks do not
+    /// move it.
     fn moves_updated_at(&self) -> bool {
         match self {
             Self::Set(field, _) => *field != "userRating",
@@ -127,23 +126,23 @@ fn changes(arguments: &Arguments) -> Result<Vec<Change>, StatusCode> {
 }
 
 impl Library {
-    /// Edits an item as a request would, with pairs as the API spells them
-    /// (`("genre[0].tag.tag", "Drama")`).
+    /// Edits an item as a request would. The pairs are spelled as in the API:
+    /// `("genre[0].tag.tag", "Drama")`.
     ///
     /// # Panics
-    /// When a server would refuse it.
+    /// If a server would refuse the edit.
     pub fn edit_item(&mut self, section: usize, key: u64, pairs: &[(&str, &str)]) {
         let changes = pairs.iter().map(|(name, value)| Change::read(name, value).unwrap());
         let changes: Vec<Change> = changes.collect::<Result<_, _>>().unwrap();
         self.apply(section, &[key], &changes).unwrap();
     }
 
-    /// From now on a server answers every edit of this item with 400.
+    /// Makes the server answer every edit of this item with 400.
     pub fn poison_item(&mut self, section: usize, key: u64) {
         self.item_at(section, key).details.poisoned = true;
     }
 
-    /// Answers an edit of one item, wherever it is.
+    /// Answers an edit of one item, in any section.
     pub(crate) fn answer_edit(&mut self, key: u64, arguments: &Arguments) -> StatusCode {
         let holds = |section: &crate::library::Section| section.find(key).is_some();
         let Some(section) = self.sections.iter().position(holds) else {
@@ -167,7 +166,7 @@ impl Library {
         for id in arguments.ids() {
             match there.find(id) {
                 None => return StatusCode::NOT_FOUND,
-                // There, and not of the type that the request says.
+                // The item exists, but is not of the type in the request.
                 Some(_) if !keys.contains(&id) => return StatusCode::BAD_REQUEST,
                 Some(_) => {}
             }
@@ -175,7 +174,7 @@ impl Library {
         status(changes(arguments).and_then(|changes| self.apply(section, &keys, &changes)))
     }
 
-    /// Collections have a title of their own, which is theirs alone.
+    /// Answers an edit of collections. A title belongs to only one collection of a section.
     fn answer_collection_edit(
         &mut self,
         section: Option<usize>,
@@ -210,7 +209,7 @@ impl Library {
         StatusCode::OK
     }
 
-    /// Items before one that cannot be edited are edited, those behind it are not.
+    /// Edits the items in order, up to the first one that cannot be edited.
     fn apply(
         &mut self,
         section: usize,
@@ -246,7 +245,7 @@ fn status(outcome: Result<(), StatusCode>) -> StatusCode {
 }
 
 fn apply_to(item: &mut Item, changes: &[Change]) {
-    // A list of tags is sent tag by tag; the first one ends the old list.
+    // Each tag of a list is a pair; the first one ends the old list.
     let mut replaced: Vec<&str> = Vec::new();
     for change in changes {
         match change {

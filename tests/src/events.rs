@@ -1,11 +1,11 @@
-//! What a server tells of its own accord: notices of what happened, and their frames.
+//! Notices that a server sends without a request, and their frames in the event stream.
 
 use serde_json::{Value, json};
 
 use crate::library::{Item, Section};
 use crate::row::Row;
 
-/// Something that happened in the library and that listeners are told.
+/// A change in the library that the server reports to its listeners.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// The name of the frame: `timeline`, `activity`, ...
@@ -15,22 +15,22 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// An item is new.
+    /// An item was created.
     pub(crate) fn created(section: &Section, key: u64) -> Self {
         Self::timeline(section, key, &json!({ "state": 0, "metadataState": "created" }))
     }
 
-    /// The server is done with an item.
+    /// The server finished the processing of an item.
     pub(crate) fn processed(section: &Section, key: u64) -> Self {
         Self::timeline(section, key, &json!({ "state": 5 }))
     }
 
-    /// An item is gone.
+    /// An item was deleted.
     pub(crate) fn deleted(section: &Section, key: u64) -> Self {
         Self::timeline(section, key, &json!({ "state": 9, "metadataState": "deleted" }))
     }
 
-    /// A scan started (`started`), goes on (`updated`) or ended (`ended`).
+    /// A scan started (`started`), continues (`updated`) or ended (`ended`).
     pub(crate) fn scan(section: &Section, event: &str) -> Self {
         let data = json!({ "ActivityNotification": {
             "event": event,
@@ -49,7 +49,7 @@ impl Notice {
         Self { name: "activity", data }
     }
 
-    /// Items are looked at anew because somebody read them.
+    /// The server refreshes items because a client read them.
     pub(crate) fn refreshing(rows: &[Row<'_>]) -> Self {
         let data = json!({ "ActivityNotification": {
             "event": "started",
@@ -80,7 +80,7 @@ impl Notice {
         Self { name: "timeline", data: json!({ "TimelineEntry": entry }) }
     }
 
-    /// As it travels.
+    /// The notice as it is sent.
     pub(crate) fn frame(&self) -> String {
         format!("event: {}\ndata: {}\n\n", self.name, self.data)
     }

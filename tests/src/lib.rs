@@ -1,8 +1,8 @@
-//! What Matchbox is tested and measured on: a simulated Plex Media Server over real HTTP, a
-//! generator of realistic libraries, and a naive client to compare with.
+//! The test bed of Matchbox: a simulated Plex Media Server over real HTTP, a generator of realistic
+//! libraries, and a naive client for comparison.
 //!
-//! Nothing here is part of the product. Only [`budget`] and [`corpus`] use it; the server and the
-//! generator know nothing of it.
+//! This crate is not part of the product. Only [`budget`] and [`corpus`] use the product; the
+//! server and the generator do not depend on it.
 
 #![allow(
     clippy::unwrap_used,

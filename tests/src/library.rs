@@ -358,6 +358,19 @@ impl Library {
         key
     }
 
+    /// Puts a show, of which episodes are that name it as their `grandparent` and by its title. There
+    /// may be others of that title. Returns its rating key.
+    pub fn put_show(&mut self, section: usize, mut show: Item) -> u64 {
+        if show.rating_key == 0 {
+            show.rating_key = self.next_key;
+        }
+        self.next_key = self.next_key.max(show.rating_key) + 1;
+        show.kind = SectionKind::Show.top();
+        let key = show.rating_key;
+        self.sections[section].parents.put(show);
+        key
+    }
+
     fn number(&mut self, media: &mut Media) {
         if media.id == 0 {
             media.id = self.next_media;

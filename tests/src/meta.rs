@@ -1,12 +1,12 @@
-//! What a section can be asked: its types, their fields, filters and orders, and the operators
-//! of each type of value. Clients with a search of their own read it first (`includeMeta=1`).
+//! The search options of a section: its types, their fields, filters and orders, and the operators
+//! of each type of value. Clients with their own search read them first (`includeMeta=1`).
 
 use serde_json::{Value, json};
 
 use crate::library::{Section, SectionKind};
 use crate::row::type_name;
 
-/// Fields that can be filtered by: name, type of its value.
+/// Fields for filters: the name, and the type of the value.
 const FIELDS: [(&str, &str); 6] = [
     ("title", "string"),
     ("studio", "string"),
@@ -18,7 +18,7 @@ const FIELDS: [(&str, &str); 6] = [
 
 const SORTS: [&str; 3] = ["titleSort", "addedAt", "updatedAt"];
 
-/// Operators of a type of value: key, what it says.
+/// Operators for a type of value: the key, and its meaning.
 const OPERATORS: [(&str, &[(&str, &str)]); 4] = [
     ("string", &[("=", "contains"), ("==", "is"), ("!=", "does not contain")]),
     ("integer", &[("=", "is"), ("!=", "is not"), (">>=", "is greater"), ("<<=", "is less")]),
@@ -36,7 +36,7 @@ pub(crate) fn of(section: &Section) -> Value {
     };
     let types = kinds.iter().map(|kind| {
         let name = type_name(*kind);
-        // Where there are several types a field is named with the one it belongs to.
+        // If there are several types, the name of a field includes its type.
         let scope = if kinds.len() > 1 { format!("{name}.") } else { String::new() };
         let fields = FIELDS
             .iter()

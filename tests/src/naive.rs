@@ -1,8 +1,8 @@
-//! The naive client: what tools without a good cache do for every file.
+//! The naive client: it does for every file what tools without a good cache do.
 //!
-//! A title search for each variant of the file name's title, filtered by file name; and if
-//! none finds it, the whole section in pages of 100, compared by file name. Nothing is kept
-//! between two files. It shares no code with Matchbox.
+//! It makes a title search for each variant of the file name's title and filters the results by
+//! file name. If no search finds the file, it reads the whole section in pages of 100 and compares
+//! the file names. It keeps nothing between two files, and shares no code with Matchbox.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use crate::queries::TruthQuery;
 /// The page size of the client library that such tools use.
 const PAGE: usize = 100;
 
-/// Words at which the title in a file name is cut off, wherever they stand: "Adventure Park"
-/// becomes "A". This is how it is done, not how it should be.
+/// The title of a file name ends at the first of these words, even within a word: "Adventure Park"
+/// becomes "A". Tools do it so, although it is wrong.
 const TAGS: [&str; 13] = [
     "webdl", "web-dl", "webrip", "hdtv", "bluray", "bdrip", "dvdrip", "720p", "1080p", "2160p",
     "4k", "hdr", "dv",
@@ -30,7 +30,7 @@ pub struct Naive {
     calls: std::sync::atomic::AtomicU64,
 }
 
-/// A section, as far as this client cares.
+/// The data of a section that this client uses.
 #[derive(Debug, Clone, Copy)]
 pub struct NaiveSection {
     /// The numeric key.
@@ -39,38 +39,38 @@ pub struct NaiveSection {
     pub kind: u32,
 }
 
-/// What is done with each item.
+/// What the client does with each item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NaiveEdit {
-    /// It is read, to see whether it is still there.
+    /// It reads the item, to check that it still exists.
     Read,
-    /// It is read, and nothing is different.
+    /// It reads the item, and nothing differs.
     Compare,
-    /// It is read, written field group by field group, and read again.
+    /// It reads the item, writes each group of fields, and reads the item again.
     Write,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NaiveOutcome {
     /// Requests sent.
     pub calls: u64,
-    /// One item of that file name.
+    /// Files with one item of their name.
     pub found: usize,
-    /// Several.
+    /// Files with several items.
     pub ambiguous: usize,
-    /// None.
+    /// Files without an item.
     pub absent: usize,
-    /// Found, and not the true item.
+    /// Files with one item that is not the right one.
     pub wrong: usize,
-    /// Not found, though it is there.
+    /// Files that were not found, although the library has them.
     pub missed: usize,
     /// Wall time.
     pub elapsed: Duration,
 }
 
 impl Naive {
-    /// A client; nothing is sent.
+    /// Makes a client. No request is sent.
     pub fn new(url: &str, token: &str) -> Self {
         Self {
             client: reqwest::Client::new(),
@@ -80,12 +80,12 @@ impl Naive {
         }
     }
 
-    /// Requests sent so far.
+    /// The number of requests sent so far.
     pub fn calls(&self) -> u64 {
         self.calls.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// The sections that hold files, or the one with this title.
+    /// The sections that hold files, or only the one with this title.
     pub async fn sections(&self, title: Option<&str>) -> Result<Vec<NaiveSection>> {
         let answer: Sections = self.get("/library/sections", &[]).await?;
         let mut sections = Vec::new();
@@ -106,7 +106,7 @@ impl Naive {
         Ok(sections)
     }
 
-    /// Looks every file up, one after the other, in each section until one has it.
+    /// Looks up every file, one after the other, in each section until one has it.
     #[expect(clippy::disallowed_methods, reason = "measures wall time")]
     pub async fn run(
         &self,
@@ -144,10 +144,10 @@ impl Naive {
         Ok(outcome)
     }
 
-    /// Edits items one by one, as tools do: a read and a hidden second one, because empty
-    /// fields of a row that came without them are asked for again; one PUT each for fields,
-    /// actors, genres and collections; a read at the end. Refused edits are passed over.
-    /// Returns how many requests it took.
+    /// Edits items one by one, as tools do. It reads an item twice: tools read a row again if
+    /// fields of it are empty. Then it sends one PUT each for fields, actors, genres and
+    /// collections, and reads the item again. It ignores refused edits. Returns the number of
+    /// requests.
     pub async fn edit(&self, keys: &[u64], edit: NaiveEdit) -> Result<u64> {
         let before = self.calls();
         for key in keys {
@@ -290,10 +290,10 @@ fn with_name(page: &Listing, name: &str) -> Vec<u64> {
     rows.filter_map(|row| row.rating_key.parse().ok()).collect()
 }
 
-/// The same without a server, as Stash2Plex does it with its library cache: for each file, every
-/// item is looked at, and those that have a file of that name are found. Its title searches are
-/// left out, and so is reading the cache, in which the whole library is one value: here it lies
-/// in memory already.
+/// The same without a server, as Stash2Plex does it with its library cache. For each file it checks
+/// every item, and finds those that have a file of that name. It leaves out the title searches and
+/// the read of the cache, which stores the whole library as one value: here the library is already
+/// in memory.
 pub fn scan(library: &[(u64, String)], path: &str) -> Vec<u64> {
     let name = base_name(path);
     library.iter().filter(|(_, file)| base_name(file) == name).map(|(key, _)| *key).collect()
@@ -303,8 +303,8 @@ fn base_name(path: &str) -> String {
     path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
 }
 
-/// The titles it searches for: the file name up to the first tag, the same without a date at
-/// its end, the folder's name.
+/// The titles for the search: the file name up to the first tag, the same without a date at its
+/// end, the folder's name.
 fn title_variants(path: &str) -> Vec<String> {
     let mut components = path.rsplit(['/', '\\']);
     let file = components.next().unwrap_or_default();
@@ -325,7 +325,7 @@ fn title_variants(path: &str) -> Vec<String> {
     variants
 }
 
-/// Without `-2020-12-31` at the end.
+/// A title without `-2020-12-31` at its end.
 fn without_date(title: &str) -> String {
     let bytes = title.as_bytes();
     let is_date = |tail: &[u8]| {

@@ -44,7 +44,15 @@ impl Parents {
             updated_at: item.updated_at,
             ..Item::default()
         };
-        let grandparent = self.get_or_add(0, like(top, &title), next_key);
+        let grandparent = self.of(item, &title);
+        let grandparent = grandparent.unwrap_or_else(|| {
+            let mut grandparent = like(top, &title);
+            grandparent.year = item.year;
+            if let Some(key) = item.grandparent.filter(|key| self.item(*key).is_none()) {
+                grandparent.rating_key = key;
+            }
+            self.get_or_add(0, grandparent, next_key)
+        });
         let number = item.parent_index.unwrap_or(1);
         let mut parent = match item.details.fields.get("parentTitle").and_then(Value::as_str) {
             Some(album) => like(middle, album),
@@ -62,12 +70,29 @@ impl Parents {
         if let Some(key) = self.by_title.get(&name) {
             return *key;
         }
-        item.rating_key = *next_key;
-        item.guid = format!("local://{next_key}");
-        *next_key += 1;
-        self.by_title.insert(name, item.rating_key);
-        self.items.push(item);
-        *next_key - 1
+        if item.rating_key == 0 {
+            item.rating_key = *next_key;
+        }
+        let key = item.rating_key;
+        *next_key = (*next_key).max(key + 1);
+        item.guid = format!("local://{key}");
+        self.by_title.insert(name, key);
+        self.put(item);
+        key
+    }
+
+    /// The item above that an item names by its key.
+    fn of(&self, item: &Item, title: &str) -> Option<u64> {
+        let above = self.item(item.grandparent?)?;
+        (above.title == title).then_some(above.rating_key)
+    }
+
+    /// Adds an item above others, or replaces one.
+    pub(crate) fn put(&mut self, item: Item) {
+        match self.items.binary_search_by_key(&item.rating_key, |other| other.rating_key) {
+            Ok(at) => self.items[at] = item,
+            Err(at) => self.items.insert(at, item),
+        }
     }
 }
 

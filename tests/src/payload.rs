@@ -68,7 +68,21 @@ fn add_page(library: &mut Library, path: &Path) -> Result<()> {
             library.put_item(section, item);
         }
     }
+    for show in rows.iter().filter(|_| kind == SectionKind::Show).filter_map(show_of) {
+        library.put_show(section, show);
+    }
     Ok(())
+}
+
+/// What the row of an episode says of its show.
+fn show_of(row: &Value) -> Option<Item> {
+    let text = |name: &str| Some(row.get(name)?.as_str()?.to_owned());
+    Some(Item {
+        rating_key: text("grandparentRatingKey")?.parse().ok()?,
+        title: text("grandparentTitle")?,
+        guid: text("grandparentGuid").unwrap_or_default(),
+        ..Item::default()
+    })
 }
 
 /// Reads off a row what the server itself has to know: its key, its files, its times.

@@ -1,47 +1,42 @@
-//! Queries whose truth is known.
+//! Queries with known answers.
 
+use std::ops::{Deref, DerefMut};
+
+use match_core::Query;
 use serde::{Deserialize, Deserializer};
 
 use crate::generate::{Random, file_safe};
 use crate::library::Library;
 
-/// A query, and the item that is its true answer.
+/// A query, and the item that is the right answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TruthQuery {
-    /// The local path.
-    pub path: String,
-    /// The rating key of the item that holds the file; `None`: no item does.
+    /// What is asked.
+    #[serde(flatten)]
+    pub query: Query,
+    /// The rating key of the item with this file. `None`: no item has it.
     #[serde(deserialize_with = "rating_key")]
     pub expect: Option<u64>,
-    /// Size in bytes.
-    #[serde(default)]
-    pub size: Option<u64>,
-    /// Duration in milliseconds.
-    #[serde(default)]
-    pub duration_ms: Option<u64>,
-    /// Title.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// Year of release.
-    #[serde(default)]
-    pub year: Option<u16>,
-    /// Guids.
-    #[serde(default)]
-    pub guids: Vec<String>,
 }
 
 impl TruthQuery {
-    /// A query for a path alone.
+    /// A query with only a path.
     pub fn new(path: impl Into<String>, expect: Option<u64>) -> Self {
-        Self {
-            path: path.into(),
-            expect,
-            size: None,
-            duration_ms: None,
-            title: None,
-            year: None,
-            guids: Vec::new(),
-        }
+        Self { query: Query::new(path), expect }
+    }
+}
+
+impl Deref for TruthQuery {
+    type Target = Query;
+
+    fn deref(&self) -> &Query {
+        &self.query
+    }
+}
+
+impl DerefMut for TruthQuery {
+    fn deref_mut(&mut self) -> &mut Query {
+        &mut self.query
     }
 }
 
@@ -62,9 +57,9 @@ fn rating_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>,
     }
 }
 
-/// Queries for files that are there, as a client sees them that has the section's folder
-/// mounted at `mount`: `count` of them in an order that has nothing to do with the server's,
-/// or one for each file if there are fewer. Versions that the server made itself are left out.
+/// Queries for files that the library has. The client has the section's folder mounted at `mount`.
+/// There are `count` queries, in an order that does not depend on the server's, or one for each
+/// file if there are fewer. Versions that the server made itself are left out.
 pub fn queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<TruthQuery> {
     let mut all = Vec::new();
     for section in &library.sections {
@@ -86,7 +81,7 @@ pub fn queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<T
     all
 }
 
-/// Queries for files that are not there: other titles in the same layout.
+/// Queries for files that the library does not have: other titles in the same layout.
 pub fn absent_queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<TruthQuery> {
     let mut random = Random::new(seed.wrapping_add(1));
     let taken: usize = library.sections.iter().map(crate::library::Section::len).sum();

@@ -1,7 +1,7 @@
-//! What every request and every answer goes through: counting, faults, the token, the spelling
-//! (JSON or XML), compression.
+//! The layers of every request and answer: counters, faults, the token, the format (JSON or XML),
+//! compression.
 //!
-//! From the outside in, so that a fault spoils what really travels.
+//! The layers are listed from the outside in: a fault changes the bytes that are really sent.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::listing::Arguments;
 use crate::server::{Endpoint, Shared};
 use crate::{faults, xml};
 
-/// Counts the request and lets faults happen.
+/// Counts the request and applies a fault, if one is due.
 pub(crate) async fn gate(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -32,7 +32,7 @@ pub(crate) async fn gate(
     }
 }
 
-/// Checks the token, answers in XML whoever did not ask for JSON, and compresses.
+/// Checks the token, converts answers to XML unless the client asks for JSON, and compresses.
 pub(crate) async fn spell(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -44,7 +44,7 @@ pub(crate) async fn spell(
     if zipped { in_gzip(response).await } else { response }
 }
 
-/// What the head of a request says about its answer.
+/// What the head of a request asks for.
 struct Wishes {
     allowed: bool,
     json: bool,
@@ -62,7 +62,7 @@ impl Wishes {
         Self {
             allowed: endpoint == Endpoint::Identity || token == Some(shared.token.as_str()),
             json: named(header::ACCEPT, "application/json"),
-            // The event stream has no end to wait for.
+            // The event stream does not end, so it cannot be compressed as a whole.
             zipped: shared.gzip
                 && endpoint != Endpoint::Events
                 && named(header::ACCEPT_ENCODING, "gzip"),
@@ -70,7 +70,7 @@ impl Wishes {
     }
 }
 
-/// The same answer in XML, if it is one in JSON.
+/// Converts a JSON answer to XML. Other answers stay as they are.
 async fn in_xml(response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
     if kind.is_none_or(|kind| kind != "application/json") {
@@ -95,14 +95,14 @@ async fn in_gzip(response: Response) -> Response {
     Response::from_parts(head, Body::from(zipped.finish().unwrap()))
 }
 
-/// Error bodies are HTML whatever the client accepts.
+/// An error as a real server sends it: the body is HTML, whatever the client accepts.
 pub(crate) fn html(status: StatusCode) -> Response {
     let title = status.to_string();
     let body =
         format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
     let headers = [
         (header::CONTENT_TYPE, "text/html"),
-        // By this header a client knows them from those of a proxy.
+        // This header tells a server's errors from those of a proxy.
         (HeaderName::from_static("x-plex-protocol"), "1.0"),
     ];
     (status, headers, body).into_response()

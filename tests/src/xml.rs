@@ -1,7 +1,7 @@
-//! Answers as XML, which a server sends to whoever does not ask for JSON.
+//! Answers in XML: a server sends them to every client that does not ask for JSON.
 //!
-//! The same content in another spelling: an object is an element, its plain values are
-//! attributes, and its lists are child elements named by what they hold.
+//! XML has the same content in another form. An object is an element, its plain values are
+//! attributes, and its lists are child elements with the names of their kinds.
 
 use serde_json::{Map, Value};
 
@@ -51,7 +51,7 @@ fn element(name: &str, value: &Value, out: &mut String) {
     out.push_str(">\n");
 }
 
-/// What a row is called in XML.
+/// The name of a row's element.
 fn kind(row: &Map<String, Value>) -> &'static str {
     match row.get("type").and_then(Value::as_str) {
         Some("track") => "Track",
@@ -79,7 +79,7 @@ fn escape(text: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
-            // Characters that no XML may hold.
+            // XML does not allow these characters.
             other if other < ' ' => {}
             other => out.push(other),
         }

@@ -1,142 +1,35 @@
 //! `cargo xtask bench`: Matchbox beside a naive client, through real HTTP and a real file.
 //!
+//! Three layers: `gather` plays situations, `compute` holds what came of them against the truth,
+//! the budget and an earlier run, `draw` shows it.
+//!
 //! It exits non-zero on any wrong or missed answer (with `--queries FILE`, where titles may
 //! have to decide, on wrong ones only), on a call budget that was not kept to, on a warm run at
 //! 10,000 items that is not 10,000 times cheaper in calls than the naive client, and, with
 //! `--baseline`, on counts that rose or times that left the noise band.
 
-mod assumptions;
-mod baseline;
-mod budget;
-mod check;
-mod html;
-mod input;
-mod matrix;
-mod naive;
-mod plan;
-mod profile;
-mod progress;
-mod result;
-mod series;
-mod story;
-mod table;
+mod compute;
+mod draw;
+mod gather;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use input::Input;
-use plan::{Mode, Selected};
-pub(crate) use profile::Profile;
-use progress::Progress;
-use result::{Accuracy, Outcome};
-use story::Story;
+use compute::outcome::{Accuracy, Outcome};
+use compute::{baseline, check};
+use draw::{html, json, terminal};
+use gather::clock::now;
+use gather::input::Input;
+pub(crate) use gather::options::Options;
+use gather::plan::{self, Mode, Selected};
+pub(crate) use gather::profile::Profile;
+use gather::progress::Progress;
+use gather::story::Story;
+use gather::{budget, matrix, series};
 
 /// Seed of the corpus: the one that `cargo xtask corpus` plays.
 const CORPUS_SEED: u64 = 11;
-
-/// Options of `cargo xtask bench`.
-#[derive(clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(crate) struct Options {
-    /// Movies in the generated library [default: 10000, with --quick 2000]. With this, or with
-    /// --queries, --library or --server, only the four main scenarios run.
-    #[arg(long, conflicts_with_all = ["library", "server"])]
-    items: Option<usize>,
-    /// How many queries to make from the library's own files, or a file of queries, one JSON
-    /// object a line: {"path": "...", "expect": "12345" | null}, optionally with size,
-    /// `duration_ms`, title, year, guids [default: one query an item].
-    #[arg(long, value_name = "N | QUERIES.jsonl")]
-    queries: Option<String>,
-    /// A smaller run, under 20 s after the build.
-    #[arg(long, conflicts_with = "full")]
-    quick: bool,
-    /// Every row of the budget at every size it is stated for, and a library of a million.
-    #[arg(long)]
-    full: bool,
-    /// Run one scenario only; `--list` shows the names.
-    #[arg(long, value_name = "NAME")]
-    scenario: Option<String>,
-    /// List the scenarios and exit.
-    #[arg(long)]
-    list: bool,
-    /// Seed of the generated library and queries.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Write the results as JSON.
-    #[arg(long, value_name = "PATH")]
-    json: Option<PathBuf>,
-    /// Write the results as one self-contained page.
-    #[arg(long, value_name = "PATH", default_value = "target/bench/report.html")]
-    html: PathBuf,
-    /// Write every answer of the first reported scenario as JSON lines, in the order of the
-    /// queries.
-    #[arg(long, value_name = "PATH")]
-    answers: Option<PathBuf>,
-    /// Compare with the JSON of an earlier run: fails if a count rose or a time left the
-    /// noise band.
-    #[arg(long, value_name = "PATH")]
-    baseline: Option<PathBuf>,
-    /// Write the counts (no times) of this run as a baseline.
-    #[arg(long, value_name = "PATH")]
-    write_baseline: Option<PathBuf>,
-    /// Write a trace of the run, to open in Chrome or at <https://ui.perfetto.dev>.
-    #[arg(long, value_name = "PATH")]
-    trace: Option<PathBuf>,
-    /// Show where the time went, by phase.
-    #[arg(long)]
-    profile: bool,
-    #[arg(skip)]
-    profiler: Profile,
-    /// Serve captured `/library/sections/{id}/all` answers instead of a generated library.
-    #[arg(long, value_name = "PAGE.json", num_args = 1.., conflicts_with = "server")]
-    library: Vec<PathBuf>,
-    /// Run read-only against a real Plex Media Server; the token comes from `PLEX_TOKEN`.
-    #[arg(long, value_name = "URL", requires = "section")]
-    server: Option<String>,
-    /// The section on that server.
-    #[arg(long, value_name = "NAME", requires = "server")]
-    section: Option<String>,
-}
-
-impl Options {
-    /// The number of queries asked for, or the file that holds them.
-    fn queries(&self) -> (Option<usize>, Option<PathBuf>) {
-        match &self.queries {
-            None => (None, None),
-            Some(text) => match text.parse() {
-                Ok(count) => (Some(count), None),
-                Err(_) => (None, Some(PathBuf::from(text))),
-            },
-        }
-    }
-
-    /// Where to write a trace.
-    pub(crate) fn trace(&self) -> Option<&Path> {
-        self.trace.as_deref()
-    }
-
-    /// What sums up the time by phase, if that is asked for.
-    pub(crate) fn profiler(&self) -> Option<Profile> {
-        self.profile.then(|| self.profiler.clone())
-    }
-
-    fn mode(&self) -> Mode {
-        match (self.quick, self.full) {
-            (true, _) => Mode::Quick,
-            (false, true) => Mode::Full,
-            (false, false) => Mode::Default,
-        }
-    }
-
-    /// Whether the run is about an input of the caller's own.
-    fn own_input(&self) -> bool {
-        self.items.is_some()
-            || self.queries.is_some()
-            || !self.library.is_empty()
-            || self.server.is_some()
-    }
-}
 
 /// Does a child's work: the bench started this program again.
 pub(crate) fn child() -> Result<()> {
@@ -156,9 +49,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let progress = Progress::new();
     let outcome = runtime.block_on(measure(options, &selected, &progress))?;
     progress.finish();
-    outcome.print();
+    terminal::print(&outcome);
     if options.profile {
-        options.profiler.print(&outcome);
+        terminal::print_profile(&options.profiler.sums(), &outcome);
     }
     write(options, &outcome)?;
     let terms = check::Terms {
@@ -174,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 async fn measure(options: &Options, selected: &Selected, progress: &Progress) -> Result<Outcome> {
     let mode = options.mode();
-    let started = story::now();
+    let started = now();
     let mut outcome = Outcome::new(options.seed);
     if !selected.story.is_empty() {
         let mut input = Input::prepare(options, progress).await?;
@@ -206,10 +99,10 @@ async fn measure(options: &Options, selected: &Selected, progress: &Progress) ->
 fn write(options: &Options, outcome: &Outcome) -> Result<()> {
     let what = |path: &PathBuf| format!("could not write {}", path.display());
     if let Some(path) = &options.json {
-        outcome.write_json(path).with_context(|| what(path))?;
+        json::results(outcome, path).with_context(|| what(path))?;
     }
     if let Some(path) = &options.answers {
-        outcome.write_answers(path).with_context(|| what(path))?;
+        json::answers(outcome, path).with_context(|| what(path))?;
     }
     if let Some(path) = &options.write_baseline {
         baseline::write(path, outcome).with_context(|| what(path))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask cache`: looking at a cache file, and cleaning it.
+//! `cargo xtask cache`: inspects and cleans a cache file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
 use serde::Serialize;
 
-/// The file is opened as by a host: one that an earlier version wrote is upgraded, one that is
-/// damaged is moved aside (it says so). There has to be a file.
+/// The file has to exist. It is opened as by a host: a file of an earlier version is upgraded, and
+/// a damaged file is moved aside, with a message.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -30,12 +30,12 @@ enum Command {
         /// The cache file.
         path: PathBuf,
     },
-    /// Verify every page, every value, and that items and indexes agree.
+    /// Check every page and every value, and that items and indexes agree.
     Check {
         /// The cache file.
         path: PathBuf,
     },
-    /// Clear everything but the server it belongs to, or less.
+    /// Clear everything except the server that the file belongs to, or less.
     Clear {
         /// The cache file.
         path: PathBuf,
@@ -60,7 +60,7 @@ struct What {
     /// Only one item of that section, by rating key.
     #[arg(long, requires = "section")]
     item: Option<u64>,
-    /// The server it belongs to, too.
+    /// Also the server that the file belongs to.
     #[arg(long, conflicts_with = "section")]
     server: bool,
 }
@@ -108,7 +108,7 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
         Opened::Existing => {}
         Opened::Created => eprintln!("the file was empty: a new cache was started"),
         Opened::Upgraded(Upgrade { upgraded, rebuilt, dropped }) => {
-            eprintln!("the file was of another version and was brought up to date");
+            eprintln!("the file had another version and was upgraded");
             let done =
                 [("rewritten", upgraded), ("built anew", rebuilt), ("partly dropped", dropped)];
             for (what, tables) in done.into_iter().filter(|(_, tables)| !tables.is_empty()) {
@@ -116,7 +116,7 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
             }
         }
         Opened::Recovered { moved_to } => eprintln!(
-            "the file was damaged: it is now {}, and a new cache was started",
+            "the file was damaged: it was moved to {}, and a new cache was started",
             moved_to.display()
         ),
         other => eprintln!("{other:?}"),
@@ -171,7 +171,7 @@ fn stats(store: &Store, json: bool) -> Result<()> {
 
 fn check(store: &Store, json: bool) -> Result<()> {
     if let Opened::Recovered { .. } = store.opened() {
-        bail!("there is nothing in the new cache to be checked");
+        bail!("the new cache is empty: there is nothing to check");
     }
     let checked = store.check()?;
     print(&checked, json, &[("rows", checked.rows), ("problems", checked.problem_count)])?;
@@ -179,7 +179,7 @@ fn check(store: &Store, json: bool) -> Result<()> {
         checked.problems.iter().for_each(|problem| println!("{problem}"));
     }
     if !checked.is_sound() {
-        bail!("{} problems; what is damaged is listed again when it is met", checked.problem_count);
+        bail!("{} problems; the next use lists the damaged data again", checked.problem_count);
     }
     Ok(())
 }
@@ -215,7 +215,7 @@ fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result
     Ok(())
 }
 
-/// A table whose numbers stand below each other.
+/// A table with aligned numbers.
 fn table<R: IntoIterator<Item = String>>(
     header: &[&str],
     rows: impl IntoIterator<Item = R>,
@@ -234,7 +234,7 @@ fn table<R: IntoIterator<Item = String>>(
     table
 }
 
-/// Digits by threes.
+/// A number with its digits in groups of three.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -247,7 +247,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// How long ago something was, in the largest unit that leaves two digits or so.
+/// The age of a time, in the largest unit that leaves about two digits.
 fn age(now: UnixSeconds, at: Option<i64>) -> String {
     let Some(at) = at else { return "never".to_owned() };
     match now.0 - at {

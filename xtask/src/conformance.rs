@@ -1,12 +1,12 @@
-//! `cargo xtask conformance`: does the client read what servers send, and does the simulated
-//! server speak as servers do?
+//! `cargo xtask conformance`: checks that the client reads what real servers send, and that the
+//! simulated server answers as real servers do.
 //!
-//! `--payloads DIR`: captured answers of real servers, decoded with the client's own types and
-//! held against what is plainly in them. The second look is generic JSON and knows nothing of
-//! the client's types, so a row, a file or a guid that the client lost shows. A payload that is
-//! no JSON has to give an error.
+//! `--payloads DIR` takes captured answers of real servers. It decodes them with the client's own
+//! types and compares the result with the raw JSON. The raw JSON does not use the client's types,
+//! so a row, a file or a guid that the client lost is noticed. A payload that is not JSON has to
+//! give an error.
 //!
-//! `--python`: an unmodified python-plexapi against the simulated server.
+//! `--python` runs an unmodified python-plexapi against the simulated server.
 
 mod python;
 
@@ -24,19 +24,18 @@ use serde_json::Value;
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct Options {
-    /// Folder of captured payloads: JSON or XML bodies, one a file.
+    /// Folder of captured payloads: JSON or XML bodies, one in each file.
     #[arg(long, value_name = "DIR")]
     payloads: Option<PathBuf>,
-    /// Let python-plexapi use the simulated server, where this Python has it.
+    /// Run python-plexapi against the simulated server, if this Python has the package.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
     python: Option<PathBuf>,
 }
 
-/// Checks what the options say.
+/// Makes the checks that the options name.
 ///
 /// # Errors
-/// When a check fails. One that cannot be made because Python or its package is missing is
-/// skipped and says so.
+/// When a check fails. If Python or its package is missing, the check is skipped with a message.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(dir) = &options.payloads {
         check_payloads(dir)?;
@@ -47,10 +46,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks every payload in a folder and prints a table of what was found.
+/// Checks every payload in a folder and prints a table of the results.
 ///
-/// Fails when there is no payload, when a well-formed one does not decode, and when something in
-/// one is not in the result.
+/// Fails if there is no payload, if a well-formed payload does not decode, or if the result misses
+/// something that the payload contains.
 fn check_payloads(dir: &Path) -> anyhow::Result<()> {
     let files = payloads(dir)?;
     if files.is_empty() {
@@ -106,10 +105,10 @@ fn payloads(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// How many of each there are.
+/// Counts of rows and of their contents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
-    /// Rows, whether they are items or not.
+    /// All rows, also those that are not items.
     rows: usize,
     items: usize,
     parts: usize,
@@ -121,7 +120,7 @@ struct Finding {
     shape: String,
     found: Counts,
     notes: Vec<String>,
-    /// What is wrong with the client, not with the payload.
+    /// Faults of the client, not of the payload.
     faults: Vec<String>,
 }
 
@@ -141,7 +140,7 @@ fn examine(body: &[u8]) -> Finding {
     let plain = generic(&recorded.body);
     match (payload(&recorded.body), plain) {
         (Err(error), plain) => {
-            // JSON of servers before 1.0 is well-formed, and refused on purpose.
+            // JSON of servers before 1.0 is well-formed, but the client refuses it on purpose.
             let old = plain.as_ref().is_some_and(|plain| plain.get("_elementType").is_some());
             let deserved = plain.is_none() || old;
             let shape = if deserved { "broken" } else { "error" };
@@ -152,14 +151,14 @@ fn examine(body: &[u8]) -> Finding {
         }
         (Ok(_), None) => Finding {
             shape: "broken".to_owned(),
-            faults: vec!["decodes although it is no JSON".to_owned()],
+            faults: vec!["it decodes, although it is not JSON".to_owned()],
             ..Finding::default()
         },
         (Ok(decoded), Some(plain)) => compare(decoded, &plain),
     }
 }
 
-/// Holds what was decoded against what is there.
+/// Compares a decoded payload with the raw JSON.
 fn compare(decoded: Payload, plain: &Value) -> Finding {
     let there = count(plain);
     let mut finding = Finding { notes: unread(plain), ..Finding::default() };
@@ -174,7 +173,8 @@ fn compare(decoded: Payload, plain: &Value) -> Finding {
             if page.rows != finding.found.rows as u64 {
                 finding.faults.push(format!("{} rows counted", page.rows));
             }
-            // Rows that are no items may have files and guids of their own; then less is right.
+            // Rows that are not items may have files and guids too; then fewer found ones are
+            // right.
             let exact = page.unsupported.is_empty();
             let lost = |what: &str, found: usize, there: usize, exact: bool| {
                 let wrong = if exact { found != there } else { found > there };
@@ -216,7 +216,7 @@ fn compare(decoded: Payload, plain: &Value) -> Finding {
     finding
 }
 
-/// "items: movie, show"
+/// The kinds of the items: "items: movie, show".
 fn shape(items: &[Item]) -> String {
     let kinds: BTreeSet<String> = items.iter().map(|item| item.kind.to_string()).collect();
     match kinds.len() {
@@ -225,7 +225,7 @@ fn shape(items: &[Item]) -> String {
     }
 }
 
-/// The lists of the container that the client has no use for: "not read: 8 Type".
+/// The lists of the container that the client does not read: "not read: 8 Type".
 fn unread(plain: &Value) -> Vec<String> {
     const READ: [&str; 4] = ["Metadata", "Directory", "SearchResult", "Hub"];
     let container = plain.get("MediaContainer").and_then(Value::as_object);
@@ -245,7 +245,7 @@ fn counts(items: &[Item]) -> Counts {
     }
 }
 
-/// "20 x no rating key"
+/// The reasons of unsupported rows, with their numbers: "20 x no rating key".
 fn reasons(rows: &[UnsupportedRow]) -> Vec<String> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
@@ -254,7 +254,7 @@ fn reasons(rows: &[UnsupportedRow]) -> Vec<String> {
     reasons.into_iter().map(|(reason, count)| format!("{count} x {reason}")).collect()
 }
 
-/// A capture that was kept with its request and status; or a bare body.
+/// A capture with its request and status, or only a body.
 struct Recorded {
     status: Option<u16>,
     body: Vec<u8>,
@@ -276,12 +276,12 @@ impl Recorded {
     }
 }
 
-/// The body as generic JSON; bytes that are not UTF-8 do not matter for counting.
+/// The body as generic JSON. Bytes that are not UTF-8 do not matter for the counts.
 fn generic(body: &[u8]) -> Option<Value> {
     serde_json::from_str(String::from_utf8_lossy(body).trim_start_matches('\u{feff}')).ok()
 }
 
-/// What is plainly there.
+/// Counts the contents of the raw JSON.
 fn count(plain: &Value) -> Counts {
     let Some(container) = plain.get("MediaContainer") else { return Counts::default() };
     let list = |value: &Value, key: &str| match value.get(key) {

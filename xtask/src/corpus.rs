@@ -1,20 +1,20 @@
-//! `cargo xtask corpus`: precision and recall of the rules, for each way in which a local file
-//! differs from what the server lists.
+//! `cargo xtask corpus`: precision and recall of the rules, for each way in which a local file may
+//! differ from the server's.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-/// How much is played.
+/// Options of `cargo xtask corpus`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Cases of each distortion. 2300 make more than 100,000 cases.
+    /// Cases of each distortion. 2300 give more than 100,000 cases.
     #[arg(long, default_value_t = 2_300)]
     each: usize,
-    /// Decides the library and the cases.
+    /// The seed of the library and the cases.
     #[arg(long, default_value_t = 11)]
     seed: u64,
-    /// Also write what came of each distortion to this file, as JSON.
+    /// Also write the results of each distortion to this file, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask explain`: why a file is matched as it is, from a cache file alone.
+//! `cargo xtask explain`: explains the match of a file, with only a cache file.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let section = store.sections()?.into_iter().find(|state| {
         named(&state.title) || named(&state.uuid.0) || named(&state.key.0.to_string())
     });
-    let section = section.with_context(|| format!("no section {} there", options.section))?;
+    let section = section.with_context(|| format!("no section {} is cached", options.section))?;
     let (settings, query) = (Settings::default(), Query::from_path(&options.file));
     let view = store.view()?;
     let remembered = [view.remembered(section.id, &match_key(&query, &settings))?];
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tell(&view, &section, &decision.answer)
 }
 
-/// What an answer says, each item with its files.
+/// Prints an answer, with the files of each item.
 fn tell(view: &View<'_>, section: &SectionState, answer: &Answer) -> Result<()> {
     let item = |key: RatingKey| -> Result<String> {
         let Some(kept) = view.item(section.id, key)? else {
@@ -84,8 +84,8 @@ fn tell(view: &View<'_>, section: &SectionState, answer: &Answer) -> Result<()> 
         }
         Answer::Ambiguous(keys) => {
             match keys.len() {
-                1 => println!("  ambiguous: too little speaks for the only candidate"),
-                many => println!("  ambiguous: nothing tells {many} candidates apart, best first"),
+                1 => println!("  ambiguous: the evidence for the only candidate is too weak"),
+                many => println!("  ambiguous: no rule tells {many} candidates apart, best first"),
             }
             for &key in keys {
                 println!("  {}", item(key)?);

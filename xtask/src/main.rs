@@ -1,4 +1,4 @@
-//! `cargo xtask <command>`: the product's proof and its tools, one file a command.
+//! `cargo xtask <command>`: checks, benchmarks and tools for Matchbox, one file for each command.
 
 #![allow(
     clippy::print_stdout,
@@ -24,7 +24,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// Tools around Matchbox. `RUST_LOG=debug` shows what happens inside.
+/// Tools around Matchbox. `RUST_LOG=debug` shows its log.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Options {
@@ -38,22 +38,22 @@ enum Command {
     Bench(Box<bench::Options>),
     /// Look at a cache file: stats, check, clear, compact.
     Cache(cache::Options),
-    /// Play a part in the bench beside other processes; of no use by itself.
+    /// Do the work of one process in a bench with several processes; not for other uses.
     #[command(hide = true)]
     Child,
-    /// Decode captured payloads of real servers and check that nothing in them is lost; let
-    /// another client use the simulated server.
+    /// Decode captured payloads of real servers and check that nothing is lost; run another client
+    /// against the simulated server.
     Conformance(conformance::Options),
-    /// Play files whose truth is known: precision and recall by distortion and rule.
+    /// Match files with known answers: precision and recall by distortion and rule.
     Corpus(corpus::Options),
-    /// Say why a file is matched as it is, from a cache file alone.
+    /// Explain the match of a file, with only a cache file.
     Explain(explain::Options),
-    /// Run the simulated Plex Media Server on its own, until interrupted.
+    /// Run the simulated Plex Media Server on its own, until it is interrupted.
     Serve(serve::Options),
 }
 
-/// Sends the log to stderr, and to a trace and a profile where they are asked for. The trace
-/// is whole when what is returned is dropped.
+/// Sends the log to stderr, and to a trace and a profile if they are requested. The trace is
+/// complete when the returned guard is dropped.
 fn log(
     trace: Option<&Path>,
     profile: Option<bench::Profile>,
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One clear line; the chain of causes is part of it.
+            // One clear line, with the chain of causes.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

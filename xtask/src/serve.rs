@@ -1,4 +1,4 @@
-//! `cargo xtask serve`: the simulated server, for other clients to talk to.
+//! `cargo xtask serve`: runs the simulated server for other clients.
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ pub(crate) struct Options {
     /// How many movies to generate.
     #[arg(long, default_value_t = 1_000, conflicts_with = "library")]
     items: usize,
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1; 0 uses a free port.
     #[arg(long, default_value_t = 32_400)]
     port: u16,
-    /// The token clients have to send.
+    /// The token that clients have to send.
     #[arg(long, default_value = "testbed-token")]
     token: String,
 }

@@ -1,4 +1,4 @@
-//! The floors of the three crates: no import runs up, no modules import each other in a circle,
+//! The floors of the three crates and of the bench: no import runs up, no modules import each other in a circle,
 //! no folder is crowded, and no type gets methods on another floor than its own.
 //!
 //! Which floors there are stands in `docs/architecture.md`, and nowhere else. Every `crate::` and
@@ -35,8 +35,8 @@ fn floors_of(page: &str, name: &str) -> Floors {
     line.split(" / ").map(|floor| floor.split(", ").map(str::to_owned).collect()).collect()
 }
 
-fn sources_of(name: &str) -> Sources {
-    let folder = root().join("crates").join(name).join("src");
+fn sources_of(folder: &str) -> Sources {
+    let folder = root().join(folder);
     let mut sources = Sources::new();
     let mut folders = vec![folder.clone()];
     while let Some(next) = folders.pop() {
@@ -353,7 +353,8 @@ fn first_word(text: &str) -> &str {
 
 fn check(name: &str) {
     let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    let problems = House::new(floors_of(&page, name), &sources_of(name)).problems();
+    let sources = sources_of(&format!("crates/{name}/src"));
+    let problems = House::new(floors_of(&page, name), &sources).problems();
     assert!(problems.is_empty(), "crates/{name}/src:\n{}", problems.join("\n"));
 }
 
@@ -370,6 +371,18 @@ fn cache_store_keeps_its_floors() {
 #[test]
 fn match_core_keeps_its_floors() {
     check("match-core");
+}
+
+/// The bench is a module of `xtask`; its layers are held to as if it were a crate.
+#[test]
+fn the_bench_keeps_its_layers() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let mut sources = sources_of("xtask/src/bench");
+    for text in sources.values_mut() {
+        *text = text.replace("crate::bench::", "crate::");
+    }
+    let problems = House::new(floors_of(&page, "xtask bench"), &sources).problems();
+    assert!(problems.is_empty(), "xtask/src/bench:\n{}", problems.join("\n"));
 }
 
 /// The problems of a made-up crate with the floors `top / bottom`.

@@ -77,6 +77,7 @@ pub(crate) fn movie(key: u64) -> CachedItem {
         kind: ItemKind::Movie,
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,

@@ -6,7 +6,7 @@ use cache_store::{
     CachedItem, Clear, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord, Outcome,
     RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store, StoreConfig,
 };
-use plex_api::{Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+use plex_api::{RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 
 use crate::engine::{Engine, Row, name_hash};
 
@@ -48,22 +48,12 @@ pub(crate) fn filled(engine: &Ours, section: u32, items: impl IntoIterator<Item 
 pub(crate) const CACHE: usize = 64 << 20;
 
 fn listed(number: u32) -> Section {
-    Section {
-        key: SectionKey(number),
-        uuid: SectionUuid(format!("uuid-{number}")),
-        title: format!("Section {number}"),
-        kind: SectionKind::Movie,
-        agent: None,
-        scanner: None,
-        language: None,
-        locations: vec![Location { id: None, path: "/data/films".to_owned() }],
-        refreshing: false,
-        hidden: 0,
-        created_at: None,
-        updated_at: None,
-        scanned_at: None,
-        content_changed_at: None,
-    }
+    Section::new(
+        SectionKey(number),
+        SectionUuid(format!("uuid-{number}")),
+        &format!("Section {number}"),
+        SectionKind::Movie,
+    )
 }
 
 impl Engine for Ours {

@@ -4,51 +4,51 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An error of the store or of bringing a section up to date.
+/// An error of the store, or of a refresh.
 ///
-/// A bad record is not an error: it is a miss that is counted and healed. An error means that
-/// the file could not be used at all, or that the server could not be asked.
+/// A damaged record is not an error. It is a miss: it is counted, and the record is written again.
+/// An error means that the file could not be used at all, or that the server could not be asked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The path holds a file that is not a Matchbox cache. It was left untouched: name
+    /// The path holds a file that is not a Matchbox cache. The file was left untouched: name
     /// another path, or move the file away.
     NotACache {
         /// The file.
         path: PathBuf,
     },
-    /// The file was written by a newer version of Matchbox. It was left untouched: use that
-    /// version, or name another path.
+    /// A newer version of Matchbox wrote the file. The file was left untouched: use that version,
+    /// or name another path.
     NewerFormat {
         /// The file.
         path: PathBuf,
-        /// The format it has.
+        /// The format of the file.
         found: u32,
         /// The newest format this version reads.
         supported: u32,
     },
-    /// The file holds records that a newer version of Matchbox wrote. It was left untouched:
+    /// The file holds records that a newer version of Matchbox wrote. The file was left untouched:
     /// use that version, or name another path.
     NewerRecords {
         /// The file.
         path: PathBuf,
-        /// The table they are in.
+        /// The table that holds the records.
         table: String,
-        /// The schema they have.
+        /// The schema of the records.
         found: u16,
         /// The newest schema this version reads.
         supported: u16,
     },
-    /// The file or its folder may be read but not written. Give it the permission, or name
-    /// another path.
+    /// This user may read the file or its folder, but not write to it. Give the user the
+    /// permission, or name another path.
     ReadOnly {
         /// The file or folder.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// The file turned out to be damaged while it was used. It was moved aside and a fresh one
-    /// was started: ask again, and what is needed is listed again.
+    /// The file was found damaged while it was in use. It was moved aside, and a new file was
+    /// started. Ask again: the needed sections are then listed again.
     Damaged {
         /// The file.
         path: PathBuf,
@@ -57,62 +57,62 @@ pub enum Error {
         /// Where the damaged file is now.
         moved_to: PathBuf,
     },
-    /// The file is being read, and what was asked for needs it alone. Ask again later.
+    /// The file is being read, but the operation needs the file alone. Ask again later.
     InUse {
-        /// What was to be done.
+        /// The operation.
         doing: &'static str,
     },
     /// Another process has the file open. Stop it, wait, or give each process its own file.
     Busy {
         /// The file.
         path: PathBuf,
-        /// How long was waited for it.
+        /// How long this process waited for the file.
         waited: Duration,
     },
     /// The file or its folder could not be read or written.
     Io {
-        /// What was being done, as in "create the cache folder".
+        /// The failed operation, as in "create the cache folder".
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// The storage engine failed. If the file is damaged it is moved aside the next time it
-    /// is opened, and a fresh one is started.
+    /// The storage engine failed. If the file is damaged, the next opening moves it aside and
+    /// starts a new file.
     Storage {
-        /// What was being done.
+        /// The failed operation.
         doing: &'static str,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The file belongs to another server: nothing was read from it or written to it.
+    /// The file belongs to another server. Nothing was read from it or written to it.
     WrongServer {
         /// The `machineIdentifier` the file is bound to.
         expected: String,
         /// The `machineIdentifier` of the server that answered.
         found: String,
     },
-    /// The server has no such section (or this account may not see it).
+    /// The server has no such section, or this account may not see it.
     NoSection {
-        /// What was asked for.
+        /// The section that was asked for.
         wanted: String,
-        /// The titles of the sections there are.
+        /// The titles of the sections that the server has.
         known: Vec<String>,
     },
-    /// The section holds no files (its kind is unknown), so it cannot be matched against.
+    /// The section holds no files, because its kind is unknown. Nothing can be matched against it.
     Unmatchable {
         /// The section's title.
         title: String,
     },
-    /// A section was selected (by its name, or with all) whose row cannot be read: a file in it
-    /// would look absent. Name other sections.
+    /// A section was selected, by its name or with all others, but its row cannot be read. A file
+    /// in it would look absent. Name other sections.
     UnreadableSection {
-        /// The section's title, as far as it can be read.
+        /// The section's title, if it can be read.
         title: String,
     },
-    /// The section changed in the store while it was being refreshed, or kept changing on
-    /// the server while it was listed. Nothing was written: ask again.
+    /// The section changed in the store while it was refreshed, or kept changing on the server
+    /// while it was listed. Nothing was written: ask again.
     Moved {
         /// The section's title.
         title: String,
@@ -124,18 +124,18 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The server could not be asked, or refused.
+    /// The server could not be asked, or it refused.
     Plex(plex_api::Error),
 }
 
 impl Error {
-    /// The server could not be asked: what is cached stays as it is, and the right answer to
-    /// a query is "unknown", never "absent".
+    /// Whether the server could not be asked. Then the cache stays as it is, and the right answer
+    /// to a query is "unknown", never "absent".
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Plex(error) if error.kind().is_outage())
     }
 
-    /// What is damaged, if the error says that the file is.
+    /// A description of the damage, if the error means that the file is damaged.
     pub(crate) fn damage(&self) -> Option<String> {
         let Self::Storage { source, .. } = self else { return None };
         if let Some(Broken(what)) = source.downcast_ref() {
@@ -143,7 +143,7 @@ impl Error {
         }
         let error = source.downcast_ref::<redb::Error>()?;
         let damaged = match error {
-            // A table that was there when the file was opened.
+            // The table existed when the file was opened.
             redb::Error::Corrupted(_)
             | redb::Error::TableDoesNotExist(_)
             | redb::Error::TableTypeMismatch { .. }
@@ -159,7 +159,7 @@ impl Error {
         damaged.then(|| error.to_string())
     }
 
-    /// What has to be done about the open file.
+    /// The action that the error calls for on the open file.
     pub(crate) fn remedy(&self) -> Remedy {
         if self.damage().is_some() {
             return Remedy::Replace;
@@ -179,19 +179,19 @@ impl Error {
     }
 }
 
-/// What an error calls for.
+/// The action that an error calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// The file can be used on.
+    /// None: the file can still be used.
     None,
-    /// redb gave up on the open file after an I/O error; the file itself may be well.
+    /// Open the file again: redb refuses further use after an I/O error, but the file may be sound.
     Reopen,
-    /// The file is damaged.
+    /// Replace the file, because it is damaged.
     Replace,
 }
 
-/// What redb does not say with an error of its own: it panicked, or a record without which
-/// the file means nothing is damaged.
+/// Damage that redb does not report as an error: redb panicked, or a record is damaged without
+/// which the file has no meaning.
 #[derive(Debug)]
 pub(crate) struct Broken(pub(crate) String);
 
@@ -236,7 +236,7 @@ impl fmt::Display for Error {
                 moved_to.display()
             ),
             Self::InUse { doing } => {
-                write!(f, "the cache file is in use, which {doing} does not allow: ask again later")
+                write!(f, "the cache file is in use, and {doing} needs it alone: ask again later")
             }
             Self::Busy { path, waited } => write!(
                 f,
@@ -250,7 +250,7 @@ impl fmt::Display for Error {
             Self::WrongServer { expected, found } => write!(
                 f,
                 "this cache belongs to server {expected}, but server {found} answered: use one \
-                 cache file a server"
+                 cache file for each server"
             ),
             Self::NoSection { wanted, known } if known.is_empty() => {
                 write!(f, "the server has no section \"{wanted}\"; it lists none for this token")
@@ -259,12 +259,12 @@ impl fmt::Display for Error {
                 write!(f, "the server has no section \"{wanted}\"; it has: {}", known.join(", "))
             }
             Self::Unmatchable { title } => {
-                write!(f, "section \"{title}\" holds no files that could be matched")
+                write!(f, "section \"{title}\" has no files to match: select another section")
             }
             Self::UnreadableSection { title } => write!(
                 f,
-                "the server lists a section \"{title}\" without a usable key or uuid, so nobody can \
-                 say what is in it: name the sections that are meant, without this one"
+                "the server lists a section \"{title}\" without a usable key or uuid, so it cannot \
+                 be read: select other sections by name"
             ),
             Self::Moved { title } => write!(
                 f,

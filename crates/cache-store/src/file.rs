@@ -1,4 +1,4 @@
-//! The redb file: opening it, bringing it up to date, reading and writing it.
+//! The redb file: opening, upgrading, reading and writing it.
 
 pub(crate) mod commit;
 pub(crate) mod config;

@@ -1,4 +1,4 @@
-//! The bytes of every record: `docs/format.md` is about this folder.
+//! The bytes of every record. `docs/format.md` describes this folder.
 
 pub(crate) mod block;
 pub(crate) mod edit;
@@ -10,5 +10,6 @@ pub(crate) mod metadata;
 pub(crate) mod place;
 pub(crate) mod remembered;
 pub(crate) mod section;
+pub(crate) mod show;
 pub(crate) mod tables;
 pub(crate) mod upload;

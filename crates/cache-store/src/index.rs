@@ -1,4 +1,4 @@
-//! Posting lists: building them, changing them.
+//! Posting lists: how they are built and changed.
 
 pub(crate) mod external_sort;
 pub(crate) mod postings;

@@ -1,12 +1,12 @@
-//! A Plex section as we last knew it, on disk, and how to bring it up to date.
+//! A cache of Plex sections on disk, and the refresh that brings them up to date.
 //!
-//! One redb file a server holds the items, three indexes (file names, guids, titles), the
-//! remembered matches, and for each section a stamp (what the server said about its version)
-//! and a revision (our own counter). [`Library`] is the read-through: it compares stamps,
+//! One redb file for each server holds the items, three indexes (file names, guids, titles), and
+//! the remembered matches. For each section it also holds a stamp (the server's version of the
+//! section) and a revision (our own counter). [`Library`] is the read-through: it compares stamps,
 //! carries out the cheapest plan that explains a difference, and writes each refresh in one
-//! transaction. [`View`] reads, from one moment.
+//! transaction. [`View`] reads all data from one moment.
 //!
-//! A cache that is missing, stale, corrupt or locked never makes an answer wrong, only dearer.
+//! A missing, stale, corrupt or locked cache never makes an answer wrong. It only costs more calls.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -16,7 +16,7 @@
 //! # async fn example() -> Result<(), cache_store::Error> {
 //! let clock = Clock::system();
 //! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
-//! // `match_core::INDEXING` in earnest: here, nothing is indexed.
+//! // A real host passes `match_core::INDEXING`. This example indexes nothing.
 //! let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
 //! let config = StoreConfig::new(indexing, clock.now());
 //! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);
@@ -43,7 +43,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-// What a host names.
+// Names for a host.
 pub use error::Error;
 pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
 pub use library::{Selection, Step};
@@ -52,7 +52,7 @@ pub use model::item::{CachedItem, CachedPart};
 pub use model::metadata::Metadata;
 pub use model::remembered::Failure;
 pub use model::revision::{Revision, SectionStamp};
-pub use model::section::{FileFilter, Lookups, SectionId, SectionState};
+pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
 #[cfg(feature = "shared")]
@@ -67,7 +67,7 @@ pub use store::prune::Compacted;
 pub use store::stats::{SectionStats, Stats, TableStats};
 pub use watch::Watched;
 
-// What the matcher, the benchmarks and the tests name besides; for no host.
+// Names for the matcher, the benchmarks and the tests, but not for a host.
 #[doc(hidden)]
 pub use file::view::{Kept, StoredItem, View};
 #[doc(hidden)]
@@ -81,13 +81,15 @@ pub use model::metadata::Known;
 #[doc(hidden)]
 pub use model::remembered::{Depends, MatchKey, MatchRecord, Outcome, RecordedEvidence};
 #[doc(hidden)]
+pub use model::show::CachedShow;
+#[doc(hidden)]
 pub use model::upload::{ImageHash, Uploads};
 #[doc(hidden)]
 pub use refresh::context::OnRows;
 #[doc(hidden)]
 pub use refresh::lookup::{Looked, Wanted};
 #[doc(hidden)]
-pub use refresh::plan::{Demand, Planned, has_recent_metadata, is_fresh, plan};
+pub use refresh::plan::{Demand, Planned, has_recent_metadata, has_shows, is_fresh, plan};
 #[doc(hidden)]
 pub use refresh::read_items::ItemRead;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What is cached, without bytes and without a file.
+//! The types of cached data, independent of their bytes and of the file.
 
 pub(crate) mod edit;
 pub(crate) mod index;
@@ -8,4 +8,5 @@ pub(crate) mod partition;
 pub(crate) mod remembered;
 pub(crate) mod revision;
 pub(crate) mod section;
+pub(crate) mod show;
 pub(crate) mod upload;

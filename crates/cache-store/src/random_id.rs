@@ -1,9 +1,8 @@
-//! Numbers that tell files, stores and runs apart.
+//! Random numbers that identify files, stores and runs.
 
 use std::hash::{BuildHasher, Hasher};
 
-/// A number that no other file or process has drawn: the seed of std's hash maps, which is
-/// random. Never 0.
+/// A number that no other file or process has drawn: the random seed of std's hash maps. Never 0.
 pub(crate) fn draw() -> u64 {
     std::hash::RandomState::new().build_hasher().finish().max(1)
 }

@@ -9,4 +9,5 @@ pub(crate) mod lookup;
 pub(crate) mod plan;
 pub(crate) mod read_items;
 pub(crate) mod reason;
+pub(crate) mod shows;
 pub(crate) mod sweep;

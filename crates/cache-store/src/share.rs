@@ -1,4 +1,4 @@
-//! Who does it: those who ask at once share one answer.
+//! Who does the work: tasks and processes that ask at the same time share one answer.
 
 pub(crate) mod lease;
 pub(crate) mod off_thread;

@@ -1,4 +1,4 @@
-//! The cache file as everybody above sees it: what can be asked of it and written to it.
+//! The cache file as the layers above see it: what they can read from it and write to it.
 
 pub(crate) mod apply;
 pub(crate) mod bulk_load;
@@ -11,6 +11,7 @@ pub(crate) mod metadata;
 pub(crate) mod prune;
 pub(crate) mod remember;
 pub(crate) mod sections;
+pub(crate) mod shows;
 pub(crate) mod staging;
 pub(crate) mod stats;
 pub(crate) mod totals;
@@ -38,21 +39,22 @@ use crate::model::index::Indexing;
 use crate::model::section::SectionId;
 use crate::random_id::draw;
 
-/// A section as we last knew it, on disk: one file a server.
+/// The cache of one server's sections on disk, in one file.
 ///
-/// redb panics on some damaged pages. Every call here catches that and answers with an error or
-/// a replaced file, but the panic hook runs before anything is caught: the usual one prints a
-/// message, and one that ends the process ends it. The hook is the host's; none is set here.
-/// Built with `panic = "abort"`, nothing can be caught.
+/// redb panics on some damaged pages. Every call here catches the panic, and returns an error or
+/// replaces the file. But the panic hook runs before the catch: the default hook prints a message,
+/// and a hook that ends the process ends it. The host owns the hook; the store sets none. A build
+/// with `panic = "abort"` cannot catch panics.
 pub struct Store {
     pub(crate) file: CacheFile,
     pub(crate) indexing: Indexing,
     opened: Opened,
-    /// Tells this store from every other that has the file open.
+    /// A number that identifies this store among all that have the file open.
     pub(crate) holder: u64,
-    /// The last turn in which this store took each section's lease.
+    /// The number of this store's last acquisition of each section's lease.
     pub(crate) turns: Mutex<BTreeMap<SectionId, u64>>,
-    /// How often the host said something of matches ([`Store::revise`]); held while it does.
+    /// How often the host reported on matches ([`Store::revise`]). The lock is held during a
+    /// report.
     pub(crate) revisions: Mutex<u64>,
 }
 
@@ -64,11 +66,10 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the cache file at `path`, creating it and its folder when there is none.
+    /// Opens the cache file at `path`. If there is none, it creates the file and its folder.
     ///
-    /// A file that is not a Matchbox cache, or that a newer version wrote, is refused and
-    /// left as it is. A damaged cache is moved aside and a fresh one is started:
-    /// [`Store::opened`] tells.
+    /// A file is refused and left as it is when it is not a Matchbox cache, or when a newer version
+    /// wrote it. A damaged cache is moved aside and a new one is started: [`Store::opened`] tells.
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, Error> {
         Ok(Self::over(open::open(path, config, 1)?, path, config))
     }
@@ -85,7 +86,7 @@ impl Store {
         }
     }
 
-    /// What opening found.
+    /// What the opening found.
     pub fn opened(&self) -> &Opened {
         &self.opened
     }
@@ -95,25 +96,25 @@ impl Store {
         self.file.config.sharing == Sharing::Shared
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Writes what is buffered and closes the file. Dropping the store does the same, without
-    /// a word about errors.
+    /// Writes the buffered matches and closes the file. Dropping the store does the same, but
+    /// reports no errors.
     pub fn close(self) -> Result<(), Error> {
         let flushed = self.flush();
         let closed = self.file.close();
         flushed.and(closed)
     }
 
-    /// Takes a read view: everything read through it is of one moment.
+    /// Takes a read view: everything that is read through it is from one moment.
     pub fn view(&self) -> Result<View<'_>, Error> {
         self.file.view()
     }
 
-    /// Reads within one transaction.
+    /// Runs a read in one transaction.
     pub(crate) fn read<T>(
         &self,
         doing: &'static str,
@@ -136,7 +137,7 @@ impl Store {
         Ok(self.store_row()?.server)
     }
 
-    /// Binds the file to a server, or checks that it is this one.
+    /// Binds the file to a server, or checks that the file belongs to this server.
     pub fn bind(&self, machine_identifier: &str) -> Result<(), Error> {
         let found = || machine_identifier.to_owned();
         match self.server()? {
@@ -161,7 +162,7 @@ impl Store {
         })
     }
 
-    /// Counts remembered matches that answered and those that did not, for [`Store::stats`].
+    /// Counts, for [`Store::stats`], remembered matches that answered and matches that did not.
     pub fn count(&self, hits: u64, misses: u64) {
         self.file.counters.hits.fetch_add(hits, Ordering::Relaxed);
         self.file.counters.misses.fetch_add(misses, Ordering::Relaxed);
@@ -175,7 +176,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // After `close` there is nothing to write and no file to write it to.
+        // After `close` nothing is left to write, and there is no file to write to.
         if let Err(error) = self.flush() {
             warn!(error = %Private(&error), "matches that were not yet written are lost; they will be computed again");
         }

@@ -1,4 +1,4 @@
-//! What the store promises, tried on real files. One module a promise.
+//! Tests of the store's promises, on real files. Each module tests one promise.
 
 #![allow(clippy::print_stdout, reason = "what was measured stands in the output of a test")]
 
@@ -11,14 +11,13 @@ mod kill;
 mod model;
 mod opening;
 mod sharing;
+mod shows;
 mod upgrading;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
 
-use plex_api::{
-    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
-};
+use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -27,7 +26,7 @@ use crate::{
     Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store, StoreConfig,
 };
 
-/// Names and titles by their hash, guids by theirs: enough of an index for a store.
+/// An indexing function for tests: it hashes names, titles and guids.
 const INDEXING: Indexing = Indexing { version: 1, keys };
 
 fn keys(item: &CachedItem) -> IndexKeys {
@@ -52,7 +51,7 @@ fn shared() -> StoreConfig {
     StoreConfig { sharing: Sharing::Shared, ..config() }
 }
 
-/// A folder with a path for a cache file.
+/// A temporary folder, and the path of a cache file in it.
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plex.matchbox");
@@ -65,25 +64,10 @@ fn open(path: &Path) -> Store {
 
 /// A section as a server lists it.
 fn movies() -> Section {
-    Section {
-        key: SectionKey(5),
-        uuid: SectionUuid("uuid-movies".into()),
-        title: "Movies".into(),
-        kind: SectionKind::Movie,
-        agent: None,
-        scanner: None,
-        language: None,
-        locations: vec![Location { id: None, path: "/films".into() }],
-        refreshing: false,
-        hidden: 0,
-        created_at: None,
-        updated_at: None,
-        scanned_at: None,
-        content_changed_at: None,
-    }
+    Section::new(SectionKey(5), SectionUuid("uuid-movies".into()), "Movies", SectionKind::Movie)
 }
 
-/// The number of the only section, which is noted if it is not known.
+/// The number of the only section. If the section is not known, it is written first.
 fn section(store: &Store) -> SectionId {
     store.note_sections(&[movies()]).unwrap()[0].id
 }
@@ -92,7 +76,7 @@ fn stamp(counter: i64) -> SectionStamp {
     SectionStamp { content_changed_at: Some(counter), scanned_at: None, updated_at: None }
 }
 
-/// A movie; another `edition` of it has another title, and file names in pairs.
+/// A movie. Another `edition` of it has another title. Two movies share each file name.
 pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
     CachedItem {
         rating_key: RatingKey(key),
@@ -100,6 +84,7 @@ pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
         title: format!("Title {key} edition {edition}"),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,
@@ -155,7 +140,7 @@ fn found(key: u64, verified_at: Revision) -> MatchRecord {
     }
 }
 
-/// Every item, as a scan brings them; the scan must not report damage.
+/// Every item, read by a scan that must not report damage.
 fn items(store: &Store) -> Vec<CachedItem> {
     let before = store.damaged_values();
     let view = store.view().unwrap();

@@ -91,6 +91,8 @@ pub struct Decision {
     pub answer: Answer,
     /// The index buckets that were looked into.
     pub depends: Depends,
+    /// It rests on the section's shows, too: it is as true as they are known.
+    pub rests_on_shows: bool,
 }
 
 /// Why nothing is known.

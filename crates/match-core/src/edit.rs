@@ -1,15 +1,16 @@
-//! Acting on matches: read items, verify before a write, edit in as few requests as there are
-//! different edits, upload images once. Nothing is half done without somebody knowing.
+//! Uses matches: reads items, verifies matches before a write, edits with one request for each
+//! distinct edit, uploads each image once. If a run stops early, the store has a note of each edit
+//! that may be incomplete.
 //!
-//! - [`change`]: what a host wants of an item.
-//! - [`checks`]: what can be refused before anything is asked or sent.
-//! - [`compare`]: what is different, as one edit. Pure.
+//! - [`change`]: the changes that a host wants to make.
+//! - [`checks`]: reasons to refuse a change before anything is asked or sent.
+//! - [`compare`]: the difference between an item and a change, as one edit. Pure.
 //! - [`holds_file`]: whether an item still holds a file. Pure.
-//! - [`group`]: equal edits of many items as one request. Pure.
-//! - [`plan`]: the run: known, read, compared, sent, written through.
-//! - [`send`]: sending, halving what fails, noting how far it got.
-//! - [`outcome`]: what became of each change.
-//! - [`items`], [`verify`], [`upload`]: reading, verifying, images.
+//! - [`group`]: equal edits of many items, grouped into one request. Pure.
+//! - [`plan`]: the steps of a run: known items, reads, comparison, sending, storing.
+//! - [`send`]: sends edits, halves groups that fail, and notes the progress.
+//! - [`outcome`]: the outcome of each change.
+//! - [`items`], [`verify`], [`upload`]: reading items, verifying matches, uploading images.
 
 mod change;
 mod checks;

@@ -1,4 +1,4 @@
-//! Why an answer was given, as data and in one sentence.
+//! Evidence: why an answer was given, as data and as one sentence.
 
 use std::fmt;
 
@@ -10,12 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct Evidence {
     /// The rule that decided.
     pub rule: Rule,
-    /// How many path components agree, counted from the file name; 0 when the file name
-    /// does not.
+    /// How many path components agree, counted from the file name. 0: the file names differ.
     pub components: u16,
-    /// Score, in thousandths.
+    /// The score, in thousandths.
     pub score: u16,
-    /// Score of the best other candidate, in thousandths; 0 when there was none.
+    /// The score of the best other candidate, in thousandths. 0: there was none.
     pub runner_up: u16,
     /// The best other candidate.
     pub rival: Option<RatingKey>,
@@ -30,12 +29,12 @@ pub struct Evidence {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
-    /// It was computed from the local indexes.
+    /// The answer was computed from the local indexes.
     #[default]
     Index,
-    /// It was remembered, and still holds.
+    /// The answer was remembered, and still holds.
     Remembered,
-    /// The server was asked for this one file, in this run; then it was computed.
+    /// The server was asked for this one file in this run; then the answer was computed.
     LookedUp,
 }
 
@@ -43,21 +42,21 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// The whole path, after mapping or below a section's folder.
+    /// The whole path agrees, after mapping or below the section's folder.
     WholePath,
-    /// The file name and the longest run of equal folders above it.
+    /// The file name and the longest run of equal folders above it agree.
     Folders,
-    /// The file name, with size or duration agreeing.
+    /// The file name and the size or the duration agree.
     SizeDuration,
-    /// The file name alone.
+    /// Only the file name agrees.
     FileName,
-    /// Folder and file name, with another extension.
+    /// The folder and the file name agree, but the extension is another.
     Beside,
-    /// A guid.
+    /// A guid agrees.
     Guid,
-    /// Title and year.
+    /// Title and year agree.
     TitleYear,
-    /// A similar title.
+    /// The title is similar.
     FuzzyTitle,
 }
 
@@ -74,7 +73,7 @@ impl Rule {
         Self::FuzzyTitle,
     ];
 
-    /// Whether the rule rests on where the file is and what it is called.
+    /// Whether the rule uses only where the file is and what its name is.
     pub fn is_path(self) -> bool {
         self <= Self::FileName
     }

@@ -1,30 +1,30 @@
-//! What was tried for one query, in words.
+//! Explains in words what the rules tried for one query.
 
 use cache_store::ItemRef;
 
 use crate::answer::{Answer, Decision};
 
-/// A decision, and everything that was tried on the way to it.
+/// A decision, and everything that was tried before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// The decision, as [`crate::match_one`] makes it.
+    /// The decision, the same as of [`crate::match_one`].
     pub decision: Decision,
-    /// Each reading of the names in the order in which they were tried, and what came of it. Of an
-    /// absent answer the items that were looked at and rejected are among them.
+    /// Each reading of the names, in the order in which they were tried, with its result. For an
+    /// absent answer this includes the items that were rejected.
     pub tried: Vec<String>,
 }
 
-/// What is written down while a query is decided, if somebody wants to read it.
+/// Notes that are written while a query is decided, if somebody wants to read them.
 #[derive(Debug, Default)]
 pub(crate) struct Tried(Option<Vec<String>>);
 
 impl Tried {
-    /// One that writes.
+    /// Notes that are kept.
     pub(crate) fn written() -> Self {
         Self(Some(Vec::new()))
     }
 
-    /// Notes a reading, the items it led to, and what the rule said of them.
+    /// Notes a reading, the items that it found, and the result of the rule.
     pub(crate) fn note(
         &mut self,
         what: impl FnOnce() -> String,
@@ -49,19 +49,19 @@ impl Tried {
         tried.push(format!("{}: {outcome}", what()));
     }
 
-    /// Notes what stands for itself.
+    /// Notes one line.
     pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
         if let Some(tried) = &mut self.0 {
             tried.push(what());
         }
     }
 
-    /// Somebody wants to read it.
+    /// Whether somebody wants to read the notes.
     pub(crate) fn is_written(&self) -> bool {
         self.0.is_some()
     }
 
-    /// What was written down.
+    /// The notes, one a line.
     pub(crate) fn into_lines(self) -> Vec<String> {
         self.0.unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! A remembered answer that is held to be valid is the answer that would be computed now: whatever
-//! was added, removed or changed in the section since it was made.
+//! Tests that a remembered answer which counts as valid equals the answer that would be computed
+//! now, whatever was added, removed or changed in the section in between.
 
 use cache_store::{CachedItem, CachedPart, MatchRecord};
 use plex_api::RatingKey;
@@ -14,7 +14,7 @@ use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
 use crate::testing::{NOW, Shelf, movie};
 
-// So few of each that they meet all the time.
+// There are few of each, so that equal ones are frequent.
 const TITLES: [&str; 5] = ["Alien", "Aliens", "Heat", "The Thing", "Thing"];
 const NAMES: [&str; 5] =
     ["movie.mkv", "Alien.mkv", "Heat (1995).mkv", "cd1.avi", "The Thing 1982.mkv"];
@@ -22,7 +22,7 @@ const FOLDERS: [&str; 4] = ["Alien (1979)", "Heat (1995)", "a", "The Thing (1982
 const GUIDS: [&str; 4] = ["imdb://tt1", "imdb://tt2", "tmdb://3", "tmdb://4"];
 const YEARS: [Option<u16>; 4] = [None, Some(1979), Some(1982), Some(1995)];
 
-/// Numbers that look random and are the same in every run.
+/// Random-looking numbers that are the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -82,7 +82,7 @@ impl Dice {
         }
     }
 
-    /// One or two things happen to the items.
+    /// Makes one or two changes to the items.
     fn change(&mut self, items: &mut Vec<CachedItem>) {
         for _ in 0..=self.roll(2) {
             let at = self.roll(items.len());
@@ -103,7 +103,7 @@ impl Dice {
     }
 }
 
-/// An answer, wherever it came from.
+/// The content of an answer, without its source.
 fn content(mut answer: Answer) -> Answer {
     if let Answer::Found(found) = &mut answer {
         found.evidence.source = Source::Index;

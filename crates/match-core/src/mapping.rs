@@ -1,4 +1,5 @@
-//! Path mappings: where the host's folders are on the server; given, or inferred from matches.
+//! Path mappings: which folder of the host is which folder of the server. They are given by the
+//! host, or inferred from matches.
 
 use std::collections::HashMap;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::spelling::path::{FoldedPath, components_of, depth, without_tail};
 
-/// A folder of the host, and where the server has it.
+/// A folder as the host sees it, and the same folder as the server sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathMapping {
     /// The folder as the host sees it.
@@ -16,18 +17,18 @@ pub struct PathMapping {
 }
 
 impl PathMapping {
-    /// The path as the server would spell it; `None` if it does not lie below `local`.
+    /// The path as the server spells it. `None`: the path is not below `local`.
     pub fn to_plex(&self, path: &str) -> Option<String> {
         exchange(path, &self.local, &self.plex)
     }
 
-    /// The path as the host would spell it; `None` if it does not lie below `plex`.
+    /// The path as the host spells it. `None`: the path is not below `plex`.
     pub fn to_local(&self, path: &str) -> Option<String> {
         exchange(path, &self.plex, &self.local)
     }
 }
 
-/// A path with one root exchanged for another; spelled with the separators of the new root.
+/// The path with another root, spelled with the separators of the new root.
 fn exchange(path: &str, from: &str, to: &str) -> Option<String> {
     let (folded, root) = (FoldedPath::new(path), FoldedPath::new(from));
     let below = depth(folded.below(&root)?);
@@ -45,32 +46,31 @@ fn exchange(path: &str, from: &str, to: &str) -> Option<String> {
     Some(moved)
 }
 
-/// A mapping that matches suggest, and how many files agree on it.
+/// A mapping that matches suggest, with the number of files that support it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingSuggestion {
     /// The mapping.
     pub mapping: PathMapping,
-    /// How many distinct files were found where it says.
+    /// How many distinct files were found at the mapped path.
     pub support: u64,
-    /// How many files below `local` were found somewhere else.
+    /// How many files below `local` were found elsewhere.
     pub against: u64,
 }
 
-/// Files that have to agree before a mapping is suggested: fewer agree by chance, in a
-/// library where the same few names come up in several folders.
+/// The fewest files that have to support a suggested mapping. A smaller number may agree by chance,
+/// in a library where the same few names are in several folders.
 pub const MIN_SUPPORT: u64 = 5;
 
-/// Suggests mappings from files that were found: each is the file's path as the host sees it
-/// and as the server has it. The result is ordered by support; mappings that change nothing,
-/// that fewer than [`MIN_SUPPORT`] files agree on, or that a tenth as many speak against, are
-/// not in it.
+/// Suggests mappings from files that were found. Each pair is the path of a file as the host sees
+/// it and as the server sees it. The result is ordered by support. It leaves out mappings that
+/// change nothing, that fewer than [`MIN_SUPPORT`] files support, or that more than a tenth as many
+/// files contradict.
 ///
-/// Hand in matches of high confidence that were made by path: a title says nothing about
-/// folders.
+/// Pass only high-confidence matches by path: a title does not prove a folder.
 pub fn suggest_mappings<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<MappingSuggestion> {
-    /// The plex roots seen for a local root, with how often and how each is spelled.
+    /// The server's roots for one root of the host, with their counts and spellings.
     type Roots = HashMap<FoldedPath, (u64, PathMapping)>;
     let mut seen: HashMap<FoldedPath, Roots> = HashMap::new();
     for (local, plex) in files {

@@ -9,4 +9,5 @@ pub(crate) mod many;
 pub(crate) mod merge;
 pub(crate) mod one;
 pub(crate) mod reader;
+pub(crate) mod shows;
 pub(crate) mod tracks;

@@ -1,8 +1,8 @@
-//! What names mean: readings of a path, each with how strongly it was said.
+//! Readings of a path's names, each with a strength.
 //!
-//! Nothing here knows a library. A name is read in every way that people write names, and
-//! [`crate::matcher`] holds the readings against what there is, strongest first: one that no
-//! item supports costs a look into an index and nothing else.
+//! This module does not know any library. It reads a name in every way that people write names.
+//! [`crate::matcher`] looks for an item for each reading, the strongest first. A reading without an
+//! item only costs an index lookup.
 
 pub(crate) mod dates;
 pub(crate) mod editions;

@@ -10,6 +10,7 @@ pub(crate) mod fuzzy;
 pub(crate) mod guid;
 pub(crate) mod paths;
 pub(crate) mod reading;
+pub(crate) mod shows;
 pub(crate) mod title;
 pub(crate) mod track;
 mod weight;
@@ -21,9 +22,10 @@ use plex_api::{ItemKind, RatingKey};
 
 use crate::answer::{Answer, Confidence, Match};
 use crate::evidence::{Evidence, Rule, Source};
-use crate::names::ids;
+use crate::names::spelling::fold::fold_guid;
 use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::spelling::path::FoldedPath;
+use crate::names::{episodes, ids};
 use crate::query::Query;
 use crate::rules::candidates::SectionContext;
 
@@ -82,6 +84,21 @@ impl<'a> Prepared<'a> {
             }
             _ => ids::of(&self.path),
         })
+    }
+
+    /// The ids that may be those of an episode's show: of its folders, and of the host's and its
+    /// name's those that name one work in the world.
+    pub(crate) fn ids_of_show(&self) -> Vec<String> {
+        if self.kind != ItemKind::Episode {
+            return Vec::new();
+        }
+        let folders = self.path.folders().filter(|name| episodes::season_of(name).is_none());
+        let mut found: Vec<String> = folders.flat_map(ids::in_name).collect();
+        let told = self.query.guids.iter().map(|guid| fold_guid(guid).into_owned());
+        found.extend(told.chain(self.ids().iter().cloned()).filter(|guid| ids::is_worldwide(guid)));
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     pub(crate) fn file_name(&self) -> Option<&str> {

@@ -3,9 +3,7 @@
 use cache_store::{
     CachedItem, CachedPart, SectionId, SectionStamp, SectionState, Store, StoreConfig,
 };
-use plex_api::{
-    ItemKind, Location, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds,
-};
+use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use tempfile::TempDir;
 
 use crate::matcher::indexing::INDEXING;
@@ -25,22 +23,12 @@ impl Shelf {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::new(INDEXING, NOW);
         let store = Store::open(&folder.path().join("cache"), &config).unwrap();
-        let listed = Section {
-            key: SectionKey(1),
-            uuid: SectionUuid("uuid".to_owned()),
-            title: "Movies".to_owned(),
-            kind: SectionKind::Movie,
-            agent: None,
-            scanner: None,
-            language: None,
-            locations: vec![Location { id: None, path: "/data/films".to_owned() }],
-            refreshing: false,
-            hidden: 0,
-            created_at: None,
-            updated_at: None,
-            scanned_at: None,
-            content_changed_at: None,
-        };
+        let listed = Section::new(
+            SectionKey(1),
+            SectionUuid("uuid".to_owned()),
+            "Movies",
+            SectionKind::Movie,
+        );
         let section = store.note_sections(&[listed]).unwrap()[0].id;
         Self { store: std::sync::Arc::new(store), section, filled: 0, _folder: folder }
     }
@@ -69,6 +57,7 @@ pub(crate) fn movie(key: u64, title: &str, year: Option<u16>, file: &str) -> Cac
         title: title.to_owned(),
         original_title: None,
         grandparent_title: None,
+        grandparent: None,
         parent_title: None,
         edition: None,
         aired: None,

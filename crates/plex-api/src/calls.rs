@@ -91,7 +91,7 @@ impl fmt::Display for Endpoint {
 /// What the requests to one endpoint cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Requests sent, repeated ones included: what the server has seen.
+    /// How many requests were sent, repeated ones included. The server has seen as many.
     pub count: u64,
     /// How many of them were repetitions.
     pub retries: u64,
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// The requests made so far, by endpoint. Endpoints that were not asked are left out.
+/// The requests made so far, by endpoint. An endpoint without requests is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// The tally of each endpoint.
@@ -154,12 +154,12 @@ impl Calls {
         self.by_endpoint.values().fold(Tally::default(), |sum, tally| sum.plus(*tally))
     }
 
-    /// Requests sent to one endpoint.
+    /// How many requests were sent to one endpoint.
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.by_endpoint.get(&endpoint).map_or(0, |tally| tally.count)
     }
 
-    /// Both together.
+    /// The sum of both, endpoint by endpoint.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         for (endpoint, tally) in &other.by_endpoint {
@@ -169,7 +169,7 @@ impl Calls {
         self
     }
 
-    /// What was added since an earlier snapshot.
+    /// The requests made since an earlier snapshot.
     #[must_use]
     pub fn minus(&self, earlier: &Self) -> Self {
         let difference = |(endpoint, tally): (&Endpoint, &Tally)| {
@@ -204,7 +204,7 @@ struct Counter {
     latency_nanos: AtomicU64,
 }
 
-/// One request as it ended.
+/// How one request ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) retry: bool,
@@ -215,7 +215,7 @@ pub(crate) struct Sent {
 
 impl Counters {
     pub(crate) fn add(&self, endpoint: Endpoint, sent: Sent) {
-        // Declaration order is the order of `ALL`, which a test holds.
+        // The variants stand in the order of `ALL`. A test checks this.
         let Some(counter) = self.0.get(endpoint as usize) else { return };
         let nanos = u64::try_from(sent.latency.as_nanos()).unwrap_or(u64::MAX);
         counter.count.fetch_add(1, Ordering::Relaxed);

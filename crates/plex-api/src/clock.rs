@@ -1,8 +1,8 @@
-//! Time. The only file of the three crates that reads a clock.
+//! Time. This is the only file of the three crates that reads a clock.
 //!
-//! Wall-clock time decides freshness and comes in as a [`Clock`], so that a test can move it
-//! by hand. Latencies are always measured with the real monotonic clock, and waiting (retries,
-//! deadlines, pacing) follows tokio's timer, which tests can pause.
+//! Wall-clock time decides freshness. It comes in as a [`Clock`], so that a test can move it by
+//! hand. Latencies are always measured with the real monotonic clock. Waiting (retries, deadlines,
+//! pacing) follows tokio's timer, which tests can pause.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use serde::{Deserialize, Serialize};
 pub struct UnixSeconds(pub i64);
 
 impl UnixSeconds {
-    /// The moment `duration` later, in whole seconds; stays at the end of the range.
+    /// The moment `duration` later, in whole seconds. It stops at the end of the range.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_seconds(duration)))
     }
 
-    /// The moment `duration` earlier, in whole seconds; stays at the start of the range.
+    /// The moment `duration` earlier, in whole seconds. It stops at the start of the range.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(whole_seconds(duration)))
     }
 
-    /// How long ago `earlier` was; zero when it lies in the future.
+    /// How long ago `earlier` was. Zero when `earlier` lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -48,13 +48,13 @@ fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Where the time of day comes from.
+/// The source of the time of day.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The system's clock.
     #[default]
     System,
-    /// A clock that stands still until it is moved. Clones share one hand.
+    /// A clock that stands still until it is moved. All clones show the same time.
     Manual(Arc<AtomicI64>),
 }
 
@@ -77,15 +77,15 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward, for every clone of it. The system's clock is not ours to
-    /// move: nothing happens.
+    /// Moves a manual clock forward, for every clone of it. The system's clock cannot be moved:
+    /// nothing happens.
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(hand) = self {
             hand.fetch_add(whole_seconds(by), Ordering::SeqCst);
         }
     }
 
-    /// Starts measuring a latency. Always the real monotonic clock, a manual clock too.
+    /// Starts measuring a latency, always with the real monotonic clock, even for a manual clock.
     #[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
     pub fn monotonic(&self) -> Monotonic {
         Monotonic(Instant::now())
@@ -107,12 +107,12 @@ impl Monotonic {
 fn system_now() -> UnixSeconds {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => UnixSeconds(whole_seconds(since)),
-        // A machine set to before 1970.
+        // The machine's clock is set to a time before 1970.
         Err(before) => UnixSeconds(whole_seconds(before.duration()).saturating_neg()),
     }
 }
 
-/// The current moment of tokio's timer, against which deadlines are set.
+/// The current moment of tokio's timer. Deadlines are set against it.
 pub(crate) fn timer_now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }

@@ -1,4 +1,4 @@
-//! What a server holds, in our words.
+//! What a server holds, as types of this crate.
 
 pub(crate) mod event;
 pub(crate) mod id;

@@ -1,4 +1,4 @@
-//! Requests and their repetition: the only folder that names reqwest.
+//! Requests and their retries. Only this folder names reqwest.
 
 pub(crate) mod breaker;
 pub(crate) mod config;

@@ -1,7 +1,7 @@
-//! How JSON spells what the domain types hold. Private: the spelling is the server's business.
+//! How JSON spells the domain types. Private, because the spelling is the server's choice.
 //!
-//! Unknown fields are skipped. Known ones are read leniently (see [`lenient`]); a value of a
-//! type that makes no sense is an error of its row, never of the page.
+//! Unknown fields are skipped. Known fields are read leniently (see [`lenient`]). A value of an
+//! impossible type is an error of its row, never of the page.
 
 pub(crate) mod container;
 pub(crate) mod decode;

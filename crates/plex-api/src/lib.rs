@@ -1,4 +1,4 @@
-//! One Plex Media Server over HTTP: typed requests, paging, retries, accounting.
+//! A client for one Plex Media Server over HTTP: typed requests, paging, retries, accounting.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), plex_api::Error> {
@@ -24,8 +24,8 @@
 //! What a caller can rely on:
 //! - Reading changes nothing on the server.
 //! - The token is in one header of each request and nowhere else.
-//! - A list is complete or an error; a row that cannot be used is in the page, with the reason.
-//! - Nothing that a server sends makes it panic.
+//! - A list is complete or an error. A row that cannot be used is in the page, with the reason.
+//! - No answer of a server causes a panic.
 
 mod calls;
 mod client;
@@ -55,8 +55,8 @@ pub use http::retry::RetryPolicy;
 pub use http::token::Token;
 pub use privacy::{Private, reveal_private};
 
-/// From the bytes of an answer to domain types: the client calls it, and so can whoever has
-/// captured payloads to check. Pure.
+/// From the bytes of an answer to domain types. All functions are pure. The client calls them, and
+/// a caller can check captured payloads with them.
 pub mod decode {
     pub use crate::json::decode::{events, identity, page, sections, server};
     pub use crate::json::payload::{Payload, payload, refusal};

@@ -1,5 +1,5 @@
-//! Query strings. Written here and not by `url`, which spells a space as `+`: the server is
-//! known to take `%20`, and nothing is known about `+`.
+//! Query strings. `url` writes a space as `+`, and nobody knows whether the server takes `+`. It is
+//! known to take `%20`, so this module encodes by itself.
 
 /// A query string under construction.
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,4 @@
-//! What happens in a soak: each step is one thing that somebody does to the server, or to us.
+//! The steps of a soak: each step is one change to the server or to the client.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testbed::server::{Endpoint, Fault, Rule};
 
 use super::{Lost, Soak};
 
-/// What happens to the server, or to us.
+/// A change to the server or to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Nothing,
@@ -38,7 +38,7 @@ pub(super) enum Step {
     Meet,
 }
 
-/// Common things are here more often.
+/// Frequent events have several entries.
 pub(super) const HAPPENS: &[Step] = &[
     Step::Nothing,
     Step::Scan,
@@ -98,7 +98,7 @@ impl Soak {
             return;
         }
         match step {
-            // The library stays about as large as it was.
+            // The size of the library stays about the same.
             Step::Add if keys.len() > 50 => {
                 for key in keys.iter().step_by(3) {
                     self.delete(section, *key);
@@ -145,7 +145,7 @@ impl Soak {
             Step::Collection => {
                 self.stage.pms.edit(|library| library.add_collection(section, &name));
             }
-            // From now on its row can be read without its guids only.
+            // From now on its row can be read only without its guids.
             Step::Malform => self.stage.pms.edit(|library| {
                 let item = library.item_at(section, key);
                 item.malformed_guid = true;
@@ -159,8 +159,8 @@ impl Soak {
         }
     }
 
-    /// Tasks match, edit and read at once; a reply is kept back, and while it is, the item that was
-    /// asked for is moved or deleted, and another task looks.
+    /// Several tasks match, edit and read at once. One reply is held back. Meanwhile its item is
+    /// moved or deleted, and another task looks.
     async fn meet(&mut self, section: usize, key: u64, keys: &[u64]) {
         self.ready().await;
         let asked = self.questions();
@@ -207,10 +207,11 @@ impl Soak {
         stage.pms.clear_faults();
     }
 
-    /// What happens to us, or to the line.
+    /// Makes a fault of the client or of the connection.
     async fn trouble(&mut self, step: Step) {
         match step {
-            // The watcher keeps the file open, and an outage is another one's matter.
+            // A restart ends the watcher, because it keeps the file open. Outages and failures
+            // end it too: a soak does not combine them with a watcher.
             Step::Listen => {
                 self.ready().await;
                 self.watching = Some(Box::pin(self.engine.as_ref().unwrap().watch()));
@@ -237,7 +238,7 @@ impl Soak {
         }
     }
 
-    /// What goes wrong with requests.
+    /// Makes a fault of requests.
     fn line(&mut self, step: Step) {
         match step {
             Step::Outage => self.stage.pms.script(Rule::always(Fault::Outage)),
@@ -262,7 +263,8 @@ impl Soak {
         self.edit(section, |library| library.remove_item(section, key));
     }
 
-    /// The paths of an item are about to become former ones, and whether it stays without them.
+    /// Records the paths of an item that will become former ones, and whether the item stays
+    /// without them.
     fn haunt(&mut self, section: usize, key: u64, stays: bool) {
         let (title, paths) = self.stage.pms.edit(|library| {
             let section = &library.sections[section];
@@ -272,7 +274,7 @@ impl Soak {
             (section.title.clone(), paths.collect::<Vec<_>>())
         });
         let lost = stays.then_some(Lost { section: title, holder: key, covered: false });
-        // Only so many, or the runs grow long.
+        // There is a limit on them, because the runs would take too long.
         while self.ghosts.len() > 12 {
             self.ghosts.pop_first();
         }
@@ -281,7 +283,7 @@ impl Soak {
         }
     }
 
-    /// Something changes, and a scan ends.
+    /// Changes the library, and ends a scan.
     fn edit(&self, section: usize, change: impl FnOnce(&mut Library)) {
         self.stage.pms.edit(|library| {
             change(library);

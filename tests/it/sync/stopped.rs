@@ -1,4 +1,4 @@
-//! Runs of edits that end early: what is said of each item, and what the next run does.
+//! Runs of edits that end early: the outcome of each item, and what the next run does.
 
 use match_core::Progress;
 
@@ -29,7 +29,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     assert_eq!(open.len(), 30, "those that were done are closed");
 
     world.stage.pms.clear_faults();
-    // The next time the host runs, it knows nothing of a circuit that is open.
+    // In the next run the host does not know that a circuit is open.
     let World { stage, engine, items } = world;
     engine.close().await.unwrap();
     let world = World { engine: stage.engine().await.unwrap(), stage, items };
@@ -62,7 +62,7 @@ async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     assert_eq!((count(Progress::Sent), count(Progress::Planned)), (32, 8), "one wave was sent");
     world.engine.forget_edits(open[0].run).await.unwrap();
     assert!(world.engine.open_edits().await.unwrap().is_empty());
-    // Those that may have been applied are read before they are compared.
+    // The edits that may have been applied are read before they are compared.
     world.requests();
     let run = world.edit(world.titles(40)).await;
     let (done, unchanged) = (run.counts().done, run.counts().unchanged);
@@ -71,7 +71,7 @@ async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
 }
 
 /// A server edits the items of a group one by one, up to the one that it refuses. If the run stops
-/// before the halves were sent, those may be edited.
+/// before the halves are sent, the items before that one may already be edited.
 #[tokio::test]
 async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     let world = World::new().await;
@@ -96,13 +96,13 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     }
     let open = world.engine.open_edits().await.unwrap();
     assert!(open.iter().all(|edit| edit.progress == Progress::Sent) && open.len() == 8);
-    // What was true before is not believed.
+    // The earlier values are not trusted.
     let run = world.edit(summaries("before").drain(..6).collect()).await;
     assert_eq!(run.counts().done, 6);
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
 
-/// The same, where each of them then fails alone: it may have been edited with the others.
+/// The same, but each of the items then fails alone: the group may have edited it.
 #[tokio::test]
 async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     let world = World::new().await;
@@ -127,9 +127,9 @@ async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
 
-/// The transport repeats a PUT whose answer was lost. The first attempt was applied; the last was
-/// refused for another reason, and so the edit was called not applied: what was known before was
-/// believed, and to set it back was "unchanged".
+/// The transport repeats a PUT whose answer was lost. The first attempt was applied, and the last
+/// one was refused for another reason. So the edit counted as not applied, and the old values were
+/// trusted: a change back to them was "unchanged".
 #[tokio::test]
 async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
     for (name, then) in [
@@ -168,8 +168,8 @@ async fn an_upload_whose_first_answer_was_lost_is_in_doubt() {
     assert!(in_doubt, "{uploaded:?}");
 }
 
-/// A change that cannot be made closed the note of an edit that an earlier run had sent: what was
-/// known before that was believed, and the server kept the edit.
+/// A refused change closed the note of an edit that an earlier run had sent. So the old values were
+/// trusted, although the server had applied the edit.
 #[tokio::test]
 async fn a_refused_change_closes_no_other_runs_note() {
     let world = World::new().await;
@@ -179,7 +179,7 @@ async fn a_refused_change_closes_no_other_runs_note() {
     let run = world.edit(vec![titled(in_doubt, "Applied")]).await;
     assert!(matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_))));
     world.stage.pms.clear_faults();
-    // The circuit may be open by now, and a new client knows nothing of that.
+    // The circuit may be open now, and a new client does not know that.
     let World { stage, engine, items } = world;
     engine.close().await.unwrap();
     let world = World { engine: stage.engine().await.unwrap(), stage, items };

@@ -154,10 +154,10 @@ async fn edited(scale: Scale) -> Result<Played> {
         let item = &library.sections[0].items()[0];
         (item.rating_key, item.title.clone(), item.year)
     });
-    let asked = |title: &str, expect| TruthQuery {
-        title: Some(title.to_owned()),
-        year,
-        ..TruthQuery::new(format!("{MOUNT}/unsorted/{key}-x1.mkv"), expect)
+    let asked = |title: &str, expect| {
+        let mut asked = TruthQuery::new(format!("{MOUNT}/unsorted/{key}-x1.mkv"), expect);
+        (asked.title, asked.year) = (Some(title.to_owned()), year);
+        asked
     };
     let before = vec![asked(&title, Some(key))];
     stage.run(&Selection::All, &stage.present(scale.items)).await?;

@@ -203,7 +203,7 @@ async fn stage(scale: Scale, count: u64) -> Result<(Stage, Items)> {
     stage.later(AFTER);
     let mut keys = BTreeMap::new();
     for query in asked {
-        keys.extend(query.expect.map(|key| (key, query.path)));
+        keys.extend(query.expect.map(|key| (key, query.query.path)));
     }
     let count = usize::try_from(count)?;
     let items = keys.into_iter().take(count).map(|(key, path)| (path, RatingKey(key)));

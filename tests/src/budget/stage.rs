@@ -183,13 +183,5 @@ fn sections(scale: Scale, count: usize) -> Library {
 
 /// The queries as a host asks them.
 pub fn to_queries(asked: &[TruthQuery]) -> Vec<Query> {
-    let query = |truth: &TruthQuery| Query {
-        size: truth.size,
-        duration_ms: truth.duration_ms,
-        title: truth.title.clone(),
-        year: truth.year,
-        guids: truth.guids.clone(),
-        ..Query::new(truth.path.as_str())
-    };
-    asked.iter().map(query).collect()
+    asked.iter().map(|truth| truth.query.clone()).collect()
 }

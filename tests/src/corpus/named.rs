@@ -1,5 +1,5 @@
-//! Names as people have them, of invented shows, films and records: whatever their form, they
-//! mean one item, or none.
+//! Names as people write them, of invented shows, films and records. In each form a name means one
+//! item, or none.
 
 mod films;
 mod records;
@@ -10,7 +10,7 @@ use crate::generate::Random;
 use crate::library::Library;
 use crate::queries::TruthQuery;
 
-/// Cases of every form.
+/// Makes cases of every form.
 pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> Vec<Case> {
     let mut cases = shows::cases(library, each, random);
     cases.extend(films::cases(library, each, random));
@@ -18,12 +18,12 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
     cases
 }
 
-/// A case of a path alone.
+/// A case with only a path.
 fn case(distortion: &'static str, survives: Survives, path: String, right: Vec<u64>) -> Case {
     Case { distortion, survives, query: TruthQuery::new(path, None), right, trashed: false }
 }
 
-/// A title that no other number of the same words has.
+/// A title for a number. No other number has the same title with these words.
 fn title(n: usize, words: [&[&str]; 3]) -> String {
     let [first, second, third] = words;
     let (a, rest) = (first[n % first.len()], n / first.len());

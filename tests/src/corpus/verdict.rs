@@ -1,67 +1,65 @@
-//! Playing a corpus through the engine, and what came of it: plain data, for tests, for the
-//! pages of the bench, and as JSON.
+//! Runs a corpus through the engine and counts the results. They are plain data for tests, for the
+//! pages of the bench, and for JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
-use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Selection};
+use match_core::{Answer, Confidence, Engine, EngineConfig, Selection};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use super::{Case, Survives, corpus};
-use crate::queries::TruthQuery;
 use crate::server::{Options, Pms};
 
-/// What came of the cases of one distortion.
+/// The results of one distortion.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
     /// The distortion.
     pub distortion: &'static str,
-    /// What it leaves of the file's place and name.
+    /// The part of a file's place and name that it keeps.
     pub survives: Survives,
     /// All its cases.
     pub all: Tally,
-    /// Those that were found, by the rule that decided.
+    /// The cases with a found item, by the rule that decided.
     pub by_rule: BTreeMap<String, Tally>,
-    /// The first few cases that went wrong, for people.
+    /// The first few cases with a wrong result, for people.
     pub examples: Vec<String>,
 }
 
-/// Counts of cases.
+/// Counts of cases by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many there are.
+    /// All cases.
     pub cases: u64,
     /// Cases whose file is in the library.
     pub there: u64,
     /// The right item, with high confidence.
     pub high_right: u64,
-    /// Another item, with high confidence (or one in the trash).
+    /// Another item, or one in the trash, with high confidence.
     pub high_wrong: u64,
     /// The right item, with low confidence.
     pub low_right: u64,
     /// Another item, with low confidence.
     pub low_wrong: u64,
-    /// Several items, the right one among them.
+    /// Several items, and the right one is among them.
     pub tied: u64,
-    /// Several items, and none is right.
+    /// Several items, and none of them is right.
     pub tied_wrong: u64,
-    /// Not found, though it is there.
+    /// Not found, although the file is in the library.
     pub missed: u64,
-    /// Not found, and rightly so.
+    /// Not found, and the file is not in the library.
     pub absent_right: u64,
 }
 
 impl Tally {
-    /// Of the files that are there, the part that was found, in thousandths; `None` when none
-    /// is there.
+    /// The part of the files in the library that was found, in thousandths. `None`: no file is in
+    /// the library.
     pub fn recall(&self) -> Option<u64> {
         thousandths(self.high_right + self.low_right, self.there)
     }
 
-    /// Of what was found, the part that was right, in thousandths; `None` when nothing was
-    /// found.
+    /// The part of the found items that is right, in thousandths. `None`: nothing was found.
     pub fn precision(&self) -> Option<u64> {
         let right = self.high_right + self.low_right;
         thousandths(right, right + self.high_wrong + self.low_wrong)
@@ -91,7 +89,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// Plays about `each` cases of every distortion against a simulated server.
+/// Runs about `each` cases of every distortion against a simulated server.
 pub async fn report(each: usize, seed: u64) -> Result<Vec<Line>> {
     let (library, cases) = corpus(each, seed);
     let clock = Clock::manual(UnixSeconds(library.now()));
@@ -101,21 +99,10 @@ pub async fn report(each: usize, seed: u64) -> Result<Vec<Line>> {
     let mut config = EngineConfig::new(folder.path().join("cache.matchbox"));
     config.clock = clock;
     let engine = Engine::open(client, config).await?;
-    let queries = cases.iter().map(|case| query(&case.query)).collect();
+    let queries = cases.iter().map(|case| case.query.query.clone()).collect();
     let answers = engine.match_files(&Selection::All, queries).await?.answers;
     engine.close().await?;
     Ok(tally(&cases, &answers))
-}
-
-fn query(truth: &TruthQuery) -> Query {
-    Query {
-        size: truth.size,
-        duration_ms: truth.duration_ms,
-        title: truth.title.clone(),
-        year: truth.year,
-        guids: truth.guids.clone(),
-        ..Query::new(truth.path.as_str())
-    }
 }
 
 fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
@@ -144,7 +131,7 @@ fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
     lines
 }
 
-/// `false`: somebody should look at it.
+/// Counts an answer. `false`: somebody should look at the case.
 fn count(tally: &mut Tally, case: &Case, answer: &Answer) -> bool {
     tally.cases += 1;
     tally.there += u64::from(!case.right.is_empty());

@@ -1,4 +1,4 @@
-//! An independent client, python-plexapi, against the simulated server.
+//! Runs an independent client, python-plexapi, against the simulated server.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,10 +11,10 @@ use testbed::server::{Options, Pms};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// What the client does.
+/// The script that uses the client.
 const SCRIPT: &str = include_str!("plexapi.py");
 
-/// Runs the script, or says why not.
+/// Runs the script, or prints why it is skipped.
 pub(super) fn run(interpreter: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -59,7 +59,7 @@ pub(super) fn run(interpreter: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Movies, and a section with two shows of two seasons of three episodes.
+/// Some movies, and a section with two shows of two seasons with three episodes each.
 fn library() -> Library {
     let mut library = generate(&Spec { seed: 7, items: 250, kind: LibraryKind::Movies });
     let shows = library.add_section(

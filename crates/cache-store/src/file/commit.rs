@@ -1,4 +1,4 @@
-//! One write transaction on an open file, and panics of the engine as errors.
+//! One write transaction on an open file. Panics of redb become errors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,14 +13,14 @@ pub(crate) fn commit<T>(
     work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut txn = db.begin_write().map_err(Error::storage(doing))?;
-    // A crash then costs the next opening a millisecond and not a walk over the file.
+    // After a crash the next opening then takes a millisecond instead of a walk over the file.
     txn.set_quick_repair(true);
     let done = work(&txn)?;
     txn.commit().map_err(Error::storage(doing))?;
     Ok(done)
 }
 
-/// Turns a panic inside redb (it panics on some damaged pages) into an error.
+/// Turns a panic inside redb into an error. redb panics on some damaged pages.
 pub(crate) fn guard<T>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,

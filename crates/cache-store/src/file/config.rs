@@ -1,4 +1,4 @@
-//! How a store is opened, and what opening it found.
+//! How a store is opened, and what the opening found.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,37 +13,37 @@ pub struct StoreConfig {
     /// How items are indexed.
     pub indexing: Indexing,
     /// Memory for pages of the file, in bytes. The default, 128 MiB, holds a library of about
-    /// 400,000 items, or the pages that 20,000 files need of a million: with half of it such a
-    /// batch takes longer by half (`docs/benchmarks.md`). It is a ceiling, small libraries use
-    /// less.
+    /// 400,000 items. It also holds the pages that a batch of 20,000 files needs from a library of
+    /// a million; with half of the memory, such a batch takes half as long again
+    /// (`docs/benchmarks.md`). It is a limit: small libraries use less.
     pub cache_size: usize,
-    /// How long to wait for another process to let go of the file. Default 5 s.
+    /// How long to wait until another process closes the file. Default 5 s.
     pub open_wait: Duration,
-    /// Who else may have the file open. Default: nobody.
+    /// Who else may have the file open. Default: no other process.
     pub sharing: Sharing,
-    /// Size in bytes that the file may reach before remembered matches are dropped, those that
-    /// were not used for longest first. Default 512 MiB. Items are never dropped for it: listing
-    /// them again would cost calls at every run.
+    /// The size in bytes at which remembered matches are dropped, those first that were not used
+    /// for the longest time. Default 512 MiB. Items are never dropped for size: listing them again
+    /// would cost calls at every run.
     pub max_bytes: u64,
-    /// Names a damaged file when it is moved aside.
+    /// The time in the name of a damaged file that is moved aside.
     pub now: UnixSeconds,
 }
 
 /// Who may have a cache file open at once. Every process must open it in the same way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sharing {
-    /// One process. Everybody else waits, then is told that the file is in use.
+    /// One process. Another process waits, and then gets the error that the file is in use.
     #[default]
     Exclusive,
-    /// Any number of processes read and write; a write waits for the write of another. For
-    /// hosts that start one process a job. Reads and writes take a few system calls more
-    /// (`docs/format.md` has the numbers). Linux, macOS and Windows only, and not on network
-    /// file systems without byte-range locks.
+    /// Any number of processes read and write. A write waits for the write of another process. This
+    /// suits hosts that start one process for each job. Reads and writes need a few more system
+    /// calls (`docs/format.md` has the numbers). It works on Linux, macOS and Windows only, and not
+    /// on network file systems without byte-range locks.
     Shared,
 }
 
 impl StoreConfig {
-    /// The defaults, for an indexing function.
+    /// The default configuration, with an indexing function.
     pub fn new(indexing: Indexing, now: UnixSeconds) -> Self {
         Self {
             indexing,
@@ -56,32 +56,32 @@ impl StoreConfig {
     }
 }
 
-/// What opening found.
+/// What the opening found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Opened {
-    /// There was no file (or an empty one): a new one was created.
+    /// There was no file, or an empty one. A new one was created.
     Created,
     /// The file was opened as it was.
     Existing,
-    /// An earlier version wrote the file, or indexed it in another way: it was brought up to
-    /// date. Nothing has to be asked of the server for it, unless something was dropped.
+    /// An earlier version wrote the file, or indexed it in another way. The file was upgraded. This
+    /// costs no call, unless something was dropped.
     Upgraded(Upgrade),
-    /// The file was damaged. It was moved aside and a fresh one was started.
+    /// The file was damaged. It was moved aside, and a new file was started.
     Recovered {
         /// Where the damaged file is now.
         moved_to: PathBuf,
     },
 }
 
-/// What had to be done to a file of an earlier version, by table.
+/// The changes to a file of an earlier version, by table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upgrade {
     /// Tables whose records were rewritten.
     pub upgraded: Vec<&'static str>,
-    /// Tables that were built anew from others in the file: nothing is asked of the server.
+    /// Tables that were built anew from other tables of the file, without a call.
     pub rebuilt: Vec<&'static str>,
-    /// Tables of which some records could not be upgraded and were dropped: what they held is
-    /// listed or matched again.
+    /// Tables that lost records because those could not be upgraded. Their content is listed or
+    /// matched again.
     pub dropped: Vec<&'static str>,
 }

@@ -1,5 +1,5 @@
-//! Transactions on the open file, and what is done when one fails: a damaged file is replaced
-//! in place, and one that redb gave up on is opened again.
+//! Transactions on the open file, and what happens when one fails. A damaged file is replaced in
+//! place. A file that redb no longer serves is opened again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use crate::file::config::{Opened, Sharing, StoreConfig};
 use crate::file::open::{self, OpenFile};
 use crate::file::write_buffer::Buffer;
 
-/// The open file. It is replaced, in place, when it turns out to be damaged.
+/// The open file. If it is found damaged, it is replaced in place.
 struct Handle {
-    /// `None` while it could not be opened again.
+    /// `None` while the file could not be opened again.
     db: Option<Database>,
     /// Goes up with every replacement.
     generation: u64,
     file_id: u64,
 }
 
-/// What is counted until it is added to the file.
+/// Counts that are not yet added to the file.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) hits: AtomicU64,
@@ -32,20 +32,20 @@ pub(crate) struct Counters {
     pub(crate) damaged: AtomicU64,
 }
 
-/// The cache file in use: transactions on it, and the matches that wait for one.
+/// The cache file in use: its transactions, and the matches that wait to be written.
 pub(crate) struct CacheFile {
     handle: RwLock<Handle>,
     pub(crate) config: StoreConfig,
     path: PathBuf,
-    /// No section had this number or a higher one: a file that replaces a damaged one goes on
-    /// from here, so that a number never means two sections within one process.
+    /// No section had this number or a higher one. A file that replaces a damaged one starts its
+    /// numbers here, so that a number never means two sections within one process.
     pub(crate) first_free: AtomicU32,
-    /// Held by whoever writes, from the moment what is buffered is looked at until it is known to
-    /// be in the file.
+    /// The lock of the writer. A writer holds it from its look at the buffered matches until they
+    /// are known to be in the file.
     writing: Mutex<()>,
     pub(crate) buffer: Buffer,
     pub(crate) counters: Counters,
-    /// Values that were found damaged since it was opened.
+    /// How many values were found damaged since the file was opened.
     damaged: AtomicU64,
 }
 
@@ -63,12 +63,12 @@ impl CacheFile {
         }
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Notes a damaged value that was read outside a view: it is read as missing.
+    /// Notes a damaged value that was read outside a view. The value is read as missing.
     pub(crate) fn damaged(&self, what: &'static str) {
         self.count_damaged();
         warn!(what, "damaged record: it is read as missing");
@@ -80,12 +80,12 @@ impl CacheFile {
         self.counters.damaged.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many damaged values were met since it was opened.
+    /// How many damaged values were met since the file was opened.
     pub(crate) fn damaged_values(&self) -> u64 {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// Closes it; what is buffered is not written.
+    /// Closes the file. The buffered matches are not written.
     pub(crate) fn close(&self) -> Result<(), Error> {
         let db = self.handle.write().unwrap_or_else(PoisonError::into_inner).db.take();
         match db {
@@ -94,7 +94,7 @@ impl CacheFile {
         }
     }
 
-    /// Reads within one transaction.
+    /// Runs a read in one transaction.
     pub(crate) fn read<T>(
         &self,
         doing: &'static str,
@@ -103,20 +103,20 @@ impl CacheFile {
         self.with_db(doing, |db, _| work(&db.begin_read().map_err(Error::storage(doing))?))
     }
 
-    /// Runs one write transaction: all of it, or nothing. Matches that wait in the buffer are
-    /// written with it, before `work`, which so finds every match in its table.
+    /// Runs one write transaction: all of it is written, or nothing. The transaction writes the
+    /// buffered matches before it calls `work`, so `work` finds every match in its table.
     ///
-    /// `work` must not read through the store: a replacement of the file would wait for it,
-    /// and it for the replacement.
+    /// `work` must not read through the store. Otherwise a replacement of the file would wait for
+    /// `work`, and `work` for the replacement.
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let _span = trace_span!("write", doing).entered();
-        // Nobody else writes from here until the buffer knows what is in the file. Else matches that
-        // were looked at before another's write would be written after it: older over newer, and
-        // cleared ones back.
+        // No other writer may run from here until the buffer knows what is in the file. Otherwise
+        // this writer could read the buffer, wait for another write, and then write its old
+        // matches: over newer ones, or back after they were cleared.
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let buffered = self.buffer.snapshot();
         let done = self.with_db(doing, |db, _| {
@@ -129,7 +129,7 @@ impl CacheFile {
         Ok(done)
     }
 
-    /// Uses the open file exclusively, for what redb wants it exclusively.
+    /// Uses the open file exclusively, for operations that redb runs only so.
     pub(crate) fn with_db_mut<T>(
         &self,
         doing: &'static str,
@@ -174,8 +174,9 @@ impl CacheFile {
         done.map_err(|error| self.heal(error, generation))
     }
 
-    /// Does what an error calls for: a damaged file is moved aside and a fresh one is started;
-    /// one that redb gave up on after an I/O error is opened again. The error then says so.
+    /// Takes the action that an error calls for. A damaged file is moved aside and a new file is
+    /// started. A file that redb gave up on after an I/O error is opened again. The returned error
+    /// then says so.
     ///
     /// The caller must hold no lock on the handle.
     pub(crate) fn heal(&self, error: Error, generation: u64) -> Error {
@@ -190,7 +191,7 @@ impl CacheFile {
         let db = handle.db.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
         let what = error.damage().unwrap_or_default();
-        // A file that is shared may have been replaced by another process.
+        // Another process may have replaced a shared file.
         let ours = self.config.sharing == Sharing::Exclusive
             || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id);
         let first = self.first_free.load(Ordering::Relaxed);
@@ -222,7 +223,7 @@ fn closed(doing: &'static str) -> Error {
 
 impl Drop for CacheFile {
     fn drop(&mut self) {
-        // redb reads pages when it closes, and panics on a damaged one.
+        // redb reads pages when it closes a file, and it panics on a damaged page.
         let db = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner).db.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
     }

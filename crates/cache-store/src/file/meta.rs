@@ -1,4 +1,4 @@
-//! The store row: which server the file belongs to, and which section numbers were used.
+//! The store row: the server of the file, and the section numbers that were used.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -12,8 +12,8 @@ pub(crate) fn read_store_row(txn: &WriteTransaction) -> Result<StoreRow, Error> 
     store_row(&meta)
 }
 
-/// The store row. That there is none, or a damaged one, is damage to the whole file: nobody
-/// can say any more which server it belongs to and which section numbers were used.
+/// The store row. If it is missing or damaged, the whole file is damaged: without it, the server of
+/// the file and the used section numbers are unknown.
 pub(crate) fn store_row(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<StoreRow, Error> {

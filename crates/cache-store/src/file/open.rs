@@ -1,4 +1,4 @@
-//! Opening the file: creating it, refusing what is not ours, moving aside what is damaged.
+//! Opening the file: creates a new one, refuses a foreign one, moves a damaged one aside.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -17,10 +17,10 @@ use crate::file::config::{Opened, Sharing, StoreConfig};
 use crate::file::preallocate::Growing;
 use crate::file::upgrade::{self, Prepared};
 
-/// First bytes of every redb file.
+/// The first bytes of every redb file.
 const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// How long between two attempts to open a file that another process holds.
+/// The pause between two attempts to open a file that another process holds.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// An open file, ready to be used.
@@ -30,8 +30,8 @@ pub(crate) struct OpenFile {
     pub(crate) file_id: u64,
 }
 
-/// Opens the file at `path`, creating it and its folder when there is none. Sections of a
-/// file that is created are numbered from `first_section`.
+/// Opens the file at `path`. If there is none, it creates the file and its folder. A created file
+/// numbers its sections from `first_section`.
 pub(crate) fn open(
     path: &Path,
     config: &StoreConfig,
@@ -65,7 +65,7 @@ pub(crate) fn open(
     }
 }
 
-/// Moves a damaged file aside and starts a fresh one.
+/// Moves a damaged file aside and starts a new one.
 pub(crate) fn replace(
     path: &Path,
     config: &StoreConfig,
@@ -83,7 +83,7 @@ pub(crate) fn replace(
     Ok(OpenFile { db, opened: Opened::Recovered { moved_to }, file_id: prepared.file_id })
 }
 
-/// The id of the file at a path, as far as it can be read without waiting or repairing.
+/// The id of the file at a path, if it can be read without waiting and without a repair.
 pub(crate) fn file_id(path: &Path, config: &StoreConfig) -> Option<u64> {
     let peek = || {
         let db = builder(config).open_read_only(path).ok()?;
@@ -94,9 +94,9 @@ pub(crate) fn file_id(path: &Path, config: &StoreConfig) -> Option<u64> {
 
 /// Why a file was not opened.
 pub(crate) enum Failure {
-    /// It is ours (or was), and damaged.
+    /// The file is a Matchbox cache, or was one, and is damaged.
     Damaged(String),
-    /// It may not be touched, or cannot be.
+    /// The file must not be changed, or cannot be opened.
     Refused(Error),
 }
 
@@ -115,22 +115,22 @@ fn attempt(
     first_section: u32,
 ) -> Result<(Database, Prepared), Failure> {
     let db = open_database(path, config)?;
-    // A page that is damaged may be the first that is read.
+    // The first page that is read may be damaged.
     let prepared =
         catch_unwind(AssertUnwindSafe(|| upgrade::prepare(&db, path, config, first_section)));
     if let Ok(prepared) = prepared {
         return Ok((db, prepared?));
     }
-    // What a panic left behind is not worth another one.
+    // Dropping the database after a panic may panic again. That second panic is ignored.
     drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
     Err(Failure::Damaged(PANICKED.to_owned()))
 }
 
 const PANICKED: &str = "the storage engine panicked";
 
-/// Refuses a file of somebody else or of a newer version while it is only open for reading,
-/// so that not a byte of it changes. What cannot be read now (it is in use, or was not closed
-/// and has to be repaired first) is looked at again when it is open.
+/// Refuses a foreign file or a file of a newer version while it is only open for reading, so that
+/// not a byte of it changes. If the file cannot be read now (it is in use, or it was not closed and
+/// needs a repair), the check runs again after the file is opened.
 fn refuse_unread(path: &Path, config: &StoreConfig) -> Result<(), Error> {
     let peek = || match builder(config).open_read_only(path) {
         Ok(db) => upgrade::check(&db, path).map(drop),
@@ -176,7 +176,7 @@ fn open_once(path: &Path, config: &StoreConfig) -> Result<Result<Database, Datab
     }))
 }
 
-/// Tells a damaged file from one that may not be touched.
+/// Decides whether a file is damaged or must not be changed.
 fn classify(
     path: &Path,
     config: &StoreConfig,
@@ -209,7 +209,7 @@ fn classify(
     })
 }
 
-/// What is at the path before redb looks at it.
+/// What is at the path, checked before redb opens it.
 enum Found {
     Nothing,
     Redb,
@@ -233,7 +233,7 @@ fn inspect(path: &Path) -> Result<Found, Error> {
     })
 }
 
-/// Creates the folder and an empty file that only its owner may read: the cache holds the
+/// Creates the folder and an empty file that only its owner can read, because the cache holds the
 /// names of a person's files.
 fn create_file(path: &Path) -> Result<(), Error> {
     let failed = |doing, path: &Path, source: std::io::Error| match source.kind() {
@@ -253,9 +253,8 @@ fn create_file(path: &Path) -> Result<(), Error> {
     options.open(path).map(drop).map_err(|source| failed("create the cache file", path, source))
 }
 
-/// Creates the file under another name and gives it its own when it is ready: of several
-/// processes that start at once, none sees a file that another has only begun. `false`: another
-/// one was first, and its file is taken.
+/// Creates the file under another name, and renames it when it is ready. If several processes start
+/// at once, none sees a half-made file. `false`: another process was first, and its file is used.
 fn create_apart(path: &Path, config: &StoreConfig, first_section: u32) -> Result<bool, Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -272,14 +271,14 @@ fn create_apart(path: &Path, config: &StoreConfig, first_section: u32) -> Result
     let removed = fs::remove_file(&apart);
     match linked?.and(removed) {
         Ok(()) => Ok(true),
-        // Also an empty file that somebody made by hand: it is opened as it is.
+        // This case includes an empty file that a person made. It is opened as it is.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        // A file system without links: as good as it gets there.
+        // A file system without links cannot do better than this.
         Err(_) => create_file(path).map(|()| true),
     }
 }
 
-/// Renames the file to `<name>.damaged-<seconds>`, with a number behind it when there is one.
+/// Renames the file to `<name>.damaged-<seconds>`. If that name exists, a number is added.
 fn move_aside(path: &Path, now: UnixSeconds) -> Result<PathBuf, Error> {
     let name = path.file_name().unwrap_or_default();
     let named = |count: u32| {
@@ -306,7 +305,7 @@ mod tests {
     use super::*;
     use crate::model::index::{IndexKeys, Indexing};
 
-    /// What opening makes of an error of the file system.
+    /// The failure that opening reports for an error of the file system.
     fn of(error: io::Error) -> Failure {
         let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
         let config = StoreConfig::new(indexing, UnixSeconds(0));
@@ -329,7 +328,7 @@ mod tests {
         for kind in others {
             assert!(matches!(of(kind.into()), Failure::Refused(Error::Io { .. })), "{kind}");
         }
-        // EIO: a disk that cannot read a sector now may be able to later.
+        // EIO: a sector that cannot be read now may be readable later.
         #[cfg(unix)]
         assert!(matches!(of(io::Error::from_raw_os_error(5)), Failure::Refused(Error::Io { .. })));
         for kind in [ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {

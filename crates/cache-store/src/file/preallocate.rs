@@ -1,11 +1,11 @@
 //! A file that grows in blocks.
 //!
-//! redb writes page by page, and at a commit in an order that jumps about the file. To the kernel
-//! a page of 4 KB in a place where nothing was is a piece of its own, that is allocated and sent
-//! to the disk by itself. So where the file has grown since it was opened, a block is filled with
-//! zeros, in one piece, before its first page is written: writing and syncing the pages of a large
-//! commit then takes little more than half of the time. Nothing is held back: what is written and
-//! synced when is redb's affair alone.
+//! redb writes single pages, and a commit writes them in an order that jumps about the file. If a
+//! page of 4 KB lies where the file had no data, the kernel allocates it and sends it to the disk
+//! by itself. So this backend fills a block with zeros, in one write, before the first page in it
+//! is written. It does so only where the file has grown since it was opened. Writing and syncing
+//! the pages of a large commit then takes little more than half of the time. The backend delays
+//! nothing: redb alone decides what is written and synced, and when.
 
 use std::io;
 use std::ops::Bound;
@@ -13,27 +13,27 @@ use std::sync::{Mutex, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// A block: with 64 KB and with 256 KB the same was measured.
+/// The size of a block. Measurements with 64 KB and with 256 KB gave the same times.
 pub(crate) const BLOCK: usize = 1 << 17;
 
 /// A block of zeros.
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
-/// A file of which nobody else changes anything while it is open.
+/// A file that no other process changes while it is open.
 #[derive(Debug)]
 pub(crate) struct Growing<B> {
     file: B,
-    /// `None` until the first write: before, the file may not be locked, and still grow.
+    /// `None` until the first write. Before it, the file may be unlocked and may still grow.
     grown: Mutex<Option<Grown>>,
 }
 
-/// What was written where there was nothing before.
+/// The part of the file that had no data when the file was opened.
 #[derive(Debug)]
 struct Grown {
-    /// Below this offset there may be anything.
+    /// Below this offset there may be data.
     from: u64,
-    /// By number, whether the block was filled or holds nothing but what is below `from`. Those
-    /// beyond the end of the list were not.
+    /// By block number: whether the block was filled, or has no space above `from` to fill. Blocks
+    /// beyond the end of the list were not filled.
     filled: Vec<bool>,
 }
 
@@ -42,10 +42,11 @@ impl<B: StorageBackend> Growing<B> {
         Self { file, grown: Mutex::new(None) }
     }
 
-    /// Fills the blocks of these bytes, where that was not done and nothing can be in them. Of
-    /// the others none: redb may take a page from the far end of a file that is hardly used.
+    /// Fills the blocks of these bytes, except those that were filled and those that may hold data.
+    /// Other blocks stay unfilled, because redb may take a page from the far end of a nearly unused
+    /// file.
     fn fill(&self, start: u64, end: u64) -> io::Result<()> {
-        // Held until they are filled, so that nothing is written there before.
+        // The lock is held until the blocks are filled, so that nothing is written there before.
         let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
         let grown = match &mut *grown {
             Some(grown) => grown,
@@ -84,7 +85,7 @@ impl<B: StorageBackend> StorageBackend for Growing<B> {
         let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
         self.file.set_len(len)?;
         if let Some(grown) = &mut *grown {
-            // The block that is cut stays as it is: there may be pages in it below the cut.
+            // The block at the cut stays filled: it may hold pages below the cut.
             grown.from = grown.from.min(len);
             grown
                 .filled

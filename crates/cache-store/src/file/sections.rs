@@ -9,8 +9,8 @@ use crate::format::section::SectionRow;
 use crate::format::{envelope, place, tables};
 use crate::model::section::{SectionId, SectionState};
 
-/// Removes section rows that do not open, with everything that belonged to them: the section
-/// was listed again under another number.
+/// Removes section rows that cannot be decoded, and everything that belonged to these sections.
+/// They were listed again under other numbers.
 pub(crate) fn remove_unreadable(txn: &WriteTransaction) -> Result<(), Error> {
     let doing = "removing a damaged section";
     let mut unreadable = Vec::new();
@@ -46,8 +46,8 @@ pub(crate) fn read_sections(txn: &WriteTransaction) -> Result<Vec<SectionState>,
     Ok(states)
 }
 
-/// The sections there are. A row of any other is nobody's: whoever writes one for a section it
-/// looked at before the transaction asks here whether it is still there.
+/// The sections that exist. A row of any other section belongs to nobody. A writer that looked at
+/// its section before the transaction checks here that the section still exists.
 pub(crate) fn known_sections(txn: &WriteTransaction) -> Result<BTreeSet<SectionId>, Error> {
     Ok(read_sections(txn)?.into_iter().map(|state| state.id).collect())
 }

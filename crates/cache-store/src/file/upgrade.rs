@@ -1,9 +1,9 @@
-//! What a file is, and bringing one that an earlier version wrote up to date.
+//! Reads the versions of a file, and upgrades a file that an earlier version wrote.
 //!
-//! Three versions are kept apart: the file format (which tables there are and how they are
-//! keyed), the schema of each table's records, and the version of the indexing function. The
-//! first two stand in the meta table as plain bytes that any version can read; a file that is
-//! ahead of us in either is refused. Everything here happens in one transaction.
+//! A file has three versions: the file format (its tables and their keys), the schema of each
+//! table's records, and the version of the indexing function. The first two stand in the meta table
+//! as plain bytes, which any version can read. A file whose format or schema is newer than ours is
+//! refused. The whole upgrade happens in one transaction.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,22 +31,22 @@ use crate::model::partition::Division;
 use crate::model::section::SectionState;
 use crate::random_id::draw;
 
-/// The file format this version writes, and the newest it reads.
+/// The file format that this version writes, and the newest that it reads.
 ///
-/// 1: sections keyed by their number alone, indexes with one record a bucket.
+/// Format 1 keyed sections by their number alone, and its indexes had one record for each bucket.
 const FORMAT: u32 = 2;
 
-/// The schema of items that has everything which matching reads. Items of an earlier one lack what
-/// their version did not read, and only the server knows it.
-const ITEMS_WHOLE: u16 = 3;
+/// The first schema of items with everything that matching reads. Items of an earlier schema lack
+/// fields that only the server knows.
+const ITEMS_WHOLE: u16 = 4;
 
 /// Sections of format 1: number -> section row.
 const SECTIONS_1: TableDefinition<'static, u32, &'static [u8]> = TableDefinition::new("sections");
 
-/// A file that is ready to be used.
+/// A file that can be used.
 pub(crate) struct Prepared {
     pub(crate) file_id: u64,
-    /// `None`: it was of this version (or new).
+    /// `None`: the file was new, or of this version.
     pub(crate) upgrade: Option<Upgrade>,
 }
 
@@ -57,8 +57,7 @@ pub(crate) struct Versions {
     schemas: Vec<(u8, u16)>,
 }
 
-/// Reads what a file is, and refuses one that is not ours or newer. `None`: nothing was ever
-/// written to it.
+/// Reads the versions of a file, and refuses a foreign or a newer one. `None`: the file is empty.
 pub(crate) fn check(db: &impl ReadableDatabase, path: &Path) -> Result<Option<Versions>, Error> {
     let doing = "reading its format";
     let txn = db.begin_read().map_err(Error::storage(doing))?;
@@ -110,7 +109,7 @@ fn open_meta(
             let empty = tables.next().is_none();
             if empty { Ok(None) } else { Err(Error::NotACache { path: path.to_owned() }) }
         }
-        // A table of this name with other types is somebody else's.
+        // A table of this name with other types belongs to another program.
         Err(TableError::TableTypeMismatch { .. } | TableError::TableIsMultimap(_)) => {
             Err(Error::NotACache { path: path.to_owned() })
         }
@@ -118,8 +117,8 @@ fn open_meta(
     }
 }
 
-/// Makes an open file ready: creates the tables of a new one, upgrades one of an earlier
-/// version, builds the indexes anew when they are of another version.
+/// Makes an open file ready. It creates the tables of a new file, upgrades a file of an earlier
+/// version, and rebuilds indexes of another version.
 pub(crate) fn prepare(
     db: &Database,
     path: &Path,
@@ -143,7 +142,7 @@ pub(crate) fn prepare(
         return Ok(Prepared { file_id: row.file_id, upgrade: None });
     }
     let (file_id, upgrade) = commit(db, "upgrading it", |txn| {
-        // Another process may have done it meanwhile; doing it twice does no harm.
+        // Another process may have upgraded the file meanwhile. A second upgrade does no harm.
         run(txn, &versions, config.indexing)
     })?;
     info!(path = %Private(path.display()), ?upgrade, "cache file upgraded");
@@ -211,7 +210,7 @@ fn run(
             state.forget();
             put_section(txn, &state)?;
         } else if list_again {
-            // What is known stays known, and is listed once before it is believed again.
+            // The items stay. The section is listed once before they are believed again.
             (state.stamp, state.observed) = (None, None);
             put_section(txn, &state)?;
         }
@@ -229,14 +228,14 @@ fn run(
     Ok((row.file_id, upgrade))
 }
 
-/// Gives the sections of format 1 their present keys.
+/// Gives the sections of format 1 the keys of the present format.
 fn rekey_sections(txn: &WriteTransaction) -> Result<(), Error> {
     let doing = "upgrading its sections";
     let mut rows = Vec::new();
     {
         let earlier = match txn.open_table(SECTIONS_1) {
             Ok(table) => table,
-            // It was done before.
+            // The sections already have the present keys.
             Err(TableError::TableTypeMismatch { .. }) => return Ok(()),
             Err(error) => return Err(Error::storage(doing)(error)),
         };
@@ -264,7 +263,7 @@ fn build_indexes(txn: &WriteTransaction, indexing: Indexing) -> Result<(), Error
         state.divisions = [Division::default(); 3];
         if let Some(divisions) = index_section(txn, indexing, &state)? {
             state.divisions = divisions;
-            // Every bucket is new, so every answer is checked against it once.
+            // Every bucket is new, so every answer is checked once against its bucket.
             state.revision = state.revision.next();
         } else {
             for table in ALL.iter().filter(|table| table.goes == Goes::WithItems) {
@@ -304,7 +303,7 @@ fn is_index(table: &tables::Table) -> bool {
     Index::ALL.iter().any(|index| index.number() == table.number)
 }
 
-/// What the present version writes.
+/// The schemas that this version writes.
 fn schemas() -> Vec<(u8, u16)> {
     ALL.iter().map(|table| (table.number, table.schema)).collect()
 }

@@ -1,4 +1,4 @@
-//! Whether remembered matches still hold.
+//! Decides whether remembered matches still hold.
 
 use plex_api::RatingKey;
 
@@ -9,21 +9,21 @@ use crate::model::remembered::{MatchRecord, Outcome};
 use crate::model::section::SectionState;
 
 impl View<'_> {
-    /// Whether remembered matches still hold, one for each; what is not remembered does not.
+    /// Whether each of these matches still holds. A match that is not remembered does not hold.
     ///
-    /// Cheapest test first: nothing in the section changed since one was verified; else, for
-    /// an answer that names items, neither the items nor the buckets it was made from did. In
-    /// a section with a change that is not explained only the first test counts.
+    /// The cheapest test comes first: a match holds if nothing in the section changed since it was
+    /// verified. Otherwise an answer that names items holds if neither its items nor its buckets
+    /// changed. If the section has a change that is not explained, only the first test counts.
     ///
-    /// Items and buckets are read in the order of the file: that is several times as fast as
-    /// record by record.
+    /// Items and buckets are read in the order of the file. This is several times as fast as
+    /// reading record by record.
     pub fn hold(
         &self,
         section: &SectionState,
         records: &[Option<MatchRecord>],
     ) -> Result<Vec<bool>, Error> {
         let mut holds = vec![false; records.len()];
-        // What each answer names, as far as no bucket speaks for it.
+        // The items that each answer names, except those that an unchanged bucket covers.
         let mut items: Vec<Vec<RatingKey>> = vec![Vec::new(); records.len()];
         let mut buckets: Vec<(Index, u64, usize)> = Vec::new();
         let each = records.iter().enumerate().zip(&mut holds).zip(&mut items);
@@ -43,7 +43,8 @@ impl View<'_> {
                 Outcome::Ambiguous(keys) => (None, keys),
             };
             *holds = true; // unless something it rests on has changed
-            // Without its runner-up, which may have been alone in a bucket, it may be surer.
+            // The runner-up may have been alone in its bucket. Without it, the answer may be more
+            // certain.
             items.extend(first.into_iter().chain(rest).chain(&record.evidence.rival));
             let rests_on = record.depends.buckets.iter();
             buckets.extend(rests_on.map(|&(index, hash)| (index, hash, at)));
@@ -59,20 +60,20 @@ impl View<'_> {
         };
         for index in Index::ALL {
             let of_index = buckets.iter().filter(|bucket| bucket.0 == index);
-            // A bucket is read once, however many answers were made from it.
+            // A bucket is read once, even if many answers use it.
             let mut hashes: Vec<u64> = of_index.clone().map(|bucket| bucket.1).collect();
             hashes.sort_unstable();
             hashes.dedup();
             let found = self.buckets(index, section.id, &hashes)?;
             for &(_, hash, at) in of_index {
                 let bucket = hashes.binary_search(&hash).ok().and_then(|nth| found.get(nth));
-                // An empty bucket holds none of the items answered with (they did not change),
-                // so whatever was in it had been rejected, and stays so.
+                // This bucket is empty. The items of the answer did not change, so none of them was
+                // in it. Its former items had been rejected, and they stay rejected.
                 let Some(Some(bucket)) = bucket else { continue };
                 if bucket.changed_at > verified(at) {
                     changed(at);
                 } else if let Some(asked) = items.get_mut(at) {
-                    // A bucket that did not change says so of every item in it.
+                    // If a bucket did not change, no item in it changed.
                     asked.retain(|key| bucket.rating_keys.binary_search(key).is_err());
                 }
             }

@@ -1,7 +1,7 @@
-//! A read view: one read transaction, shared by the threads of a batch.
+//! A read view: one read transaction that the threads of a batch share.
 //!
-//! A damaged value is read as missing, and the view remembers in which section it was. What was
-//! computed from a view may be believed only if [`View::met_damage`] then says no.
+//! A damaged value is read as missing, and the view remembers its section. A result that was
+//! computed from a view is valid only if [`View::met_damage`] is false afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +23,7 @@ use crate::format::{
     item::{ItemBody, ItemRow},
     remembered::MatchRow,
     section::SectionRow,
+    show::ShowRow,
 };
 use crate::format::{envelope, place, tables};
 use crate::model::index::{Bucket, Index};
@@ -31,8 +32,9 @@ use crate::model::partition::shelf;
 use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
+use crate::model::show::CachedShow;
 
-/// An item with the revision at which it last really changed.
+/// An item with the revision at which its content last changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The item.
@@ -41,12 +43,12 @@ pub struct Kept {
     pub changed_at: Revision,
 }
 
-/// An item on the page it lies on, which stays in memory as long as this is kept.
+/// An item on the page of the file that holds it. The page stays in memory as long as this value.
 pub struct StoredItem<'view> {
     section: SectionId,
     key: RatingKey,
     value: AccessGuard<'static, &'static [u8]>,
-    /// redb may use the page again when the transaction of the view ends.
+    /// redb may reuse the page when the transaction of the view ends.
     view: PhantomData<&'view ()>,
 }
 
@@ -65,20 +67,21 @@ impl StoredItem<'_> {
 
 type Numbered = ReadOnlyTable<(u32, u64), &'static [u8]>;
 
-/// Everything read through a view is of one moment.
+/// A read view: everything that is read through it is from one moment.
 pub struct View<'store> {
     file: &'store CacheFile,
-    /// Of the file this is a view of.
+    /// The generation of the file that this view reads.
     generation: u64,
     sections: BTreeMap<SectionId, SectionState>,
     unreadable: Vec<SectionId>,
-    /// Sections in which this view met damage. Each view has its own: whoever reads must not lose
-    /// the note to somebody else who reads.
+    /// The sections in which this view met damage. Each view has its own set, so that a reader does
+    /// not lose the note to another reader.
     damaged: Mutex<BTreeSet<SectionId>>,
     items: Numbered,
     names: Numbered,
     guids: Numbered,
     titles: Numbered,
+    shows: Numbered,
     matches: ReadOnlyTable<(u32, [u8; 16]), &'static [u8]>,
     buffered: Buffered,
 }
@@ -91,9 +94,10 @@ impl fmt::Debug for View<'_> {
 }
 
 impl CacheFile {
-    /// Takes a read view: everything read through it is of one moment.
+    /// Takes a read view: everything that is read through it is from one moment.
     pub(crate) fn view(&self) -> Result<View<'_>, Error> {
-        // Before the transaction begins: what leaves the buffer meanwhile is in the file.
+        // The snapshot is taken before the transaction begins. Matches that leave the buffer in
+        // between are then in the file.
         let buffered = self.buffer.snapshot();
         let view = self.with_db("starting to read", |db, at| {
             let txn = db.begin_read().map_err(Error::storage("starting to read"))?;
@@ -125,6 +129,7 @@ impl<'store> View<'store> {
             names: open(tables::index(Index::Names))?,
             guids: open(tables::index(Index::Guids))?,
             titles: open(tables::index(Index::Titles))?,
+            shows: open(tables::SHOWS)?,
             matches: txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?,
             buffered,
         };
@@ -152,7 +157,7 @@ impl<'store> View<'store> {
         Ok(self.sections.get(&id).cloned())
     }
 
-    /// Sections whose rows do not open.
+    /// The sections whose rows cannot be decoded.
     pub(crate) fn unreadable_sections(&self) -> &[SectionId] {
         &self.unreadable
     }
@@ -170,8 +175,8 @@ impl<'store> View<'store> {
         Ok(row.map(kept))
     }
 
-    /// An item that a bucket names, on its page. That it is not there is damage: items and indexes
-    /// move in one transaction.
+    /// An item that a bucket names, on its page. A missing item is damage, because one transaction
+    /// writes items and indexes together.
     pub fn indexed_item(
         &self,
         section: SectionId,
@@ -186,11 +191,11 @@ impl<'store> View<'store> {
         Ok(value.map(|value| StoredItem { section, key, value, view: PhantomData }))
     }
 
-    /// Reads an item without copying its text; `None`: it is damaged.
+    /// Reads an item without copying its text. `None`: the item is damaged.
     pub fn read<'a>(&self, stored: &'a StoredItem<'_>) -> Result<Option<ItemRef<'a>>, Error> {
         let StoredItem { section, key, value, .. } = stored;
         let doing = "reading an item";
-        // redb panics when it takes a value out of some damaged pages.
+        // redb panics when it takes a value from some damaged pages.
         self.guarded(doing, || {
             let item = ItemBody::borrow(place::item(*section, key.0), value.value());
             if item.is_err() {
@@ -200,8 +205,8 @@ impl<'store> View<'store> {
         })
     }
 
-    /// Every item of a section, by ascending rating key. A damaged one is reported and left
-    /// out; so is, at the end, that there were fewer or more than the section counts.
+    /// Every item of a section, by ascending rating key. A damaged item is reported and left out.
+    /// If the number of items differs from the section's count, that is reported at the end.
     pub fn scan(
         &self,
         section: SectionId,
@@ -238,7 +243,29 @@ impl<'store> View<'store> {
         }))
     }
 
-    /// Some items of a section, from its beginning; those that are damaged are left out.
+    /// The shows of a section, by ascending rating key. Damaged shows are left out.
+    pub fn shows(&self, section: SectionId) -> Result<Vec<CachedShow>, Error> {
+        let doing = "reading the shows of a section";
+        self.guarded(doing, || {
+            let mut shows = Vec::new();
+            for row in self.shows.range(tables::whole(section)).map_err(Error::storage(doing))? {
+                let (key, value) = row.map_err(Error::storage(doing))?;
+                let (_, key) = key.value();
+                match envelope::open::<ShowRow>(place::show(section, key), value.value()) {
+                    Ok(row) => shows.push(row.into_show(RatingKey(key))),
+                    Err(_) => self.damaged(section, "a show"),
+                }
+            }
+            // A show that vanished would look like a show that the section does not have.
+            let count = self.sections.get(&section).and_then(|state| Some(state.shows?.count));
+            if count.is_some_and(|count| count != shows.len() as u64) {
+                self.damaged(section, "the count of shows");
+            }
+            Ok(shows)
+        })
+    }
+
+    /// The first items of a section. Damaged items are left out.
     pub(crate) fn first_items(
         &self,
         section: SectionId,
@@ -287,7 +314,7 @@ impl<'store> View<'store> {
     }
 
     /// The items that share a hash in an index. `Ok(None)` proves that there are none, unless
-    /// damage is reported: the shelf that should hold the bucket was read, whole.
+    /// damage is reported: the whole shelf that should hold the bucket was read.
     pub fn bucket(
         &self,
         index: Index,
@@ -297,8 +324,8 @@ impl<'store> View<'store> {
         Ok(self.buckets(index, section, &[hash])?.pop().flatten())
     }
 
-    /// [`View::bucket`] for many hashes, in their order. They are read in the order of the
-    /// file, so this is several times as fast as one by one.
+    /// [`View::bucket`] for many hashes, with results in their order. Shelves are read in the order
+    /// of the file, which is several times as fast as one by one.
     pub fn buckets(
         &self,
         index: Index,
@@ -307,13 +334,13 @@ impl<'store> View<'store> {
     ) -> Result<Vec<Option<Bucket>>, Error> {
         let mut buckets = vec![None; hashes.len()];
         let Some(state) = self.sections.get(&section) else {
-            // Whoever asks knows the section, so its row was there.
+            // The caller knows the section, so its row existed.
             self.damaged(section, "section");
             return Ok(buckets);
         };
         let at = Index::ALL.iter().position(|&other| other == index);
         let division = at.and_then(|at| state.divisions.get(at)).copied().unwrap_or_default();
-        // Nothing was ever indexed, the sealed section row says.
+        // The sealed section row says that nothing was ever indexed.
         let Some(bits) = division.bits else { return Ok(buckets) };
         let table = match index {
             Index::Names => &self.names,
@@ -386,7 +413,8 @@ impl<'store> View<'store> {
         })
     }
 
-    /// Whether damage was met in a section: then nothing that was read from it may be believed.
+    /// Whether this view met damage in a section. If so, nothing that was read from the section is
+    /// valid.
     pub fn met_damage(&self, section: SectionId) -> bool {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).contains(&section)
     }
@@ -399,7 +427,7 @@ impl<'store> View<'store> {
         }
     }
 
-    /// Runs a read. Damage that redb met ends this view: the file is replaced.
+    /// Runs a read. If redb meets damage, this view ends, because the file is replaced.
     fn guarded<T>(
         &self,
         doing: &'static str,

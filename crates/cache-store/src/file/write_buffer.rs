@@ -1,9 +1,9 @@
-//! Matches on their way to the file.
+//! The buffer of matches that wait to be written to the file.
 //!
-//! A durable commit costs as much as hundreds of records, and a match is computed again from
-//! the local indexes in microseconds. So matches wait here and are written with the next
-//! transaction, whatever it is for, or when there are many, on request, and at closing. A
-//! process that is killed loses those that waited, and nothing else.
+//! A durable commit costs as much as hundreds of records, and a match can be computed again from
+//! the local indexes in microseconds. So matches wait here. They are written with the next
+//! transaction of any kind, when many wait, on request, and at closing. A process that is killed
+//! loses only the matches that wait.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,22 +18,22 @@ use crate::format::{envelope, place, tables};
 use crate::model::remembered::MatchKey;
 use crate::model::section::SectionId;
 
-/// How many matches may wait: about half a megabyte, and a hundredth of what a commit of them
-/// costs each.
+/// The largest number of waiting matches: about half a megabyte. Each match then costs about a
+/// hundredth of what it would cost in a commit of its own.
 const AT_MOST: usize = 4_096;
 
-/// Matches by section and key: sorted, because sorted keys are written faster and leave
-/// fuller pages.
+/// Matches by section and key. They are sorted, because sorted keys are written faster and fill
+/// pages better.
 type Rows = BTreeMap<(u32, [u8; 16]), MatchRow>;
 
 #[derive(Debug)]
 pub(crate) struct Buffer {
     rows: Mutex<Arc<Rows>>,
-    /// Matches that were written since it was last counted what the file holds.
+    /// How many matches were written since the content of the file was last counted.
     pub(crate) uncounted: AtomicU64,
 }
 
-/// Nothing was ever counted.
+/// The value before the first count.
 const NEVER: u64 = u64::MAX / 2;
 
 impl Default for Buffer {
@@ -51,7 +51,7 @@ impl Buffer {
         Buffered(Arc::clone(&self.rows.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Adds matches; `true` when there are now so many that they should be written.
+    /// Adds matches. `true`: so many wait now that they should be written.
     pub(crate) fn add(
         &self,
         section: SectionId,
@@ -67,7 +67,7 @@ impl Buffer {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
     }
 
-    /// Takes out what is in the file now, and keeps what was added or changed meanwhile.
+    /// Removes matches that are in the file now. Matches that were added or changed meanwhile stay.
     pub(crate) fn written(&self, buffered: &Buffered) {
         if buffered.0.is_empty() {
             return;
@@ -91,8 +91,8 @@ impl Buffered {
         self.0.get(&(section.0, key.0))
     }
 
-    /// Writes them, but for those of a section that was cleared meanwhile or went with a damaged
-    /// file: nobody would ever take them out.
+    /// Writes the matches, except those of a section that was cleared meanwhile or lost with a
+    /// damaged file: nothing would ever remove their rows.
     pub(crate) fn write(&self, txn: &WriteTransaction) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());

@@ -1,13 +1,14 @@
-//! How an index lies on disk, so that "not in it" can be proven.
+//! An index on disk, in a form that proves what is not in it.
 //!
-//! A section's index is divided by the top bits of the hash into 2^b *blocks*. A block is one
-//! sealed record with every bucket of its range, and every shelf exists, also an empty one; b
-//! stands in the sealed section row. So an absent hash is read off a sealed record that should
-//! have held it. With one record a bucket, an absence would be a key that redb does not find,
-//! and redb finds nothing, without a word, when a flipped bit in an inner page leads it astray.
-//! Here that is a missing shelf: damage, and never a proof.
+//! The top bits of the hash divide a section's index into 2^b blocks, called *shelves*. A shelf is
+//! one sealed record with every bucket of its range. Every shelf exists, even an empty one, and the
+//! sealed section row holds b. So a sealed record that should hold a hash proves that it is absent.
+//! With one record for each bucket, a hash would be absent when redb finds no key. But redb can
+//! find nothing, without an error, when a flipped bit in an inner page leads it to a wrong page.
+//! With shelves, that is a missing shelf: it is damage, and never a proof.
 //!
-//! It is also smaller and written faster: one envelope and one redb key for about ten buckets.
+//! Shelves are also smaller and faster to write: about ten buckets share one envelope and one redb
+//! key.
 
 use crate::format::envelope;
 use crate::format::envelope::{BorrowDecode, Damage, Decode, Encode, Place, Record};
@@ -16,11 +17,11 @@ use crate::model::partition::shelf;
 use crate::model::revision::Revision;
 use plex_api::RatingKey;
 
-/// An index bucket, as it lies on a shelf.
+/// An index bucket on a shelf.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct BucketRow {
     pub(crate) changed_at: u64,
-    /// Ascending, each once.
+    /// The rating keys, ascending, each once.
     pub(crate) keys: Vec<u64>,
 }
 
@@ -33,24 +34,24 @@ impl BucketRow {
     }
 }
 
-/// A shelf on disk. `hashes` are 8 bytes each, ascending; `ends` 4 bytes each: where the
-/// bucket of that hash ends in `body`. All little endian.
+/// A shelf on disk. `hashes` holds 8 bytes for each hash, ascending. `ends` holds 4 bytes for each
+/// hash: the end of its bucket in `body`. All numbers are little endian.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct ShelfRow {
-    /// How the index was divided when the shelf was written.
+    /// The `bits` of the index when the shelf was written.
     bits: u8,
     hashes: Vec<u8>,
     ends: Vec<u8>,
-    /// Bucket records, one after the other.
+    /// The bucket records, one after the other.
     body: Vec<u8>,
 }
 
 impl Record for ShelfRow {
-    /// 1 was one record a bucket; such an index is built anew from the items.
+    /// Schema 1 had one record for each bucket. Such an index is rebuilt from the items.
     const SCHEMA: u16 = 2;
 }
 
-/// [`ShelfRow`], borrowed from the page it lies on.
+/// A [`ShelfRow`] that borrows from its page.
 #[derive(BorrowDecode)]
 pub(crate) struct ShelfRef<'a> {
     bits: u8,
@@ -60,7 +61,7 @@ pub(crate) struct ShelfRef<'a> {
 }
 
 impl<'a> ShelfRef<'a> {
-    /// Opens a sealed shelf; one of another division is damage.
+    /// Opens a sealed shelf. A shelf of another division is damage.
     pub(crate) fn open(place: Place, bits: u8, bytes: &'a [u8]) -> Result<Self, Damage> {
         let shelf: Self = envelope::borrow(place, ShelfRow::SCHEMA, bytes)?;
         let aligned =
@@ -68,7 +69,7 @@ impl<'a> ShelfRef<'a> {
         if shelf.bits == bits && aligned { Ok(shelf) } else { Err(Damage::Payload) }
     }
 
-    /// The bucket of a hash; `Ok(None)` proves that there is none.
+    /// The bucket of a hash. `Ok(None)` proves that there is none.
     pub(crate) fn find(&self, hash: u64) -> Result<Option<BucketRow>, Damage> {
         let (hashes, _) = self.hashes.as_chunks::<8>();
         match hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)) {
@@ -95,10 +96,10 @@ impl<'a> ShelfRef<'a> {
     }
 }
 
-/// A shelf while it is being changed.
+/// A shelf in memory, while it is changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shelf {
-    /// Ascending by hash, each once.
+    /// The buckets, ascending by hash, each once.
     buckets: Vec<(u64, BucketRow)>,
 }
 
@@ -112,7 +113,7 @@ impl Shelf {
         self.buckets.len() as u64
     }
 
-    /// Changes the bucket of a hash, which is created if need be and removed when it is empty.
+    /// Changes the bucket of a hash. A missing bucket is created, and an empty one is removed.
     pub(crate) fn change(&mut self, hash: u64, change: impl FnOnce(&mut BucketRow)) {
         let at = match self.buckets.binary_search_by_key(&hash, |(hash, _)| *hash) {
             Ok(at) => at,
@@ -143,7 +144,7 @@ impl Shelf {
         for (hash, bucket) in &self.buckets {
             envelope::encode(bucket, &mut row.body);
             row.hashes.extend_from_slice(&hash.to_le_bytes());
-            // A body beyond 4 GiB is far beyond what is decoded again.
+            // A body above 4 GiB is far too large to be decoded again.
             let end = u32::try_from(row.body.len()).unwrap_or(u32::MAX);
             row.ends.extend_from_slice(&end.to_le_bytes());
         }

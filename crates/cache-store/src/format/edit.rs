@@ -28,7 +28,8 @@ impl Record for EditRow {
 }
 
 impl EditRow {
-    /// Whether an edit was sent and not confirmed. A damaged row may have said so.
+    /// Whether an edit was sent and not confirmed. A damaged row may have said so, so it counts
+    /// too.
     pub(crate) fn is_unconfirmed(section: SectionId, key: u64, value: &[u8]) -> bool {
         envelope::open::<Self>(place::edit(section, key), value)
             .map_or(true, |row| row.progress == ProgressFields::Sent)

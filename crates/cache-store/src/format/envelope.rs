@@ -8,17 +8,18 @@
 //!     11     n  payload: bincode 2 "standard" (little endian, variable-length integers)
 //! ```
 //!
-//! redb does not checksum pages when they are read: one flipped bit comes back as an
-//! altered value. The checksum keeps it from becoming a wrong answer. It covers the *place*
-//! (table, section, key) too, so that a value which turns up under another key is damage and
-//! not an answer. bincode itself would accept trailing bytes and allocate whatever a
-//! damaged length says, so decoding has a limit and must consume every byte.
+//! redb does not verify checksums of pages when it reads them, so one flipped bit gives an altered
+//! value. The checksum of the envelope keeps it from becoming a wrong answer. It also covers the
+//! *place* (table, section, key): a value under another key is damage and not an answer. bincode
+//! itself accepts trailing bytes, and allocates whatever a damaged length says. So decoding has a
+//! limit and must consume every byte.
 //!
 //! # Changing a record
 //!
-//! Raise [`Record::SCHEMA`], keep the earlier struct (private, named after its schema), and
-//! read it in [`Record::upgrade`]. Opening a file rewrites every record of an earlier schema;
-//! what cannot be upgraded is dropped and listed again, and [`crate::Opened`] says which.
+//! Raise [`Record::SCHEMA`], keep the earlier struct (private, with its schema in the name), and
+//! read it in [`Record::upgrade`]. Opening a file rewrites every record of an earlier schema. A
+//! record that cannot be upgraded is dropped and listed again, and [`crate::Opened`] names its
+//! table.
 
 use bincode::config::{Configuration, LittleEndian, NoLimit, Varint};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -31,13 +32,13 @@ const FORMAT: u8 = 0x4D;
 /// Bytes before the payload.
 const HEADER: usize = 11;
 
-/// Largest payload that is decoded, in bytes. A shelf with a bucket of half a million items is
-/// below it; a damaged length is not allowed to allocate more.
+/// The largest payload that is decoded, in bytes. A shelf with a bucket of half a million items is
+/// smaller. The limit keeps a damaged length from allocating more.
 const LIMIT: usize = 4 << 20;
 
 /// One type of value, with the version of its fields.
 pub(crate) trait Record: Encode + for<'de> BorrowDecode<'de, ()> {
-    /// Goes up with every change of the fields, their order or their meaning.
+    /// The version of the fields. It goes up whenever a field, the order or a meaning changes.
     const SCHEMA: u16;
 
     /// Reads a payload of an earlier schema. `None`: it cannot be upgraded.
@@ -47,45 +48,45 @@ pub(crate) trait Record: Encode + for<'de> BorrowDecode<'de, ()> {
     }
 }
 
-/// Where a value lives: what the checksum binds it to.
+/// The place of a value. The checksum binds the value to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Number of the table.
     pub(crate) table: u8,
-    /// Section, 0 where there is none.
+    /// Number of the section, or 0 for a value without one.
     pub(crate) section: u32,
     /// Key within the table.
     pub(crate) key: u128,
 }
 
-/// Why a value was not decoded.
+/// Why a value could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// Shorter than an envelope, or another first byte.
+    /// The value is shorter than an envelope, or has another first byte.
     Envelope,
-    /// The checksum differs: bits changed, or the value belongs to another key.
+    /// The checksum differs: bits changed, or the value belongs to another place.
     Checksum,
-    /// Whole, but of a schema this version does not read.
+    /// The value is whole, but this version does not read its schema.
     Schema,
-    /// The checksum holds, but the payload does not decode to its last byte.
+    /// The checksum agrees, but the payload does not decode to its last byte.
     Payload,
 }
 
 /// What [`reseal`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resealed {
-    /// The value is of the present schema; nothing was written.
+    /// The value has the present schema. Nothing was written.
     AsItWas,
-    /// The value is of an earlier schema; `out` holds it in the present one.
+    /// The value has an earlier schema. `out` holds it in the present one.
     Upgraded,
 }
 
-/// Writes `record` in its envelope into `out`, which is cleared first.
+/// Clears `out` and writes `record` into it, in its envelope.
 pub(crate) fn seal<R: Record>(place: Place, record: &R, out: &mut Vec<u8>) {
     seal_with::<R>(place, out, |out| encode(record, out));
 }
 
-/// As [`seal`], of a record whose payload `write` appends; `false` from it: it cannot.
+/// As [`seal`], but `write` appends the payload. It returns `false` if it cannot.
 pub(crate) fn seal_with<R: Record>(
     place: Place,
     out: &mut Vec<u8>,
@@ -95,8 +96,8 @@ pub(crate) fn seal_with<R: Record>(
     out.push(FORMAT);
     out.extend_from_slice(&R::SCHEMA.to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    // Encoding into a Vec can only fail on a type that refuses to encode; ours do not, and
-    // if one did, the payload would not pass its checksum.
+    // Encoding into a Vec fails only for a type that refuses to encode. Ours never refuse. If one
+    // did, the payload would not pass its checksum.
     let sum = if write(out) {
         checksum(place, R::SCHEMA, out.get(HEADER..).unwrap_or_default())
     } else {
@@ -107,7 +108,7 @@ pub(crate) fn seal_with<R: Record>(
     }
 }
 
-/// Reads a record back, of this or an earlier schema.
+/// Reads a record of the present or an earlier schema.
 pub(crate) fn open<R: Record>(place: Place, bytes: &[u8]) -> Result<R, Damage> {
     let (schema, payload) = unseal(place, bytes)?;
     match schema {
@@ -126,7 +127,7 @@ pub(crate) fn borrow<'a, R: BorrowDecode<'a, ()>>(
     decode(payload(place, schema, bytes)?).ok_or(Damage::Payload)
 }
 
-/// The payload of a value of the present schema, as it is encoded.
+/// The encoded payload of a value of the present schema.
 pub(crate) fn payload(place: Place, schema: u16, bytes: &[u8]) -> Result<&[u8], Damage> {
     match unseal(place, bytes)? {
         (found, payload) if found == schema => Ok(payload),
@@ -134,7 +135,8 @@ pub(crate) fn payload(place: Place, schema: u16, bytes: &[u8]) -> Result<&[u8], 
     }
 }
 
-/// Opens a value of this or an earlier schema; one of an earlier is sealed in this into `out`.
+/// Opens a value of the present or an earlier schema. An earlier one is sealed into `out` in the
+/// present schema.
 pub(crate) fn reseal<R: Record>(
     place: Place,
     bytes: &[u8],
@@ -155,7 +157,7 @@ pub(crate) fn sum(bytes: &[u8]) -> [u8; 8] {
     bytes.get(3..HEADER).and_then(|sum| sum.try_into().ok()).unwrap_or_default()
 }
 
-/// Checks an envelope; returns the schema and the payload.
+/// Checks an envelope, and returns the schema and the payload.
 fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
         return Err(Damage::Envelope);
@@ -171,18 +173,24 @@ fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     Ok((schema, payload))
 }
 
-/// Encodes a record without an envelope: for a spool that never outlives its process, and for
-/// records inside of a sealed one.
+/// Encodes a record without an envelope. This is for a spool, which never outlives its process, and
+/// for records inside a sealed one.
 pub(crate) fn encode<R: Encode>(record: &R, out: &mut Vec<u8>) -> bool {
     bincode::encode_into_std_write(record, out, CONFIG).is_ok()
 }
 
-/// Decodes what [`encode`] wrote; every byte must be consumed.
+/// A payload with one more field at its end: an `Option` that is `None`. It makes a record of the
+/// present schema from one of the schema before.
+pub(crate) fn with_none(payload: &[u8]) -> Vec<u8> {
+    [payload, &[0]].concat()
+}
+
+/// Decodes a record that [`encode`] wrote. It must consume every byte.
 pub(crate) fn decode<'a, R: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Option<R> {
     decode_first(payload).filter(|(_, rest)| rest.is_empty()).map(|(record, _)| record)
 }
 
-/// Decodes what stands first in a payload; returns what follows it, too.
+/// Decodes the first record of a payload, and returns the bytes after it, too.
 pub(crate) fn decode_first<'a, R: BorrowDecode<'a, ()>>(
     payload: &'a [u8],
 ) -> Option<(R, &'a [u8])> {
@@ -191,7 +199,7 @@ pub(crate) fn decode_first<'a, R: BorrowDecode<'a, ()>>(
     Some((first, payload.get(consumed..)?))
 }
 
-/// Little endian, variable-length integers: bincode's "standard".
+/// bincode's "standard": little endian, integers of variable length.
 const CONFIG: Configuration<LittleEndian, Varint, NoLimit> = bincode::config::standard();
 
 fn checksum(place: Place, schema: u16, payload: &[u8]) -> u64 {

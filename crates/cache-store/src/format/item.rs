@@ -15,13 +15,18 @@ pub(crate) struct ItemRow<S = String> {
 }
 
 impl Record for ItemRow {
-    const SCHEMA: u16 = 3;
+    const SCHEMA: u16 = 4;
 
-    /// 1 had another content hash than 2.
+    /// The content hash changed with each schema.
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        let earlier: ItemRow2 = (schema <= 2).then(|| envelope::decode(payload)).flatten()?;
-        let ItemRow2 { changed_at, item, .. } = earlier;
-        let item = item.into_item();
+        let (changed_at, item) = if schema <= 2 {
+            let ItemRow2 { changed_at, item, .. } = envelope::decode(payload)?;
+            (changed_at, item.into_item())
+        } else {
+            // 3 ended before the key of the show.
+            let Self { changed_at, item, .. } = envelope::decode(&envelope::with_none(payload))?;
+            (changed_at, item.into_item())
+        };
         let ContentHash(content) = item.content_hash();
         Some(Self { changed_at, content, item: ItemFields::new(item) })
     }
@@ -47,6 +52,7 @@ pub(crate) struct ItemFields<S> {
     updated_at: Option<i64>,
     trashed: bool,
     parts: Vec<PartFields<S>>,
+    grandparent: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
@@ -89,6 +95,7 @@ impl<S> ItemFields<S> {
             updated_at: item.updated_at.map(|at| at.0),
             trashed: item.trashed,
             parts: parts.collect(),
+            grandparent: item.grandparent.map(|key| key.0),
         }
     }
 
@@ -100,6 +107,7 @@ impl<S> ItemFields<S> {
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            grandparent: self.grandparent.map(RatingKey),
             parent_title: self.parent_title,
             edition: self.edition,
             year: self.year,
@@ -130,25 +138,24 @@ impl<S> PartFields<S> {
     }
 }
 
-/// An encoded [`ItemRow`] without `changed_at`, which is ours: all that comes from the server.
-/// A refresh carries items about as this, so that each is encoded once and the one that did
-/// not change is told by its bytes.
+/// An encoded [`ItemRow`] without `changed_at`: only what comes from the server. A refresh moves
+/// items in this form, so that each is encoded once, and its bytes show whether it changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ItemBody<'a>(&'a [u8]);
 
 impl<'a> ItemBody<'a> {
-    /// Encodes an item behind what `out` holds; `false`: it cannot be encoded.
+    /// Appends an encoded item to `out`. `false`: the item cannot be encoded.
     pub(crate) fn encode(item: &CachedItem, out: &mut Vec<u8>) -> bool {
         let ContentHash(content) = item.content_hash();
         envelope::encode(&content, out) && envelope::encode(&ItemFields::new(item.borrowed()), out)
     }
 
-    /// What [`ItemBody::encode`] wrote.
+    /// Takes bytes that [`ItemBody::encode`] wrote.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Opens a sealed item as far as it is compared; returns its `changed_at`, too.
+    /// Opens a sealed item as far as a comparison needs. It also returns the item's `changed_at`.
     pub(crate) fn open(place: Place, bytes: &'a [u8]) -> Result<(Revision, Self), Damage> {
         let payload = envelope::payload(place, ItemRow::SCHEMA, bytes)?;
         let (changed_at, body) = envelope::decode_first(payload).ok_or(Damage::Payload)?;
@@ -161,7 +168,7 @@ impl<'a> ItemBody<'a> {
         Ok(row.item.into_item())
     }
 
-    /// Whether matching sees no difference.
+    /// Whether the two items are equal for matching.
     pub(crate) fn same_content(self, other: Self) -> bool {
         self.0.get(..CONTENT).is_some_and(|content| other.0.get(..CONTENT) == Some(content))
     }
@@ -185,7 +192,7 @@ impl<'a> ItemBody<'a> {
 /// Bytes of a content hash.
 const CONTENT: usize = 16;
 
-/// Before items had an album, an edition and a day on which they were aired.
+/// The row of schema 2: without album, edition and day of first broadcast.
 #[derive(BorrowDecode)]
 struct ItemRow2 {
     changed_at: u64,
@@ -219,6 +226,7 @@ impl ItemFields2 {
             title: self.title,
             original_title: self.original_title,
             grandparent_title: self.grandparent_title,
+            grandparent: None,
             parent_title: None,
             edition: None,
             year: self.year,

@@ -1,4 +1,4 @@
-//! The rows of the meta table: the store as a whole, what is counted, the host's totals.
+//! The rows of the meta table: the store as a whole, the counters, the host's totals.
 
 use crate::format::envelope::{self, Decode, Encode, Record};
 
@@ -7,15 +7,16 @@ use crate::format::envelope::{self, Decode, Encode, Record};
 pub(crate) struct StoreRow {
     /// The server's `machineIdentifier`, once it is known.
     pub(crate) server: Option<String>,
-    /// The next section number that was never used.
+    /// The next section number, which was never used.
     pub(crate) next_section: u32,
-    /// Version of the indexing function the indexes were built with.
+    /// The version of the indexing function that built the indexes.
     pub(crate) indexing: u32,
-    /// The sections the server last listed, in its order, by our numbers.
+    /// The sections that the server last listed, in its order, by our numbers.
     pub(crate) listed: Vec<u32>,
-    /// When it did, by our clock.
+    /// When the server listed them, by our clock.
     pub(crate) listed_at: Option<i64>,
-    /// Drawn when the file was created: tells it from another file at the same path.
+    /// A number drawn when the file was created. It differs from that of another file at the same
+    /// path.
     pub(crate) file_id: u64,
 }
 
@@ -27,7 +28,7 @@ impl Record for StoreRow {
     }
 }
 
-/// What is counted across runs: one row in `meta`.
+/// The counters over all runs: one row in `meta`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct CountersRow {
     pub(crate) hits: u64,
@@ -49,7 +50,7 @@ impl Record for TotalsRow {
     const SCHEMA: u16 = 1;
 }
 
-/// Before files had an id and remembered the server's list.
+/// The row before files had an id and remembered the server's list.
 #[derive(Decode)]
 struct StoreRow1 {
     server: Option<String>,

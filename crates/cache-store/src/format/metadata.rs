@@ -41,7 +41,7 @@ impl MetadataRow {
         }
     }
 
-    /// `None` when a number is not one of ours.
+    /// `None` when a number on disk is unknown.
     pub(crate) fn into_metadata(self) -> Option<Metadata> {
         let values = self.values.into_iter().map(|(n, v)| Some((*FIELDS.get(usize::from(n))?, v)));
         let tags = self.tags.into_iter().map(|(n, t)| Some((*TAG_FIELDS.get(usize::from(n))?, t)));
@@ -66,7 +66,7 @@ fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
 mod tests {
     use super::*;
 
-    /// The numbers are on disk: this list and the enums may grow at the end only.
+    /// The numbers are on disk, so this list and the enums may grow only at the end.
     #[test]
     fn numbers_on_disk_do_not_move() {
         let names: Vec<&str> = FIELDS.iter().map(|field| field.name()).collect();

@@ -1,5 +1,5 @@
-//! Where each value lives: what its checksum binds it to. The numbers are those of
-//! [`crate::format::tables::ALL`], and are never used twice.
+//! The place of each value, which its checksum covers. The table numbers are those of
+//! [`crate::format::tables::ALL`], and no number is used twice.
 
 use crate::format::envelope::Place;
 use crate::model::index::Index;
@@ -59,4 +59,9 @@ pub(crate) fn edit(section: SectionId, rating_key: u64) -> Place {
 /// The images last uploaded to an item.
 pub(crate) fn uploads(section: SectionId, rating_key: u64) -> Place {
     Place { table: 0x17, section: section.0, key: u128::from(rating_key) }
+}
+
+/// A show.
+pub(crate) fn show(section: SectionId, rating_key: u64) -> Place {
+    Place { table: 0x18, section: section.0, key: u128::from(rating_key) }
 }

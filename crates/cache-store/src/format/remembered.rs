@@ -17,7 +17,7 @@ pub(crate) struct MatchRow {
     runner_up: u16,
     rival: Option<u64>,
     mapping: Option<u16>,
-    /// Index number and hash.
+    /// The buckets: index number and hash.
     buckets: Vec<(u8, u64)>,
     whole_section: bool,
     all_rules: bool,
@@ -50,7 +50,7 @@ enum OutcomeFields {
     Absent,
 }
 
-/// Seconds a day.
+/// The seconds of a day.
 const DAY: i64 = 86_400;
 
 impl MatchRow {
@@ -90,7 +90,7 @@ impl MatchRow {
         }
     }
 
-    /// `None` when an index number is not one of ours.
+    /// `None` when an index number on disk is unknown.
     pub(crate) fn into_record(self) -> Option<MatchRecord> {
         let outcome = match self.outcome {
             OutcomeFields::Found { rating_key, others, version, high } => Outcome::Found {
@@ -132,7 +132,7 @@ impl MatchRow {
     }
 }
 
-/// Before matches named their rival, their mapping, and what the host made of them.
+/// The row before matches named their rival, their mapping, and the host's reports about them.
 #[derive(Decode)]
 struct MatchRow1 {
     outcome: OutcomeFields,

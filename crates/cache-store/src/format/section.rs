@@ -5,7 +5,7 @@ use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 use crate::format::envelope::{self, Decode, Encode, Record};
 use crate::model::partition::Division;
 use crate::model::revision::{Revision, SectionStamp};
-use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
+use crate::model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 
 /// A section.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -32,13 +32,19 @@ pub(crate) struct SectionRow {
     /// How the indexes are divided: names, guids, titles.
     divisions: [DivisionFields; 3],
     matches_from: u64,
+    /// When they were listed, and how many there are.
+    shows: Option<(i64, u64)>,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 2;
+    const SCHEMA: u16 = 3;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
-        (schema == 1).then(|| envelope::decode::<SectionRow1>(payload)).flatten().map(Self::from)
+        if schema == 1 {
+            return envelope::decode::<SectionRow1>(payload).map(Self::from);
+        }
+        // 2 ended before the shows, of which nothing was known.
+        envelope::decode(&envelope::with_none(payload))
     }
 }
 
@@ -111,6 +117,7 @@ impl SectionRow {
             },
             divisions: state.divisions.map(DivisionFields::new),
             matches_from: state.matches_from.0,
+            shows: state.shows.map(|shows| (shows.at.0, shows.count)),
         }
     }
 
@@ -132,6 +139,7 @@ impl SectionRow {
             metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
+            shows: self.shows.map(|(at, count)| ShowsListed { at: UnixSeconds(at), count }),
             lookups: Lookups {
                 spent: self.lookups_spent,
                 total: self.lookups_total,
@@ -147,7 +155,7 @@ impl SectionRow {
     }
 }
 
-/// Before indexes were divided into shelves.
+/// The row before indexes were divided into shelves.
 #[derive(Decode)]
 struct SectionRow1 {
     uuid: String,
@@ -189,9 +197,10 @@ impl From<SectionRow1> for SectionRow {
             lookups_spent: row.lookups_spent,
             lookups_total: row.lookups_total,
             file_filter: row.file_filter,
-            // Nothing is on a shelf yet: the opening that read this builds the indexes anew.
+            // Nothing is on a shelf yet. The opening that reads this row rebuilds the indexes.
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
+            shows: None,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The tables and their keys. redb is handed integers, byte arrays and our own bytes, and
-//! nothing else, so that no change of its type encodings can be misread.
+//! The tables and their keys. redb gets only integers, byte arrays and our own bytes, so a change
+//! of its type encodings cannot cause a misreading.
 //!
-//! [`ALL`] is the one list of tables. Clearing, statistics, verification, upgrades and the
-//! digest walk it, so a new table is one line there (and one in `docs/format.md`).
+//! [`ALL`] is the only list of tables. Clearing, statistics, verification, upgrades and the digest
+//! walk it. So a new table needs one line there, and one in `docs/format.md`.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -14,6 +14,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope;
 use crate::format::envelope::{Damage, Place, Record, Resealed};
 use crate::format::metadata::MetadataRow;
+use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{
     block::ShelfRow, item::ItemRow, lease::LeaseRow, remembered::MatchRow, section::SectionRow,
@@ -21,13 +22,13 @@ use crate::format::{
 use crate::model::index::Index;
 use crate::model::section::SectionId;
 
-/// Sealed values by (section, number). Section 0 is nobody's: rows of the file as a whole.
+/// Sealed values by (section, number). Section 0 is for rows of the file as a whole.
 pub(crate) type Numbered = TableDefinition<'static, (u32, u64), &'static [u8]>;
 /// Sealed values by (section, 128-bit hash).
 pub(crate) type Hashed = TableDefinition<'static, (u32, [u8; 16]), &'static [u8]>;
 
-/// What describes the file itself; the keys are below. Read before anything else is believed,
-/// so `format` and `schemas` are plain bytes that any version can read.
+/// The table that describes the file itself, with the keys below. It is read before all others, so
+/// `format` and `schemas` are plain bytes that any version can read.
 pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("meta");
 /// (section, 0) -> section row.
@@ -48,6 +49,9 @@ pub(crate) const EDITS: Numbered = TableDefinition::new("edits");
 /// (section, rating key) -> hashes of the images last uploaded.
 pub(crate) const UPLOADS: Numbered = TableDefinition::new("uploads");
 
+/// (section, rating key) -> show.
+pub(crate) const SHOWS: Numbered = TableDefinition::new("shows");
+
 /// Key in [`META`]: the file format, 4 bytes little endian.
 pub(crate) const FORMAT_KEY: &str = "format";
 /// Key in [`META`]: for each table its number (1 byte) and schema (2 bytes little endian).
@@ -59,23 +63,23 @@ pub(crate) const TOTALS_KEY: &str = "totals";
 /// Key in [`META`]: the sealed counters.
 pub(crate) const COUNTERS_KEY: &str = "counters";
 
-/// A table, as everything that walks all of them sees it.
+/// A table, for all code that walks the tables.
 pub(crate) struct Table {
-    /// Binds a value to its table through the checksum; never used twice.
+    /// The number of the table in the place of its values. It is never used twice.
     pub(crate) number: u8,
     pub(crate) name: &'static str,
-    /// Schema of the records this version writes.
+    /// The schema of the records that this version writes.
     pub(crate) schema: u16,
     pub(crate) keys: Keys,
     pub(crate) goes: Goes,
-    /// Opens a value of this or an earlier schema and seals it in this one.
+    /// Opens a value of the present or an earlier schema, and seals it in the present one.
     pub(crate) reseal: Reseal,
 }
 
 type Reseal = fn(Place, &[u8], &mut Vec<u8>) -> Result<Resealed, Damage>;
 
-/// How many rewritten rows an upgrade holds in memory, whatever the size of the table: about a
-/// megabyte.
+/// How many rewritten rows an upgrade holds in memory: about a megabyte, whatever the size of the
+/// table.
 const UPGRADED_AT_ONCE: usize = 4_096;
 
 /// How a table is keyed.
@@ -84,21 +88,21 @@ pub(crate) enum Keys {
     Hashed(Hashed),
 }
 
-/// What takes the rows of a section out of a table.
+/// The operation that removes a section's rows from a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goes {
-    /// Dropping the section's items: they are listed again.
+    /// Dropping the section's items, which are then listed again.
     WithItems,
     /// Clearing matches.
     WithMatches,
-    /// Clearing the section by hand: the server cannot be asked for it again.
+    /// Clearing the section by hand. The server cannot be asked for these rows again.
     WithSection,
-    /// Nothing but the removal of the section itself.
+    /// Only the removal of the section itself.
     Never,
 }
 
 /// Every table but [`META`], in the order of the digest.
-pub(crate) static ALL: [Table; 10] = [
+pub(crate) static ALL: [Table; 11] = [
     numbered::<SectionRow>(0x11, "sections", Goes::Never),
     numbered::<ItemRow>(0x12, "items", Goes::WithItems),
     numbered::<ShelfRow>(1, "names", Goes::WithItems),
@@ -109,6 +113,7 @@ pub(crate) static ALL: [Table; 10] = [
     numbered::<MetadataRow>(0x15, "metadata", Goes::WithItems),
     numbered::<EditRow>(0x16, "edits", Goes::WithSection),
     numbered::<UploadsRow>(0x17, "uploads", Goes::WithSection),
+    numbered::<ShowRow>(0x18, "shows", Goes::WithItems),
 ];
 
 const fn numbered<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table {
@@ -122,7 +127,7 @@ const fn hashed<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table 
 }
 
 impl Table {
-    /// Creates the table, if it is not there.
+    /// Creates the table if it is missing.
     pub(crate) fn create(&self, txn: &WriteTransaction) -> Result<(), Error> {
         let doing = "creating its tables";
         match self.keys {
@@ -135,7 +140,7 @@ impl Table {
         }
     }
 
-    /// Shows every row to `visit`, in key order.
+    /// Calls `visit` with every row, in key order.
     pub(crate) fn scan(
         &self,
         txn: &ReadTransaction,
@@ -178,7 +183,7 @@ impl Table {
         Ok(())
     }
 
-    /// Removes every row of a section; returns how many there were.
+    /// Removes every row of a section, and returns their number.
     pub(crate) fn remove_section(
         &self,
         txn: &WriteTransaction,
@@ -207,8 +212,8 @@ impl Table {
         Ok(removed)
     }
 
-    /// Rewrites every row of an earlier schema in this one, and removes those that cannot be.
-    /// Returns the sections that lost rows.
+    /// Rewrites every row of an earlier schema in the present one, and removes rows that cannot be
+    /// rewritten. It returns the sections that lost rows.
     pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {
         let doing = "upgrading its records";
         match self.keys {

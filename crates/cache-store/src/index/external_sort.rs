@@ -1,5 +1,5 @@
-//! Sorting more than memory may hold: the index entries of a section that is listed for the first
-//! time. Sorted runs go to an unnamed temporary file, and are merged as they are read back.
+//! Sorts more than memory holds: the index entries of a section that is listed for the first time.
+//! Sorted runs go to an unnamed temporary file and are merged when they are read back.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,25 +9,25 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use crate::error::Error;
 use crate::model::index::Index;
 
-/// The rating key of an item under a hash: index, hash, key.
+/// A rating key under a hash: index, hash, key.
 pub(crate) type Entry = (Index, u64, u64);
 
-/// Bytes of an entry in the file: the number of the index, hash and key little endian.
+/// The bytes of an entry in the file: number of the index, hash and key, little endian.
 const ENTRY: usize = 17;
 
-/// Entries of a run that are in memory while it is merged: 35 KB.
+/// How many entries of a run are in memory during the merge: 35 KB.
 const AT_ONCE: u64 = 2_048;
 
-/// Entries are sorted, and changes of an index applied, this many at a time. They take 24 bytes
-/// each, so 3 MiB (and half as much again while they are sorted): memory stays bounded. In tests
-/// so few that every test has several batches.
+/// How many entries are sorted, or index changes applied, at once. An entry takes 24 bytes, so a
+/// batch takes 3 MiB, and half as much again while it is sorted. This bounds the memory. Tests use
+/// small batches, so that every test has several.
 pub(crate) const BATCH: usize = if cfg!(test) { 1 << 8 } else { 1 << 17 };
 
-/// The entries of indexes that will be built, in whatever order they come.
+/// The entries of indexes that will be built, in any order.
 #[derive(Default)]
 pub(crate) struct Entries {
     gathered: Vec<Entry>,
-    /// What does not fit into `gathered`.
+    /// The entries that do not fit into `gathered`.
     runs: Option<Runs>,
     counts: [u64; 3],
 }
@@ -49,7 +49,7 @@ impl Entries {
         runs.push(&mut self.gathered)
     }
 
-    /// How many entries there are, by index.
+    /// The number of entries, by index.
     pub(crate) fn counts(&self) -> [u64; 3] {
         self.counts
     }
@@ -67,10 +67,10 @@ impl Entries {
     }
 }
 
-/// Sorted runs in one file, one behind the other.
+/// Sorted runs in one file, one after the other.
 struct Runs {
     file: File,
-    /// Where each ends, in entries.
+    /// The end of each run, in entries.
     ends: Vec<u64>,
 }
 
@@ -79,7 +79,7 @@ impl Runs {
         Ok(Self { file: tempfile::tempfile().map_err(failed)?, ends: Vec::new() })
     }
 
-    /// Writes a run, which is sorted here; leaves `entries` empty.
+    /// Sorts `entries`, writes them as a run, and leaves the list empty.
     fn push(&mut self, entries: &mut Vec<Entry>) -> Result<(), Error> {
         entries.sort_unstable();
         let mut bytes = Vec::with_capacity(1 << 16);
@@ -112,17 +112,17 @@ impl Runs {
 }
 
 struct Run {
-    /// The part of the file that was not read yet, in entries.
+    /// The position of the next entry to read from the file.
     next: u64,
     end: u64,
-    /// What was read, last entry first.
+    /// The entries that were read, the last one first.
     read: Vec<Entry>,
 }
 
 struct Merge {
     file: File,
     runs: Vec<Run>,
-    /// The first entry of each run that has any.
+    /// The first entry of each run that has entries left.
     first: BinaryHeap<Reverse<(Entry, usize)>>,
 }
 
@@ -133,7 +133,7 @@ impl Merge {
         Ok(Some(entry))
     }
 
-    /// Puts the next entry of a run among the first ones.
+    /// Adds the next entry of a run to `first`.
     fn refill(&mut self, at: usize) -> Result<(), Error> {
         let Some(run) = self.runs.get_mut(at) else { return Ok(()) };
         if run.read.is_empty() && run.next < run.end {

@@ -1,8 +1,8 @@
 //! Writing the indexes of one section.
 //!
-//! Changes are gathered and applied in the order of the shelves, so that a shelf is read and
-//! written once a batch, however many of its buckets change. Where nothing is indexed yet, all
-//! entries are sorted before the first shelf is written, and each is written once.
+//! Changes are collected and applied in the order of the shelves. So a batch reads and writes each
+//! shelf once, even if many of its buckets change. If nothing is indexed yet, all entries are
+//! sorted before the first shelf is written, and each shelf is written once.
 
 use std::ops::Bound;
 
@@ -19,7 +19,7 @@ use crate::model::partition::{Division, shelf};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
 
-/// The key of an item enters or leaves a bucket.
+/// A rating key that enters or leaves a bucket.
 #[derive(Debug, Clone, Copy)]
 struct Change {
     index: Index,
@@ -28,7 +28,7 @@ struct Change {
     enters: bool,
 }
 
-/// Gathers index changes of a section and writes them.
+/// Collects index changes of a section and writes them.
 pub(crate) struct Postings<'txn> {
     txn: &'txn WriteTransaction,
     indexing: Indexing,
@@ -36,15 +36,15 @@ pub(crate) struct Postings<'txn> {
     revision: Revision,
     divisions: [Division; 3],
     pending: Vec<Change>,
-    /// Set while nothing is indexed yet and nothing but entered: what was, until all of it is
-    /// sorted and written at once.
+    /// Set while nothing is indexed yet and items only enter. It holds their entries until all of
+    /// them are sorted and written at once.
     first: Option<Entries>,
     damaged: bool,
     bytes: Vec<u8>,
 }
 
 impl<'txn> Postings<'txn> {
-    /// Starts to change the indexes of a section. Buckets that change get `revision`.
+    /// Starts to change the indexes of a section. Changed buckets get `revision`.
     pub(crate) fn new(
         txn: &'txn WriteTransaction,
         indexing: Indexing,
@@ -65,14 +65,14 @@ impl<'txn> Postings<'txn> {
         }
     }
 
-    /// The item is in the section from now on.
+    /// Adds an item of the section.
     pub(crate) fn enter(&mut self, item: &CachedItem) -> Result<(), Error> {
         let keys = (self.indexing.keys)(item);
         let key = item.rating_key.0;
         keys.all().try_for_each(|(index, hash)| self.enter_key((index, hash, key)))
     }
 
-    /// All items are in the section from now on of which these are the entries; writes them.
+    /// Adds all items of the section, given as their entries, and writes them.
     pub(crate) fn enter_all(&mut self, entries: Entries) -> Result<(), Error> {
         if self.first.is_some() {
             self.first = Some(entries);
@@ -81,7 +81,7 @@ impl<'txn> Postings<'txn> {
         entries.sorted()?.try_for_each(|entry| self.enter_key(entry?))
     }
 
-    /// The item, as it was, is no longer in the section.
+    /// Removes an item in its old form from the section.
     pub(crate) fn leave(&mut self, item: &CachedItem) -> Result<(), Error> {
         self.build()?;
         let keys = (self.indexing.keys)(item);
@@ -104,7 +104,8 @@ impl<'txn> Postings<'txn> {
         if self.pending.len() >= BATCH { self.apply() } else { Ok(()) }
     }
 
-    /// Writes what is left. `None` when damage was met; else the divisions for the section row.
+    /// Writes the remaining changes. It returns the divisions for the section row, or `None` when
+    /// damage was met.
     pub(crate) fn finish(mut self) -> Result<Option<[Division; 3]>, Error> {
         self.build()?;
         self.apply()?;
@@ -117,7 +118,7 @@ impl<'txn> Postings<'txn> {
         Ok((!self.damaged).then_some(self.divisions))
     }
 
-    /// Writes every shelf of indexes that are built. Does nothing when they are there.
+    /// Writes every shelf of indexes that are new. It does nothing for indexes that exist.
     fn build(&mut self) -> Result<(), Error> {
         let Some(first) = self.first.take() else { return Ok(()) };
         let doing = "writing an index";
@@ -131,7 +132,7 @@ impl<'txn> Postings<'txn> {
             let mut division = Division { bits: Some(bits), buckets: 0 };
             let mut table =
                 self.txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
-            // Shelves of a division that nobody knows any more, if there are any.
+            // Removes the shelves of a forgotten division, if there are any.
             table.retain_in(tables::whole(section), |_, _| false).map_err(Error::storage(doing))?;
             let end = Bound::Included((section.0, u64::MAX));
             let mut cursor = table.upper_bound_mut(end).map_err(Error::storage(doing))?;
@@ -157,14 +158,15 @@ impl<'txn> Postings<'txn> {
             cursor.close().map_err(Error::storage(doing))?;
             self.set(index, division);
         }
-        // A shelf proves what is not on it: what the temporary file lost must not be missing.
+        // A shelf proves what is absent, so entries that the temporary file lost must not go
+        // unnoticed.
         self.damaged |= taken != counts;
         Ok(())
     }
 
     fn apply(&mut self) -> Result<(), Error> {
         let mut pending = std::mem::take(&mut self.pending);
-        // Stable: of several changes to one key in one bucket, the last holds.
+        // The sort is stable: of several changes to one key in one bucket, the last one counts.
         pending.sort_by_key(|change| (change.index, change.hash, change.key));
         for (index, mut division) in Index::ALL.into_iter().zip(self.divisions) {
             let start = pending.partition_point(|change| change.index < index);
@@ -197,7 +199,7 @@ impl<'txn> Postings<'txn> {
         let doing = "writing an index";
         let mut table = self.txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
         let Some(bits) = division.bits else {
-            // One index of the section is there and another is not.
+            // One index of the section exists and another does not.
             self.damaged = true;
             return Ok(());
         };
@@ -213,8 +215,8 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Divides an index further, from the last shelf to the first: the parts of a shelf get
-    /// numbers at or above its own, and those are done by then.
+    /// Divides an index further, from the last shelf to the first. The parts of a shelf get its
+    /// number or higher numbers, and those shelves are already divided by then.
     fn divide(&mut self, index: Index, division: &mut Division) -> Result<(), Error> {
         let doing = "dividing an index";
         let mut table = self.txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
@@ -235,7 +237,7 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Reads a shelf that must be there. `None`: it is damaged.
+    /// Reads a shelf that must exist. `None`: it is damaged.
     fn take(
         &mut self,
         table: &Table<'_, (u32, u64), &'static [u8]>,
@@ -267,13 +269,13 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Applies sorted changes of one shelf.
+    /// Applies the sorted changes of one shelf.
     fn change(&self, content: &mut Shelf, changes: &[Change]) {
         for of_bucket in changes.chunk_by(|a, b| a.hash == b.hash) {
             let Some(first) = of_bucket.first() else { continue };
             content.change(first.hash, |bucket| {
-                // Also when the keys are the same: an item in the bucket is not, and an answer
-                // that rejected it may be another now.
+                // The revision changes even if the keys are the same: an item in the bucket
+                // changed, and an answer that rejected it may now be another.
                 bucket.changed_at = self.revision.0;
                 let keys = &mut bucket.keys;
                 for of_key in of_bucket.chunk_by(|a, b| a.key == b.key) {

@@ -1,4 +1,4 @@
-//! How far the edits of a run got, so that a crash leaves nothing in doubt that could be known.
+//! How far the edits of a run got, so that after a crash as little as possible is in doubt.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use plex_api::{RatingKey, UnixSeconds};
 use crate::model::section::SectionId;
 use crate::random_id::draw;
 
-/// Tells one run of edits from every other.
+/// A number that identifies one run of edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
@@ -27,17 +27,17 @@ impl fmt::Display for RunId {
 /// How far the edit of an item got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It was decided, and not sent.
+    /// The edit was decided and not sent.
     Planned,
-    /// It was sent, and the server did not confirm it: it may be applied or not.
+    /// The edit was sent and not confirmed. The server may have applied it or not.
     Sent,
-    /// The server confirmed it.
+    /// The server confirmed the edit.
     Confirmed,
-    /// The server refused it, and said why.
+    /// The server refused the edit, for this reason.
     Failed(String),
 }
 
-/// The edit of an item, whose run did not end or ended early.
+/// The edit of an item in a run that did not end, or ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditProgress {
     /// The section.
@@ -46,8 +46,8 @@ pub struct EditProgress {
     pub rating_key: RatingKey,
     /// The run.
     pub run: RunId,
-    /// How far it got.
+    /// How far the edit got.
     pub progress: Progress,
-    /// When, by our clock.
+    /// When the edit got there, by our clock.
     pub at: UnixSeconds,
 }

@@ -1,8 +1,8 @@
-//! What the indexes are built from: hashes in, rating keys out.
+//! The input of the indexes: an item gives hashes, and a hash gives rating keys.
 //!
-//! The store does not know how a file name or a title is folded: that is the matcher's
-//! knowledge, and it is handed in as one plain function with a version. A hash is only a
-//! filter. Whoever finds a rating key through an index compares the item itself.
+//! The store does not know how to fold a file name or a title. The matcher knows, and gives the
+//! store one plain function with a version. A hash is only a filter: a reader that finds a rating
+//! key through an index compares the item itself.
 
 use plex_api::RatingKey;
 
@@ -16,7 +16,7 @@ pub enum Index {
     Names,
     /// Folded guids.
     Guids,
-    /// Folded titles (with whatever variants the matcher adds).
+    /// Folded titles, and the variants that the matcher adds.
     Titles,
 }
 
@@ -24,7 +24,7 @@ impl Index {
     /// All indexes, in the order they are written.
     pub const ALL: [Self; 3] = [Self::Names, Self::Guids, Self::Titles];
 
-    /// Its number on disk.
+    /// The index's number on disk.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Names => 1,
@@ -33,7 +33,7 @@ impl Index {
         }
     }
 
-    /// The one with a number.
+    /// The index with this number.
     pub(crate) fn of_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|index| index.number() == number)
     }
@@ -42,11 +42,11 @@ impl Index {
 /// The 64-bit hashes under which an item can be found, by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IndexKeys {
-    /// Hashes of its parts' folded file names.
+    /// Hashes of the folded file names of the item's parts.
     pub names: Vec<u64>,
-    /// Hashes of its folded guids.
+    /// Hashes of the item's folded guids.
     pub guids: Vec<u64>,
-    /// Hashes of its folded titles.
+    /// Hashes of the item's folded titles.
     pub titles: Vec<u64>,
 }
 
@@ -70,11 +70,11 @@ impl IndexKeys {
 
 /// How items are indexed: a pure function of the item, and its version.
 ///
-/// A store that was written under another version rebuilds its indexes from its own items when
-/// it is opened; nothing is asked of the server.
+/// When a store of another version is opened, it rebuilds its indexes from its own items, without a
+/// call.
 #[derive(Debug, Clone, Copy)]
 pub struct Indexing {
-    /// Goes up whenever `keys` answers differently for any item.
+    /// The version. It must go up whenever `keys` gives another result for any item.
     pub version: u32,
     /// The hashes under which an item is found.
     pub keys: fn(&CachedItem) -> IndexKeys,
@@ -85,6 +85,6 @@ pub struct Indexing {
 pub struct Bucket {
     /// The revision at which a key last entered or left this bucket, or an item in it changed.
     pub changed_at: Revision,
-    /// The items, ascending.
+    /// The rating keys of the items, ascending.
     pub rating_keys: Vec<RatingKey>,
 }

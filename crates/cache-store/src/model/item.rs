@@ -1,59 +1,62 @@
-//! An item as the cache knows it: what matching needs of a Plex item, and nothing more.
+//! An item in the cache: the fields of a Plex item that matching needs, and no others.
 //!
-//! It is smaller than [`plex_api::Item`] on purpose. Summaries, artwork and tags are not
-//! here: they do not decide a match, and leaving them out keeps a record near 200 bytes.
+//! It is smaller than [`plex_api::Item`] on purpose. Summaries, artwork and tags do not decide a
+//! match. Without them, a record stays near 200 bytes.
 
 use std::sync::LazyLock;
 
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 
-/// A Plex item, reduced to what decides a match. Its text is `S`: its own, or of the page that it
-/// was read from ([`ItemRef`]).
+/// A Plex item, reduced to the fields that decide a match. `S` is its text: either owned, or
+/// borrowed from the page that holds the item ([`ItemRef`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedItem<S = String> {
     /// The server's key of this item.
     pub rating_key: RatingKey,
     /// Movie, episode, track, clip, ...
     pub kind: ItemKind,
-    /// The item's own title (an episode's title, not its show's).
+    /// The item's own title. For an episode this is not the show's title.
     pub title: S,
     /// The title in the original language, when the server has one.
     pub original_title: Option<S>,
     /// Title of the show (episodes) or the artist (tracks).
     pub grandparent_title: Option<S>,
-    /// Title of the album of a track. What it is for an episode ("Season 1") says nothing.
+    /// The show of an episode, by its key. `None` for every other kind.
+    pub grandparent: Option<RatingKey>,
+    /// Title of a track's album. For an episode it would be "Season 1", which says nothing.
     pub parent_title: Option<S>,
-    /// Which edition of a movie it is.
+    /// The edition of a movie.
     pub edition: Option<S>,
     /// Year of release.
     pub year: Option<u16>,
     /// The day on which an episode was first on air.
     pub aired: Option<Day>,
-    /// Season number of an episode, disc number of a track.
+    /// Season number of an episode, or disc number of a track.
     pub parent_index: Option<u32>,
-    /// Episode number, track number.
+    /// Episode number or track number.
     pub index: Option<u32>,
-    /// The agent's guid first (when there is one), then the external ids (`imdb://tt0078748`).
+    /// The agent's guid first, if there is one, then the external ids (`imdb://tt0078748`).
     pub guids: Vec<S>,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// When the server says the item was added.
+    /// When the item was added, as the server tells.
     pub added_at: Option<UnixSeconds>,
-    /// When the server says the item last changed. Misses file replacement, labels and
-    /// collections, so it is never used as proof that nothing changed.
+    /// When the item last changed, as the server tells. A replaced file, labels and collections do
+    /// not change it, so it never proves that nothing changed.
     pub updated_at: Option<UnixSeconds>,
-    /// The item's files are missing and it waits in the trash, but it is still listed.
+    /// The item's files are missing. The item waits in the trash but is still listed.
     pub trashed: bool,
     /// Every media file of every version, in the server's order.
     pub parts: Vec<CachedPart<S>>,
 }
 
-/// A day, as the number `YYYYMMDD`: 4 bytes, and ordered as days are.
+/// A day, as the number `YYYYMMDD`. It takes 4 bytes, and its order is the order of days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub u32);
 
 impl Day {
-    /// A day of some year from 1000 to 9999; `None`: there is no such month, or day of a month.
+    /// A day of a year from 1000 to 9999. `None`: the year has no such month, or the month no such
+    /// day.
     pub fn new(year: u32, month: u32, day: u32) -> Option<Self> {
         let there =
             (1_000..=9_999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
@@ -73,9 +76,9 @@ impl Day {
 pub struct CachedPart<S = String> {
     /// The server's id of the part.
     pub id: Option<u64>,
-    /// Which version (`Media`) of the item the part belongs to, counted from 0.
+    /// The version (`Media`) of the item that the part belongs to, counted from 0.
     pub version: u16,
-    /// The path as the server spells it, never folded.
+    /// The path as the server spells it. It is never folded.
     pub file: S,
     /// Size in bytes.
     pub size: Option<u64>,
@@ -83,26 +86,26 @@ pub struct CachedPart<S = String> {
     pub duration_ms: Option<u64>,
     /// The change stamp in the part's key, which is the file's modification time.
     pub stamp: Option<i64>,
-    /// The part belongs to an optimized version that the server made itself.
+    /// The part belongs to an optimized version, which the server made itself.
     pub optimized: bool,
 }
 
-/// An item whose text is somebody else's.
+/// An item with borrowed text.
 pub type ItemRef<'a> = CachedItem<&'a str>;
 
-/// A part whose text is somebody else's.
+/// A part with borrowed text.
 pub type PartRef<'a> = CachedPart<&'a str>;
 
 /// blake3 (128 bits) over everything that matching uses of an item.
 ///
-/// Equal hashes mean that nothing which depends on the item has to be computed again.
+/// If the hashes are equal, nothing that depends on the item has to be computed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 16]);
 
 impl CachedItem {
-    /// Takes what matching needs from an item as the server sent it.
+    /// Takes the fields that matching needs from an item of the server.
     ///
-    /// Parts without a file name are left out: there is nothing to compare them with.
+    /// A part without a file name is left out, because nothing can be compared with it.
     pub fn from_plex(item: &plex_api::Item) -> Self {
         let parts = item.media.iter().enumerate().flat_map(|(version, media)| {
             media.parts.iter().filter_map(move |part| {
@@ -125,6 +128,7 @@ impl CachedItem {
             title: item.title.clone(),
             original_title: item.original_title.clone(),
             grandparent_title: item.grandparent_title.clone(),
+            grandparent: item.grandparent_rating_key.filter(|_| item.kind == ItemKind::Episode),
             parent_title: item.parent_title.clone().filter(|_| item.kind == ItemKind::Track),
             edition: item.edition_title.clone().filter(|edition| !edition.is_empty()),
             year: item.year,
@@ -157,6 +161,7 @@ impl CachedItem {
             title: &self.title,
             original_title: self.original_title.as_deref(),
             grandparent_title: self.grandparent_title.as_deref(),
+            grandparent: self.grandparent,
             parent_title: self.parent_title.as_deref(),
             edition: self.edition.as_deref(),
             year: self.year,
@@ -174,14 +179,15 @@ impl CachedItem {
 
     /// The hash of everything that matching uses.
     ///
-    /// `added_at` and `updated_at` are left out: a background refresh on the server moves
-    /// them without any visible change, and no rule reads them.
+    /// `added_at` and `updated_at` are left out. A background refresh on the server changes them
+    /// without any visible change, and no rule reads them.
     pub fn content_hash(&self) -> ContentHash {
         let mut fields = Fields(Vec::with_capacity(512));
         fields.small(self.kind.type_number());
         fields.text(&self.title);
         fields.optional_text(self.original_title.as_deref());
         fields.optional_text(self.grandparent_title.as_deref());
+        fields.optional_number(self.grandparent.map(|key| key.0));
         fields.optional_text(self.parent_title.as_deref());
         fields.optional_text(self.edition.as_deref());
         fields.optional_number(self.year.map(u64::from));
@@ -207,15 +213,16 @@ impl CachedItem {
     }
 }
 
-/// Context of the content hash. Changing what is hashed means changing this string.
-const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 3";
+/// The context of the content hash. When the hashed bytes change, this string must change.
+const CONTENT_CONTEXT: &str = "matchbox 2026-11 item content 4";
 
-/// The key for that context: deriving it takes as long as hashing an item.
+/// The key for this context. Deriving a key takes as long as hashing an item, so it is derived
+/// once.
 static CONTENT_KEY: LazyLock<[u8; 32]> = LazyLock::new(|| blake3::derive_key(CONTENT_CONTEXT, &[]));
 
-/// Fields behind their lengths, so that no two lists of fields are the same bytes; few bytes,
-/// because hashing them is most of what a listed item costs. They are hashed in one go: many
-/// small updates of blake3 take twice as long.
+/// The hashed bytes. Each field stands after its length, so that no two lists of fields give the
+/// same bytes. The bytes are few, because hashing them is most of the cost of a listed item. They
+/// are hashed in one call: many small updates of blake3 take twice as long.
 struct Fields(Vec<u8>);
 
 impl Fields {
@@ -227,7 +234,7 @@ impl Fields {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// More than four billion of anything is not decoded again anyway.
+    /// A list of more than four billion entries would not be decoded again anyway.
     fn length(&mut self, value: usize) {
         self.small(u32::try_from(value).unwrap_or(u32::MAX));
     }

@@ -1,7 +1,7 @@
-//! What is known of an item's editable fields: what an edit is compared with.
+//! An item's editable fields in the cache. An edit is compared with them.
 //!
-//! It is kept apart from the item, which holds what matching needs and is listed by the
-//! thousand: only items that are edited have a row here.
+//! They are kept apart from the item. The item holds what matching needs and is listed by the
+//! thousand; only edited items have a row here.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use plex_api::{Field, Item, ItemKind, TagField, UnixSeconds};
 use crate::model::item::CachedItem;
 use crate::model::section::SectionId;
 
-/// An item's editable fields as they were last read, with our own confirmed edits in them.
+/// An item's editable fields as they were last read, and our own confirmed edits since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// What the item is.
     pub kind: ItemKind,
-    /// Fields with one value, as an edit spells it. One that is empty is not here.
+    /// Fields with one value, as an edit spells it. An empty field is left out.
     pub values: BTreeMap<Field, String>,
-    /// Tags by field, in the server's order. A field without tags is not here.
+    /// Tags by field, in the server's order. A field without tags is left out.
     pub tags: BTreeMap<TagField, Vec<String>>,
     /// Names of the fields that the agent may not overwrite, ascending.
     pub locked: Vec<String>,
-    /// Other pairs of the API that we sent last, by name: the server does not tell them.
+    /// Other pairs of the API that we last sent, by name. The server does not return them.
     pub sent: BTreeMap<String, String>,
-    /// The item's `updatedAt` when it was read. Our own edits move it on the server; the item
-    /// is read once more then, and shows what we wrote.
+    /// The item's `updatedAt` when it was read. Our own edits change it on the server. The item is
+    /// then read once more and shows what we wrote.
     pub updated_at: Option<UnixSeconds>,
-    /// When it was last read or written, by our clock.
+    /// When the fields were last read or written, by our clock.
     pub read_at: UnixSeconds,
 }
 
 impl Metadata {
-    /// Whether every field, tag and lock that a read tells is the same.
+    /// Whether all fields, tags and locks are the same, as far as a read tells them.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (&self.values, &self.tags, &self.locked) == (&other.values, &other.tags, &other.locked)
     }
 
-    /// What a full read of an item says. `sent`, of which a read says nothing, is empty.
+    /// The fields from a full read of an item. `sent` is empty, because a read does not tell it.
     pub fn from_plex(item: &Item, now: UnixSeconds) -> Self {
         let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let of = |field| match field {
@@ -70,17 +70,18 @@ impl Metadata {
     }
 }
 
-/// What the store knows of an item that is to be read or edited.
+/// What the store knows about an item that is to be read or edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// The section it is in.
+    /// The item's section.
     pub section: SectionId,
-    /// What matching needs; `None` for a show, a collection and so on, which are not listed.
+    /// The cached item. `None` for a show, a collection and so on, which are not listed.
     pub item: Option<CachedItem>,
-    /// Its editable fields, if they were ever read.
+    /// The item's editable fields, if they were ever read.
     pub metadata: Option<Metadata>,
-    /// An edit was sent and not confirmed: what the fields are now, nobody knows.
+    /// An edit was sent and not confirmed, so the present fields are unknown.
     pub unconfirmed: bool,
-    /// Of the rows that this was read from: another number, and they were written since.
+    /// The version of the rows that this was read from. If it differs later, the rows were written
+    /// since.
     pub(crate) version: u64,
 }

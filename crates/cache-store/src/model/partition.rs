@@ -1,22 +1,22 @@
-//! How an index is divided into blocks, by the top bits of a hash.
+//! The division of an index into shelves (blocks), by the top bits of a hash.
 
-/// How many buckets a shelf has when an index is built; twice as many at most.
+/// How many buckets a shelf has when an index is built. It can have up to twice as many.
 const BUCKETS: u64 = 8;
 
-/// When shelves have this many buckets on average, the index is divided further.
+/// With more buckets than this on an average shelf, the index is divided further.
 const TOO_MANY: u64 = 8 * BUCKETS;
 
-/// Division of one index of one section: how it is divided.
+/// The division of one index of one section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Division {
-    /// There are 2^`bits` shelves. `None`: none was written, so nothing is indexed.
+    /// The index has 2^`bits` shelves. `None`: no shelf was written, so nothing is indexed.
     pub(crate) bits: Option<u8>,
-    /// How many buckets there are on all shelves.
+    /// The number of buckets on all shelves.
     pub(crate) buckets: u64,
 }
 
 impl Division {
-    /// The division for about this many buckets.
+    /// The `bits` for about this many buckets.
     pub(crate) fn bits_for(buckets: u64) -> u8 {
         let bits = (buckets / BUCKETS).checked_ilog2().unwrap_or(0);
         u8::try_from(bits).unwrap_or(0).min(MAX_BITS)
@@ -27,18 +27,18 @@ impl Division {
         self.bits.is_some_and(|bits| bits < MAX_BITS && self.buckets >> bits > TOO_MANY)
     }
 
-    /// How many shelves there are.
+    /// The number of shelves.
     pub(crate) fn shelves(self) -> u64 {
         self.bits.map_or(0, |bits| 1 << bits.min(MAX_BITS))
     }
 }
 
-/// The shelf of a hash when there are 2^`bits`.
+/// The shelf of a hash in an index of 2^`bits` shelves.
 pub(crate) fn shelf(bits: u8, hash: u64) -> u64 {
     hash.checked_shr(64 - u32::from(bits.min(MAX_BITS))).unwrap_or(0)
 }
 
-/// More shelves than this are never needed: 2^32 of them hold 34 billion buckets.
+/// The largest useful `bits`: 2^32 shelves hold 34 billion buckets.
 const MAX_BITS: u8 = 32;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Remembered matches: what was answered, why, and when the answer stops being valid.
+//! Remembered matches: the answer, its reason, and when it stops being valid.
 
 use plex_api::{RatingKey, UnixSeconds};
 use smallvec::SmallVec;
@@ -6,42 +6,42 @@ use smallvec::SmallVec;
 use crate::model::index::Index;
 use crate::model::revision::Revision;
 
-/// blake3 (128 bits) of everything that decides a match; made by the matcher.
+/// blake3 (128 bits) of everything that decides a match. The matcher computes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MatchKey(pub [u8; 16]);
 
 /// A remembered answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchRecord {
-    /// What was answered.
+    /// The answer.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason for the answer.
     pub evidence: RecordedEvidence,
-    /// Which index buckets were looked into.
+    /// The index buckets that were read for the answer.
     pub depends: Depends,
-    /// The rules that read titles and guids were tried too; if not, the answer is what the
-    /// paths say.
+    /// The rules for titles and guids were tried, too. If not, the answer rests on paths alone.
     pub all_rules: bool,
-    /// The section's revision when the answer was found or last found to hold.
+    /// The section's revision when the answer was found, or last checked and still valid.
     pub verified_at: Revision,
-    /// When the answer was last given, to within a week: dearer precision would make every read
-    /// a write.
+    /// When the answer was last given, to within a week. Better precision would make every read a
+    /// write.
     pub last_used: UnixSeconds,
-    /// When the host said that it applied its metadata to the item, by our clock. A match is
-    /// remembered when it is found, so a crash before this cannot count as synced.
+    /// When the host reported that it applied its metadata to the item, by our clock. A match is
+    /// remembered as soon as it is found. So after a crash before this report, the match does not
+    /// count as synced.
     pub applied_at: Option<UnixSeconds>,
-    /// The last answer of which the host said that it is wrong.
+    /// The last answer that the host reported as wrong.
     pub failed: Option<Failure>,
 }
 
-/// A match that failed: the host found that the item is not the file's.
+/// A failed match: the host found that the item does not belong to the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The item.
     pub rating_key: RatingKey,
-    /// When the host said so, by our clock.
+    /// When the host reported it, by our clock.
     pub at: UnixSeconds,
-    /// Why, in the host's words.
+    /// The reason, in the host's words.
     pub why: String,
 }
 
@@ -52,41 +52,41 @@ pub enum Outcome {
     Found {
         /// The item.
         rating_key: RatingKey,
-        /// Other items that hold the very same file, ascending.
+        /// Other items with the very same file, ascending.
         others: Vec<RatingKey>,
-        /// The version (`Media`) of the item the file belongs to, counted from 0.
+        /// The version (`Media`) of the item that the file belongs to, counted from 0.
         version: u16,
-        /// High confidence rather than low.
+        /// The confidence is high and not low.
         high: bool,
     },
-    /// Several items that nothing tells apart, best first.
+    /// Several items that no rule can tell apart, best first.
     Ambiguous(Vec<RatingKey>),
-    /// Not in the section. Stored only from a state that proves it.
+    /// The file is not in the section. This is stored only when the state proves it.
     Absent,
 }
 
-/// The matcher's reasons as numbers; the matcher gives them their names.
+/// The matcher's reasons as numbers. The matcher gives them their names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecordedEvidence {
-    /// Number of the rule that decided, 0 for none.
+    /// Number of the rule that decided, or 0 for none.
     pub rule: u8,
-    /// How many path components agreed, counted from the file name.
+    /// How many path components agreed, counting from the file name.
     pub components: u16,
     /// Score of the answer, in thousandths.
     pub score: u16,
-    /// Score of the best other candidate, in thousandths; 0 when there was none.
+    /// Score of the best other candidate, in thousandths. 0 when there was none.
     pub runner_up: u16,
     /// The best other candidate.
     pub rival: Option<RatingKey>,
-    /// Which path mapping of the settings made the paths agree.
+    /// The path mapping of the settings that made the paths agree.
     pub mapping: Option<u16>,
 }
 
-/// The index buckets an answer was made from.
+/// The index buckets that an answer depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Depends {
-    /// The buckets, by index and hash; also those that were found empty.
+    /// The buckets, by index and hash, including empty ones.
     pub buckets: SmallVec<[(Index, u64); 1]>,
-    /// The answer rests on the whole section (fuzzy rules): any change ends it.
+    /// The answer depends on the whole section (fuzzy rules), so any change ends it.
     pub whole_section: bool,
 }

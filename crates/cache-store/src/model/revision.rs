@@ -1,13 +1,13 @@
-//! Versions: what the server says of a section, and our own counter.
+//! Versions of a section: the server's stamp, and our own counter.
 
 use plex_api::UnixSeconds;
 use serde::Serialize;
 
 /// Our own version counter of a section.
 ///
-/// It goes up by one in the write transaction that really changed the section's items, and
-/// never for any other reason. Wall-clock time decides when to ask the server again;
-/// revisions alone decide whether something derived is still valid.
+/// It goes up by one in the write transaction that really changed the section's items, and for no
+/// other reason. Wall-clock time decides when to ask the server again. Only revisions decide
+/// whether a derived result is still valid.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Revision(pub u64);
 
@@ -19,22 +19,22 @@ impl Revision {
     }
 }
 
-/// What the server says about a section's version, observed at one moment.
+/// The server's version of a section, observed at one moment.
 ///
-/// All fields are compared for equality only. `content_changed_at` is an opaque counter
-/// beyond 2^53 that can go back after a database repair: it has no order.
+/// All fields are compared for equality only. `content_changed_at` is an opaque counter above 2^53.
+/// It can go back after a database repair, so it has no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SectionStamp {
-    /// The server-wide change counter. Absent on servers before about 2019.
+    /// The server-wide change counter. Servers before about 2019 do not have it.
     pub content_changed_at: Option<i64>,
-    /// End of the last scan, also of one that changed nothing.
+    /// The end of the last scan, even if it changed nothing.
     pub scanned_at: Option<UnixSeconds>,
-    /// Last edit of the section's settings.
+    /// The last edit of the section's settings.
     pub updated_at: Option<UnixSeconds>,
 }
 
 impl SectionStamp {
-    /// Reads the stamp off a section as the server listed it.
+    /// Takes the stamp from a section as the server listed it.
     pub fn of(section: &plex_api::Section) -> Self {
         Self {
             content_changed_at: section.content_changed_at,
@@ -44,7 +44,7 @@ impl SectionStamp {
     }
 }
 
-/// Time stamps of items beyond this are not from the past, whichever clock is right.
+/// The latest credible time of an item. A later one lies in the future by both clocks.
 pub(crate) fn latest(now: UnixSeconds, stamp: &SectionStamp) -> UnixSeconds {
     stamp.scanned_at.map_or(now, |scanned| scanned.max(now))
 }

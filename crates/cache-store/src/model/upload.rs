@@ -1,5 +1,5 @@
-//! Which images were last uploaded to an item. The server does not tell an image's hash, so
-//! this is known only of our own uploads.
+//! The images that were last uploaded to an item. The server does not return the hash of an image,
+//! so only our own uploads are known.
 
 use plex_api::Artwork;
 
@@ -14,7 +14,7 @@ impl ImageHash {
     }
 }
 
-/// The images last uploaded to an item.
+/// The images that were last uploaded to an item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Uploads {
     /// The poster.
@@ -24,7 +24,7 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    /// The one of a kind.
+    /// The image of this kind.
     pub fn of(&self, artwork: Artwork) -> Option<ImageHash> {
         match artwork {
             Artwork::Poster => self.poster,

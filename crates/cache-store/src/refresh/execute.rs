@@ -39,6 +39,7 @@ impl Context {
             Plan::Fresh | Plan::Unchanged => self.observed(state, seen).await,
             Plan::Totals => self.totals(state, seen).await,
             Plan::Metadata => self.metadata(state, seen).await,
+            Plan::Shows => self.shows(state).await,
             Plan::Delta => self.delta(state, seen, demand).await,
             Plan::Lazy => self.lazy(state, seen).await,
             Plan::Targeted => self.targeted(state, seen).await,

@@ -63,6 +63,8 @@ pub enum Plan {
     Totals,
     /// Read what was edited: the stamp is what it was, and does not tell.
     Metadata,
+    /// List the section's shows: names speak of them in ways that the episodes do not tell.
+    Shows,
     /// Compare the total, and read what was added and updated.
     Delta,
     /// Look files up one by one, and read again what earlier lookups showed if the stamp
@@ -89,7 +91,7 @@ impl Plan {
     /// Whether it brings what other hosts would ask for, too.
     #[cfg(feature = "shared")]
     pub(crate) fn is_worth_sharing(self) -> bool {
-        self.asks() && self != Self::Lazy
+        self.asks() && !matches!(self, Self::Lazy | Self::Shows)
     }
 }
 
@@ -102,12 +104,14 @@ pub struct Demand {
     pub prove: bool,
     /// An answer is made from titles, years or guids: they have to be up to date.
     pub metadata: bool,
+    /// An answer rests on the section's shows: they have to be known.
+    pub shows: bool,
 }
 
 impl Demand {
     /// Files to be matched by their paths.
     pub fn files(queries: u64) -> Self {
-        Self { queries, prove: false, metadata: false }
+        Self { queries, prove: false, metadata: false, shows: false }
     }
 }
 
@@ -135,6 +139,12 @@ pub fn has_recent_metadata(cached: &SectionState, now: UnixSeconds, policy: &Pol
     cached.metadata_at.is_some_and(|at| younger(at, now, policy.metadata_max_age))
 }
 
+/// Whether the section's shows are known: they were listed within
+/// [`max_sweep_age`](Policy::max_sweep_age), and no episode of another show came since.
+pub fn has_shows(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
+    cached.shows.is_some_and(|shows| younger(shows.at, now, policy.max_sweep_age))
+}
+
 /// Chooses the plan for a section whose stamp was just observed. `page` is how many rows a
 /// call brings.
 #[must_use]
@@ -147,7 +157,7 @@ pub fn plan(
     demand: Demand,
 ) -> Planned {
     let planned = |plan, reason| Planned { plan, reason };
-    let Demand { queries, prove, metadata } = demand;
+    let Demand { queries, prove, metadata, shows } = demand;
     let few = queries <= policy.lazy_queries && !prove;
     let Some(stamp) = &cached.stamp else {
         return if few && cached.is_partial() {
@@ -169,14 +179,20 @@ pub fn plan(
     if prove && !cached.complete {
         return planned(Plan::Sweep, PlanReason::AbsenceToProve);
     }
+    let shows = shows && !has_shows(cached, now, policy);
     if stamp == observed {
         return if metadata && !has_recent_metadata(cached, now, policy) {
             planned(Plan::Metadata, PlanReason::MetadataDue)
+        } else if shows {
+            planned(Plan::Shows, PlanReason::ShowsUnknown)
         } else {
             planned(Plan::Unchanged, PlanReason::StampStands)
         };
     }
     if cached.observed.as_ref() == Some(observed) {
+        if shows {
+            return planned(Plan::Shows, PlanReason::ShowsUnknown);
+        }
         // Deltas have been tried at this stamp.
         return unexplained(cached, few, page);
     }
@@ -225,7 +241,7 @@ mod tests {
     use plex_api::{ItemKind, SectionKey, SectionUuid};
 
     use super::*;
-    use crate::model::section::SectionId;
+    use crate::model::section::{SectionId, ShowsListed};
 
     const NOW: UnixSeconds = UnixSeconds(1_700_000_000);
 
@@ -255,10 +271,11 @@ mod tests {
         state
     }
 
-    const FILES: Demand = Demand { queries: 10_000, prove: false, metadata: false };
-    const PROOF: Demand = Demand { queries: 1, prove: true, metadata: false };
-    const TITLES: Demand = Demand { queries: 1, prove: false, metadata: true };
-    const ONE: Demand = Demand { queries: 1, prove: false, metadata: false };
+    const FILES: Demand = Demand { queries: 10_000, prove: false, metadata: false, shows: false };
+    const ONE: Demand = Demand { queries: 1, ..FILES };
+    const PROOF: Demand = Demand { prove: true, ..ONE };
+    const TITLES: Demand = Demand { metadata: true, ..ONE };
+    const SHOWS: Demand = Demand { metadata: true, shows: true, ..ONE };
 
     #[track_caller]
     fn check(
@@ -312,6 +329,25 @@ mod tests {
         check(|state| state.metadata_at = None, same, TITLES, Plan::Metadata);
         // Any other plan brings it anyway, or is followed by a second look.
         check(|state| state.metadata_at = None, stamp(101, 8), TITLES, Plan::Delta);
+    }
+
+    #[test]
+    fn shows_are_listed_once_they_are_needed_and_after_what_is_due_before() {
+        let same = stamp(100, 7);
+        let listed = |age| {
+            let shows = Some(ShowsListed { at: ago(age), count: 7 });
+            move |state: &mut SectionState| state.shows = shows
+        };
+        check(|_| {}, same, SHOWS, Plan::Shows);
+        check(|_| {}, same, TITLES, Plan::Unchanged);
+        check(listed(86_399), same, SHOWS, Plan::Unchanged);
+        check(listed(86_400), same, SHOWS, Plan::Shows);
+        check(|state| state.metadata_at = None, same, SHOWS, Plan::Metadata);
+        check(|_| {}, stamp(101, 8), SHOWS, Plan::Delta);
+        // A change that is not explained is read item by item, and says nothing of shows.
+        let tried = |state: &mut SectionState| state.observed = Some(stamp(101, 8));
+        check(tried, stamp(101, 8), SHOWS, Plan::Shows);
+        check(|state| state.stamp = None, same, SHOWS, Plan::Full);
     }
 
     #[test]

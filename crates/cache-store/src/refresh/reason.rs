@@ -14,6 +14,8 @@ pub enum PlanReason {
     StampStands,
     /// The stamp does not tell whether titles, years or guids were edited.
     MetadataDue,
+    /// A name says a show that the rows of episodes do not know, or do not know well enough.
+    ShowsUnknown,
     /// Looking few files up is cheaper than listing the section.
     NothingCachedFewAsked,
     /// Nothing is cached that may be believed.
@@ -86,6 +88,7 @@ impl fmt::Display for PlanReason {
             Self::StampIsFresh => "the stamp was observed a moment ago",
             Self::StampStands => "the stamp is what it was",
             Self::MetadataDue => "titles, years and guids may have been edited",
+            Self::ShowsUnknown => "names speak of shows that the episodes alone do not settle",
             Self::NothingCachedFewAsked => "nothing is cached, and few files are asked for",
             Self::NothingCached => "nothing is cached that may be believed",
             Self::LookupsDoNotPay => "lookups do not pay, or do not prove",

@@ -206,7 +206,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         Scope::Delta(gone) => drop(writer.remove(&gone)?),
     }
     unsupported += writer.remove(&unreadable)? as u64;
-    let Some(Written { changes, items, divisions }) = writer.finish()? else {
+    let Some(Written { changes, items, divisions, strange }) = writer.finish()? else {
         return Ok(Applied::Damaged);
     };
     if total.is_some_and(|total| items + unsupported != total) {
@@ -235,6 +235,9 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.complete = complete;
     state.lookups = lookups;
     state.divisions = divisions;
+    if strange {
+        state.shows = None;
+    }
     if metadata {
         state.metadata_at = Some(now);
     }
@@ -261,6 +264,8 @@ struct Written {
     /// How many items there are now.
     items: u64,
     divisions: [Division; 3],
+    /// An episode came whose show is not known.
+    strange: bool,
 }
 
 struct Writer<'txn> {
@@ -269,6 +274,10 @@ struct Writer<'txn> {
     items: Table<'txn, (u32, u64), &'static [u8]>,
     beside: Beside<'txn>,
     postings: Postings<'txn>,
+    /// The shows that are known; `None`: nobody asked for them yet.
+    shows: Option<Table<'txn, (u32, u64), &'static [u8]>>,
+    /// An episode came whose show is not among them.
+    strange: bool,
     /// The section was empty, so there is nothing to compare with.
     first: bool,
     count: u64,
@@ -300,6 +309,12 @@ impl<'txn> Writer<'txn> {
             items: txn.open_table(tables::ITEMS).map_err(Error::storage("writing items"))?,
             beside: Beside::open(txn)?,
             postings: Postings::new(txn, indexing, section, revision),
+            shows: section
+                .shows
+                .map(|_| txn.open_table(tables::SHOWS))
+                .transpose()
+                .map_err(Error::storage("writing items"))?,
+            strange: false,
             first: section.items == 0,
             count: section.items,
             changes: Changes::default(),
@@ -356,15 +371,34 @@ impl<'txn> Writer<'txn> {
             Before::None => {
                 self.changes.added += 1;
                 self.count += 1;
-                self.postings.enter(&row.item()?)?;
+                let item = row.item()?;
+                self.meet(&item)?;
+                self.postings.enter(&item)?;
                 self.write(key, self.revision, body)?;
             }
             Before::Other(before) => {
                 self.changes.changed += 1;
+                let item = row.item()?;
+                if item.grandparent != before.grandparent {
+                    self.meet(&item)?;
+                }
                 self.postings.leave(&before)?;
-                self.postings.enter(&row.item()?)?;
+                self.postings.enter(&item)?;
                 self.write(key, self.revision, body)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Looks whether the show of an item is known.
+    fn meet(&mut self, item: &CachedItem) -> Result<(), Error> {
+        if let Some(shows) = &self.shows {
+            let doing = "looking for a show";
+            let known = match item.grandparent {
+                Some(key) => shows.get((self.section.0, key.0)).map_err(Error::storage(doing))?,
+                None => None,
+            };
+            self.strange |= known.is_none();
         }
         Ok(())
     }
@@ -436,7 +470,9 @@ impl<'txn> Writer<'txn> {
     /// `None` when damage was met.
     fn finish(self) -> Result<Option<Written>, Error> {
         let Some(divisions) = self.postings.finish()? else { return Ok(None) };
-        let written = Written { changes: self.changes, items: self.count, divisions };
+        // What is listed in one go is not looked at item by item.
+        let strange = self.strange || self.first;
+        let written = Written { changes: self.changes, items: self.count, divisions, strange };
         Ok((!self.damaged).then_some(written))
     }
 

@@ -1,4 +1,4 @@
-//! Filling a section from somewhere else than a server.
+//! Fills a section from another source than a server.
 
 use plex_api::UnixSeconds;
 
@@ -11,8 +11,8 @@ use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
 impl Store {
-    /// Replaces what is cached of a section, as a full listing that showed these `items` at
-    /// `stamp` would. For benchmarks, tools and tests; [`crate::Library`] does it for a server.
+    /// Replaces the cached items of a section, as a full listing at `stamp` with these `items`
+    /// would. For benchmarks, tools and tests; for a server, [`crate::Library`] does it.
     pub fn fill(
         &self,
         section: SectionId,
@@ -33,8 +33,8 @@ impl Store {
         self.carry_out(update)
     }
 
-    /// Brings a section up to date, as a delta would that showed these `items` and found those
-    /// `gone`. For benchmarks, tools and tests, too.
+    /// Brings a section up to date, as a delta with these `items` and these `gone` keys would. For
+    /// benchmarks, tools and tests, too.
     pub fn update(
         &self,
         section: SectionId,

@@ -1,4 +1,4 @@
-//! Looking at the whole file.
+//! Verifies the whole file.
 
 use redb::ReadTransaction;
 use serde::Serialize;
@@ -18,16 +18,16 @@ use crate::store::Store;
 /// What a full verification found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// Rows that were read, of all tables.
+    /// How many rows were read, in all tables.
     pub rows: u64,
-    /// What is wrong, one line each; at most a hundred are kept.
+    /// The problems, one line each. At most a hundred are kept.
     pub problems: Vec<String>,
-    /// How many problems there are.
+    /// The number of problems.
     pub problem_count: u64,
 }
 
 impl Checked {
-    /// Nothing is wrong.
+    /// Whether there are no problems.
     pub fn is_sound(&self) -> bool {
         self.problem_count == 0
     }
@@ -42,11 +42,11 @@ impl Checked {
 
 impl Store {
     /// Verifies the whole file: redb's checksum of every page, the seal of every value in every
-    /// table, that every row is of a section there is, that every shelf is there, and that items,
-    /// indexes and counts agree. Reads everything: a second or two at a million items.
+    /// table, that every row belongs to an existing section, that every shelf exists, and that
+    /// items, indexes and counts agree. It reads everything: a second or two at a million items.
     ///
-    /// A file in which redb itself finds damage is replaced, as everywhere:
-    /// [`Error::Damaged`]. Needs the file alone: [`Error::InUse`] while a view is open.
+    /// If redb itself finds damage, the file is replaced, as everywhere: [`Error::Damaged`]. The
+    /// check needs the file alone: it returns [`Error::InUse`] while a view is open.
     pub fn check(&self) -> Result<Checked, Error> {
         let doing = "checking it";
         let intact = self.file.with_db_mut(doing, |db| match db.check_integrity() {
@@ -75,7 +75,7 @@ impl Store {
                     } else if place.section != 0
                         && !sections.iter().any(|state| state.id.0 == place.section)
                     {
-                        checked.problem(|| format!("{}: {place:?} is of no section", table.name));
+                        checked.problem(|| format!("{}: {place:?} has no section", table.name));
                     }
                 })?;
             }
@@ -86,9 +86,8 @@ impl Store {
         })
     }
 
-    /// A hash over everything the file holds, row by row. Two stores with equal digests hold
-    /// the same; where the rows are in the file does not matter. Matches that wait in the
-    /// buffer are not in it.
+    /// A hash of all rows in the file. Two stores with equal digests hold the same rows, wherever
+    /// the rows are in the file. Matches that wait in the buffer are not included.
     pub fn digest(&self) -> Result<u64, Error> {
         self.read("reading all of it", |txn| {
             let mut hash = Xxh3::new();
@@ -105,8 +104,8 @@ impl Store {
     }
 }
 
-/// Opens the sealed rows of the file as a whole. That of the store is opened first: without it
-/// the file is replaced.
+/// Opens the sealed rows of the file as a whole, the store row first: without it the file is
+/// replaced.
 fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error> {
     let doing = "checking it";
     let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
@@ -119,14 +118,14 @@ fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error>
         let Some(row) = meta.get(key).map_err(Error::storage(doing))? else { continue };
         checked.rows += 1;
         if !opens(row.value()) {
-            checked.problem(|| format!("meta: \"{key}\" does not open: it is counted anew"));
+            checked.problem(|| format!("meta: \"{key}\" is damaged: it starts anew"));
         }
     }
     Ok(())
 }
 
-/// Compares what the items say with what the indexes hold. The order does not matter, so both
-/// sides are summed up as they are read, and memory does not grow.
+/// Compares the items with the indexes. Their order does not matter, so both sides are summed while
+/// they are read, and memory does not grow.
 fn check_section(
     txn: &ReadTransaction,
     state: &SectionState,
@@ -155,6 +154,11 @@ fn check_section(
     if count != state.items {
         checked.problem(|| format!("\"{}\": {count} items, {} counted", state.title, state.items));
     }
+    let shows = txn.open_table(tables::SHOWS).map_err(Error::storage(doing))?;
+    let shows = shows.range(tables::whole(state.id)).map_err(Error::storage(doing))?.count() as u64;
+    if let Some(counted) = state.shows.map(|shows| shows.count).filter(|count| *count != shows) {
+        checked.problem(|| format!("\"{}\": {shows} shows, {counted} counted", state.title));
+    }
     let indexes = Index::ALL.into_iter().zip(state.divisions).zip(expected);
     for ((index, division), (entries, sum)) in indexes {
         let shelves = txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
@@ -179,8 +183,8 @@ fn check_section(
         if (found, found_sum, buckets) != (entries, sum, division.buckets) {
             checked.problem(|| {
                 format!(
-                    "\"{}\": {index:?} holds {found} keys in {buckets} buckets, its items have \
-                     {entries} in {}",
+                    "\"{}\": {index:?} has {found} keys in {buckets} buckets, but the items give \
+                     {entries} keys in {}",
                     state.title, division.buckets
                 )
             });

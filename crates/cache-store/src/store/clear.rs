@@ -1,4 +1,4 @@
-//! Clearing by hand, with a count of what went.
+//! Clears parts of the cache by hand, and counts what was removed.
 
 use plex_api::RatingKey;
 use redb::WriteTransaction;
@@ -18,15 +18,15 @@ use crate::store::cascade::Beside;
 /// What a clear removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clear {
-    /// Remembered matches of every section; items stay.
+    /// The remembered matches of every section. Items stay.
     Matches,
-    /// One item of a section. Until the section is listed again, it is not known completely.
+    /// One item of a section. Until the next listing, the section is not known completely.
     Item(SectionId, RatingKey),
-    /// Everything of one section but its number.
+    /// Everything of one section except its number.
     Section(SectionId),
     /// Everything of every section. The file stays bound to its server.
     All,
-    /// Everything, and what server the file is bound to.
+    /// Everything, and the file's binding to its server.
     Server,
 }
 
@@ -39,13 +39,14 @@ pub struct Cleared {
     pub items: u64,
     /// Remembered matches.
     pub matches: u64,
-    /// Other rows that belonged to them: index shelves, leases, metadata, edits, uploads.
+    /// Other rows that belonged to sections or items: index shelves, leases, metadata, edits,
+    /// uploads.
     pub other_rows: u64,
 }
 
 impl Store {
-    /// Clears, in one transaction. A refresh that is under way then finds the section
-    /// changed, writes nothing, and starts again.
+    /// Clears, in one transaction. A refresh that is running then finds the section changed, writes
+    /// nothing, and starts again.
     pub fn clear(&self, what: Clear) -> Result<Cleared, Error> {
         if let Clear::Item(section, key) = what {
             return self.clear_item(section, key);
@@ -80,9 +81,9 @@ impl Store {
         })
     }
 
-    /// Ends everything that was remembered of a section and has it listed again, without
-    /// removing a row: one small transaction, whatever the size of the section. The listing
-    /// then writes only what is different.
+    /// Ends all remembered matches of a section, and has the section listed again. It removes no
+    /// row: it is one small transaction, whatever the size of the section. The listing then writes
+    /// only differences.
     pub fn invalidate(&self, section: SectionId) -> Result<(), Error> {
         self.write("invalidating a section", |txn| {
             let Some(mut state) = section_in(txn, section)? else { return Ok(()) };
@@ -101,7 +102,7 @@ impl Store {
             let Some(mut state) = section_in(txn, section)? else {
                 return Ok(Cleared::default());
             };
-            // A show has these rows, too, and none among the items.
+            // A show can have these rows, although it has none among the items.
             let other_rows = Beside::open(txn)?.remove(section, key)?;
             let place = place::item(section, key.0);
             let row = {
@@ -120,7 +121,8 @@ impl Store {
                 divisions = postings.finish()?;
             }
             let Some(divisions) = divisions else {
-                // Damaged, the item or its shelf: nobody can say what else names it.
+                // The item or one of its shelves is damaged, so the other records that name it are
+                // unknown.
                 let mut cleared = Cleared { items: 1, other_rows, ..Cleared::default() };
                 cleared.rows(txn, section, |goes| goes == Goes::WithItems)?;
                 state.forget();
@@ -130,7 +132,7 @@ impl Store {
             state.divisions = divisions;
             state.items = state.items.saturating_sub(1);
             state.revision = state.revision.next();
-            // What was removed is still on the server: nothing proves an absence now.
+            // The removed item is still on the server, so nothing proves an absence now.
             state.complete = false;
             state.stamp = None;
             put_section(txn, &state)?;

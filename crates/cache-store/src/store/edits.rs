@@ -1,9 +1,9 @@
-//! How far the edits of a run got, so that a crash leaves nothing in doubt that could be known.
+//! How far the edits of a run got, so that after a crash as little as possible is in doubt.
 //!
-//! One row an item, from the moment its edit is planned until its outcome was told to the host:
-//! planned, sent, confirmed or failed. A row that is left over belongs to a run that ended
-//! early. Nothing counts as applied before the server confirmed it: the row and the item's
-//! metadata move in one transaction.
+//! An item has one row from the planning of its edit until the host knows the outcome: planned,
+//! sent, confirmed or failed. A row that is left over belongs to a run that ended early. No edit
+//! counts as applied before the server confirmed it. One transaction then writes the row and the
+//! item's metadata.
 
 use plex_api::RatingKey;
 use redb::ReadableTable;
@@ -19,8 +19,8 @@ use crate::model::section::SectionId;
 use crate::store::Store;
 
 impl Store {
-    /// Notes how far edits got, with the metadata of items whose edit was confirmed, and
-    /// removes rows whose outcome the host knows: all in one transaction, or nothing.
+    /// Writes the progress of edits and the metadata of items whose edit was confirmed, and removes
+    /// rows whose outcome the host knows. All of it is written in one transaction, or nothing.
     pub fn note_edits(
         &self,
         edits: &[EditProgress],
@@ -33,7 +33,7 @@ impl Store {
         let doing = "noting edits";
         self.write(doing, |txn| {
             let mut bytes = Vec::new();
-            // One may have been cleared meanwhile.
+            // A section may have been cleared meanwhile.
             let sections = known_sections(txn)?;
             let mut rows = txn.open_table(tables::EDITS).map_err(Error::storage(doing))?;
             for edit in edits.iter().filter(|edit| sections.contains(&edit.section)) {
@@ -58,8 +58,8 @@ impl Store {
         })
     }
 
-    /// Forgets the edits of a run. What is known of an item whose edit was sent and not confirmed
-    /// is forgotten with it: it is read again before it is compared.
+    /// Forgets the edits of a run. If an item's edit was sent and not confirmed, its known fields
+    /// are forgotten, too. The item is then read again before it is compared.
     pub fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let edits = self.edits()?;
         let doing = "forgetting edits";
@@ -77,7 +77,7 @@ impl Store {
         })
     }
 
-    /// The edits of runs that did not end or ended early, by section and item.
+    /// The edits of runs that did not end, or ended early, by section and item.
     pub fn edits(&self) -> Result<Vec<EditProgress>, Error> {
         let doing = "reading edits";
         self.read(doing, |txn| {

@@ -1,8 +1,8 @@
-//! Leases: across processes, one refreshes a section and the others wait.
+//! Leases: of several processes, one refreshes a section and the others wait.
 //!
-//! A lease expires by itself, so a process that dies holds nobody up for long; and it is no
-//! lock: a refresh that is written after its lease ran out still writes only if the section is
-//! as it was when the refresh began.
+//! A lease expires by itself, so a process that dies delays the others only for a short time. A
+//! lease is not a lock. A refresh that ends after its lease expired still writes only if the
+//! section is unchanged since the refresh began.
 
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -18,27 +18,27 @@ use crate::format::{envelope, place, tables};
 use crate::model::section::SectionId;
 use crate::store::Store;
 
-/// What came of asking for a lease.
+/// The answer to a request for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Lease {
-    /// It is this store's.
+    /// This store holds the lease.
     Held {
-        /// When it expires.
+        /// When the lease expires.
         until: UnixSeconds,
-        /// Which of this store's takings of the section's lease this is: it gives back no other.
+        /// The number of this acquisition. The store releases only the lease with this number.
         turn: u64,
     },
-    /// Another process (or another store of this one) has it.
+    /// Another process, or another store of this process, holds the lease.
     Busy {
-        /// When it expires, at the latest.
+        /// When the lease expires at the latest.
         until: UnixSeconds,
     },
 }
 
 impl Store {
-    /// Takes the lease of a section for `length` from `now`: when it is free, when it expired,
-    /// or when this store holds it already, which so renews it. One transaction.
+    /// Takes the lease of a section for `length` from `now`. It succeeds if the lease is free or
+    /// expired, or if this store holds it already and so renews it. One transaction.
     pub fn take_lease(
         &self,
         section: SectionId,
@@ -48,7 +48,7 @@ impl Store {
         let until = now.saturating_add(length);
         self.write("taking a lease", |txn| {
             match lease_in(txn, section)? {
-                // A clock that was set back must not make a lease last for years.
+                // If a clock was set back, a lease must not last for years.
                 Some(row)
                     if row.holder != self.holder
                         && row.until > now.0
@@ -60,7 +60,7 @@ impl Store {
             }
             let turn = self.next_turn(section);
             if section_in(txn, section)?.is_none() {
-                // It was cleared meanwhile, which whoever works on it will find out.
+                // The section was cleared meanwhile. The task that works on it will find out.
                 return Ok(Lease::Held { until, turn });
             }
             let doing = "taking a lease";
@@ -73,12 +73,13 @@ impl Store {
         })
     }
 
-    /// Gives a lease back that was taken as this turn. `false`: it is not that one any more. Who
-    /// gives back late must not give back what the next task of this store has taken.
+    /// Releases the lease with this number. `false`: the lease has another number now. A late
+    /// release must not free the lease of this store's next task.
     pub fn release_lease(&self, section: SectionId, turn: u64) -> Result<bool, Error> {
         self.write("releasing a lease", |txn| {
             let doing = "releasing a lease";
-            // Writes come one after the other, so no turn begins between here and the removal.
+            // Writes run one after the other, so no task takes the lease between here and the
+            // removal.
             let last = self.turns().get(&section).copied();
             if last != Some(turn)
                 || lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder)
@@ -105,13 +106,13 @@ impl Store {
     }
 }
 
-/// A lease that lasts longer than this was taken by a clock that is not ours.
+/// The longest believable lease. A longer one was taken with another clock.
 const LONGEST: Duration = Duration::from_hours(1);
 
 fn lease_in(txn: &WriteTransaction, section: SectionId) -> Result<Option<LeaseRow>, Error> {
     let doing = "reading a lease";
     let leases = txn.open_table(tables::LEASES).map_err(Error::storage(doing))?;
     let row = leases.get((section.0, 0)).map_err(Error::storage(doing))?;
-    // A damaged lease is none.
+    // A damaged lease counts as no lease.
     Ok(row.and_then(|bytes| envelope::open(place::lease(section), bytes.value()).ok()))
 }

@@ -1,5 +1,5 @@
-//! What is known of items' editable fields: reading it, and keeping what was read. A damaged row
-//! is a missing one: the item is read again.
+//! Reads and writes the items' editable fields. A damaged row counts as missing, so its item is
+//! read again.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::store::Store;
 use crate::store::cascade::Beside;
 
 impl Store {
-    /// What is known of items, in the order of `keys`; `None` for one that no section has. An
-    /// item that is listed in no section (a show) is found by its metadata.
+    /// What the store knows about items, in the order of `keys`. `None`: no section has the item.
+    /// An item that is listed in no section (a show) is found by its metadata.
     pub fn known(&self, keys: &[RatingKey]) -> Result<Vec<Option<Known>>, Error> {
-        let doing = "reading what is known of items";
+        let doing = "reading items and metadata";
         let sections: Vec<SectionId> = self.sections()?.iter().map(|state| state.id).collect();
         self.read(doing, |txn| {
             let items = txn.open_table(tables::ITEMS).map_err(Error::storage(doing))?;
@@ -56,7 +56,7 @@ impl Store {
                         }
                         row.ok()?.into_metadata()
                     });
-                    // A damaged row may have said "sent": then the item is read again too.
+                    // A damaged row may have said "sent", so its item is read again, too.
                     let unconfirmed = edit
                         .is_some_and(|value| EditRow::is_unconfirmed(section, key, value.value()));
                     known = Some(Known { section, item, metadata: fields, unconfirmed, version });
@@ -68,7 +68,7 @@ impl Store {
         })
     }
 
-    /// Keeps what was read of items of a section, and forgets those that are gone.
+    /// Writes the metadata that was read of a section's items, and removes items that are gone.
     pub fn put_metadata(
         &self,
         section: SectionId,
@@ -78,9 +78,9 @@ impl Store {
         self.replace_metadata(section, read, gone, |_, _| true).map(drop)
     }
 
-    /// The same for items that were asked for when this was known of them. Returns the keys of
-    /// those of which something was written since: an edit that was sent or confirmed, or a later
-    /// read. They are left as they are. Seconds would not tell what came first.
+    /// The same for items that were requested when the store knew `known` about them. Items whose
+    /// rows were written since keep those rows: their edit was sent or confirmed, or a later read
+    /// came. It returns their keys. Times in seconds would not show what came first.
     pub(crate) fn put_metadata_read(
         &self,
         section: SectionId,
@@ -95,8 +95,8 @@ impl Store {
         })
     }
 
-    /// Replaces what is known of those items whose rows are of a version that may be replaced;
-    /// returns the others.
+    /// Replaces the metadata of items if `replaces` accepts the version of their rows. It returns
+    /// the other keys.
     fn replace_metadata(
         &self,
         section: SectionId,
@@ -141,7 +141,7 @@ impl Store {
                 let place = place::metadata(section, key.0);
                 envelope::seal(place, &MetadataRow::new(metadata), &mut bytes);
                 rows.insert(at, bytes.as_slice()).map_err(Error::storage(doing))?;
-                // What an unconfirmed edit did has been seen now.
+                // The read shows what an unconfirmed edit did.
                 let value = edits.get(at).map_err(Error::storage(doing))?;
                 let seen =
                     value.is_some_and(|v| EditRow::is_unconfirmed(section, key.0, v.value()));
@@ -160,7 +160,7 @@ fn bytes_of<'a>(row: Option<&'a Value<'_>>) -> Option<&'a [u8]> {
     row.map(Value::value)
 }
 
-/// One number for the rows beside an item that say what is known of its fields.
+/// One number for the two rows that hold what is known of an item's fields.
 fn version_of(metadata: Option<&[u8]>, edit: Option<&[u8]>) -> u64 {
     let mut hash = Xxh3::new();
     for row in [metadata, edit] {

@@ -1,4 +1,4 @@
-//! Keeping the file small: what is not used any more goes, and the file is compacted.
+//! Keeps the file small: removes what is no longer used, and compacts the file.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::model::section::SectionId;
 use crate::store::Store;
 use crate::store::clear::Cleared;
 
-/// What a match adds to the file, at most, with its key and its share of pages that are not full.
+/// The most bytes that a match adds to the file, with its key and its share of partly filled pages.
 const MATCH_BYTES: u64 = 256;
 
 /// What compacting did.
@@ -28,9 +28,9 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Removes sections that were not observed, and matches that were not used, for `unused`
-    /// before `now`. A section that the server no longer lists is never observed; one that is
-    /// only hidden for a while is back before that.
+    /// Removes sections that were not observed, and matches that were not used, for the time
+    /// `unused` before `now`. A section that the server no longer lists is never observed. A
+    /// section that is hidden only for a while is listed again before that time.
     pub fn prune(&self, now: UnixSeconds, unused: Duration) -> Result<Cleared, Error> {
         let before = now.saturating_sub(unused);
         let sections = self.sections()?;
@@ -58,8 +58,9 @@ impl Store {
         })
     }
 
-    /// Gives free pages back to the file system. Worth it when the file is twice its live data.
-    /// Needs the file alone: [`Error::InUse`] while a view is open, here or in another process.
+    /// Returns free pages to the file system. This is worth it when the file is twice as large as
+    /// its live data. It needs the file alone: it returns [`Error::InUse`] while a view is open,
+    /// here or in another process.
     pub fn compact(&self) -> Result<Compacted, Error> {
         self.flush()?;
         let doing = "compacting it";
@@ -69,25 +70,25 @@ impl Store {
             Err(redb::CompactionError::TransactionInProgress) => Err(Error::InUse { doing }),
             Err(error) => Err(Error::storage(doing)(error)),
         })?;
-        // Compaction leaves no record of what is free, closing does; and only then the file has
-        // its length.
+        // Compaction does not record which pages are free; closing the file does. Only then does
+        // the file get its length.
         self.file.reopen()?;
         Ok(Compacted { before, after: self.file_bytes() })
     }
 
-    /// Drops matches, those that were not used for longest first, when what the file holds is
-    /// above the limit.
+    /// Drops matches when the content of the file exceeds the limit, those first that were not used
+    /// for the longest time.
     pub(crate) fn keep_within_limit(&self) -> Result<(), Error> {
         let limit = self.file.config.max_bytes;
-        // The length is cheap to see and never below what the file holds, but it can be twice
-        // that. What the file does hold is counted by walking over it, a quarter of a second at a
-        // million items: not before matches may have added a hundredth of the limit.
+        // The length is cheap to read and never below the content, but it can be twice as much.
+        // Counting the content is a walk over the file: a quarter of a second at a million items.
+        // So it is counted only after matches may have added a hundredth of the limit.
         let added = self.file.buffer.uncounted.load(Ordering::Relaxed).saturating_mul(MATCH_BYTES);
         if self.file_bytes() <= limit || added < limit / 100 {
             return Ok(());
         }
         self.file.buffer.uncounted.store(0, Ordering::Relaxed);
-        // More than once, because pages that are half empty give less back than their share.
+        // This repeats, because half-empty pages give back less than their share.
         for _ in 0..16 {
             let tables = self.stats()?.tables;
             let used: u64 = tables.iter().map(|table| table.page_bytes).sum();
@@ -95,7 +96,7 @@ impl Store {
             if used <= limit || matches.rows == 0 {
                 break;
             }
-            // A tenth more than needed, so that not every flush comes here.
+            // A tenth more than needed is dropped, so that not every flush has to drop matches.
             let surplus = used - limit + limit / 10;
             let share = surplus.saturating_mul(matches.rows).div_ceil(matches.page_bytes.max(1));
             self.drop_oldest(share.clamp(1, matches.rows))?;
@@ -140,7 +141,7 @@ impl Store {
     }
 }
 
-/// `None` for a damaged row, which goes first.
+/// `None` for a damaged row, which is dropped first.
 fn last_used_day(section: u32, key: [u8; 16], value: &[u8]) -> Option<u32> {
     let place = place::remembered(SectionId(section), &crate::MatchKey(key));
     envelope::open::<MatchRow>(place, value).ok().map(|row| row.last_used_day)

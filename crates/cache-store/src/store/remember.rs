@@ -1,4 +1,4 @@
-//! Remembering matches, and writing what waits.
+//! Remembers matches, and writes those that wait.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -13,13 +13,13 @@ use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::section::SectionId;
 use crate::store::Store;
 
-/// What is to be remembered in a section.
+/// The matches to remember in one section.
 type Revised = (SectionId, Vec<(MatchKey, MatchRecord)>);
 
 impl Store {
-    /// Remembers answers. They are found at once, by every view taken from now on, and reach
-    /// the file with the next transaction, when enough of them wait, by [`Store::flush`], or at
-    /// closing. An answer whose proof cost calls is worth a flush.
+    /// Remembers answers. Every view that is taken from now on finds them. They reach the file with
+    /// the next transaction, when enough of them wait, by [`Store::flush`], or at closing. An
+    /// answer whose proof cost calls is worth a flush.
     pub fn remember(
         &self,
         section: SectionId,
@@ -32,14 +32,15 @@ impl Store {
         if self.file.buffer.add(section, rows) { self.flush() } else { Ok(()) }
     }
 
-    /// How often [`Store::revise`] was called: whoever computes answers asks before they read.
+    /// How often [`Store::revise`] was called. Code that computes answers asks for it before it
+    /// reads.
     pub fn revisions(&self) -> u64 {
         *self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// [`Store::remember`] for answers that were computed from what was read after
-    /// [`Store::revisions`] was `since`. Where the host has said something of a match meanwhile,
-    /// that stands, and the answer is computed again when it is next asked for.
+    /// [`Store::remember`] for answers that were computed from reads after [`Store::revisions`]
+    /// returned `since`. If the host reported on a match meanwhile, the report stays, and the
+    /// answer is computed again when it is next asked for.
     pub fn remember_since(
         &self,
         since: u64,
@@ -62,8 +63,9 @@ impl Store {
         self.remember(section, matches)
     }
 
-    /// Changes what is remembered, by what is remembered: one at a time, and nothing that was
-    /// computed before goes over it. It is written at once.
+    /// Changes remembered matches, computed from the present ones. Only one call runs at a time,
+    /// and no answer that was computed earlier overwrites its result. The change is written at
+    /// once.
     pub fn revise(
         &self,
         revise: impl FnOnce(&View<'_>) -> Result<Vec<Revised>, Error>,
@@ -77,7 +79,7 @@ impl Store {
         self.flush()
     }
 
-    /// Writes matches that wait, and adds what was counted to the counters in the file. Does
+    /// Writes the matches that wait, and adds the counts to the counters in the file. It does
     /// nothing when there is nothing to write.
     pub fn flush(&self) -> Result<(), Error> {
         let counters = &self.file.counters;

@@ -1,4 +1,4 @@
-//! Which sections there are, and their rows.
+//! The rows of the known sections.
 
 use plex_api::UnixSeconds;
 
@@ -15,9 +15,9 @@ impl Store {
         self.view()?.sections()
     }
 
-    /// Notes the sections as the server lists them now: new ones get a number, known ones
-    /// (by uuid) have their key, title and folders brought up to date. Sections that hold no
-    /// files are left out. Returns one state for each, in the server's order.
+    /// Writes the sections as the server lists them now. New sections get a number. Known ones (by
+    /// uuid) get their present key, title and folders. Sections that hold no files are left out. It
+    /// returns one state for each, in the server's order.
     pub fn note_sections(&self, listed: &[plex_api::Section]) -> Result<Vec<SectionState>, Error> {
         let view = self.view()?;
         let noted = note(&view.sections()?, listed);
@@ -26,7 +26,7 @@ impl Store {
         }
         drop(view);
         self.write("noting its sections", |txn| {
-            // As they are now: another process may have written since.
+            // The rows are read anew, because another process may have written since.
             let mut noted = note(&read_sections(txn)?, listed);
             let mut row = read_store_row(txn)?;
             for noted in noted.iter_mut().filter(|noted| noted.differs) {
@@ -42,16 +42,16 @@ impl Store {
         })
     }
 
-    /// The sections as the server last listed them, in its order, and when.
+    /// The sections that the server last listed, in its order, and when it did.
     pub(crate) fn listed(&self) -> Result<(Vec<SectionId>, Option<UnixSeconds>), Error> {
         let row = self.store_row()?;
         Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
     }
 
-    /// Notes what a probe showed: the list of sections, and whether it is whole; and the sections
-    /// whose stamp is what it was (the state it was held against, and the stamp). A list or a
-    /// section of which the store knows something later by now is left alone: the probe is over
-    /// when it is noted, and others may have come in between.
+    /// Writes the result of a probe: the list of sections, whether the list is whole, and the
+    /// sections with an unchanged stamp (each with the state it was compared with, and the stamp).
+    /// A list or a section for which the store has later knowledge stays as it is: other writers
+    /// may have come between the probe and this call.
     pub(crate) fn note_probe(
         &self,
         list: Option<(&[SectionId], bool)>,
@@ -64,8 +64,8 @@ impl Store {
                 && row.listed_at.is_none_or(|before| before <= at.0)
             {
                 let list: Vec<u32> = list.iter().map(|id| id.0).collect();
-                // Of two lists of one second nobody can say which is later. A list without a date
-                // is not chosen from.
+                // If two lists have the same second, it is unknown which one is later. A list
+                // without a date is not used to choose sections.
                 let later = row.listed_at != Some(at.0) || row.listed == list;
                 row.listed = list;
                 row.listed_at = (later && whole).then_some(at.0);
@@ -84,9 +84,8 @@ impl Store {
         })
     }
 
-    /// Notes that a stamp was seen under which the items are as they were, if the section is still
-    /// as `base` has it. `None`: it is not, a refresh or a clear came first, and nothing was
-    /// written.
+    /// Writes that a stamp was observed while the items were unchanged, if the section is still as
+    /// in `base`. `None`: a refresh or a clear came first, and nothing was written.
     pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
@@ -94,7 +93,8 @@ impl Store {
         at: UnixSeconds,
     ) -> Result<Option<SectionState>, Error> {
         self.write("noting a section", |txn| {
-            // As it is now: its title may have changed since, or the stamp was seen again.
+            // The row is read anew: its title may have changed, or the stamp may have been observed
+            // again.
             let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));
             let Some(mut state) = current else { return Ok(None) };
             let later =
@@ -126,8 +126,8 @@ fn note(known: &[SectionState], listed: &[plex_api::Section]) -> Vec<Noted> {
         state.title.clone_from(&section.title);
         let locations = section.locations.iter().map(|at| at.path.clone()).collect();
         if before.is_some() && state.locations != locations {
-            // Paths are compared below the section's folders, and no item or bucket tells
-            // which those were.
+            // Paths are compared below the section's folders, and no item and no bucket records
+            // which folders these were.
             state.end_matches();
         }
         state.locations = locations;

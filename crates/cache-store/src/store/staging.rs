@@ -1,8 +1,8 @@
-//! Rows on their way from the server to one write transaction.
+//! Rows between the server and one write transaction.
 //!
-//! A refresh must not hold a transaction while it waits for the network, and memory must not
-//! grow with the library: rows are encoded when they arrive, as they will lie in the file, and
-//! spooled: in memory up to a bound and in an unnamed temporary file beyond it.
+//! A refresh must not hold a transaction while it waits for the network, and memory must not grow
+//! with the library. So rows are encoded when they arrive, in the form of the file. They are
+//! spooled in memory up to a bound, and above it in an unnamed temporary file.
 
 use std::borrow::Borrow;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -18,77 +18,78 @@ use crate::model::index::Indexing;
 use crate::model::item::CachedItem;
 use crate::model::section::SectionState;
 
-/// How many bytes are kept in memory before a temporary file takes over. 4 MiB holds about
-/// 18,000 movies.
+/// How many bytes are kept in memory before a temporary file is used. 4 MiB hold about 18,000
+/// movies.
 const IN_MEMORY: usize = 4 << 20;
 
-/// Rows are read this many bytes at a time.
+/// How many bytes of rows are read at once.
 const CHUNK: usize = 1 << 16;
 
-/// Items that one thread encodes in one go: fewer are not worth handing over.
+/// How many items one thread encodes at once. Fewer items are not worth a hand-over.
 const SHARE: usize = 128;
 
-/// Items that are encoded before any of them is written, so that memory does not grow with
-/// their number: a MB or two.
+/// How many items are encoded before any of them is written: one or two MB. This bounds the memory.
 const LOT: usize = 1 << 10;
 
-/// Rows of one refresh, in the order they came.
+/// The rows of one refresh, in the order in which they came.
 pub(crate) struct Spool {
     file: SpooledTempFile,
     rows: usize,
     keys: Vec<u64>,
-    /// Each row has a higher key than the one before it.
+    /// Whether each row has a higher key than the row before it.
     ascending: bool,
     newest: Option<UnixSeconds>,
-    /// Of every row, if that was asked for.
+    /// The index entries of all rows, if they were asked for.
     entries: Option<(Indexing, Entries)>,
 }
 
 impl Spool {
-    /// For rows of which most are as they were: those that are not are indexed when that is seen.
+    /// A spool for rows that are mostly unchanged. A changed row is indexed when the change is
+    /// seen.
     pub(crate) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
         Self { file, rows: 0, keys: Vec::new(), ascending: true, newest: None, entries: None }
     }
 
-    /// For all rows of a section. In one that is empty each is new, so its index entries are made
-    /// here, where the item is at hand and need not be decoded again.
+    /// A spool for all rows of a section. In an empty section every row is new. Its index entries
+    /// are then made here, where the item need not be decoded again.
     pub(crate) fn of_all(section: &SectionState, indexing: Indexing) -> Self {
         let empty = section.items == 0;
         Self { entries: empty.then(|| (indexing, Entries::default())), ..Self::new() }
     }
 
-    /// The index entries of all rows, if they were asked for and no key comes twice. They can be
-    /// taken once.
+    /// The index entries of all rows, if they were asked for and no key comes twice. The entries
+    /// can be taken once.
     pub(crate) fn take_entries(&mut self) -> Option<Entries> {
         let (_, entries) = self.entries.take()?;
         self.ascending.then_some(entries)
     }
 
-    /// The rating keys of the rows, in the order they came: all of a row that is kept in
-    /// memory, 8 bytes each.
+    /// The rating keys of the rows, in the order in which they came. Memory keeps nothing else of a
+    /// row: 8 bytes each.
     pub(crate) fn keys(&self) -> &[u64] {
         &self.keys
     }
 
-    /// Takes the keys out: the rows can still be read.
+    /// Takes the keys out. The rows can still be read.
     pub(crate) fn take_keys(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.keys)
     }
 
-    /// The newest `addedAt`/`updatedAt` among the rows that is not later than `limit`: both
-    /// can be edited by hand, and one item from the future must not blind the next delta.
+    /// The newest `addedAt` or `updatedAt` of the rows that is not later than `limit`. Users can
+    /// edit both times, and one item from the future must not hide changes from the next delta.
     pub(crate) fn newest(&self) -> Option<UnixSeconds> {
         self.newest
     }
 
-    /// Notes the times of an item that is not added because it is as it was.
+    /// Notes the times of an unchanged item, which is not added.
     pub(crate) fn saw(&mut self, item: &CachedItem, limit: UnixSeconds) {
         self.newest = self.newest.max(newest(item, limit));
     }
 
-    /// Adds what `item` makes of some things, in their order. Hashing and encoding items is most
-    /// of the work, and is shared by rayon's threads: do it off the async ones.
+    /// Adds the items that `item` makes of `things`, in their order. Most of the work is hashing
+    /// and encoding, which rayon's threads share: do not call this on a thread of the async
+    /// runtime.
     pub(crate) fn extend<T: Send>(
         &mut self,
         things: Vec<T>,
@@ -99,7 +100,7 @@ impl Spool {
         self.push(shares)
     }
 
-    /// Adds all items. While one lot is encoded, the one before it is written and the next is
+    /// Adds all items. While one lot is encoded, the lot before it is written and the next is
     /// taken.
     pub(crate) fn extend_all(
         &mut self,
@@ -117,11 +118,12 @@ impl Spool {
             let mut encoded = Vec::new();
             let next = rayon::in_place_scope(|scope| {
                 scope.spawn(|_| encoded = encode(lot.par_iter(), indexing, limit));
-                // Items are freed by the thread that took them: others would wait for it, and it
-                // for them.
+                // The thread that took the items frees them. Otherwise threads would wait for each
+                // other.
                 drop(done);
-                // Pushed by this thread and not by one of rayon's: what the growing list of keys
-                // leaves behind in memory is then used again by the transaction that follows.
+                // This thread pushes the rows, and no thread of rayon. The growing list of keys
+                // leaves free memory behind, and the transaction that follows on this thread uses
+                // it again.
                 self.push(shares).map(|()| take())
             })?;
             done = std::mem::replace(&mut lot, next);
@@ -164,7 +166,7 @@ fn newest(item: &CachedItem, limit: UnixSeconds) -> Option<UnixSeconds> {
     [item.added_at, item.updated_at].into_iter().flatten().filter(|&at| at <= limit).max()
 }
 
-/// Items as they will be spooled, in shares, by rayon's threads.
+/// Encodes items for the spool, in shares, on rayon's threads.
 fn encode(
     items: impl IndexedParallelIterator<Item: Borrow<CachedItem>>,
     indexing: Option<Indexing>,
@@ -178,7 +180,7 @@ fn encode(
     items.fold_chunks(SHARE, || Ok(Encoded::new()), push).collect()
 }
 
-/// Some rows as they lie in the file, each behind its head, and what is noted of them.
+/// Some rows in the form of the file, each after its head, and what is noted about them.
 struct Encoded {
     bytes: Vec<u8>,
     keys: Vec<u64>,
@@ -188,7 +190,7 @@ struct Encoded {
 
 impl Encoded {
     fn new() -> Self {
-        // 300 bytes hold a movie; a list that grows is copied again and again.
+        // A movie takes 300 bytes. A list that grows is copied again and again.
         let bytes = Vec::with_capacity(SHARE * 320);
         Self { bytes, keys: Vec::with_capacity(SHARE), entries: Vec::new(), newest: None }
     }
@@ -208,7 +210,7 @@ impl Encoded {
         let head = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEAD]);
         if !ItemBody::encode(item, &mut self.bytes) {
-            return Err(failed(io::Error::other("an item does not encode")));
+            return Err(failed(io::Error::other("an item cannot be encoded")));
         }
         let length = self.bytes.len() - head - HEAD;
         if let Some(place) = self.bytes.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
@@ -219,7 +221,7 @@ impl Encoded {
     }
 }
 
-/// Bytes before a row: its key, and the length of its body.
+/// The bytes before a row: its key, and the length of its body.
 const HEAD: usize = 16;
 
 fn head_of(key: u64, length: usize) -> [u8; HEAD] {
@@ -243,7 +245,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl Rows {
-    /// Goes to the next row; `false`: there is none.
+    /// Moves to the next row. `false`: there is none.
     pub(crate) fn advance(&mut self) -> Result<bool, Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
         self.left = left;
@@ -259,7 +261,7 @@ impl Rows {
         Ok(true)
     }
 
-    /// The row that was gone to.
+    /// The present row.
     pub(crate) fn row(&self) -> Row<'_> {
         Row { key: self.key, body: ItemBody::new(&self.bytes) }
     }
@@ -268,7 +270,7 @@ impl Rows {
 impl Row<'_> {
     /// The item.
     pub(crate) fn item(&self) -> Result<CachedItem, Error> {
-        let damaged = |_| failed(io::Error::other("a spooled item does not decode"));
+        let damaged = |_| failed(io::Error::other("a spooled item cannot be decoded"));
         self.body.item().map_err(damaged)
     }
 }
@@ -288,7 +290,7 @@ mod tests {
     use super::*;
     use crate::tests::movie;
 
-    /// More than is kept in memory, so that the file is written and read, too.
+    /// This is more than memory keeps, so the file is written and read, too.
     #[test]
     fn rows_come_back_as_they_came() {
         let items: Vec<CachedItem> = (0..30_000).map(|n| movie(n * 7 % 30_011, n % 3)).collect();

@@ -1,4 +1,4 @@
-//! What the file holds, in numbers.
+//! Statistics of the file.
 
 use redb::{ReadTransaction, ReadableTableMetadata};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::format::{envelope, place, tables};
 use crate::model::revision::Revision;
 use crate::store::Store;
 
-/// What the file holds.
+/// The statistics of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// The server the file is bound to.
@@ -20,20 +20,20 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Bytes of keys and values.
     pub live_bytes: u64,
-    /// Whether [`Store::compact`] is worth it: more than half of the file is neither data nor the
-    /// pages data need, and the file is larger than a megabyte.
+    /// Whether [`Store::compact`] is worth it: the file is larger than a megabyte, and more than
+    /// half of it is neither data nor the pages that the data need.
     pub worth_compacting: bool,
-    /// By table.
+    /// The statistics of each table.
     pub tables: Vec<TableStats>,
-    /// By section.
+    /// The statistics of each section.
     pub sections: Vec<SectionStats>,
-    /// Remembered matches that were asked for and held, in all runs.
+    /// How many remembered matches were asked for and held, in all runs.
     pub hits: u64,
-    /// Matches that were asked for and not there, or did not hold any more, in all runs.
+    /// How many matches were asked for and were missing or did not hold any more, in all runs.
     pub misses: u64,
-    /// Damaged values that were met, in all runs.
+    /// How many damaged values were met, in all runs.
     pub damaged: u64,
-    /// Matches that wait in memory, not yet in the file.
+    /// How many matches wait in memory and are not yet in the file.
     pub waiting: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct SectionStats {
     pub number: u32,
     /// How many items are cached.
     pub items: u64,
-    /// Whether these are all there are.
+    /// Whether these are all items of the section.
     pub complete: bool,
     /// Our version counter.
     pub revision: Revision,
@@ -69,11 +69,11 @@ pub struct SectionStats {
     pub listed_at: Option<i64>,
 }
 
-/// A file of so many bytes is not worth compacting.
+/// A file up to this many bytes is not worth compacting.
 const SMALL: u64 = 1 << 20;
 
 impl Store {
-    /// Counts what the file holds. Walks over every page: a quarter of a second at a million
+    /// Counts the content of the file. It walks over every page: a quarter of a second at a million
     /// items.
     pub fn stats(&self) -> Result<Stats, Error> {
         let waiting = self.file.buffer.len();

@@ -1,6 +1,6 @@
 //! Totals over all runs: a few bytes that the layer above keeps with the cache.
 //!
-//! What is in them is its business. They say nothing about the library, so no digest covers
+//! Only that layer knows what they mean. They say nothing about the library, so no digest includes
 //! them and no answer depends on them.
 
 use crate::error::Error;
@@ -9,7 +9,8 @@ use crate::format::{envelope, place, tables};
 use crate::store::Store;
 
 impl Store {
-    /// What [`Store::put_totals`] last wrote. `None`: nothing, or it was damaged.
+    /// The bytes that [`Store::put_totals`] last wrote. `None`: none were written, or they were
+    /// damaged.
     pub fn totals(&self) -> Result<Option<Vec<u8>>, Error> {
         let doing = "reading the totals of all runs";
         self.read(doing, |txn| {
@@ -34,7 +35,7 @@ impl Store {
         })
     }
 
-    /// Size of the cache file, in bytes; 0 if it cannot be told.
+    /// The size of the cache file in bytes, or 0 if it is unknown.
     pub fn file_bytes(&self) -> u64 {
         std::fs::metadata(self.path()).map_or(0, |file| file.len())
     }

@@ -1,4 +1,4 @@
-//! Which images were last uploaded to an item.
+//! The images that were last uploaded to an item.
 
 use plex_api::{Artwork, RatingKey};
 use redb::ReadableTable;
@@ -12,8 +12,8 @@ use crate::model::upload::{ImageHash, Uploads};
 use crate::store::Store;
 
 impl Store {
-    /// The images last uploaded to an item. A damaged row is a missing one: the image is
-    /// uploaded again.
+    /// The images that were last uploaded to an item. A damaged row counts as missing, so the image
+    /// is uploaded again.
     pub fn uploads(&self, section: SectionId, key: RatingKey) -> Result<Uploads, Error> {
         let doing = "reading uploads";
         self.read(doing, |txn| {
@@ -35,7 +35,7 @@ impl Store {
         })
     }
 
-    /// Notes that an image was uploaded: the server confirmed it.
+    /// Writes that an image was uploaded and that the server confirmed it.
     pub fn put_upload(
         &self,
         section: SectionId,

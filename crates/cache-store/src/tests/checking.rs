@@ -1,16 +1,17 @@
-//! Looking at the whole file: what a check finds.
+//! What a check of the whole file finds.
 
 use std::path::Path;
 
 use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
+use super::shows::show;
 use super::{NOW, assert_sound, fill, items, movie, open, place, section, stamp};
 use crate::format::tables;
 use crate::format::tables::Keys;
 use crate::{Error, Store};
 
-/// A change of rows behind the store's back, as damage that redb does not see would be.
+/// Changes rows without the store, as damage that redb does not notice would.
 fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
     let db = Database::open(path).unwrap();
     let txn = db.begin_write().unwrap();
@@ -31,6 +32,8 @@ fn a_check_finds_damage_in_every_table() {
     let store = open(&path);
     fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
     let id = section(&store);
+    let base = store.sections().unwrap().remove(0);
+    store.put_shows(&base, &[show(7, "Amber")], NOW).unwrap().unwrap();
     write_late(&store, id);
     store.put_totals(b"totals").unwrap();
     store.count(1, 1);
@@ -55,7 +58,7 @@ fn a_check_finds_damage_in_every_table() {
         });
         finds(key);
     }
-    // The sections last: without its section a row is nobody's.
+    // The sections come last, because a row without its section belongs to nobody.
     for table in tables::ALL.iter().rev() {
         behind_its_back(&path, |txn| match table.keys {
             Keys::Numbered(definition) => {
@@ -92,7 +95,7 @@ fn indexes_are_sound_through_many_batches_of_changes() {
     fill(&store, (5_990..=6_000).map(|key| movie(key, 0)), 4);
     assert_sound(&store);
     assert_eq!(items(&store).len(), 11);
-    // All go, and the shelves stay.
+    // All items go, and the shelves stay.
     fill(&store, [], 5);
     assert_sound(&store);
     fill(&store, (1..=400).map(|key| movie(key, 0)), 6);
@@ -102,7 +105,7 @@ fn indexes_are_sound_through_many_batches_of_changes() {
 
 #[test]
 fn an_item_in_an_empty_section_is_damage() {
-    // Before, among and behind those that are listed.
+    // A stray key comes before, among and after the listed keys.
     for stray in [0, 200, 500] {
         let (_folder, path) = place();
         let store = open(&path);

@@ -1,4 +1,4 @@
-//! Clearing, and losing the file, while others work.
+//! The cache is cleared, or the file is lost, while other tasks work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{
     Store, StoreConfig,
 };
 
-/// What a refresh read that began when the section was `base`: everything, or what changed.
+/// The result of a refresh that began when the section was `base`: everything, or only the changes.
 fn read_since(base: &SectionState, whole: bool) -> Update {
     let mut rows = Spool::new();
     rows.extend((1..=30).collect(), |key| movie(key, 1), NOW).unwrap();
@@ -66,7 +66,7 @@ fn clearing_matches_does_not_disturb_a_refresh() {
     assert!(matches!(store.apply(update).unwrap(), Applied::Done(..)));
 }
 
-/// Everything that a run still writes of a section that was taken from under it.
+/// All late writes of a run for a section that was removed meanwhile.
 pub(super) fn write_late(store: &Store, id: SectionId) {
     let key = RatingKey(1);
     store.remember(id, vec![(match_key(1), found(1, crate::Revision(1)))]).unwrap();
@@ -168,7 +168,7 @@ fn an_item_that_went_twice_is_no_damage() {
     let store = open(&path);
     fill(&store, (1..=40).map(|key| movie(key, 0)), 1);
     let id = section(&store);
-    // Two tasks read the item by key, and both were told that it is not there.
+    // Two tasks read the item by key, and the server told both that it is missing.
     for removed in [1, 0] {
         let changes = store.update(id, [], &[7], stamp(2), NOW).unwrap();
         assert_eq!(changes.removed, removed);

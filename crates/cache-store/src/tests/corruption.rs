@@ -1,9 +1,9 @@
 //! A thousand damaged copies of a real file.
 //!
-//! Whatever bit flips and whichever page is lost: what is read is right, or it is missing and
-//! the damage was counted, or the file was replaced. Never a wrong record, never an absence
-//! that was not proven, never a panic. The hard case is an inner page: a flipped separator or
-//! child sends redb to another leaf, and keys vanish without a word.
+//! Whichever bit flips and whichever page is lost, one of three things holds: the result of a read
+//! is right, or it is missing and the damage was counted, or the file was replaced. There is never
+//! a wrong record, an absence without proof, or a panic. The hard case is an inner page: a flipped
+//! separator or child sends redb to another leaf, and keys vanish without an error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +83,7 @@ fn damage(bytes: &mut [u8], at: usize, dice: &mut Dice) {
         1 => bytes[page..page + PAGE].iter_mut().for_each(|byte| {
             *byte = u8::try_from(dice.roll(256)).unwrap();
         }),
-        // A write that went to the wrong place.
+        // A write to the wrong place.
         2 => {
             let from = roll(dice, bytes.len() / PAGE) * PAGE;
             bytes.copy_within(from..from + PAGE, page);
@@ -92,22 +92,22 @@ fn damage(bytes: &mut [u8], at: usize, dice: &mut Dice) {
     }
 }
 
-/// What became of a damaged copy.
+/// The outcome for a damaged copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    /// All that was asked was answered rightly, and nothing was noticed.
+    /// All answers were right, and no damage was noticed.
     Right,
-    /// Something was missing, and the damage was counted.
+    /// An answer was missing, and the damage was counted.
     Missed,
-    /// The section is not known any more, so it is listed again.
+    /// The section is no longer known, so it is listed again.
     Relisted,
     /// The file was moved aside when it was opened or used.
     Replaced,
-    /// The file is not recognised, and was left alone.
+    /// The file was not recognised, and was left alone.
     Refused,
 }
 
-/// Opens a damaged copy, asks it everything, and judges what it says.
+/// Opens a damaged copy, reads everything, and judges the results.
 fn judge(path: &Path, dice: &mut Dice) -> Fate {
     let store = match Store::open(path, &StoreConfig { cache_size: 1 << 20, ..config() }) {
         Ok(store) => store,
@@ -162,7 +162,7 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
                 }
             }
         }
-        // What is not there is never found.
+        // A hash that is absent is never found.
         assert_eq!(view.bucket(Index::Names, state.id, hash ^ 0x55)?, None);
         let number = dice.roll(MATCHES);
         if let Some(record) = view.remembered(state.id, &match_key(number))? {
@@ -186,8 +186,8 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
     Ok(if store.damaged_values() > 0 { Fate::Missed } else { Fate::Right })
 }
 
-/// What is kept beside matching may be missing without a word. Then an item is read or an image
-/// is sent once more.
+/// Rows beside an item may be missing without a report. Then an item is read or an image is sent
+/// once more.
 fn ask_beside(store: &Store, id: SectionId, dice: &mut Dice) -> Result<(), Error> {
     let key = 1 + dice.roll(BESIDE);
     if let Some(known) = store.known(&[RatingKey(key)])?.remove(0) {
@@ -204,8 +204,8 @@ fn ask_beside(store: &Store, id: SectionId, dice: &mut Dice) -> Result<(), Error
     Ok(())
 }
 
-/// Whether redb, asked for every shelf of the names, finds fewer than there are and does not
-/// say so: what an index with one record a bucket would have read as "absent".
+/// Whether redb finds fewer shelves of the names than there are, and reports no error. An index
+/// with one record for each bucket would have read this as "absent".
 fn keys_vanish(bytes: &[u8], section: SectionId, shelves: u64) -> bool {
     let count = || {
         let db = Database::builder().create_with_backend(Medium::with(bytes)).ok()?;
@@ -220,7 +220,7 @@ fn keys_vanish(bytes: &[u8], section: SectionId, shelves: u64) -> bool {
     std::panic::catch_unwind(count).ok().flatten().is_some_and(|found| found < shelves)
 }
 
-/// redb panics hundreds of times below, and each is caught: nobody needs to read it.
+/// Hides the messages of redb's panics: there are hundreds below, and each is caught.
 fn without_a_word_of_redbs_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -269,7 +269,7 @@ fn a_thousand_damaged_files_never_give_a_wrong_answer() {
     };
     let mut fates: BTreeMap<(&str, Fate), u64> = BTreeMap::new();
     let mut vanished: BTreeMap<&str, u64> = BTreeMap::new();
-    // They wait for the disk more than they compute.
+    // The threads wait for the disk more than they compute.
     std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..THREADS).map(|thread| scope.spawn(move || trials(thread))).collect();

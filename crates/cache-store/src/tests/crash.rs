@@ -1,9 +1,9 @@
-//! The medium fails, or the power does, at every single write and sync of a refresh and of a
-//! flush of matches.
+//! The medium or the power fails at every single write and sync of a refresh and of a flush of
+//! matches.
 //!
-//! A commit that returned `Ok` is there afterwards. One that returned an error is there or is
-//! not (redb's own last write may have been enough), but never by half. What reached the medium
-//! without a sync may be there in any part.
+//! A commit that returned `Ok` is there afterwards. A commit that returned an error is there or is
+//! not (redb's last write may have been enough), but it is never there in part. Data that reached
+//! the medium without a sync may be there in any part.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,21 +19,21 @@ use crate::file::preallocate::{BLOCK, Growing};
 use crate::file::upgrade;
 use crate::{Error, Store};
 
-/// A medium in memory that dies at a chosen operation.
+/// A medium in memory that fails at a chosen operation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Medium(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What a reader sees.
+    /// The content that a reader sees.
     live: Vec<u8>,
-    /// What is safe: everything before the last sync.
+    /// The safe content: everything before the last sync.
     durable: Vec<u8>,
-    /// Since then, in order.
+    /// The writes since then, in order.
     unsynced: Vec<Write>,
     operations: u64,
     dies_at: Option<u64>,
-    /// Fail from then on, or go on and let nothing become durable.
+    /// `false`: operations fail from then on. `true`: they succeed, but nothing becomes durable.
     silently: bool,
 }
 
@@ -56,7 +56,7 @@ impl Write {
 }
 
 impl State {
-    /// Counts an operation; `Ok(false)`: the medium is dead and does not say so.
+    /// Counts an operation. `Ok(false)`: the medium has failed and does not report it.
     fn alive(&mut self) -> io::Result<bool> {
         self.operations += 1;
         match self.dies_at {
@@ -124,13 +124,13 @@ impl Medium {
         self.0.lock().unwrap().operations
     }
 
-    /// The medium as it may be found afterwards: everything that was written, nothing that was
-    /// not synced, or some of that.
+    /// The contents that a restart may find: all writes, no write since the last sync, or some of
+    /// them.
     fn images(&self, dice: &mut Dice) -> [Vec<u8>; 3] {
         let state = self.0.lock().unwrap();
         let mut torn = state.durable.clone();
         for write in &state.unsynced {
-            // Lengths are kept: a write beyond the end has nowhere to go.
+            // Changes of length are kept, because a write beyond the end has no place.
             if matches!(write, Write::Length(_)) || dice.roll(2) == 0 {
                 write.apply(&mut torn);
             }
@@ -139,7 +139,7 @@ impl Medium {
     }
 }
 
-/// Opens a store on a medium. No file is touched, unless the store asks for a fresh one.
+/// Opens a store on a medium. No file is touched, unless the store asks for a new one.
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
     let path = folder.join("never");
     let db = Database::builder()
@@ -150,14 +150,14 @@ fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
     Ok(Store::over(file, &path, &config()))
 }
 
-/// What a file holds, to be compared.
+/// A digest of a file's content, for comparison.
 fn digest(bytes: &[u8], folder: &Path) -> u64 {
     let store = open(&Medium::with(bytes), folder).unwrap();
     assert_sound(&store);
     store.digest().unwrap()
 }
 
-/// Lets `work` run on `before`, with the medium dying at each of its operations.
+/// Runs `work` on `before`, and lets the medium fail at each of its operations.
 fn sweep(before: &[u8], work: impl Fn(&Store) -> Result<(), Error>) -> BTreeMap<&'static str, u64> {
     let folder = tempfile::tempdir().unwrap();
     let old = digest(before, folder.path());
@@ -183,7 +183,7 @@ fn sweep(before: &[u8], work: impl Fn(&Store) -> Result<(), Error>) -> BTreeMap<
         }
         let done = work(&store).is_ok();
         let images = medium.images(&mut dice);
-        // Its last words come too late to count.
+        // What the store writes when it is dropped comes too late to count.
         drop(store);
         for (name, image) in ["everything", "synced", "torn"].into_iter().zip(images) {
             let is = digest(&image, folder.path());
@@ -215,7 +215,7 @@ fn prepared() -> Vec<u8> {
 #[test]
 fn a_refresh_is_there_or_is_not() {
     let outcomes = sweep(&prepared(), |store| {
-        // Changed, removed and added items, all indexes, the section row.
+        // The refresh has changed, removed and added items, all indexes, and the section row.
         let listed =
             (10..=50).map(|key| movie(key, key % 2)).chain((61..=80).map(|key| movie(key, 0)));
         store.fill(section(store), listed, stamp(2), super::NOW).map(drop)
@@ -236,8 +236,8 @@ fn matches_are_there_or_are_not() {
 
 const PAGE: usize = 4_096;
 
-/// Pages in any order, with the file growing and shrinking between them: what was written is
-/// read, and zeros elsewhere.
+/// Pages are written in any order, and the file grows and shrinks between them. Reads return what
+/// was written, and zeros elsewhere.
 #[test]
 fn a_file_that_grows_in_blocks_keeps_what_was_written() {
     let mut expect = vec![7; 3 * BLOCK];

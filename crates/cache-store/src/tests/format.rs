@@ -16,27 +16,29 @@ use crate::format::meta::{CountersRow, StoreRow, TotalsRow};
 use crate::format::metadata::MetadataRow;
 use crate::format::remembered::MatchRow;
 use crate::format::section::SectionRow;
+use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{envelope, place};
 use crate::model::partition::Division;
 use crate::model::remembered::Failure;
-use crate::model::section::{FileFilter, Lookups, SectionState};
+use crate::model::section::{FileFilter, Lookups, SectionState, ShowsListed};
 use crate::{
-    CachedItem, Day, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress, Revision,
-    RunId, SectionId,
+    CachedItem, CachedShow, Day, EditProgress, Index, MatchRecord, Metadata, Outcome, Progress,
+    Revision, RunId, SectionId,
 };
 
 const STORE: &str =
     "4d0200aaf562eca22c1d5c0106616263313233030102010201fc00e2a7cafdefcdab8967452301";
 const COUNTERS: &str = "4d010094143a112ee3c743fbe803fc7011010001";
-const SECTION: &str = "4d0200d76fe29f618da6c90b757569642d6d6f7669657305064d6f766965730101062\
-    f66696c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7c\
-    a01fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc7111010007";
-const ITEM: &str = "4d0300a83ce7cd07df15e802e3221142970d868df063cbd5450434acfb671201145469746c65203\
-    43731312065646974696f6e20320108d0a2d0b5d181d182010453686f770105416c62756d010343757401fbbd0701fc\
-    654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a\
-    7ca01fc00e2a7ca000101fb8f3500192f66696c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001\
-    fce069880001fc0020bcbe00";
+const SECTION: &str = "4d03006421208ddf6072140b757569642d6d6f7669657305064d6f766965730101062f666\
+    96c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7ca0\
+    1fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc711101000701fc64e2a7caf\
+    b2c01";
+const ITEM: &str = "4d040052b8b75e34bc93290241cb78a15977f6bd3e7706745e964181fb671201145469746c65\
+    20343731312065646974696f6e20320108d0a2d0b5d181d182010453686f770105416c62756d010343757401fbbd\
+    0701fc654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce0698800\
+    01fc00e2a7ca01fc00e2a7ca000101fb8f3500192f66696c6d732f343731312f46696c6d20323335352e6d6b7601\
+    fca7540f0001fce069880001fc0020bcbe0001fb6512";
 const SHELF: &str = "4d020075192d745d5ac0a604100807060504030201ffffffffffffffff0808000000110\
     0000011fb2c010201fb6712fb2c0101fc70110100";
 const MATCH_FOUND: &str = "4d02004404c1e5c1c1e44900fb67120000010103fbe80300010c01010101fde3e\
@@ -51,6 +53,8 @@ const EDIT_CONFIRMED: &str = "4d0100b2a3439ee0c5f1eafdefcdab896745230102fc00e2a7
 const EDIT_FAILED: &str = "4d0100a045020360a62d07fdefcdab896745230103066c6f636b6564fc00e2a7ca";
 const UPLOADS: &str = "4d01004a74f15ad6b3f8b9010707070707070707070707070707070707070707070707070707\
     07070707070700";
+const SHOW: &str = "4d0100e8b9b6be86565dc00d57696c6c6f77202832303035290106d098d0b2d0b001fbd50702\
+    10706c65783a2f2f73686f772f356437370c747664623a2f2f3733313431";
 const MATCH_ABSENT: &str = "4d0200b45d8d22a074555f020103fbe80300010c01010101fde3e38185691f4f31\
     0000fb2c01fb615101fc00e2a7ca01090a026e6f";
 const TOTALS: &str = "4d0100be49ae535b16f948027b7d";
@@ -74,6 +78,7 @@ fn section_row() -> SectionRow {
     state.lookups = Lookups { spent: 2, total: Some(5), filter: FileFilter::Honoured };
     state.divisions = [Division { bits: Some(13), buckets: 70_001 }; 3];
     state.matches_from = Revision(7);
+    state.shows = Some(ShowsListed { at: UnixSeconds(1_700_000_050), count: 300 });
     SectionRow::new(&state)
 }
 
@@ -81,6 +86,7 @@ fn item() -> CachedItem {
     let mut item = movie(4711, 2);
     item.original_title = Some("\u{422}\u{435}\u{441}\u{442}".into());
     item.grandparent_title = Some("Show".into());
+    item.grandparent = Some(plex_api::RatingKey(4709));
     item.parent_title = Some("Album".into());
     item.edition = Some("Cut".into());
     item.aired = Day::new(1981, 9, 17);
@@ -290,6 +296,14 @@ fn the_bytes_of_what_is_known_beside_matching() {
     }
     let uploads = UploadsRow { poster: Some([7; 32]), background: None };
     check(place::uploads(SECTION_1, 4711), &uploads, UPLOADS);
+    let show = ShowRow::new(&CachedShow {
+        rating_key: plex_api::RatingKey(4709),
+        title: "Willow (2005)".into(),
+        original_title: Some("\u{418}\u{432}\u{430}".into()),
+        year: Some(2005),
+        guids: vec!["plex://show/5d77".into(), "tvdb://73141".into()],
+    });
+    check(place::show(SECTION_1, 4709), &show, SHOW);
 }
 
 #[test]
@@ -332,6 +346,7 @@ fn format_page_is_of_this_code() {
         include_str!("../format/place.rs"),
         include_str!("../format/remembered.rs"),
         include_str!("../format/section.rs"),
+        include_str!("../format/show.rs"),
         include_str!("../format/tables.rs"),
         include_str!("../format/upload.rs"),
     ];

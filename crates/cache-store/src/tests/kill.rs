@@ -1,8 +1,8 @@
-//! A process that is killed, two hundred times, in the middle of what it is writing.
+//! A process is killed, two hundred times, in the middle of a write.
 //!
-//! The child is this test binary, run again for one test. It tells on its standard output what
-//! it was told is durable; the parent kills it there and looks at the file. No power is lost
-//! here, so what redb wrote without a sync is seen, too: that case is in `crash.rs`.
+//! The child is this test binary, run again for one test. On its standard output it reports what
+//! the store returned as durable. The parent kills it at a report and reads the file. No power is
+//! lost here, so data that redb wrote without a sync is also seen; `crash.rs` tests the other case.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::{Error, Opened, Store};
 const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
 const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
 
-/// What the child does, over and over: a refresh to the next edition, then a flush of a match.
-/// Not a test by itself: without a path to work on there is nothing to do.
+/// The child repeats a refresh to the next edition, and then a flush of a match. This is not a test
+/// by itself: without a path to work on it does nothing.
 #[test]
 fn child() {
     let Ok(path) = std::env::var(PATH) else { return };
@@ -43,7 +43,8 @@ fn child() {
     }
 }
 
-/// Forty items with the edition in their titles: all change, so none may be of another.
+/// Forty items with the edition in their titles. All of them change, so none may show another
+/// edition.
 fn edition_of(edition: u64) -> impl Iterator<Item = crate::CachedItem> {
     (1..=40).map(move |key| movie(key, edition))
 }
@@ -89,7 +90,7 @@ impl Running {
     }
 }
 
-/// Everything that was acknowledged is there, and nothing by half.
+/// Checks that everything acknowledged is there, and that nothing is there in part.
 fn verify(store: &Store, acknowledged: u64, remembered: &[u64]) {
     assert!(matches!(store.opened(), Opened::Existing), "{:?}", store.opened());
     let id = section(store);
@@ -130,7 +131,7 @@ fn a_hundred_kills_of_one_of_two_processes() {
         let mut running = start(&path, true);
         running.read(1 + kill % 3);
         running.kill();
-        // The other goes on, and so does a third.
+        // The other child goes on, and so does a third.
         survivor.read(1);
         let store = Store::open(&path, &shared()).unwrap();
         let acknowledged = running.edition.max(survivor.edition);

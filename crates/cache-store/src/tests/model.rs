@@ -1,4 +1,4 @@
-//! Random operations on a store and on a `BTreeMap`, across reopenings: they agree.
+//! Random operations on a store and on a `BTreeMap`, with reopenings, give the same content.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::store::apply::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{Clear, Index, Revision, Store};
 
-/// Items are few, so that operations meet.
+/// There are few items, so that operations meet on the same ones.
 const KEYS: u64 = 24;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Everything there is, by key and edition.
+    /// A full listing: edition by key.
     Full(BTreeMap<u64, u64>),
-    /// Added or changed, and gone.
+    /// A delta: added or changed items, and keys that are gone.
     Delta(BTreeMap<u64, u64>, Vec<u64>),
     Remember(u64),
     Flush,

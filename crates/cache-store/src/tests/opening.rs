@@ -1,4 +1,4 @@
-//! Opening: what is created, refused, moved aside.
+//! Opening a file: creating, refusing, moving aside.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -31,7 +31,7 @@ fn a_file_that_nothing_was_written_to_is_new() {
     assert_eq!(open(&path).server().unwrap(), None);
 }
 
-/// Opening fails and the file is as it was, to the byte.
+/// Checks that opening fails and that not a byte of the file changes.
 #[track_caller]
 fn refused(path: &std::path::Path) -> Error {
     let before = fs::read(path).unwrap();
@@ -58,7 +58,7 @@ fn files_of_somebody_else_are_left_alone() {
     assert!(matches!(refused(&path), Error::NotACache { .. }));
 }
 
-/// Sets a key of the meta table, as another version would have.
+/// Sets a key of the meta table, as another version could have.
 fn set_meta(path: &std::path::Path, key: &str, value: &[u8]) {
     let db = Database::open(path).unwrap();
     let txn = db.begin_write().unwrap();
@@ -142,7 +142,7 @@ fn a_read_only_folder_is_an_error_that_says_so() {
             let error = Store::open(path, &config).err().unwrap();
             assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
         }
-        // What is there can be used, but not be moved aside.
+        // The existing file can be used, but not be moved aside.
         assert_eq!(*open(&present).opened(), Opened::Existing);
         let error = Store::open(&damaged, &config()).err().unwrap();
         assert!(error.to_string().contains("move the damaged cache file aside"), "{error}");
@@ -175,7 +175,7 @@ fn a_file_that_is_damaged_in_use_is_replaced_and_sections_get_other_numbers() {
     store.close().unwrap();
     let store = Store::open(&path, &crate::StoreConfig { cache_size: 0, ..config() }).unwrap();
     let before = section(&store);
-    // Every page but the first, which is in memory.
+    // All pages except the first, which is in memory.
     let length = fs::metadata(&path).unwrap().len();
     let mut file = fs::File::options().write(true).open(&path).unwrap();
     file.seek(SeekFrom::Start(4_096)).unwrap();

@@ -1,4 +1,4 @@
-//! Several processes on one file. Two stores of one process are as two processes to redb.
+//! Several processes on one file. To redb, two stores of one process are like two processes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +75,8 @@ fn a_refresh_that_another_overtook_writes_nothing() {
     assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
 }
 
-/// Of a list that another process replaced within the same second nobody knows which is later:
-/// a section that is only in the later one would be left out.
+/// If another process replaced a list within the same second, nobody knows which list is later. A
+/// section that is only in the later list would be left out.
 #[test]
 fn a_list_of_sections_that_may_be_the_older_one_is_not_chosen_from() {
     let (_folder, path) = place();
@@ -118,15 +118,15 @@ fn a_lease_is_held_renewed_released_and_expires() {
     assert!(!other.release_lease(id, 2).unwrap());
     assert!(one.release_lease(id, 2).unwrap());
     assert_eq!(other.take_lease(id, after(31), minute).unwrap(), held(91, 1));
-    // Its holder died: it expires.
+    // The holder of the lease died, so the lease expires.
     drop(other);
     assert_eq!(one.take_lease(id, after(90), minute).unwrap(), Lease::Busy { until: after(91) });
     assert_eq!(one.take_lease(id, after(91), minute).unwrap(), held(151, 3));
     assert!(one.release_lease(id, 3).unwrap() && !one.release_lease(id, 3).unwrap());
 }
 
-/// A task ended, and before its lease was given back the next task of the same store had taken it.
-/// The late release freed it for everybody.
+/// A task ended. Before it released its lease, the next task of the same store had taken it. The
+/// late release then freed the lease for everybody.
 #[test]
 fn a_late_release_does_not_free_the_lease_of_who_came_next() {
     let (_folder, path) = place();
@@ -158,8 +158,8 @@ fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
     assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60), turn: 1 });
 }
 
-/// A lease lasts two minutes, and a listing of a slow server may take ten. Time is tokio's here
-/// and passes at once while everybody waits.
+/// A lease lasts two minutes, and a listing of a slow server may take ten. The test uses tokio's
+/// time, which passes at once while all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
     let (_folder, path) = place();
@@ -180,7 +180,7 @@ async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
         }
     };
     lease.renewing(&clock, Box::pin(work)).await;
-    // Nobody renews it any more: it expires although it was not given back.
+    // No task renews the lease any more, so it expires although nobody released it.
     clock.advance(Duration::from_mins(2));
     assert!(matches!(take(), Lease::Held { .. }));
 }

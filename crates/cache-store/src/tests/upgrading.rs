@@ -4,6 +4,9 @@ use plex_api::RatingKey;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::{INDEXING, NOW, assert_sound, config, name_hash, open, place, stamp};
+use crate::format::item::ItemRow;
+use crate::format::section::SectionRow;
+use crate::format::{envelope, place as place_of};
 use crate::{
     CachedItem, Changes, Demand, Index, Indexing, MatchKey, Opened, Outcome, Plan, Policy,
     Revision, SectionId, Store, StoreConfig, Upgrade, plan,
@@ -26,6 +29,18 @@ const ITEM_2: &str = "4d02009a7bdc5a1b6966a602be4caf70b1887ead58737aa1248dc6ddfb
     43731312065646974696f6e20320108d0a2d0b5d181d182010453686f7701fbbd070001030210696d64623a2f2f7474\
     303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a7ca01fc00e2a7ca000101fb8f3500192f666\
     96c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001fce069880001fc0020bcbe00";
+
+/// The same under schema 3, as `format.rs` had it.
+const ITEM_3: &str = "4d0300a83ce7cd07df15e802e3221142970d868df063cbd5450434acfb671201145469746c65203\
+    43731312065646974696f6e20320108d0a2d0b5d181d182010453686f770105416c62756d010343757401fbbd0701fc\
+    654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce069880001fc00e2a\
+    7ca01fc00e2a7ca000101fb8f3500192f66696c6d732f343731312f46696c6d20323335352e6d6b7601fca7540f0001\
+    fce069880001fc0020bcbe00";
+
+/// Section 1 under schema 2, as `format.rs` had it.
+const SECTION_2: &str = "4d0200d76fe29f618da6c90b757569642d6d6f7669657305064d6f766965730101062\
+    f66696c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7c\
+    a01fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc7111010007";
 
 type ByNumber = TableDefinition<'static, (u32, u64), &'static [u8]>;
 
@@ -123,7 +138,7 @@ fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
     let state = store.sections().unwrap().remove(0);
     // The item is there, and nothing is believed of the section until it was listed.
     assert_eq!((state.items, state.stamp, state.observed), (1, None, None));
-    let demand = Demand { queries: 1, prove: false, metadata: false };
+    let demand = Demand::files(1);
     let planned = plan(&state, &stamp(1), NOW, &Policy::default(), 500, demand);
     assert_eq!(planned.plan, Plan::Full);
     let kept = store.view().unwrap().item(SectionId(1), RatingKey(4711)).unwrap().unwrap().item;
@@ -136,6 +151,47 @@ fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
     assert_eq!((state.stamp, state.complete), (Some(stamp(1)), true));
     store.close().unwrap();
     assert_eq!(*open(&path).opened(), Opened::Existing, "once is enough");
+}
+
+/// Records as the versions before this had them are read as they were.
+#[test]
+fn records_of_former_schemas_open() {
+    let row = envelope::open::<ItemRow>(place_of::item(SectionId(1), 4711), &bytes(ITEM_3));
+    let item = row.unwrap().item.into_item();
+    assert_eq!((item.edition.as_deref(), item.grandparent), (Some("Cut"), None));
+    assert_eq!(item.parts.len(), 1);
+    let row = envelope::open::<SectionRow>(place_of::section(SectionId(1)), &bytes(SECTION_2));
+    let state = row.unwrap().into_state(SectionId(1));
+    assert_eq!((state.items, state.matches_from, state.shows), (70_000, Revision(7), None));
+}
+
+/// A file of the version before shows were kept has no table for them.
+#[test]
+fn a_file_without_shows_gets_a_place_for_them() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    super::fill(&store, [super::movie(4711, 2)], 1);
+    let before = store.sections().unwrap().remove(0);
+    store.close().unwrap();
+    {
+        let db = Database::create(&path).unwrap();
+        let txn = db.begin_write().unwrap();
+        {
+            txn.delete_table(ByNumber::new("shows")).unwrap();
+            let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+            let schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
+            let kept = schemas.as_chunks::<3>().0.iter().filter(|row| row[0] != 0x18);
+            let kept: Vec<u8> = kept.flatten().copied().collect();
+            meta.insert("schemas", kept.as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+    }
+    let store = open(&path);
+    assert_eq!(*store.opened(), Opened::Upgraded(Upgrade::default()), "nothing was rewritten");
+    let state = store.sections().unwrap().remove(0);
+    assert_eq!((state.shows, state.stamp, state.items), (None, before.stamp, 1));
+    assert_eq!(store.view().unwrap().shows(state.id).unwrap(), []);
+    assert_sound(&store);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Buffering, clearing, pruning, bounds, and what the numbers say.
+//! Buffering, clearing, pruning, bounds, and statistics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,14 +40,14 @@ fn matches_wait_and_are_written_together() {
     assert_eq!((waiting(&store), in_file(&store)), (0, 10));
     assert!(remembered(&store, 3).is_some());
 
-    // With the next transaction, whatever it is for.
+    // Matches are written with the next transaction of any kind,
     remember(&store, 10..20);
     fill(&store, (1..=40).map(|key| movie(key, 0)), 2);
     assert_eq!((waiting(&store), in_file(&store)), (0, 20));
-    // When there are many.
+    // when there are many,
     remember(&store, 20..5_000);
     assert_eq!((waiting(&store), in_file(&store)), (0, 5_000));
-    // At closing, and when the store is dropped.
+    // at closing, and when the store is dropped.
     remember(&store, 5_000..5_001);
     store.close().unwrap();
     let store = open(&path);
@@ -131,7 +131,7 @@ fn what_is_known_of_an_item_goes_with_it() {
     for &key in &keys {
         store.put_upload(id, key, Artwork::Poster, ImageHash::of(b"poster")).unwrap();
     }
-    // By table, which items have a row.
+    // The items with a row, by table.
     let rows = || {
         let known = store
             .known(&keys)
@@ -292,7 +292,7 @@ fn a_file_over_its_limit_is_not_walked_over_at_every_flush() {
         assert!(store.file_bytes() > config.max_bytes);
         uncounted()
     };
-    // It is counted at once, and then with every fourth match: 4 * 256 bytes of 1,000.
+    // The content is counted at once, and then with every fourth match: 4 * 256 bytes of 1,000.
     assert_eq!([flush(), flush(), flush(), flush(), flush(), flush()], [0, 1, 2, 3, 0, 1]);
 }
 
@@ -365,8 +365,8 @@ fn the_counters_are_kept_across_runs() {
     assert_eq!(stats.sections.len(), 1);
 }
 
-/// Whoever wrote took the buffered matches before it was their turn to write: what another had
-/// written meanwhile was overwritten by what they had seen before it.
+/// A writer used to take the buffered matches before its turn to write. So it overwrote what
+/// another writer had written meanwhile.
 #[test]
 fn what_waits_for_its_turn_writes_what_is_buffered_then() {
     let (_folder, path) = place();

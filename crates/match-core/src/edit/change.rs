@@ -1,54 +1,55 @@
-//! What a host wants of an item.
+//! Changes that a host wants to make to an item.
 
 use plex_api::{Field, RatingKey, TagField};
 
-/// What shall be true of an item afterwards. It names final values, so it can be repeated.
+/// What shall be true of an item afterwards. A change names final values, so it can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The item.
     pub rating_key: RatingKey,
-    /// The file the item was matched by, as the host spells it. When it is given, nothing is
-    /// written to an item that does not hold a file of this name any more, or that waits in the
-    /// trash. A name that says nothing (`movie.mkv`), in a folder that names another work, is
-    /// another file. Of several changes of one item, each has to be right.
+    /// The path of the file by which the item was matched, as the host spells it. If it is given,
+    /// nothing is written unless the item still holds a file of this name, and nothing is written
+    /// to an item in the trash. If the name is generic (`movie.mkv`) and the folders name another
+    /// work, it is another file. If an item has several changes, it must hold the file of each.
     pub file: Option<String>,
-    /// What to do, in this order: of two steps about the same field the later one counts.
+    /// The steps, in order. If two steps set the same field, the later one counts.
     pub steps: Vec<Step>,
 }
 
 /// One step of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The field has this value. An empty one clears it.
+    /// Sets the field to this value. An empty value clears it.
     Set(Field, String),
-    /// The field (by its name, `title`, `genre`) is locked against the agent, or not.
+    /// Locks the field against the agent, or unlocks it. The field has its API name (`title`,
+    /// `genre`).
     Lock(String, bool),
-    /// The field has these tags, beside others.
+    /// Adds these tags to those that the field has.
     AddTags(TagField, Vec<String>),
-    /// The field has none of these tags.
+    /// Removes these tags from the field.
     RemoveTags(TagField, Vec<String>),
-    /// The field has these tags and no others.
+    /// Replaces all tags of the field by these.
     ReplaceTags(TagField, Vec<String>),
-    /// Any other pair of the API (`editionTitle.value`). The server does not tell it, so it is
-    /// compared with what was last sent.
+    /// Any other pair of the API (`editionTitle.value`). The server does not return it, so it is
+    /// compared with the value that was last sent.
     Raw(String, String),
 }
 
 impl Change {
-    /// Nothing yet.
+    /// A change without steps.
     pub fn new(rating_key: RatingKey) -> Self {
         Self { rating_key, file: None, steps: Vec::new() }
     }
 
-    /// Only if the item still holds the file: see [`Change::file`].
+    /// Applies the change only if the item still holds the file: see [`Change::file`].
     #[must_use]
     pub fn of_file(mut self, path: impl Into<String>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// Sets a field: dates as `YYYY-MM-DD`, the time added in seconds since 1970, ratings from
-    /// 0 to 10.
+    /// Sets a field. Dates are `YYYY-MM-DD`, the time added is in seconds since 1970, ratings are
+    /// from 0 to 10.
     #[must_use]
     pub fn set(self, field: Field, value: impl Into<String>) -> Self {
         self.step(Step::Set(field, value.into()))
@@ -60,25 +61,26 @@ impl Change {
         self.step(Step::Set(field, String::new()))
     }
 
-    /// Keeps the agent from overwriting a field (by its name, `Field::Title.name()`), or lets it.
+    /// Locks a field against the agent, or unlocks it. The field has its API name
+    /// (`Field::Title.name()`).
     #[must_use]
     pub fn lock(self, field: impl Into<String>, locked: bool) -> Self {
         self.step(Step::Lock(field.into(), locked))
     }
 
-    /// Adds tags to those there are.
+    /// Adds tags to those that the field has.
     #[must_use]
     pub fn add_tags(self, field: TagField, tags: impl IntoIterator<Item: Into<String>>) -> Self {
         self.step(Step::AddTags(field, texts(tags)))
     }
 
-    /// Takes tags off.
+    /// Removes tags.
     #[must_use]
     pub fn remove_tags(self, field: TagField, tags: impl IntoIterator<Item: Into<String>>) -> Self {
         self.step(Step::RemoveTags(field, texts(tags)))
     }
 
-    /// Has these tags and no others.
+    /// Replaces all tags of the field by these.
     #[must_use]
     pub fn replace_tags(
         self,
@@ -88,7 +90,7 @@ impl Change {
         self.step(Step::ReplaceTags(field, texts(tags)))
     }
 
-    /// Any other pair of the API, as it is.
+    /// Sets any other pair of the API, without changing its spelling.
     #[must_use]
     pub fn raw(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.step(Step::Raw(name.into(), value.into()))

@@ -1,4 +1,4 @@
-//! What is refused before anything is sent.
+//! Checks that refuse a change before anything is sent.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use plex_api::{Edit, Field, ItemKind, SectionKey, TagField};
 
 use crate::edit::change::Step;
 
-/// Why a change was refused. Nothing of it was sent.
+/// Why a change was refused. No part of it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The item is in another section than those that were selected.
+    /// The item is in a section that was not selected.
     OtherSection(Option<SectionKey>),
-    /// Items of this kind do not have the field.
+    /// Items of this kind do not have this field.
     NoSuchField(String, ItemKind),
-    /// A title cannot be empty: a source without a title must not blank those there are.
+    /// A title cannot be empty: a source without a title must not clear existing titles.
     EmptyTitle,
-    /// Not a date, a number or a rating.
+    /// The value is not a date, a number or a rating, as the field needs.
     NotAValue(Field, String),
-    /// The change does not fit a request: its characters as they are sent, the limit, and the
-    /// longest field.
+    /// The change is too long for a request.
     TooLong {
-        /// The longest field.
+        /// The longest field of the change.
         field: String,
-        /// Characters of the whole change in a request.
+        /// Characters of the change in a request.
         length: usize,
-        /// How many fit.
+        /// The most characters that a request holds.
         limit: usize,
     },
-    /// A pair whose name has no dot (`id`, `type`) would choose other items.
+    /// The name of a raw pair has no dot (`id`, `type`), so the server would use it to choose
+    /// items.
     ChoosesItems(String),
 }
 
@@ -46,19 +46,19 @@ impl fmt::Display for Refusal {
             }
             Self::TooLong { field, length, limit } => write!(
                 f,
-                "the change takes {length} characters and {limit} fit a request; {field} is the \
-                 longest"
+                "the change takes {length} characters, but a request holds {limit}: \
+                 shorten {field}, its longest field"
             ),
             Self::ChoosesItems(name) => write!(f, "{name:?} in an edit would choose other items"),
         }
     }
 }
 
-/// Characters of an edit in a request line. With a hundred ids and the path it stays below the
-/// 8 KiB at which proxies stop.
+/// The most characters of an edit in a request line. With a hundred ids and the path, the line
+/// stays below 8 KiB, where proxies stop.
 const LIMIT: usize = 7_000;
 
-/// Checks what can be checked without knowing the item.
+/// Checks what does not depend on the item.
 pub(super) fn check_steps(steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
         match step {
@@ -77,7 +77,7 @@ pub(super) fn check_steps(steps: &[Step]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks the fields against the kind of the item.
+/// Checks that items of this kind have the fields.
 pub(super) fn check_kind(steps: &[Step], kind: ItemKind) -> Result<(), Refusal> {
     for step in steps {
         let (has, name) = match step {
@@ -94,7 +94,7 @@ pub(super) fn check_kind(steps: &[Step], kind: ItemKind) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// Checks that an edit fits a request.
+/// Checks that an edit fits in a request.
 pub(super) fn check_length(edit: &Edit) -> Result<(), Refusal> {
     let length = edit.encoded_len();
     if length <= LIMIT {
@@ -105,7 +105,8 @@ pub(super) fn check_length(edit: &Edit) -> Result<(), Refusal> {
     Err(Refusal::TooLong { field: field.to_owned(), length, limit: LIMIT })
 }
 
-/// A value as the server tells it, so that equal values compare equal. `None`: it is none.
+/// A value as the server returns it, so that equal values compare equal. `None`: it is not a value
+/// of the field.
 pub(super) fn canonical(field: Field, value: &str) -> Option<String> {
     match field {
         Field::OriginallyAvailableAt => {
@@ -125,8 +126,8 @@ pub(super) fn canonical(field: Field, value: &str) -> Option<String> {
     }
 }
 
-/// Which kinds have a field, as the server's own web client and other clients offer it. A kind
-/// that is not named here is left to the server.
+/// Whether items of a kind have a field, as the server's own web client and other clients offer it.
+/// For all other kinds the server decides.
 fn has_field(kind: ItemKind, field: Field) -> bool {
     use ItemKind::{Album, Artist, Collection, Episode, Photo, PhotoAlbum, Season, Track};
     match field {
@@ -151,7 +152,7 @@ fn has_field(kind: ItemKind, field: Field) -> bool {
     }
 }
 
-/// Which kinds have a tag field; see [`has_field`].
+/// Whether items of a kind have a tag field; see [`has_field`].
 fn has_tags(kind: ItemKind, field: TagField) -> bool {
     use ItemKind::{Album, Artist, Collection, Episode, Movie, Season, Show, Track};
     let named =

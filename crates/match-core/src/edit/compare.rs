@@ -1,4 +1,4 @@
-//! What is different between what is and what shall be, as one edit. Pure.
+//! The difference between an item and what a change wants, as one edit. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use plex_api::{Edit, Field, TagField, UnixSeconds};
 use crate::edit::change::Step;
 use crate::edit::checks::canonical;
 
-/// An edit that makes true what a change wants.
+/// The edit that makes an item what a change wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// What to send.
+    /// The edit to send.
     pub(super) edit: Edit,
-    /// What is true afterwards.
+    /// The metadata of the item after the edit.
     pub(super) after: Metadata,
-    /// Names of what is different, in the order in which it is sent.
+    /// Names of the fields that differ, in the order in which they are sent.
     pub(super) fields: Vec<String>,
 }
 
-/// Compares. `None`: nothing is different.
+/// Compares an item with a change. `None`: nothing differs.
 pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Option<Difference> {
     let mut after = before.clone();
     let mut raw: Vec<(&String, &String)> = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
         let (old, new) = (tags_of(before, field), tags_of(&after, field));
         let gone: Vec<&str> =
             old.iter().filter(|tag| !new.contains(tag)).map(String::as_str).collect();
-        // The server replaces the list by what is sent, so those to be kept are sent again.
+        // The server replaces the whole list, so the tags to keep are sent again.
         if new.iter().any(|tag| !old.contains(tag)) {
             edit = edit.set_tags(field, new.iter().map(String::as_str));
         } else if gone.is_empty() {
@@ -72,7 +72,7 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
     (!edit.is_empty()).then_some(Difference { edit, after, fields })
 }
 
-/// The fields that a change is about and that are not as they were: somebody else edited them.
+/// The fields of a change that differ between two reads of an item: somebody else edited them.
 pub(super) fn edited_by_others(steps: &[Step], was: &Metadata, is: &Metadata) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for step in steps {
@@ -87,7 +87,7 @@ pub(super) fn edited_by_others(steps: &[Step], was: &Metadata, is: &Metadata) ->
             Step::Lock(name, _) => {
                 (was.locked.contains(name) != is.locked.contains(name), format!("{name}.locked"))
             }
-            Step::Raw(..) => continue, // the server does not tell
+            Step::Raw(..) => continue, // the server does not return these
         };
         if differs && !names.contains(&name) {
             names.push(name);
@@ -180,7 +180,7 @@ mod tests {
         let pairs: Vec<(&str, &str)> =
             pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, expect, "{change:?}");
-        // What is true afterwards needs no second edit.
+        // The item after the edit needs no second edit.
         if let Some(Difference { after, .. }) = difference {
             assert_eq!(compare(&change.steps, &after, UnixSeconds(11)), None, "{change:?}");
         }
@@ -207,7 +207,7 @@ mod tests {
             ],
         );
         check(&change().remove_tags(Genre, ["Horror", "War"]), &[("genre[].tag.tag-", "Horror")]);
-        check(&change().replace_tags(Genre, ["Sci-Fi", "Horror"]), &[]); // the order says nothing
+        check(&change().replace_tags(Genre, ["Sci-Fi", "Horror"]), &[]); // order does not count
         check(
             &change().replace_tags(Genre, ["War"]),
             &[("genre[0].tag.tag", "War"), ("genre[].tag.tag-", "Horror,Sci-Fi")],

@@ -1,22 +1,22 @@
-//! Equal edits of many items as one request. Pure.
+//! Equal edits of many items, grouped into one request. Pure.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use plex_api::{Client, Edit, ItemKind, RatingKey, SectionKey};
 
-/// A request that edits, as it is sent.
+/// An edit request as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedRequest {
-    /// The section, as the server numbers it.
+    /// The section, by the key that the server gives it.
     pub section: SectionKey,
-    /// What the items are.
+    /// The kind of the items.
     pub kind: ItemKind,
     /// The items, in the order of the changes.
     pub keys: Vec<RatingKey>,
-    /// What is changed in each.
+    /// What the request changes in each item.
     pub edit: Edit,
-    /// Why: which fields are not what they shall be.
+    /// The fields that differ: they are the reason for the request.
     pub fields: Vec<String>,
 }
 
@@ -33,8 +33,8 @@ impl fmt::Display for PlannedRequest {
     }
 }
 
-/// Puts items with equal edits together, at most as many as a request takes, in the order in
-/// which the edits first come.
+/// Groups items with equal edits, up to the number of items that a request takes. Groups come in
+/// the order in which their edits first appear.
 pub(super) fn group(
     edits: impl IntoIterator<Item = (RatingKey, SectionKey, ItemKind, Edit, Vec<String>)>,
 ) -> Vec<PlannedRequest> {

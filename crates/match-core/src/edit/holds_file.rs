@@ -1,4 +1,4 @@
-//! Whether an item still holds the file it was matched by. Pure.
+//! Whether an item still holds the file by which it was matched. Pure.
 
 use std::slice::from_ref;
 
@@ -10,8 +10,9 @@ use crate::query::Query;
 use crate::rules::candidates::{SectionContext, gather};
 use crate::rules::{Prepared, paths};
 
-/// How well the files of an item agree with a file, as its path is or as the server would have
-/// it: equal components, counted upwards from the file name. 0: it has no file of that name.
+/// How well the best file of an item agrees with a query: the number of equal path components,
+/// counted upwards from the file name. The query's path counts as it is and after mapping. 0: the
+/// item has no file of that name.
 pub(super) fn agreement(item: &CachedItem, query: &Prepared<'_>) -> usize {
     let tail = |file: &str| {
         let path = FoldedPath::new(file);
@@ -21,9 +22,9 @@ pub(super) fn agreement(item: &CachedItem, query: &Prepared<'_>) -> usize {
     item.parts.iter().map(|part| tail(&part.file)).max().unwrap_or(0)
 }
 
-/// Whether an item holds a file, and no worse than it did before. The rules say so, as if there
-/// were no other item: of a file that is called `movie.mkv` the name alone says nothing, and one
-/// in another folder is another file.
+/// Whether an item holds a file, with at least as many equal path components as before. The path
+/// rules decide, with this item as the only candidate. So a generic name (`movie.mkv`) alone is not
+/// enough, and a file in another folder is another file.
 pub(super) fn holds(
     is: &CachedItem,
     before: usize,
@@ -33,8 +34,8 @@ pub(super) fn holds(
     agreement(is, query) >= before.max(1) && matches!(decide(is, query, section), Answer::Found(_))
 }
 
-/// [`holds`] for a file of which nothing but the path is given. What it was matched by beside its
-/// name is not known then: a name that says nothing is enough, unless the folders name another.
+/// The same as [`holds`] for a file of which only the path is known. How it was matched is not
+/// known, so a generic name is enough, unless the folders name another work.
 pub(super) fn holds_file(
     is: &CachedItem,
     was: Option<&CachedItem>,

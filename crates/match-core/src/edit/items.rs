@@ -1,43 +1,45 @@
-//! Items by key, from the store where it may be believed.
+//! Reads items by key, from the store where its data are still valid.
 
 use cache_store::{CachedItem, Demand, Error, ItemRead, Metadata, Selection};
 use plex_api::RatingKey;
 
 use crate::engine::Engine;
 
-/// How much of an item.
+/// How much of an item to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// What matching needs: titles, guids, files.
+    /// The fields that matching needs: titles, guids, files.
     Matching,
-    /// That, and every field and tag that can be edited.
+    /// The fields of `Matching`, and every field and tag that can be edited.
     Metadata,
 }
 
-/// What is said of a key.
+/// The result for one key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fetched {
-    /// The item.
+    /// The item exists.
     Found {
-        /// What matching needs of it.
+        /// The fields that matching needs.
         item: Box<CachedItem>,
-        /// Its editable fields, if they were asked for.
+        /// The editable fields, if they were asked for.
         metadata: Option<Box<Metadata>>,
         /// It comes from the store: no call was made for it.
         from_store: bool,
     },
-    /// There is no such item.
+    /// The server has no such item.
     Missing,
-    /// There is one, and its row cannot be used.
+    /// The item exists, but its row cannot be used.
     Unreadable,
 }
 
 impl Engine {
-    /// Reads items by key: from the store as long as nothing says that they changed, else about
-    /// 200 a call. A key that is not there is an answer. One for each key, in order.
+    /// Reads items by key. An item comes from the store unless something says that it changed; all
+    /// others are read from the server, about 200 a call. A key that the server does not have is an
+    /// answer. The result has one entry for each key, in order.
     ///
-    /// It costs the probe of the selected sections (none within the freshness window), and a
-    /// read of what is not known. An outage is an error here: there is no answer without it.
+    /// This costs the probe of the selected sections (none within the freshness window), and a read
+    /// of the items that are not known. An outage is an error here, because there is no answer
+    /// without the server.
     pub async fn items(
         &self,
         sections: &Selection,

@@ -1,4 +1,4 @@
-//! What became of each change.
+//! Outcomes of changes.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use serde::{Serialize, Serializer};
 use crate::edit::checks::Refusal;
 use crate::edit::group::PlannedRequest;
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EditOutcome {
-    /// The server confirmed it.
+    /// The server confirmed the edit.
     Done {
-        /// What was different.
+        /// The fields that differed.
         fields: Vec<String>,
-        /// Those of the change's fields that somebody else had edited since they were last
-        /// read: what they wrote is overwritten.
+        /// The fields of the change that somebody else had edited since the item was last read.
+        /// Their values are overwritten.
         overwritten: Vec<String>,
     },
-    /// Everything is as it shall be: nothing was sent.
+    /// The item already was as the change wants it: nothing was sent.
     Unchanged,
-    /// It is not done, and why.
+    /// The change failed.
     Failed(EditFailure),
-    /// Nothing was sent, and it can be tried again.
+    /// Nothing was sent. The change can be tried again.
     NotTried(NotTried),
 }
 
@@ -54,66 +54,66 @@ impl Serialize for EditOutcome {
     }
 }
 
-/// Why a change is not done.
+/// Why a change failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EditFailure {
-    /// It was refused before anything was sent.
+    /// The change was refused before anything was sent.
     Refused(Refusal),
-    /// There is no such item (any more).
+    /// The server does not have the item (any more).
     Gone,
     /// The item does not hold the file any more by which it was matched.
     FileGone,
-    /// Somebody else edited these fields since they were last read, and the options say to
-    /// leave such an item alone.
+    /// Somebody else edited these fields since the item was last read, and
+    /// [`OnForeign::Skip`](crate::OnForeign::Skip) is set.
     EditedByOthers(Vec<String>),
-    /// The server has something of that name already: a collection, for one.
+    /// The server already has something of that name, for example a collection.
     Conflict(String),
-    /// The server refused it, in its words.
+    /// The server rejected the edit. The text is the server's.
     Rejected(String),
-    /// It was sent, and no answer came: it may be applied or not. Repeating the change does no
-    /// harm; the item is read again before.
+    /// The edit was sent and no answer came, so it may or may not be applied. It is safe to repeat
+    /// the change: the item is read again first.
     Unconfirmed(String),
 }
 
 /// Why a change was not tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotTried {
-    /// A dry run: it would have been sent.
+    /// This is a dry run. Otherwise the edit would have been sent.
     DryRun,
-    /// The run stopped: the server cannot be asked, or refuses everything.
+    /// The run stopped, because the server cannot be reached or refuses all requests.
     Stopped(ErrorKind, String),
 }
 
-/// A run of edits.
+/// The result of a run of edits.
 #[derive(Debug, Clone)]
 pub struct EditRun {
-    /// The run, as [`Engine::open_edits`](crate::Engine::open_edits) names it.
+    /// The id of the run, as in [`Engine::open_edits`](crate::Engine::open_edits).
     pub id: RunId,
-    /// One for each change, in the same order.
+    /// One outcome for each change, in the same order.
     pub outcomes: Vec<EditOutcome>,
-    /// The requests that were planned, in the order in which they are sent. A group that fails
-    /// is halved, so more may have been sent.
+    /// The planned requests, in the order in which they are sent. A group that fails is halved, so
+    /// the run may have sent more requests.
     pub planned: Vec<PlannedRequest>,
-    /// Calls made, by endpoint.
+    /// Calls that the run made, by endpoint.
     pub calls: Calls,
 }
 
-/// How many changes came to what.
+/// How many changes have each outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct EditCounts {
-    /// Confirmed by the server.
+    /// Changes that the server confirmed.
     pub done: usize,
-    /// As they shall be.
+    /// Changes whose item already was as wanted.
     pub unchanged: usize,
-    /// Failed.
+    /// Changes that failed.
     pub failed: usize,
-    /// Not tried.
+    /// Changes that were not tried.
     pub not_tried: usize,
 }
 
 impl EditRun {
-    /// How many changes came to what.
+    /// Counts the changes by outcome.
     pub fn counts(&self) -> EditCounts {
         let mut counts = EditCounts::default();
         for outcome in &self.outcomes {

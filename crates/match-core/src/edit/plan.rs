@@ -1,5 +1,5 @@
-//! A run of edits: what is known is compared first, what has to be written is read again, and
-//! only what is different is sent.
+//! A run of edits. It first compares the changes with the stored items, then reads the items that
+//! need a write, and sends only the differences.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -21,40 +21,39 @@ use crate::edit::send::{Item, Sent};
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
 
-/// What to do about an item that somebody else edited since it was last read, in a field that
-/// the change is about.
+/// What to do when somebody else edited a field of the change since the item was last read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnForeign {
-    /// Write, and say in the outcome what was overwritten.
+    /// Write, and list the overwritten fields in the outcome.
     #[default]
     Report,
-    /// Write.
+    /// Write, without listing the fields.
     Overwrite,
-    /// Leave the item alone: [`EditFailure::EditedByOthers`].
+    /// Do not write to the item: [`EditFailure::EditedByOthers`].
     Skip,
 }
 
-/// How edits are made.
+/// Options of a run of edits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EditOptions {
-    /// Plan, and send nothing. What has to be read is read, so the plan is exact.
+    /// Plan the edits, but send nothing. Items are read as in a real run, so the plan is exact.
     pub dry_run: bool,
     /// What to do about edits of others.
     pub on_foreign: OnForeign,
 }
 
-/// All changes of one item, as one.
+/// All changes of one item, merged.
 struct Target {
     key: RatingKey,
-    /// All files that the changes are of: the item has to hold each.
+    /// The files of all changes: the item has to hold each of them.
     files: Vec<String>,
     steps: Vec<Step>,
-    /// Of the changes, in the host's list.
+    /// The positions of the changes in the host's list.
     positions: Vec<usize>,
     outcome: Option<EditOutcome>,
 }
 
-/// An item that something has to be sent for.
+/// An item with an edit to send.
 struct Ready {
     target: usize,
     section: SectionId,
@@ -62,7 +61,7 @@ struct Ready {
     overwritten: Vec<String>,
 }
 
-/// What is known of an item at a moment, and whether it may be believed.
+/// Decides from the stored data of an item at one moment, if they are still valid.
 struct Judge<'a> {
     states: &'a [SectionState],
     contexts: HashMap<SectionId, SectionContext>,
@@ -71,12 +70,12 @@ struct Judge<'a> {
 }
 
 impl Engine {
-    /// Makes changes true: compares them with what is known, reads what has to be written or
-    /// is not known (about 200 items a call), and sends what is different: one request an
-    /// item, or one for up to a hundred items that need the same.
+    /// Applies changes. It compares them with the stored items, reads the items that need a write
+    /// or are not known (about 200 items a call), and sends only the differences: one request for
+    /// an item, or one for up to a hundred items with the same edit.
     ///
-    /// It names final values, so a run that ended early can be repeated: what was confirmed
-    /// costs nothing. An outage is not an error: the outcome of what was not sent is
+    /// A change names final values, so a run that ended early can be repeated: a confirmed change
+    /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. Errors are those of [`Engine::match_files`].
     pub async fn edit(
         &self,
@@ -118,14 +117,14 @@ impl Engine {
         Ok(run)
     }
 
-    /// The edits of runs that ended early: planned, sent or confirmed, by item. Repeat their
-    /// changes, or [forget](Engine::forget_edits) them.
+    /// The edits of runs that ended early, by item: planned, sent or confirmed. The host repeats
+    /// their changes, or [forgets](Engine::forget_edits) them.
     pub async fn open_edits(&self) -> Result<Vec<EditProgress>, Error> {
         let store = self.store().clone();
         blocking(move || store.edits()).await
     }
 
-    /// Forgets the edits of a run that ended early. Items whose edit was sent and not
+    /// Forgets the edits of a run that ended early. Items with an edit that was sent and not
     /// confirmed are read again before they are compared.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let store = self.store().clone();
@@ -193,7 +192,7 @@ impl Engine {
         self.finish(id, targets, ready, planned.clone()).await
     }
 
-    /// Sends what is ready, writes through what was confirmed, and closes what is settled.
+    /// Sends the ready edits, stores the confirmed ones, and closes the notes of finished ones.
     async fn finish(
         &self,
         id: RunId,
@@ -230,24 +229,24 @@ impl Engine {
                 Some(Sent::Stopped(kind, text)) => {
                     EditOutcome::NotTried(NotTried::Stopped(*kind, text.clone()))
                 }
-                None => continue, // every item that is ready is in one request
+                None => continue, // every ready item is in one request
             });
         }
         for (section, edited) in written {
             self.library.write_through(section, edited).await?;
         }
-        // What was known of them may be true no more: a part may be edited, or all of it in a
-        // group before. They are read before they are compared again.
+        // The stored metadata may be wrong: the server may have applied a part of the edit, or an
+        // earlier group request with all of it. So these items are read before the next comparison.
         let store = self.store().clone();
         let forget = move |(section, keys): (_, Vec<_>)| store.put_metadata(section, &[], &keys);
         blocking(move || rejected.into_iter().try_for_each(forget)).await?;
         self.close_edits(id, targets).await
     }
 
-    /// Removes the notes of items whose outcome the host is told now: those of this run that are
-    /// not in doubt, and those of runs before it on items that are now as they shall be. A note of
-    /// another run that an edit was sent stays until the item is read: an outcome that was decided
-    /// without reading it (a change that cannot be made) says nothing about that edit.
+    /// Removes the notes of items whose outcome the host learns now. These are the notes of this
+    /// run that are not in doubt, and the notes of earlier runs on items that are now as wanted. If
+    /// an edit of another run was sent, its note stays until the item is read: an outcome without a
+    /// read (a refused change) does not prove anything about that edit.
     async fn close_edits(&self, id: RunId, targets: &[Target]) -> Result<(), Error> {
         let outcomes: HashMap<RatingKey, EditOutcome> = targets
             .iter()
@@ -280,9 +279,9 @@ impl Engine {
     }
 }
 
-/// What the store alone can say of a target.
+/// What the store alone can say about a target.
 enum Settled {
-    /// It was read a moment ago, and something is different.
+    /// The item was read a short time ago, and it differs.
     Ready(SectionId, Difference),
     /// The outcome is known.
     Known,
@@ -339,7 +338,7 @@ impl Judge<'_> {
         files.iter().all(|file| context.is_some_and(|it| holds_file(is, was, file, it)))
     }
 
-    /// Judges a target by what was just read. `None`: nothing is different.
+    /// Judges a target by a fresh read of its item. `None`: nothing differs.
     fn judge(
         &self,
         target: &Target,
@@ -379,9 +378,9 @@ impl Judge<'_> {
     }
 }
 
-/// Whether what was read of an item may be taken for what it is now. A listing that shows
-/// another `updatedAt` says no, be it our own edit or another's; labels, collections and locks
-/// move nothing, so nothing is believed for longer than a section is without a sweep.
+/// Whether stored metadata may still be used as those of the item. They may not if a listing shows
+/// another `updatedAt`, whether our own edit or another caused it. Labels, collections and locks do
+/// not change `updatedAt`, so metadata older than the maximum age of a sweep are never used.
 pub(super) fn is_current(
     known: &Known,
     metadata: &Metadata,
@@ -415,7 +414,7 @@ fn keys_of(targets: &[Target], at: &[usize]) -> Vec<RatingKey> {
     at.iter().filter_map(|&at| targets.get(at)).map(|target| target.key).collect()
 }
 
-/// All changes of an item as one, in the order in which items first come.
+/// Merges the changes of each item, in the order in which the items first appear.
 fn merged(changes: Vec<Change>) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::with_capacity(changes.len());
     let mut there: HashMap<RatingKey, usize> = HashMap::with_capacity(changes.len());

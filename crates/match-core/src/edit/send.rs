@@ -1,8 +1,8 @@
-//! Sending edits: as many at once as a server takes, halving a group that fails until the
-//! culprit is alone, and noting how far each item got.
+//! Sends edits, a few requests at once. A group that fails is halved until the item that fails is
+//! alone. The store notes the progress of each item.
 //!
-//! Requests go out in waves. Before a wave it is noted as sent, together with what the wave
-//! before it had confirmed, in one transaction: a crash leaves at most one wave in doubt.
+//! Requests are sent in waves. Before each wave one transaction notes it as sent, together with the
+//! confirmed edits of the wave before, so a crash leaves at most one wave in doubt.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,27 +16,28 @@ use crate::edit::group::PlannedRequest;
 use crate::edit::outcome::EditFailure;
 use crate::engine::{Engine, blocking};
 
-/// Requests of a wave. More would leave more in doubt after a crash, fewer would write to the
-/// disk more often: at a few milliseconds a request the one transaction a wave does not show.
+/// Requests of a wave. With a larger wave a crash leaves more edits in doubt; with a smaller one
+/// the store writes to the disk more often. A request takes a few milliseconds, so one transaction
+/// a wave costs little in comparison.
 const WAVE: usize = 32;
 
-/// Requests at once: a server writes one after the other anyway.
+/// Requests in flight: more would not help, because a server writes one after the other.
 const IN_FLIGHT: usize = 4;
 
-/// So many requests for one item each, one after the other, that the server fails at (500):
-/// then it is not about the items.
+/// The run stops after this many failed requests for a single item in a row (500): then the items
+/// are not the cause.
 const ENOUGH: usize = 10;
 
-/// What became of an item that was to be sent.
+/// The result for an item with an edit to send.
 #[derive(Debug, Clone)]
 pub(super) enum Sent {
     Confirmed,
     Failed(EditFailure),
-    /// Not sent, or sent and certainly not applied: the run stopped.
+    /// The run stopped. The edit was not sent, or was sent and certainly not applied.
     Stopped(ErrorKind, String),
 }
 
-/// An item that is to be sent: where it is, and what is true of it when that was confirmed.
+/// An item with an edit to send: its section, and its metadata once the edit is confirmed.
 pub(super) struct Item {
     pub(super) section: SectionId,
     pub(super) after: Metadata,
@@ -45,11 +46,11 @@ pub(super) struct Item {
 /// What an answer means for the run.
 enum Verdict {
     Confirmed,
-    /// It is about these items: halve them, or give up on the one.
+    /// The cause is in these items: halve the group, or give up on a single item.
     Refused(EditFailure),
-    /// The server as a whole: stop. Whether this request was applied is not known.
+    /// The cause is the server: stop. This request may or may not have been applied.
     Lost(ErrorKind, String),
-    /// The server as a whole: stop. This request was not applied.
+    /// The cause is the server: stop. This request was not applied.
     Stop(ErrorKind, String),
 }
 
@@ -72,7 +73,7 @@ impl Verdict {
     }
 }
 
-/// What is about the server as a whole, and means that the request was not carried out.
+/// Errors of the server as a whole, after which the request was certainly not applied.
 pub(super) fn stops(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -86,7 +87,7 @@ pub(super) fn stops(kind: ErrorKind) -> bool {
     )
 }
 
-/// The notes of a run, between two transactions.
+/// The notes of a run that wait for the next transaction.
 struct Notes<'a> {
     engine: &'a Engine,
     run: RunId,
@@ -108,7 +109,7 @@ impl Notes<'_> {
         }
     }
 
-    /// Notes that a request was not sent, or not applied. An item in doubt stays so.
+    /// Notes that a request was not sent, or not applied. An item in doubt stays in doubt.
     fn note_unsent(&mut self, keys: &[RatingKey], in_doubt: &HashSet<RatingKey>) {
         let certain = keys.iter().copied().filter(|key| !in_doubt.contains(key));
         self.note(&certain.collect::<Vec<_>>(), &Progress::Planned);
@@ -123,7 +124,7 @@ impl Notes<'_> {
 }
 
 impl Engine {
-    /// Sends requests. Returns what became of each item.
+    /// Sends requests. Returns the result for each item.
     pub(super) async fn send(
         &self,
         run: RunId,
@@ -140,7 +141,7 @@ impl Engine {
         let mut sent = HashMap::new();
         let mut stopped: Option<(ErrorKind, String)> = None;
         let mut failing = 0;
-        // Of a group that was refused: those before the culprit were edited.
+        // Items of a refused group: the server edited those before the item that it refused.
         let mut in_doubt: HashSet<RatingKey> = HashSet::new();
         while stopped.is_none() && !queue.is_empty() {
             let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
@@ -172,7 +173,7 @@ impl Engine {
                         halves.extend(halved(request));
                     }
                     Some(Verdict::Refused(failure)) => {
-                        // It may have been edited with the group that it was refused with.
+                        // The refused group may have edited this item.
                         let failure = match failure {
                             EditFailure::Rejected(text) | EditFailure::Conflict(text)
                                 if keys.iter().any(|key| in_doubt.contains(key)) =>
@@ -223,7 +224,7 @@ impl Engine {
         Ok(sent)
     }
 
-    /// Sends a wave. `None`: not sent any more, because another answer stops the run.
+    /// Sends a wave. `None`: the request was not sent, because another answer stopped the run.
     async fn wave(&self, wave: Vec<PlannedRequest>) -> Vec<(PlannedRequest, Option<Verdict>)> {
         let stopped = &AtomicBool::new(false);
         stream::iter(wave)
@@ -244,7 +245,7 @@ impl Engine {
 
     async fn put(&self, request: &PlannedRequest) -> Result<(), PlexError> {
         let client = self.library.client();
-        // The server may tell of it before it answers, and for a while after that.
+        // The event stream may report the edit before the answer comes, and for a while after it.
         self.library.mark_ours(request.keys.iter().copied());
         let sent = match request.keys.as_slice() {
             [key] => client.edit_item(*key, &request.edit).await,
@@ -255,8 +256,8 @@ impl Engine {
     }
 }
 
-/// Both halves are sent again: items before the culprit were edited, those behind it were not,
-/// and the edit names final values.
+/// Halves a group. Both halves are sent again: the server edited the items before the one that
+/// fails and not those after it. This is safe, because the edit names final values.
 fn halved(mut request: PlannedRequest) -> [PlannedRequest; 2] {
     let rest = request.keys.split_off(request.keys.len().div_ceil(2));
     let second = PlannedRequest { keys: rest, ..request.clone() };
@@ -269,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    /// The budget of a culprit in a hundred: both halves at every level.
+    /// The budget for one failing item in a hundred: both halves at every level.
     #[test]
     fn a_culprit_in_a_hundred_is_alone_after_fourteen_requests() {
         for culprit in 0..100 {

@@ -1,4 +1,4 @@
-//! Posters and backgrounds, uploaded once.
+//! Uploads posters and backgrounds, each image once.
 
 use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
@@ -7,23 +7,23 @@ use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
 use crate::engine::{Engine, blocking};
 
-/// What became of an image.
+/// The outcome of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Uploaded {
-    /// The server confirmed it.
+    /// The server confirmed the upload.
     Done,
-    /// It is the one that was last uploaded to the item: nothing was sent.
+    /// The image was the last one uploaded to the item: nothing was sent.
     Unchanged,
-    /// It is not done, and why.
+    /// The upload failed.
     Failed(EditFailure),
-    /// Nothing was sent, and it can be tried again.
+    /// Nothing was sent. The upload can be tried again.
     NotTried(NotTried),
 }
 
 impl Engine {
-    /// Uploads an image to an item, unless it is the one that was last uploaded to it (by its
-    /// blake3 hash): then nothing is asked and nothing is sent. What others did to the item's
-    /// images meanwhile is not known and not touched.
+    /// Uploads an image to an item. If it is the image that was last uploaded to the item (by its
+    /// blake3 hash), no call is made. This does not notice or change what others did to the images
+    /// of the item in the meantime.
     pub async fn upload(
         &self,
         key: RatingKey,

@@ -1,4 +1,4 @@
-//! Before a write: is the item still the file's?
+//! Checks before a write that an item still holds the file it was matched to.
 
 use std::collections::HashMap;
 
@@ -13,31 +13,31 @@ use crate::query::Query;
 use crate::rules::Prepared;
 use crate::rules::candidates::SectionContext;
 
-/// What became of a match.
+/// The result of verifying a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// The item is there, and still the file's.
+    /// The item exists and still holds the file.
     Right,
-    /// The file is another item's now.
+    /// The file belongs to another item now.
     Moved(Box<Match>),
-    /// The file may be any of these items'. One item: something speaks against it, as that it
-    /// waits in the trash or that the server's row of it cannot be read.
+    /// The file may belong to any of these items. If it is one item, that item is
+    /// doubtful: for example, it is in the trash, or its row cannot be read.
     Unclear(Vec<RatingKey>),
-    /// The file is no item's any more.
+    /// The file does not belong to any item any more.
     Gone,
     /// The server could not be asked.
     Unknown(Reason),
 }
 
 impl Engine {
-    /// Verifies matches: about 200 a call, and nothing more for those that hold. A match that
-    /// does not hold is dropped, and its file is matched again: by its path, and where that
-    /// finds nothing and the item is gone by the guids it had. What is read is kept, so that an edit within
-    /// the freshness window does not read it again. Items that have another rating key now are
-    /// counted with the runs ([`Engine::lifetime`]), and that an item is right although it changed
-    /// since ends what [`Engine::match_failed`] said of it.
+    /// Verifies matches. It reads about 200 items a call, and makes no other call for matches that
+    /// hold. A match that does not hold is dropped, and its file is matched again by its path. If
+    /// the path finds nothing and the item is gone, the guids of the item are used. The items that
+    /// were read are stored, so an edit within the freshness window does not read them again. Items
+    /// with a new rating key count in the totals of the runs ([`Engine::lifetime`]). If an item
+    /// changed and is still right, its note from [`Engine::match_failed`] ends.
     ///
-    /// One for each match, in order.
+    /// The result has one entry for each match, in order.
     pub async fn verify(
         &self,
         sections: &Selection,
@@ -83,9 +83,9 @@ impl Engine {
             }
             let missing = read == ItemRead::Missing;
             let doubtful = is.is_none() && !missing;
-            // An item that is there has its guids still: they do not say that it has the file.
+            // Only a missing item needs its guids: those of an existing item do not prove the file.
             let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
-            // Matched by its title or a guid, and nothing of the item is different.
+            // A match by title or guid stays right while the item does not change.
             let by_title = remembered.by_title;
             if differs || !by_title {
                 lost.push(Lost { at, key: *key, missing, doubtful, guids, by_title });
@@ -130,7 +130,7 @@ impl Engine {
         Ok(verified)
     }
 
-    /// What the rules have to know of each section.
+    /// The data of each section that the rules need.
     pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
         let (store, settings) = (self.store().clone(), self.settings());
         let sections = blocking(move || store.sections()).await?;
@@ -138,7 +138,7 @@ impl Engine {
         Ok(sections.iter().map(context).collect())
     }
 
-    /// Recalls how the items were matched.
+    /// Reads how the items were matched.
     async fn remembered(&self, matches: &[(Query, RatingKey)]) -> Result<Vec<Remembered>, Error> {
         let queries: Vec<Query> = matches.iter().map(|(query, _)| query.clone()).collect();
         let answers = self.recorded(&queries, |record| {
@@ -150,14 +150,14 @@ impl Engine {
     }
 }
 
-/// How an item was matched, as far as that is remembered.
+/// How an item was matched, as far as it is remembered.
 #[derive(Debug, Clone, Copy, Default)]
 struct Remembered {
-    /// By its title or a guid, and not by a path.
+    /// The match was made by title or guid, not by path.
     by_title: bool,
     /// How many components of the paths agreed.
     agreement: usize,
-    /// Since then it was found out that the file may be another item's.
+    /// A later check found that the file may belong to another item.
     unclear: bool,
 }
 
@@ -185,7 +185,7 @@ struct Lost {
     key: RatingKey,
     /// The server has no such item.
     missing: bool,
-    /// The server has it in the trash, or its row cannot be read.
+    /// The item is in the trash, or its row cannot be read.
     doubtful: bool,
     /// Guids of an item that is gone.
     guids: Vec<String>,

@@ -1,4 +1,4 @@
-//! What the host knows better: that something changed, that a match is wrong, that it was
+//! Feedback of the host: an item or a section changed, a match is wrong, or its metadata were
 //! applied.
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::matcher::key::match_key;
 use crate::query::Query;
 
 impl Engine {
-    /// Says that what is cached of items is not true any more. They are read again now, 200 in
-    /// a call; if the server cannot be asked, they are forgotten.
+    /// Tells the engine that cached items are not valid any more. They are read again now, 200 in a
+    /// call. If the server cannot be asked, they are forgotten.
     pub async fn invalidate_items(&self, keys: &[RatingKey]) -> Result<(), Error> {
         let (store, wanted) = (Arc::clone(self.store()), keys.to_vec());
         let held = blocking(move || {
@@ -48,18 +48,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Says that what is cached of sections is not true any more. No call is made; the next run
-    /// lists them again, and writes only what is different.
+    /// Tells the engine that cached sections are not valid any more. This makes no call. The next
+    /// run lists the sections again, and writes only the differences.
     pub async fn invalidate_sections(&self, sections: &Selection) -> Result<(), Error> {
         let known = self.library.known(sections).await?;
         let store = Arc::clone(self.store());
         blocking(move || known.iter().try_for_each(|state| store.invalidate(state.id))).await
     }
 
-    /// Says that an item is not the one that holds a file. The answer is dropped and the reason
-    /// is remembered: should the rules come to the same item again, they say so with low
-    /// confidence. [`Engine::mark_applied`] ends that, and so does [`Engine::verify`] when it finds
-    /// the item changed since and right.
+    /// Tells the engine that an item does not hold a file. The answer is dropped and the reason is
+    /// remembered. If the rules find the same item again, the answer has low confidence.
+    /// [`Engine::mark_applied`] ends this, and so does [`Engine::verify`] if the item changed since
+    /// and holds the file.
     pub async fn match_failed(
         &self,
         query: &Query,
@@ -89,7 +89,7 @@ impl Engine {
         .await
     }
 
-    /// Takes back what [`Engine::match_failed`] said of these items.
+    /// Ends what [`Engine::match_failed`] noted about these items.
     pub(crate) async fn end_failures(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
         let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
         self.revise(&queries, move |_, _, at, record| {
@@ -99,9 +99,8 @@ impl Engine {
         .await
     }
 
-    /// Says that metadata were applied to the items that files were answered with. Until then a
-    /// remembered match counts as found and not as done, so that a crash in between loses
-    /// nothing.
+    /// Tells the engine that metadata were applied to the matched items. Until then a remembered
+    /// match counts as found and not as done, so a crash in between loses nothing.
     pub async fn mark_applied(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
         let now = self.library.clock().now();
         let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
@@ -119,18 +118,18 @@ impl Engine {
         .await
     }
 
-    /// When [`Engine::mark_applied`] was last said of each file, if the item it was said of is
-    /// still the one it is answered with.
+    /// The time of the last [`Engine::mark_applied`] of each file. `None`: there was none, or the
+    /// file is answered with another item now.
     pub async fn applied(&self, queries: &[Query]) -> Result<Vec<Option<UnixSeconds>>, Error> {
         self.recorded(queries, |record| record.applied_at).await
     }
 
-    /// What [`Engine::match_failed`] last said of each file.
+    /// The last [`Engine::match_failed`] of each file.
     pub async fn failures(&self, queries: &[Query]) -> Result<Vec<Option<Failure>>, Error> {
         self.recorded(queries, |record| record.failed.clone()).await
     }
 
-    /// Reads something of what is remembered of each file, in any section.
+    /// Reads a value from the record of each file, in any section.
     pub(crate) async fn recorded<T: Send + 'static>(
         &self,
         queries: &[Query],
@@ -154,7 +153,7 @@ impl Engine {
         .await
     }
 
-    /// Changes what is remembered of files, in every section, and writes it at once.
+    /// Changes the records of files in every section, and writes them at once.
     async fn revise(
         &self,
         queries: &[Query],
@@ -172,14 +171,14 @@ impl Engine {
     }
 }
 
-/// What is remembered holds for nothing any more: it counts as verified before anything was.
+/// Makes a record invalid for every purpose: it counts as verified before the first revision.
 fn doubt(record: &mut MatchRecord) {
     record.verified_at = Revision::default();
     record.depends.whole_section = true;
 }
 
-/// Ends what was said against an item, and with it the answer that was given under it. `false`:
-/// nothing was.
+/// Ends a failure that was noted against an item, and invalidates the answer that was given under
+/// it. `false`: there was no failure.
 fn end_failure(record: &mut MatchRecord, item: Option<&RatingKey>) -> bool {
     let said = record.failed.as_ref().is_some_and(|failed| Some(&failed.rating_key) == item);
     if said {

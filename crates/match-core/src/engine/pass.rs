@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cache_store::{
     Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
-    has_recent_metadata,
+    has_recent_metadata, has_shows,
 };
 use plex_api::{Clock, Private, RatingKey};
 use tracing::{debug, trace, trace_span};
@@ -64,6 +64,8 @@ pub(super) struct Known {
     pub(super) read: HashSet<RatingKey>,
     /// Titles, years and guids were brought up to date.
     pub(super) metadata: bool,
+    /// The section's shows were listed.
+    pub(super) shows: bool,
 }
 
 /// What a pass brought.
@@ -78,6 +80,8 @@ pub(super) struct Passed {
     pub(super) doubtful: Vec<RatingKey>,
     /// Titles, years and guids have to be brought up to date first, and the pass made again.
     pub(super) needs_metadata: bool,
+    /// The section's shows have to be listed first, and the pass made again.
+    pub(super) needs_shows: bool,
     /// Damage was met: nothing that was read may be believed.
     pub(super) damaged: bool,
     /// Remembered answers that were given, and are to be dated anew.
@@ -129,7 +133,7 @@ impl Pass {
         if passed.damaged {
             return Ok(passed);
         }
-        if passed.doubtful.is_empty() && !self.stale {
+        if passed.doubtful.is_empty() && !passed.needs_shows && !self.stale {
             let started = self.clock.monotonic();
             let count = records.len();
             let write = || self.store.remember_since(revisions, section.id, records);
@@ -261,7 +265,12 @@ impl Pass {
         records: &mut Vec<(MatchKey, MatchRecord)>,
     ) -> Result<(), Error> {
         let now = self.clock.now();
+        let knows_shows = self.known.shows || self.stale || has_shows(section, now, &self.policy);
         for (Compute { at, before }, mut decision) in compute.zip(decisions) {
+            if decision.rests_on_shows && !knows_shows {
+                passed.needs_shows = true;
+                continue;
+            }
             let proven = section.complete || self.known.absent.contains(&at);
             if decision.answer == Answer::Absent && !proven {
                 passed.unproven.push(at);

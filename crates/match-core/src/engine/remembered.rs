@@ -1,4 +1,4 @@
-//! Answers as they are remembered.
+//! Conversion between answers and the records that the store remembers.
 
 use cache_store::{MatchRecord, Outcome, RecordedEvidence, Revision};
 use plex_api::UnixSeconds;
@@ -7,7 +7,7 @@ use crate::answer::{Answer, Confidence, Decision, Match};
 use crate::evidence::{Evidence, Rule, Source};
 use crate::rules::Rules;
 
-/// The record of a decision; `None` for what is not remembered.
+/// The record of a decision. `None`: the decision is not remembered.
 pub fn to_record(
     decision: &Decision,
     rules: Rules,
@@ -49,7 +49,7 @@ pub fn to_record(
     })
 }
 
-/// The answer of a record; `None` if it names a rule that this version does not know.
+/// The answer of a record. `None`: the record names a rule that this version does not know.
 pub fn from_record(record: &MatchRecord) -> Option<Answer> {
     Some(match &record.outcome {
         Outcome::Found { rating_key, others, version, high } => Answer::Found(Match {
@@ -72,8 +72,8 @@ pub fn from_record(record: &MatchRecord) -> Option<Answer> {
     })
 }
 
-/// The rule that decided; `None` for an answer that no rule found, or one that this version
-/// does not know.
+/// The rule that decided. `None`: the answer is not by a rule, or this version does not know the
+/// rule.
 pub(crate) fn rule_of(record: &MatchRecord) -> Option<Rule> {
     rule(record.evidence.rule)
 }

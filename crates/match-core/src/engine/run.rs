@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_store::{
-    Demand, Error, Looked, MatchKey, Refreshed, SectionId, SectionState, Selection, Wanted,
+    Demand, Error, Looked, MatchKey, Plan, Refreshed, SectionId, SectionState, Selection, Wanted,
 };
 use tracing::{info_span, trace_span};
 
@@ -172,6 +172,9 @@ impl Engine {
                 demand.metadata = true;
                 self.refresh_one(run, demand, report).await?;
                 run.known.metadata = true;
+            } else if passed.needs_shows {
+                demand.shows = true;
+                self.refresh_one(run, demand, report).await?;
             } else if !passed.doubtful.is_empty() {
                 report.lookups.read_again += passed.doubtful.len() as u64;
                 self.library.read_items(run.id, &passed.doubtful).await?;
@@ -295,6 +298,7 @@ impl Engine {
             run.id = state.id;
             run.partial = state.is_partial();
         }
+        run.known.shows |= refreshed.steps.iter().any(|step| step.plan == Plan::Shows);
         Ok(refreshed.steps.iter().any(|step| step.changes.any()))
     }
 

@@ -1,4 +1,4 @@
-//! Path mappings that a run suggests, and adopts if the host wants that.
+//! Suggests path mappings after a run, and adopts them if the host wants this.
 
 use std::sync::{Arc, PoisonError};
 
@@ -13,13 +13,13 @@ use crate::mapping::suggest_mappings;
 use crate::names::spelling::path::folded_file_name;
 use crate::report::Report;
 
-/// Files of a run that are looked at for mappings, evenly spread: enough to see every folder
-/// that matters, and a run over a million files does not read a million items again.
+/// The most files of a run that are checked for mappings, evenly spread. This is enough to see
+/// every folder that matters, and a run over a million files does not read a million items again.
 const LOOKED_AT: usize = 1_000;
 
 impl Engine {
-    /// Puts into the report which mappings the files that were surely found by their paths agree
-    /// on, without one that is there already. Adopts those with enough support.
+    /// Puts mapping suggestions into the report. They come from high-confidence matches by path
+    /// that needed no mapping. Mappings with enough support are adopted.
     pub(super) async fn suggest(
         &self,
         runs: &[SectionRun],
@@ -51,7 +51,7 @@ impl Engine {
                     .find(|part| part.version == version && folded_file_name(&part.file) == name);
                 pairs.extend(part.map(|part| (query.path.as_str(), part.file)));
             }
-            // A folder that two files of one item are in counts once for each file.
+            // If two files of one item are in one folder, the folder counts once for each file.
             pairs.sort_unstable();
             pairs.dedup();
             Ok(suggest_mappings(pairs.iter().map(|(ours, theirs)| (*ours, theirs.as_str()))))
@@ -71,7 +71,7 @@ impl Engine {
     }
 }
 
-/// A sure match by the path, without a mapping.
+/// A high-confidence match by path, without a mapping.
 fn unmapped(answer: &Answer) -> Option<&Match> {
     match answer {
         Answer::Found(found)

@@ -1,4 +1,4 @@
-//! What to ask the server for, when one file is looked up.
+//! What to ask the server when one file is looked up.
 
 use cache_store::Wanted;
 
@@ -9,14 +9,13 @@ use crate::names::spelling::non_utf8::lossy;
 use crate::names::spelling::path::{FoldedPath, raw_file_name};
 use crate::query::Query;
 
-/// What to ask the server for, if this one file is looked up. `None`: the path has no file
-/// name.
+/// What to ask the server when this one file is looked up. `None`: the path has no file name.
 pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     let folded = FoldedPath::new(&query.path);
     let name_hash = name_hash(folded.file_name()?);
     let file_name = lossy(raw_file_name(&query.path)?).into_owned();
     let own = stem(&file_name);
-    // "movie.mkv" says nothing, the folder it is in says all.
+    // "movie.mkv" is generic, so its folder is used.
     let named = if is_generic(&fold(own)) {
         folded.folders().rev().find(|folder| !is_generic(folder)).unwrap_or(own)
     } else {
@@ -28,7 +27,7 @@ pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     Some(Wanted { file_name, name_hash, titles })
 }
 
-/// What stands before the year or the first bracket of a file name: for a search only, which
+/// The part of a file name before the year or the first bracket. It is only for a search, which
 /// finds every title that contains it.
 fn likely_title(stem: &str) -> Option<String> {
     let words: Vec<&str> = stem

@@ -1,8 +1,8 @@
 //! Files beside an item's: the same folder and the same name, with another extension.
 //!
-//! A file that was converted since the last scan is the item that it was made of; a subtitle, a
-//! picture or an `.nfo` is about the item beside it. The folders have to agree as rules 1 and 2
-//! ask it of a file of the same name.
+//! A file that was converted since the last scan belongs to the item of the original file. A
+//! subtitle, a picture or an `.nfo` belongs to the item beside it. The folders have to agree as
+//! rules 1 and 2 require for a file of the same name.
 
 use cache_store::{Error, Index};
 use smallvec::SmallVec;
@@ -29,7 +29,7 @@ impl Reader<'_> {
             let mut stored = Few::new();
             self.add(Index::Titles, by_tail(&tail), &mut stored)?;
             let items = self.items(&stored)?;
-            // What the parts are called that have this stem: the query is asked as each of them.
+            // The names of the parts with this stem: the query is repeated with each of them.
             let mut names: SmallVec<[String; 2]> = SmallVec::new();
             for part in items.iter().flat_map(|item| &item.parts) {
                 let path = FoldedPath::new(part.file);
@@ -44,7 +44,7 @@ impl Reader<'_> {
                 let candidates = gather(own, &items, context);
                 paths::decide_by_folders(&Prepared::new(&asked, context), &candidates)
             });
-            // Two files of one stem beside it: nothing says of which it is.
+            // If two files with this stem are beside it, nothing tells to which one it belongs.
             if let (Some(Answer::Found(mut found)), None) = (answers.next(), answers.next()) {
                 found.evidence.rule = Rule::Beside;
                 return Ok(Some(Answer::Found(found)));
@@ -54,8 +54,8 @@ impl Reader<'_> {
     }
 }
 
-/// The stems that a file beside another may have in common with it: its own, and without what
-/// subtitles and pictures have behind it (`Meadow.en.forced.srt`, `Meadow-poster.jpg`).
+/// The stems that a file may share with a file beside it: its own stem, and for subtitles and
+/// pictures also the stem without their suffixes (`Meadow.en.forced.srt`, `Meadow-poster.jpg`).
 fn stems(file_name: &str) -> impl Iterator<Item = &str> {
     let own = stem(file_name);
     let extension = file_name.get(own.len()..).unwrap_or_default().trim_start_matches('.');
@@ -64,20 +64,20 @@ fn stems(file_name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(own), |name| shorter(name)).take(taken)
 }
 
-/// A name without a last word behind a dot or a dash.
+/// A name without its last word after a dot or a dash.
 fn shorter(name: &str) -> Option<&str> {
     let (before, behind) = name.rsplit_once(['.', '-'])?;
     let word = behind.len() <= 9 && behind.bytes().all(|byte| byte.is_ascii_alphabetic());
     (word && !before.is_empty()).then_some(before)
 }
 
-/// Kinds of files that are about another.
+/// Extensions of files that belong to another file.
 const SIDECARS: [&str; 18] = [
     "srt", "sub", "idx", "ass", "ssa", "vtt", "smi", "sup", "nfo", "jpg", "jpeg", "png", "webp",
     "tbn", "txt", "xml", "lrc", "bif",
 ];
 
-/// A path with another file name.
+/// The path with another file name.
 fn renamed(path: &FoldedPath, name: &str) -> Option<FoldedPath> {
     let folders = path.as_str().strip_suffix(path.file_name()?)?;
     Some(FoldedPath::new(&format!("{folders}{name}")))
@@ -119,7 +119,7 @@ mod tests {
             assert_eq!((found.rating_key.0, found.evidence.rule), (1, Rule::Beside), "{path}");
             assert_eq!(found.confidence, Confidence::High, "{path}");
         }
-        // Another folder, and two of one stem, which leaves the title.
+        // Another folder; and two files of one stem, so that only the title is left.
         assert_eq!(answer("/mnt/Other/x9.mp4"), Answer::Absent);
         assert_eq!(answer("/mnt/Elsewhere (1999)/x9-poster.jpg"), Answer::Absent);
         let Answer::Found(found) = answer("/mnt/Mill (1980)/q7.mp4") else { panic!() };

@@ -12,22 +12,40 @@ use crate::names::shows::{self, Show};
 use crate::names::spelling::fold::{fold, fold_title};
 use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::title_hashes as titles;
+use crate::rules::Prepared;
 use crate::rules::candidates::Few;
-use crate::rules::{Prepared, episode};
+use crate::rules::episode::{self, Asked};
+use crate::rules::shows::KnownShows;
 
 /// A show of more episodes than this is not counted through: it bounds what one query can cost.
 const LONG_SHOW: usize = 2_048;
 
-impl<'v> Reader<'v> {
-    pub(super) fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+/// What the names of a file say, of which episode it is.
+pub(super) struct Spoken<'q> {
+    name: &'q str,
+    /// The season that a folder names.
+    season: Option<u32>,
+    pub(super) readings: Vec<Reading>,
+    /// The shows that folders name.
+    folders: Vec<Show>,
+    /// Where in the name the first number begins that is clear.
+    first: Option<usize>,
+    strongest: Option<Strength>,
+}
+
+impl<'q> Spoken<'q> {
+    /// `None`: it is an extra.
+    fn of(query: &'q Prepared<'_>) -> Option<Self> {
         let name = query.file_name().map(stem).unwrap_or_default();
         let season = query.path.folders().rev().take(2).find_map(episodes::season_of);
         let told = told(query);
         let mut readings = if told.is_empty() { episodes::read(name) } else { told };
-        let clear = readings.first().is_some_and(|reading| reading.strength == Strength::Clear);
+        let is_clear = |reading: &&Reading| reading.strength == Strength::Clear;
         match extras::of(&query.path) {
-            Some(Extra::Name) => return Ok(None),
-            Some(Extra::Folder) if !clear && season.is_none() => return Ok(None),
+            Some(Extra::Name) => return None,
+            Some(Extra::Folder) if season.is_none() && !readings.iter().any(|r| is_clear(&r)) => {
+                return None;
+            }
             _ => {}
         }
         let plain = readings.iter().all(|reading| reading.strength >= Strength::Number);
@@ -36,70 +54,104 @@ impl<'v> Reader<'v> {
             let strength = Strength::Number;
             readings.insert(0, Reading { said, strength, start: 0, end });
         }
-        let folders = shows::of_folders(&query.path);
-        let first = readings.iter().filter(|reading| reading.strength == Strength::Clear);
-        let first = first.map(|reading| reading.start).min();
+        let first = readings.iter().filter(is_clear).map(|reading| reading.start).min();
         let strongest = readings.first().map(|reading| reading.strength);
-        for reading in &readings {
-            // What is said more weakly is something else.
-            if strongest <= Some(Strength::Worded) && reading.strength > Strength::Worded {
-                break;
-            }
-            let shows = shows_of(query, name, reading, first, &folders);
-            if let Some(answer) = self.by_episode_reading(query, reading, season, &shows)? {
-                return Ok(Some(answer));
-            }
-        }
-        if strongest <= Some(Strength::Worded) && strongest.is_some() {
-            return Ok(None);
-        }
-        self.by_episode_title(query, name, season, &folders)
+        let folders = shows::of_folders(&query.path);
+        Some(Self { name, season, readings, folders, first, strongest })
     }
 
-    /// One reading, held against each of the shows it may be of.
-    fn by_episode_reading(
+    /// The readings that count: what is said more weakly than a number with its word is something
+    /// else where there is one.
+    pub(super) fn counting(&self) -> impl Iterator<Item = &Reading> {
+        let worded = self.strongest <= Some(Strength::Worded);
+        self.readings.iter().take_while(move |r| !worded || r.strength <= Strength::Worded)
+    }
+
+    /// The shows that a reading may be of.
+    pub(super) fn shows_of(&self, query: &Prepared<'_>, reading: &Reading) -> Vec<Show> {
+        shows_of(query, self.name, reading, self.first, &self.folders)
+    }
+
+    /// The shows that the names may speak of, as they say them.
+    pub(super) fn shows(&self, query: &Prepared<'_>) -> Vec<Show> {
+        self.counting().flat_map(|reading| self.shows_of(query, reading)).collect()
+    }
+}
+
+/// An answer, and whether the name says a year of its show.
+pub(super) type Answered = (Answer, bool);
+
+impl<'v> Reader<'v> {
+    pub(super) fn by_episode(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let Some(spoken) = Spoken::of(query) else { return Ok(None) };
+        let by_rows = self.by_spoken(query, &spoken, None)?;
+        let ids = query.ids_of_show();
+        if self.is_settled(query, &spoken, &ids, by_rows.as_ref())? {
+            return Ok(by_rows.map(|(answer, _)| answer));
+        }
+        self.by_known_shows(query, &spoken, &ids, by_rows)
+    }
+
+    /// What the names say, held against the rows of episodes, and against the section's shows
+    /// where they are known: those, and the ids that the names say of a show.
+    pub(super) fn by_spoken(
         &mut self,
         query: &Prepared<'_>,
-        reading: &Reading,
-        season: Option<u32>,
-        shows: &[Show],
-    ) -> Result<Option<Answer>, Error> {
-        for show in shows {
-            let answer = match (&reading.said, season) {
-                (Said::Numbered(season, numbers) | Said::Compact(season, numbers), _) => {
-                    self.by_number(query, show, *season, numbers)?
+        spoken: &Spoken<'_>,
+        known: Option<(&'v KnownShows, &[String])>,
+    ) -> Result<Option<Answered>, Error> {
+        for reading in spoken.counting() {
+            for show in spoken.shows_of(query, reading) {
+                let meant = known.map(|(known, ids)| known.meant(&show, ids));
+                let asked = Asked { show: &show, meant, by_id: None };
+                if let Some(answer) = self.by_reading(query, spoken, reading, &asked)? {
+                    return Ok(Some((answer, show.year.is_some())));
                 }
-                // The folder says of which season.
-                (Said::Bare(numbers), Some(season)) => {
-                    self.by_number(query, show, season, numbers)?
-                }
-                (Said::Bare(numbers), None) => self.by_position(query, show, numbers)?,
-                (Said::Aired(day), _) => self.by_day(query, show, *day)?,
-            };
-            if answer.is_some() {
-                return Ok(answer);
             }
         }
-        Ok(None)
+        if spoken.strongest <= Some(Strength::Worded) && spoken.strongest.is_some() {
+            return Ok(None);
+        }
+        self.by_episode_title(query, spoken, known)
+    }
+
+    /// One reading, held against the show it may be of.
+    pub(super) fn by_reading(
+        &mut self,
+        query: &Prepared<'_>,
+        spoken: &Spoken<'_>,
+        reading: &Reading,
+        asked: &Asked<'_>,
+    ) -> Result<Option<Answer>, Error> {
+        match (&reading.said, spoken.season) {
+            (Said::Numbered(season, numbers) | Said::Compact(season, numbers), _) => {
+                self.by_number(query, asked, *season, numbers)
+            }
+            // The folder says of which season.
+            (Said::Bare(numbers), Some(season)) => self.by_number(query, asked, season, numbers),
+            (Said::Bare(numbers), None) => self.by_position(query, asked, numbers),
+            (Said::Aired(day), _) => self.by_day(query, asked, *day),
+        }
     }
 
     fn by_number(
         &mut self,
         query: &Prepared<'_>,
-        show: &Show,
+        asked: &Asked<'_>,
         season: u32,
         numbers: &[u32],
     ) -> Result<Option<Answer>, Error> {
         let mut stored = Few::new();
-        for title in keys(show) {
+        for title in asked.keys() {
             for &number in numbers {
                 let hash = titles::by_episode(&title, season, number);
                 self.add(Index::Titles, hash, &mut stored)?;
             }
         }
         let items = self.items(&stored)?;
-        let answer = episode::numbered(query, show, season, numbers, &items);
-        let what = || format!("\"{}\", season {season}, episode {}", show.title, list(numbers));
+        let answer = episode::numbered(query, asked, season, numbers, &items);
+        let what =
+            || format!("\"{}\", season {season}, episode {}", asked.show.title, list(numbers));
         self.tried.note(what, &items, answer.as_ref());
         Ok(answer)
     }
@@ -107,16 +159,16 @@ impl<'v> Reader<'v> {
     fn by_day(
         &mut self,
         query: &Prepared<'_>,
-        show: &Show,
+        asked: &Asked<'_>,
         day: Day,
     ) -> Result<Option<Answer>, Error> {
         let mut stored = Few::new();
-        for title in keys(show) {
+        for title in asked.keys() {
             self.add(Index::Titles, titles::by_month(&title, day), &mut stored)?;
         }
         let items = self.items(&stored)?;
-        let answer = episode::aired(query, show, day, &items);
-        let what = || format!("\"{}\", on air on {}", show.title, day.0);
+        let answer = episode::aired(query, asked, day, &items);
+        let what = || format!("\"{}\", on air on {}", asked.show.title, day.0);
         self.tried.note(what, &items, answer.as_ref());
         Ok(answer)
     }
@@ -124,19 +176,19 @@ impl<'v> Reader<'v> {
     fn by_position(
         &mut self,
         query: &Prepared<'_>,
-        show: &Show,
+        asked: &Asked<'_>,
         numbers: &[u32],
     ) -> Result<Option<Answer>, Error> {
         // "Show S2 - 05" is of that season, however its episodes are counted.
-        if let Some(season) = show.season
-            && let Some(answer) = self.by_number(query, show, season, numbers)?
+        if let Some(season) = asked.show.season
+            && let Some(answer) = self.by_number(query, asked, season, numbers)?
         {
             return Ok(Some(answer));
         }
-        let stored = self.of_show(show)?;
+        let stored = self.of_show(asked)?;
         let items = self.items(&stored)?;
-        let answer = episode::absolute(query, show, numbers, &items);
-        let what = || format!("\"{}\", episode {} of all seasons", show.title, list(numbers));
+        let answer = episode::absolute(query, asked, numbers, &items);
+        let what = || format!("\"{}\", episode {} of all seasons", asked.show.title, list(numbers));
         self.tried.note(what, &items, answer.as_ref());
         Ok(answer)
     }
@@ -145,10 +197,10 @@ impl<'v> Reader<'v> {
     fn by_episode_title(
         &mut self,
         query: &Prepared<'_>,
-        name: &str,
-        season: Option<u32>,
-        folders: &[Show],
-    ) -> Result<Option<Answer>, Error> {
+        spoken: &Spoken<'_>,
+        known: Option<(&'v KnownShows, &[String])>,
+    ) -> Result<Option<Answered>, Error> {
+        let Spoken { name, season, folders, .. } = spoken;
         let bare = shows::without_prefix(name);
         let parted = bare.split_once(" - ");
         let mut tried: Vec<(Show, &str)> = Vec::new();
@@ -166,23 +218,25 @@ impl<'v> Reader<'v> {
             tried.insert(0, (show, title));
         }
         for (show, title) in tried {
-            let stored = self.of_show(&show)?;
+            let meant = known.map(|(known, ids)| known.meant(&show, ids));
+            let asked = Asked { show: &show, meant, by_id: None };
+            let stored = self.of_show(&asked)?;
             let items = self.items(&stored)?;
             let title = shows::trim(title);
-            let answer = episode::titled(query, &show, season, title, &items);
+            let answer = episode::titled(query, &asked, *season, title, &items);
             let what = || format!("\"{}\", an episode called \"{title}\"", show.title);
             self.tried.note(what, &items, answer.as_ref());
-            if answer.is_some() {
-                return Ok(answer);
+            if let Some(answer) = answer {
+                return Ok(Some((answer, show.year.is_some())));
             }
         }
         Ok(None)
     }
 
     /// Every episode of a show, unless there are too many.
-    fn of_show(&mut self, show: &Show) -> Result<Few<StoredItem<'v>>, Error> {
+    fn of_show(&mut self, asked: &Asked<'_>) -> Result<Few<StoredItem<'v>>, Error> {
         let mut stored = Few::new();
-        for title in keys(show) {
+        for title in asked.keys() {
             let keys = self.bucket(Index::Titles, titles::by_show(&title))?;
             if keys.len() <= LONG_SHOW {
                 self.read_all(&keys, &mut stored)?;
@@ -194,13 +248,6 @@ impl<'v> Reader<'v> {
 
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// What a show is indexed under: all of its title, and without its year and country.
-fn keys(show: &Show) -> impl Iterator<Item = String> {
-    let (whole, base) = (key(&show.title), key(&show.base));
-    let other = (base != whole).then_some(base);
-    std::iter::once(whole).chain(other)
 }
 
 /// What the host says.
@@ -250,7 +297,20 @@ fn shows_of(
             || contains_words(&head, &fold_title(&folder.base))
             || head.replace(' ', "") == initials
     };
-    shows.extend(own);
+    // "Meadow (2005)/S01E02 of Meadow": the folder says which Meadow it is.
+    let beside = |show: Show| {
+        let same = |folder: &&Show| {
+            folder.year.or(folder.country.map(|_| 0)).is_some()
+                && key(&folder.base) == key(&show.title)
+        };
+        match folders.iter().find(same) {
+            Some(folder) if show.year.is_none() && show.country.is_none() => {
+                Show { year: folder.year, country: folder.country, ..show }
+            }
+            _ => show,
+        }
+    };
+    shows.extend(own.into_iter().map(beside));
     shows.extend(folders.iter().filter(about).cloned());
     shows
 }

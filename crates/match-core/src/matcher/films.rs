@@ -28,16 +28,17 @@ impl Reader<'_> {
         let mut readings = parse::before_years(&query.path);
         let mut answer = self.by_readings(query, &readings)?;
         if answer.is_none() {
-            // Reading names that say no year takes as long as looking a few up.
+            // Reading names without a year takes as long as a few lookups, so it is done second.
             let further = films::read(&query.path);
             answer = self.by_readings(query, &further)?;
             readings.extend(further);
         }
         if let Some(found) = answer {
-            // What lies below a movie's folder and is called like it belongs to it.
+            // A file in a folder below the movie's folder, with the movie's title, belongs to the
+            // movie.
             let below = extra == Some(Extra::Below);
             if below {
-                self.tried.say(|| "it lies in a folder below that movie's: an extra".to_owned());
+                self.tried.say(|| "it is below the movie's folder, so it is an extra".to_owned());
             }
             return Ok(Some(found).filter(|_| !below));
         }
@@ -54,7 +55,7 @@ impl Reader<'_> {
                 return Ok(answer);
             }
         }
-        // What is similar to the title, anything that is added may be more similar.
+        // A new item may have a more similar title, so the answer depends on the whole section.
         self.depends.whole_section = true;
         for reading in &readings {
             let Some(year) = reading.year else { continue };
@@ -95,14 +96,14 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// A name that ends as that of an extra is the item's only if all of it is the title.
+    /// A name that ends like an extra's is the item's only if the whole name is the title.
     fn by_whole_name(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
         let whole = query.file_name().map(stem).and_then(|name| parse::reading(name, None));
         let Some(reading) = whole else { return Ok(None) };
         let mut stored = Few::new();
         self.add(Index::Titles, titles::by_title(&reading.said), &mut stored)?;
         let mut items: Few<ItemRef<'_>> = self.items(&stored)?;
-        // One word says what kind of file it is.
+        // A name of one word only says which kind of extra it is.
         items.retain(|item| {
             reading.title.contains(' ') && titles::titles(item).any(|title| title == reading.title)
         });
@@ -115,7 +116,7 @@ impl Reader<'_> {
         Ok(answer)
     }
 
-    /// No answer to an extra; whoever asks why is told which movie it belongs to.
+    /// An extra gets no answer, but the explanation names the movie to which it belongs.
     fn extra_of(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
         if self.tried.is_written() {
             let folders = query.path.folders().rev().take(2).flat_map(parse::cut);

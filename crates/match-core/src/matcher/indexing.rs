@@ -1,4 +1,4 @@
-//! Under which hashes an item is found: the matcher's knowledge, handed to the store.
+//! The hashes under which an item is found. The matcher gives this knowledge to the store.
 
 use cache_store::{CachedItem, IndexKeys, Indexing};
 use xxhash_rust::xxh3::xxh3_64;
@@ -8,7 +8,7 @@ use crate::names::spelling::generic::{longer_tails, telling_tail};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::title_hashes as titles;
 
-/// How items are indexed. A store of another version lists its sections again.
+/// How items are indexed. A store with another version lists its sections again.
 pub const INDEXING: Indexing = Indexing { version: 5, keys: index_keys };
 
 /// The hash of a folded file name, or of the end of a folded path.

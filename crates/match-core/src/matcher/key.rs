@@ -1,11 +1,11 @@
-//! Match keys: what decides a match, in 128 bits.
+//! Match keys: a hash of everything that decides a match, in 128 bits.
 //!
-//! `blake3::derive_key(CONTEXT)` over, in this order: the algorithm version; the number of
-//! mappings and, for each, both folded folders; whether titles are trusted; the number of folded path components and each
-//! of them; size, duration, title, year, show, season, episode, absolute number, air date, artist,
-//! album, disc, track, edition and kind, each preceded by whether it is there; the number of guids
-//! and each of them, folded and sorted. Numbers are 8 bytes
-//! little endian; texts are preceded by their length in bytes. The key is the first 16 bytes.
+//! `blake3::derive_key(CONTEXT)` hashes these fields, in this order: the algorithm version; the
+//! number of mappings and, for each, both folded folders; whether titles are trusted; the number of
+//! folded path components and each of them; size, duration, title, year, show, season, episode,
+//! absolute number, air date, artist, album, disc, track, edition and kind, each after a flag
+//! whether it is present; the number of guids and each of them, folded and sorted. Numbers are 8
+//! bytes little endian. The length in bytes precedes each text. The key is the first 16 bytes.
 
 use cache_store::MatchKey;
 
@@ -14,12 +14,13 @@ use crate::names::spelling::path::FoldedPath;
 use crate::query::Query;
 use crate::settings::{ALGORITHM, Settings};
 
-/// Context of the derivation. Another derivation has another context.
+/// The context of the derivation. Any other derivation needs another context.
 const CONTEXT: &str = "matchbox 2026-11 match key 2";
 
 /// The key under which the answer to a query is remembered.
 ///
-/// Spellings that fold equal have equal keys; anything that can change the answer changes it.
+/// Queries whose spellings fold to the same text have equal keys. Any value that can change the
+/// answer changes the key.
 pub fn match_key(query: &Query, settings: &Settings) -> MatchKey {
     let mut fields = Fields(blake3::Hasher::new_derive_key(CONTEXT));
     fields.number(u64::from(ALGORITHM.0));
@@ -55,7 +56,7 @@ pub fn match_key(query: &Query, settings: &Settings) -> MatchKey {
     fields.finish()
 }
 
-/// Feeds length-prefixed fields to blake3, so that no two field lists hash alike.
+/// Feeds fields with their lengths to blake3, so that no two lists of fields have equal hashes.
 struct Fields(blake3::Hasher);
 
 impl Fields {
@@ -68,7 +69,7 @@ impl Fields {
         self.number(value.unwrap_or(0));
     }
 
-    /// Spellings that compare as equal count as one.
+    /// Texts that fold to the same text count as equal.
     fn optional_text(&mut self, value: Option<&str>) {
         self.number(u64::from(value.is_some()));
         self.text(&value.map(fold).unwrap_or_default());

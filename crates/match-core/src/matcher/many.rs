@@ -91,8 +91,9 @@ pub fn match_chunks<'q>(
         let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
         // Every place is taken by a decision below.
         let unknown = Answer::Unknown(Reason::NotProven);
-        let mut in_order =
-            vec![Decision { answer: unknown, depends: Depends::default() }; chunk.len()];
+        let nothing =
+            Decision { answer: unknown, depends: Depends::default(), rests_on_shows: false };
+        let mut in_order = vec![nothing; chunk.len()];
         for run in decided {
             for (at, decision) in run? {
                 if let Some(slot) = in_order.get_mut(at) {

@@ -1,4 +1,4 @@
-//! One answer from several sections.
+//! Merges the answers of several sections into one.
 //!
 //! | in one section | in another | together |
 //! |---|---|---|
@@ -10,18 +10,18 @@
 //! | ambiguous | absent | ambiguous |
 //! | ambiguous or absent | unknown | unknown |
 //!
-//! A file name that is unique in its section is not so when another section has it twice. What
-//! is found in one section does not wait for another that could not be asked: sections rarely
-//! share files, and low confidence is a question to a person already. That it is one of several,
-//! or nowhere, is a statement about all of them.
+//! A file name that is unique in its section is not unique if another section has it twice. A file
+//! that is found in one section does not wait for a section that could not be asked: sections
+//! rarely share files, and a low confidence is already a question to a person. But "ambiguous" and
+//! "absent" are statements about all sections.
 
 use plex_api::RatingKey;
 
 use crate::answer::{Answer, Confidence, Match};
 use crate::evidence::Rule;
 
-/// Joins the answers of several sections to one query: the best evidence wins, and a tie
-/// between sections is ambiguous.
+/// Merges the answers of several sections to one query. The best evidence wins, and a tie between
+/// sections is ambiguous.
 pub fn merge<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Answer {
     let mut found: Vec<&Match> = Vec::new();
     let mut ambiguous: Vec<RatingKey> = Vec::new();
@@ -34,7 +34,7 @@ pub fn merge<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Answer {
             Answer::Absent => {}
         }
     }
-    // Strongest first; of equals that of the first section.
+    // The strongest comes first; of equal ones, the first section's.
     found.sort_by_key(|one| std::cmp::Reverse(strength(one)));
     let Some((&best, others)) = found.split_first() else {
         return match unknown {
@@ -60,7 +60,7 @@ pub fn merge<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Answer {
     Answer::Found(best)
 }
 
-/// Higher is stronger: confidence, then the rule, then how much of the path agrees.
+/// A higher value is stronger: confidence, then the rule, then how much of the path agrees.
 fn strength(found: &Match) -> (Confidence, std::cmp::Reverse<Rule>, u16, u16) {
     let evidence = &found.evidence;
     (found.confidence, std::cmp::Reverse(evidence.rule), evidence.components, evidence.score)
@@ -90,7 +90,7 @@ mod tests {
         })
     }
 
-    /// What a merged answer comes to, in short.
+    /// A merged answer in short form.
     fn told(answer: &Answer) -> String {
         match answer {
             Answer::Found(one) => match one.evidence.rival {

@@ -1,6 +1,6 @@
 //! One query against one section: which candidates there are, and which rule decides.
 
-use cache_store::{Depends, Error, Index, SectionId, View};
+use cache_store::{Error, Index, SectionId, View};
 use plex_api::ItemKind;
 
 use crate::answer::{Answer, Decision};
@@ -35,11 +35,10 @@ pub fn explain_one(
     rules: Rules,
 ) -> Result<Explained, Error> {
     let prepared = Prepared::new(query, context);
-    let mut reader =
-        Reader { view, section, named: None, depends: Depends::default(), tried: Tried::written() };
+    let mut reader = Reader { tried: Tried::written(), ..Reader::new(view, section, context) };
     let answer = reader.answer(&prepared, context, rules)?;
-    let decision = Decision { answer, depends: reader.depends };
-    Ok(Explained { decision, tried: reader.tried.into_lines() })
+    let tried = std::mem::take(&mut reader.tried).into_lines();
+    Ok(Explained { decision: reader.decision(answer), tried })
 }
 
 /// [`match_one`], with what was read beforehand.
@@ -52,10 +51,9 @@ pub(crate) fn decide(
     named: Option<Named<'_>>,
 ) -> Result<Decision, Error> {
     let query = &Prepared::new(query, context);
-    let mut reader =
-        Reader { view, section, named, depends: Depends::default(), tried: Tried::default() };
+    let mut reader = Reader { named, ..Reader::new(view, section, context) };
     let answer = reader.answer(query, context, rules)?;
-    Ok(Decision { answer, depends: reader.depends })
+    Ok(reader.decision(answer))
 }
 
 impl Reader<'_> {

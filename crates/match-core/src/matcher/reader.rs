@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use cache_store::{Depends, Error, Index, ItemRef, SectionId, StoredItem, View};
 use plex_api::RatingKey;
 
+use crate::answer::{Answer, Decision};
 use crate::explain::Tried;
 use crate::matcher::indexing::name_hash;
 use crate::names::spelling::generic::telling_tail;
 use crate::names::spelling::path::FoldedPath;
-use crate::rules::candidates::Few;
+use crate::rules::candidates::{Few, SectionContext};
 
 /// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
 /// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
@@ -30,9 +31,29 @@ pub(crate) struct Reader<'v> {
     pub(super) named: Option<Named<'v>>,
     pub(super) depends: Depends,
     pub(super) tried: Tried,
+    pub(super) context: &'v SectionContext,
+    /// The answer rests on the section's shows.
+    pub(super) rests_on_shows: bool,
 }
 
 impl<'v> Reader<'v> {
+    pub(super) fn new(view: &'v View<'v>, section: SectionId, context: &'v SectionContext) -> Self {
+        Self {
+            view,
+            section,
+            named: None,
+            depends: Depends::default(),
+            tried: Tried::default(),
+            context,
+            rests_on_shows: false,
+        }
+    }
+
+    /// An answer, and what it was made from.
+    pub(super) fn decision(self, answer: Answer) -> Decision {
+        Decision { answer, depends: self.depends, rests_on_shows: self.rests_on_shows }
+    }
+
     /// The other items that hold a file of this item: a file with several episodes.
     pub(super) fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
         let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };

@@ -38,7 +38,7 @@ impl Reader<'_> {
     }
 }
 
-/// What the host says, with what it does not say taken from the names; then the names alone.
+/// The host's values, with the missing ones from the names; then the names alone.
 fn readings(query: &Prepared<'_>) -> Vec<Track> {
     let mut readings = tracks::read(&query.path);
     let asked = query.query;

@@ -1,21 +1,21 @@
-//! Days in names.
+//! Dates in names.
 
 use cache_store::Day;
 
 use super::pieces::Piece;
 
-/// A day that a name says, and the pieces that say it.
+/// A day that a name gives, and the pieces that give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dated {
     pub(crate) day: Day,
-    /// The first piece.
+    /// The first piece of the date.
     pub(crate) from: usize,
-    /// The piece behind the last.
+    /// The piece after the last one of the date.
     pub(crate) to: usize,
 }
 
-/// The day that is written out at a piece: `2023.11.08`, `08.11.2023`, `8th Nov 2023`,
-/// `Nov 8 2023`, `20231108`.
+/// The date that starts at a piece: `2023.11.08`, `08.11.2023`, `8th Nov 2023`, `Nov 8 2023`,
+/// `20231108`.
 pub(crate) fn at(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     let first = pieces.get(at)?;
     let found = |day: Option<Day>, length| Some(Dated { day: day?, from: at, to: at + length });
@@ -28,7 +28,7 @@ pub(crate) fn at(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     let near = |ahead: usize| pieces.get(at + ahead).filter(|piece| is_between(piece.gap));
     let number = |piece: Option<&Piece<'_>>| piece.and_then(|piece| piece.number);
     if let (Some(a), Some(b), Some(c)) = (first.number, number(near(1)), number(near(2))) {
-        // A year first, or a day first; a month where only one fits.
+        // The year or the day comes first. Day and month change places if only that gives a date.
         let day = if first.text.len() == 4 {
             sane(a, b, c).or_else(|| sane(a, c, b))
         } else if pieces.get(at + 2).is_some_and(|last| last.text.len() == 4) {
@@ -41,7 +41,7 @@ pub(crate) fn at(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     named_month(pieces, at)
 }
 
-/// Six digits, `231108`, which are more often something else.
+/// A date of six digits, `231108`. Six digits are more often not a date.
 pub(crate) fn short(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     let piece = pieces.get(at)?;
     let number = piece.number.filter(|_| piece.text.len() == 6 && !piece.is_glued())?;
@@ -51,7 +51,7 @@ pub(crate) fn short(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     Some(Dated { day, from: at, to: at + 1 })
 }
 
-/// `8th Nov 2023`, `8 November 2023`, `Nov 8 2023`.
+/// A date with a named month: `8th Nov 2023`, `8 November 2023`, `Nov 8 2023`.
 fn named_month(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     let mut rest = pieces.iter().enumerate().skip(at);
     let (_, first) = rest.next()?;
@@ -99,7 +99,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// A day on which something may have been on air.
+/// A day, if something may have been on air then.
 fn sane(year: u32, month: u32, day: u32) -> Option<Day> {
     (1_930..=2_100).contains(&year).then(|| Day::new(year, month, day)).flatten()
 }
@@ -120,7 +120,7 @@ mod tests {
             "news 2023-11-08",
             "news_2023_11_08_1080p",
             "news 08.11.2023",
-            "news 2023.08.11 x", // read by the year first: the eleventh of August
+            "news 2023.08.11 x", // the year comes first: 11 August
             "news 8th nov 2023",
             "news nov 8 2023",
             "news november 8th 2023",
@@ -131,7 +131,7 @@ mod tests {
             let day = if name.contains("08.11 x") { 20_230_811 } else { 20_231_108 };
             assert_eq!(found, Some(day), "{name}");
         }
-        // No such month: the day comes first.
+        // There is no month 13, so the day comes before the month.
         let pieces_ = pieces("news 2012.13.02");
         assert_eq!(at(&pieces_, 1).map(|dated| dated.day.0), Some(20_120_213));
         for name in ["news 2023.11", "news 12.13.14", "news 1080", "news 5 mice 2023", "news may 5"]

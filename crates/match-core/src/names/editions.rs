@@ -1,10 +1,10 @@
-//! Which edition of a movie a name speaks of.
+//! The edition of a movie that a name gives.
 
 use crate::names::parse::contains_words;
 use crate::names::spelling::fold::fold_title;
 
-/// How the name of a file agrees with an item's edition: 1 if it names that edition, 0 if neither
-/// says anything, -1 if only one of them does, or they differ.
+/// How the name of a file agrees with an item's edition. 1: the name gives that edition. 0: neither
+/// gives an edition. -1: only one of them does, or they differ.
 pub(crate) fn agreement(name: &str, edition: Option<&str>, title: &str) -> i8 {
     let words = fold_title(name);
     let Some(edition) = edition else {
@@ -22,7 +22,7 @@ pub(crate) fn agreement(name: &str, edition: Option<&str>, title: &str) -> i8 {
     if named.into_iter().any(|edition| contains_words(&words, edition)) { 1 } else { -1 }
 }
 
-/// Editions by which people tell the files of a movie apart, folded.
+/// Editions that people use to tell the files of a movie apart, folded.
 const EDITIONS: [&str; 18] = [
     "directors cut",
     "final cut",

@@ -1,8 +1,8 @@
-//! Which episodes a name says, in every way that people say it.
+//! Episode numbers in names, in all the ways in which people write them.
 //!
-//! A reading says where in the name it stands, because the show's name ends there, and how
-//! strongly it was said. What is said more weakly is tried only where nothing is said more
-//! strongly: "Meadow - S02E21 - 94 Ways" has no ninety-fourth episode in it.
+//! A reading has its position in the name, because the show's title ends there, and a strength.
+//! Weaker readings are tried only if there are no stronger ones: "Meadow - S02E21 - 94 Ways" does
+//! not contain a ninety-fourth episode.
 
 mod bare;
 mod numbered;
@@ -12,12 +12,12 @@ use cache_store::Day;
 use super::pieces::{Piece, pieces};
 use super::{dates, tags};
 
-/// How a name says which episodes a file holds.
+/// The episodes of a file, as its name gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
     /// Season and numbers: `S01E02`, `1x02-03`.
     Numbered(u32, Vec<u32>),
-    /// Numbers alone: of the season that the folder names, of the only one, or counted over all.
+    /// Numbers without a season, of the folder's season, of the only one, or counted over all.
     Bare(Vec<u32>),
     /// Digits that may be season and number: `102`.
     Compact(u32, Vec<u32>),
@@ -25,34 +25,34 @@ pub(crate) enum Said {
     Aired(Day),
 }
 
-/// How strongly; the first is the strongest.
+/// The strength of a reading; the first is the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Strength {
-    /// With season and number, or a whole date.
+    /// Season and number, or a whole date.
     Clear,
-    /// With a word for it: `E07`, `Episode 7`, `3of5`.
+    /// A number with a word for an episode: `E07`, `Episode 7`, `3of5`.
     Worded,
-    /// With a word that is often part of a title: `Part 2`.
+    /// A number with a word that is often part of a title: `Part 2`.
     Part,
-    /// As a number that stands by itself, at a place where people write one.
+    /// A number that stands alone, at a place where people write an episode's number.
     Number,
-    /// As six digits that may be a date.
+    /// Six digits that may be a date.
     Digits,
 }
 
-/// One way to read a name.
+/// One reading of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) said: Said,
     pub(crate) strength: Strength,
-    /// Where in the name it begins: the show's name stands before.
+    /// Where it begins in the name: the show's title is before it.
     pub(crate) start: usize,
-    /// Where it ends: an episode's title may stand behind.
+    /// Where it ends in the name: an episode's title may follow.
     pub(crate) end: usize,
 }
 
-/// What a name says, the strongest first, and of those the likeliest. `name` is a folded file
-/// name without its extension.
+/// The readings of a name, the strongest first, and of equal strength the likeliest first. `name`
+/// is a folded file name without its extension.
 pub(crate) fn read(name: &str) -> Vec<Reading> {
     let pieces = pieces(name);
     let mut readings = Vec::new();
@@ -65,9 +65,11 @@ pub(crate) fn read(name: &str) -> Vec<Reading> {
             at += 1;
         }
     }
-    // Of the two that are clear, a number names one episode, and a day perhaps several.
+    // A number and a day are both clear, but a day may have several episodes: the number comes
+    // first.
     readings.sort_by_key(|reading| matches!(reading.said, Said::Aired(_)));
-    // A day may be the one on which a numbered episode was made a file of.
+    // A day may be the date of the file and not of the episode, so words for an episode are read
+    // too.
     if readings.iter().all(|reading| matches!(reading.said, Said::Aired(_))) {
         readings.extend((0..pieces.len()).filter_map(|at| bare::worded(&pieces, at)));
         readings.sort_by_key(|reading| reading.strength);
@@ -80,8 +82,7 @@ pub(crate) fn read(name: &str) -> Vec<Reading> {
     readings
 }
 
-/// The season and number of a name in a season's folder that begins with its number: `02 - Title`,
-/// `7.mkv`.
+/// The number at the start of a name in a season's folder: `02 - Title`, `7.mkv`.
 pub(crate) fn leading(name: &str) -> Option<(Vec<u32>, usize)> {
     let pieces = pieces(name);
     let first = pieces.first().filter(|piece| piece.text.len() <= 4)?;
@@ -95,7 +96,7 @@ pub(crate) fn leading(name: &str) -> Option<(Vec<u32>, usize)> {
     Some((numbers, end))
 }
 
-/// The season that a folder is for: `Season 1`, `S01`, `Staffel 2`, `Specials`.
+/// The season that a folder's name gives: `Season 1`, `S01`, `Staffel 2`, `Specials`.
 pub(crate) fn season_of(folder: &str) -> Option<u32> {
     if matches!(folder, "specials" | "special" | "extras") {
         return Some(0);
@@ -128,7 +129,7 @@ fn of_day(pieces: &[Piece<'_>], found: dates::Dated, strength: Strength) -> Read
     }
 }
 
-/// A word for a season, in the languages that people name folders in.
+/// Whether a word means a season, in the languages that people use for folders.
 fn is_season(word: &str) -> bool {
     matches!(
         word,
@@ -150,7 +151,7 @@ fn is_season(word: &str) -> bool {
     )
 }
 
-/// A word for an episode.
+/// Whether a word means an episode.
 fn is_episode(word: &str) -> bool {
     matches!(
         word,

@@ -1,8 +1,7 @@
-//! Trailers, samples and the like: files about an item that are not the item.
+//! Extras: trailers, samples and other files that are about an item but are not the item.
 //!
-//! Servers know them by the end of their name or by the folder they are in. A title that ends with
-//! such a word is told from them by the library: whoever asks holds the whole name against titles
-//! first.
+//! Servers recognize an extra by the end of its name or by its folder. A title may end with the
+//! same words. The library shows the difference: callers first look up the whole name as a title.
 
 use crate::names::parse::contains_words;
 use crate::names::spelling::fold::fold_title;
@@ -10,18 +9,18 @@ use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
 
-/// Why a file is about an item and not the item.
+/// Why a file is an extra.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extra {
-    /// Its name ends with a word for it, or is one.
+    /// Its name ends with a word for an extra, or is such a word.
     Name,
-    /// It is in a folder for it.
+    /// Its folder is a folder of extras.
     Folder,
     /// It is in a folder of its own below a movie's folder.
     Below,
 }
 
-/// Whether a path is one of an extra.
+/// Whether a path is that of an extra, and why.
 pub(crate) fn of(path: &FoldedPath) -> Option<Extra> {
     let name = path.file_name().map(stem)?;
     if is_named(name) {
@@ -31,7 +30,7 @@ pub(crate) fn of(path: &FoldedPath) -> Option<Extra> {
     let numbered = |folder: &&str| is_generic(folder) && FOLDERS.binary_search(folder).is_err();
     let mut folders = path.folders().rev().skip_while(numbered);
     let (folder, above) = (folders.next()?, folders.next()?);
-    // A folder of clips that have titles of their own is no movie's.
+    // Clips with years of their own do not belong to the movie of the folder above.
     let own = year::years(name).any(|year| year::years(above).all(|other| other != year));
     if own || is_generic(above) {
         return None;
@@ -50,7 +49,7 @@ pub(crate) fn of(path: &FoldedPath) -> Option<Extra> {
     another.then_some(Extra::Below)
 }
 
-/// A folder for a disc or a version of a movie.
+/// Whether a folder is for a disc or a version of a movie.
 fn is_version(folder: &str) -> bool {
     is_generic(folder)
         || VERSIONS.iter().any(|word| contains_words(&fold_title(folder), word))
@@ -73,7 +72,7 @@ const VERSIONS: [&str; 13] = [
     "bdmv",
 ];
 
-/// A name that ends with a word for an extra, or is one: `x-trailer`, `x_sample2`, `trailer`.
+/// Whether a name ends with a word for an extra, or is one: `x-trailer`, `x_sample2`, `trailer`.
 fn is_named(name: &str) -> bool {
     let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if ALONE.contains(&name.trim_matches([' ', '-', '_', '.'])) {
@@ -84,7 +83,8 @@ fn is_named(name: &str) -> bool {
     }
     let ends = |word: &str| {
         let before = name.strip_suffix(word)?;
-        // Dots and underscores are separators of words elsewhere; these two are written so.
+        // Dots and underscores usually separate words, but servers accept them before these two
+        // words.
         let looser = matches!(word, "trailer" | "sample");
         let apart = before.ends_with('-')
             || before.ends_with("- ")
@@ -94,7 +94,7 @@ fn is_named(name: &str) -> bool {
     SUFFIXES.iter().any(|word| ends(word).is_some())
 }
 
-/// Ends of names.
+/// Words at the end of an extra's name.
 const SUFFIXES: [&str; 18] = [
     "trailer",
     "sample",
@@ -116,7 +116,7 @@ const SUFFIXES: [&str; 18] = [
     "making-of",
 ];
 
-/// Whole names.
+/// Words that are the whole name of an extra.
 const ALONE: [&str; 10] = [
     "trailer",
     "sample",
@@ -130,7 +130,7 @@ const ALONE: [&str; 10] = [
     "backdrop",
 ];
 
-/// Folders, sorted.
+/// Folders of extras, sorted.
 const FOLDERS: [&str; 26] = [
     "backdrops",
     "behind the scenes",

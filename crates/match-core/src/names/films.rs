@@ -1,7 +1,7 @@
-//! Titles of movies in names that say no year, or say it at an unusual place.
+//! Titles of movies in names without a year, or with the year at an unusual place.
 //!
-//! [`crate::names::parse::before_years`] reads what most names are: a title and a year. What it leaves
-//! is read here, and each reading is only looked up.
+//! [`crate::names::parse::before_years`] reads the usual form of a name: a title and a year. This
+//! module reads the other forms. Each reading is only looked up.
 
 use super::pieces::{Piece, pieces};
 use super::shows::{trim, without_prefix};
@@ -11,7 +11,7 @@ use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
 
-/// What the file name may mean, and if it says nothing the folder above.
+/// Possible titles in the file name, or in the folder above if the file name is generic.
 pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
     let name = path.file_name().map(stem).unwrap_or_default();
     let said = if is_generic(name) {
@@ -53,8 +53,8 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
     readings
 }
 
-/// Where a title may end, in pieces, longest first: before the first tag, and before the words
-/// in front of it that may belong to the title or not.
+/// Where a title may end, as numbers of pieces, longest first: before the first tag, and before
+/// words in front of it that may or may not belong to the title.
 fn ends(pieces: &[Piece<'_>]) -> Vec<usize> {
     let tag = tags::first_tag(pieces).filter(|&tag| tag > 0).unwrap_or(pieces.len());
     let mut ends = vec![tag];
@@ -85,8 +85,8 @@ fn ends(pieces: &[Piece<'_>]) -> Vec<usize> {
     ends
 }
 
-/// A title that is no more than words which say what kind of file it is. One that is a number
-/// is a title: there is a year somewhere else, or none at all.
+/// Whether a title consists only of words for the kind of file. A number is a title: the year is
+/// elsewhere, or there is none.
 fn says_nothing(title: &str) -> bool {
     is_generic(title) && !title.chars().any(|letter| letter.is_ascii_digit())
 }

@@ -1,11 +1,11 @@
-//! Ids of databases in names: `{imdb-tt0123456}`, `[tmdbid=12]`, `tvdb-34`, `tt0123456`.
+//! Database ids in names: `{imdb-tt0123456}`, `[tmdbid=12]`, `tvdb-34`, `tt0123456`.
 
 use crate::names::spelling::path::FoldedPath;
 
-/// The ids that a path's names say, as guids.
+/// The ids in a path's names, as guids.
 pub(crate) fn of(path: &FoldedPath) -> Vec<String> {
     let mut guids: Vec<String> = Vec::new();
-    // Most paths have none, and are told by it in a few nanoseconds.
+    // Most paths have no id. This check finds that in a few nanoseconds.
     if !path.as_str().contains("db") && !path.as_str().contains("tt") {
         return guids;
     }
@@ -17,6 +17,16 @@ pub(crate) fn of(path: &FoldedPath) -> Vec<String> {
         }
     }
     guids
+}
+
+/// What kind of id a folded guid is.
+pub(crate) fn scheme(guid: &str) -> &str {
+    guid.split_once("://").map_or(guid, |(scheme, _)| scheme)
+}
+
+/// Whether a folded guid names one work in the world, and is not counted for each kind of item.
+pub(crate) fn is_worldwide(guid: &str) -> bool {
+    matches!(scheme(guid), "imdb" | "plex")
 }
 
 /// The ids in one folded name.
@@ -59,7 +69,7 @@ fn digits(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// A letter or digit stands right before.
+/// Whether a letter or digit is directly before a position.
 fn is_inside(name: &str, at: usize) -> bool {
     name.get(..at).and_then(|before| before.chars().next_back()).is_some_and(char::is_alphanumeric)
 }

@@ -1,13 +1,13 @@
 //! Numbers as words and as Roman numerals.
 
-/// The number that a folded word of a title stands for. "I" is a pronoun more often.
+/// The number that a folded word of a title means. "I" does not count: it is more often a pronoun.
 pub(crate) fn of_word(word: &str) -> Option<u32> {
     let numeral = ROMAN.iter().position(|numeral| *numeral == word).map(|at| at + 2);
     let at = numeral.or_else(|| WORDS.iter().position(|number| *number == word).map(|at| at + 1));
     at.and_then(|number| u32::try_from(number).ok())
 }
 
-/// A number in digits, as a word or as a numeral; "I" counts here.
+/// A number in digits, as a word or as a numeral. "I" counts here.
 pub(crate) fn counted(word: &str) -> Option<u32> {
     if word == "i" {
         return Some(1);

@@ -1,28 +1,28 @@
-//! What a title and a year a file's names may mean.
+//! Possible titles and years of a movie, from the names of its file.
 //!
-//! Names are read in more ways than one, and each reading is only looked up: it counts when
-//! there is an item of that title and year. So nothing is cut off at words that look like
-//! tags. The readings, likeliest first: what the host says; what stands before a year. What
-//! they leave is read in [`crate::names`].
+//! A name has several readings, and each is only looked up: it counts if an item has that title and
+//! year. So no name is cut at words that only look like tags. The likeliest reading is what the
+//! host gives; then comes the text before a year. Other modules of [`crate::names`] read the other
+//! forms.
 
 use crate::names::shows::trim;
 use crate::names::spelling::fold::fold_title;
 use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::spelling::path::FoldedPath;
 
-/// One way to read a file's names.
+/// One reading of a file's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// The title of a movie; folded, never empty.
+    /// The title of a movie, folded and never empty.
     pub(crate) title: String,
-    /// The same as it is spelled in the name.
+    /// The same title as it is spelled in the name.
     pub(crate) said: String,
     /// The year of release.
     pub(crate) year: Option<u16>,
 }
 
-/// What stands before each year of the file name, the last year first, and then the same of
-/// the folder above, if the file name says nothing or says the same.
+/// The text before each year of the file name, the last year first. Then the same for the folder
+/// above, if the file name is generic or names the same title.
 pub(crate) fn before_years(path: &FoldedPath) -> Vec<Reading> {
     let name = path.file_name().map(stem).unwrap_or_default();
     let mut readings = cut(name);
@@ -36,7 +36,7 @@ pub(crate) fn before_years(path: &FoldedPath) -> Vec<Reading> {
     readings
 }
 
-/// Whether the words of `title` stand in `name` one after the other.
+/// Whether the words of `title` follow each other in `name`.
 pub(crate) fn contains_words(name: &str, title: &str) -> bool {
     let mut from = 0;
     while let Some(at) = name.get(from..).and_then(|rest| rest.find(title)) {
@@ -51,20 +51,20 @@ pub(crate) fn contains_words(name: &str, title: &str) -> bool {
     false
 }
 
-/// The nearest folder that says something.
+/// The nearest folder that is not generic.
 fn telling_folder(path: &FoldedPath) -> Option<&str> {
     path.folders().rev().find(|folder| !is_generic(folder))
 }
 
-/// A reading of a title, if anything is left of it.
+/// A reading of a title. `None`: no text is left of it.
 pub(crate) fn reading(said: &str, year: Option<u16>) -> Option<Reading> {
     let said = trim(said);
     let title = fold_title(said);
     (!title.is_empty()).then(|| Reading { title, said: said.to_owned(), year })
 }
 
-/// Readings of a name at its years, the last year first: what stands before it, or, if
-/// nothing does, what stands behind it up to a bracket.
+/// The readings of a name at its years, the last year first: the text before the year, or, if there
+/// is none, the text after it up to a bracket.
 pub(crate) fn cut(name: &str) -> Vec<Reading> {
     let mut readings = Vec::new();
     for (at, year) in crate::names::spelling::year::positions(name) {

@@ -1,36 +1,36 @@
-//! A name in pieces: runs of letters and runs of digits, and what stands between them.
+//! Splits a name into pieces: runs of letters and runs of digits, with the text between them.
 
 /// A run of letters or of digits in a folded name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece<'n> {
-    /// Where it begins.
+    /// Where the piece begins.
     pub(crate) start: usize,
     pub(crate) text: &'n str,
-    /// What stands between it and the piece before, or the beginning of the name.
+    /// The text between this piece and the one before, or the beginning of the name.
     pub(crate) gap: &'n str,
-    /// The number, if it is one of at most nine digits.
+    /// The number, if the piece is one of at most nine digits.
     pub(crate) number: Option<u32>,
 }
 
 impl Piece<'_> {
-    /// Where it ends.
+    /// Where the piece ends.
     pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// It begins where the piece before ends.
+    /// Whether the piece begins where the one before ends.
     pub(crate) fn is_glued(&self) -> bool {
         self.gap.is_empty() && self.start > 0
     }
 
-    /// What stands before it is nothing but signs that separate words.
+    /// Whether only signs that separate words are before the piece.
     pub(crate) fn is_near(&self) -> bool {
         self.gap.len() <= 3
             && self.gap.bytes().all(|sign| matches!(sign, b' ' | b'.' | b'_' | b'-'))
     }
 }
 
-/// Most pieces of a name that are looked at: a name has at most 255 bytes on any file system.
+/// The most pieces of a name that are read: a name has at most 255 bytes on any file system.
 const MOST: usize = 128;
 
 /// The pieces of a folded name.

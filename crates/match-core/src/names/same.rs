@@ -1,31 +1,31 @@
-//! How much alike two spellings of a title are.
+//! How similar two spellings of a title are.
 //!
-//! An index finds what is alike at all: [`key`] leaves of a title the letters and digits of its
-//! words in the Latin alphabet, with numerals as numbers. How much alike the two are is decided
-//! afterwards, so that "Harbour!" is found before "The Harbour" by the one who wrote "Harbour!".
+//! An index finds all similar titles by their [`key`]: the letters and digits of the words, in the
+//! Latin alphabet, with numerals as numbers. The degree of similarity is decided afterwards, so
+//! that "Harbour!" finds "Harbour!" before "The Harbour".
 
 use any_ascii::any_ascii;
 
 use super::numbers;
 use crate::names::spelling::fold::{fold, fold_title};
 
-/// How much alike two titles are, most first.
+/// How similar two titles are, the most similar first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Same {
-    /// Every letter and sign but those that stand for a space in names of files.
+    /// All letters and signs are equal, except those that replace a space in file names.
     Spelling,
-    /// The words, articles included.
+    /// The words are equal, with their articles.
     Words,
-    /// What [`fold_title`] leaves.
+    /// The titles are equal after [`fold_title`].
     Folded,
-    /// The same without its spaces.
+    /// The titles are equal after [`fold_title`] without spaces.
     Letters,
-    /// What [`key`] leaves.
+    /// The titles are equal after [`key`].
     Key,
 }
 
 impl Same {
-    /// How much alike a title and what a name says are; `None`: not at all.
+    /// How similar a title and the text of a name are. `None`: they are different titles.
     pub(crate) fn of(title: &str, said: &str) -> Option<Self> {
         if spelling(title).eq(spelling(said)) {
             return Some(Self::Spelling);
@@ -45,18 +45,18 @@ impl Same {
     }
 }
 
-/// What of a title is hashed: equal for all that [`Same::of`] takes for alike.
+/// The text of a title that is hashed. It is equal for all titles that [`Same::of`] finds similar.
 pub(crate) fn key(title: &str) -> String {
     key_of_folded(&fold_title(title))
 }
 
-/// [`key`] of a title that is folded already.
+/// The [`key`] of a title that is already folded.
 pub(crate) fn key_of_folded(folded: &str) -> String {
     let mut key = String::with_capacity(folded.len());
     let mut words = folded.split(' ').peekable();
     let mut first = true;
     while let Some(word) = words.next() {
-        // "Vol. 2", "Part Two" and "II" number a sequel as "2" does.
+        // "Vol. 2", "Part Two" and "II" mean the same sequel as "2".
         let counts = |next: &&str| numbers::of_word(next).is_some() || is_number(next);
         let counted = !first && COUNTING.contains(&word) && words.peek().is_some_and(counts);
         first = false;
@@ -69,11 +69,11 @@ pub(crate) fn key_of_folded(folded: &str) -> String {
             None => key.extend(latin(word)),
         }
     }
-    // A title of signs that no alphabet has is what it is.
+    // A title of signs that no alphabet has stays as it is.
     if key.is_empty() { folded.replace(' ', "") } else { key }
 }
 
-/// Words before the number of a sequel.
+/// Words that may stand before the number of a sequel.
 const COUNTING: [&str; 5] = ["vol", "volume", "part", "pt", "teil"];
 
 fn is_number(word: &str) -> bool {
@@ -103,8 +103,8 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     words.into_iter()
 }
 
-/// The letters of a text as they are compared for spelling: dots, underscores and spaces are
-/// one space.
+/// The letters of a text for comparing spellings: a run of dots, underscores and spaces is one
+/// space.
 fn spelling(text: &str) -> impl Iterator<Item = char> {
     let folded = fold(text).into_owned();
     let mut letters: Vec<char> = Vec::with_capacity(folded.len());

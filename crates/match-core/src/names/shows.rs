@@ -1,8 +1,8 @@
-//! Which show a name may speak of.
+//! Possible shows in names.
 //!
-//! What stands before the number of an episode is its show, with whatever people put before and
-//! behind it: a group, a site, a year, a country, a word for the season. Where nothing stands
-//! there, the folders say it.
+//! The text before an episode's number is the show, together with other things that people write
+//! there: a group, a site, a year, a country, a word for the season. If there is no such text, the
+//! folders name the show.
 
 use super::pieces::pieces;
 use super::same::Same;
@@ -12,27 +12,27 @@ use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
 
-/// A show as a name says it.
+/// A show as a name gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Show {
-    /// Its title as it is spelled there, folded as names are.
+    /// The title as it is spelled in the name, folded as names are.
     pub(crate) title: String,
-    /// What is left of the title without year and country.
+    /// The title without year and country.
     pub(crate) base: String,
-    /// The year that stands beside it.
+    /// The year next to the title.
     pub(crate) year: Option<u16>,
-    /// The country.
+    /// The country next to the title.
     pub(crate) country: Option<&'static str>,
-    /// The season that stands behind it.
+    /// The season after the title.
     pub(crate) season: Option<u32>,
 }
 
-/// How well a show's title agrees with what a name says.
+/// How well a show's title agrees with the text of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Agrees {
-    /// The whole title, years and countries included.
+    /// The whole title agrees, with years and countries.
     Whole(Same),
-    /// But for a year or a country that only one of the two has.
+    /// The title agrees, except for a year or a country that only one side has.
     Base(Same),
 }
 
@@ -45,8 +45,8 @@ impl Show {
         Some(Self { title, base, year, country, season: None })
     }
 
-    /// How well this agrees with the title of a show; `None`: it is another, or of another year or
-    /// country.
+    /// How well this agrees with the title of a show. `None`: it is another show, or one of another
+    /// year or country.
     pub(crate) fn agrees(&self, title: &str) -> Option<Agrees> {
         if let Some(same) = Same::of(title, &self.title) {
             return Some(Agrees::Whole(same));
@@ -61,13 +61,13 @@ impl Show {
             return None;
         }
         let same = Same::of(base, &self.base)?;
-        // Year and country may stand in another order or in other brackets.
+        // Year and country may be in another order or in other brackets.
         let whole = years.0 == years.1 && country == self.country;
         Some(if whole { Agrees::Whole(same.max(Same::Words)) } else { Agrees::Base(same) })
     }
 }
 
-/// A title without its year and country, and those.
+/// A title without its year and country, and the two.
 pub(crate) fn parts(title: &str) -> (&str, Option<u16>, Option<&'static str>) {
     let (mut base, mut found_year, mut found_country) = (title, None, None);
     for _ in 0..2 {
@@ -91,7 +91,7 @@ pub(crate) fn parts(title: &str) -> (&str, Option<u16>, Option<&'static str>) {
     (trim(base), found_year, found_country)
 }
 
-/// Countries that people put behind the title of a show that another country has, too.
+/// Countries that people write after a title that shows of several countries have.
 const COUNTRIES: [(&str, &str); 12] = [
     ("us", "us"),
     ("usa", "us"),
@@ -107,8 +107,8 @@ const COUNTRIES: [(&str, &str); 12] = [
     ("ie", "ie"),
 ];
 
-/// The shows that what stands before an episode's number may mean, likeliest first. `starts` is
-/// where the episode is said, and where something else begins that belongs to no show.
+/// The shows that the text before an episode's number may mean, likeliest first. `starts` are the
+/// positions where the episode begins, or other text that does not belong to a show.
 pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
     let mut shows: Vec<Show> = Vec::with_capacity(8);
     let mut add = |title: &str, season: Option<u32>| {
@@ -134,7 +134,7 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
         if let Some((_, year)) = year::positions(bare).last()
             && let Some(until) = bare.rfind(&year.to_string())
         {
-            // What stands behind a year belongs to no show.
+            // Text after a year does not belong to the show.
             let through = bare.get(..until + 4).unwrap_or(bare);
             add(through, None);
         }
@@ -161,7 +161,7 @@ pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
     shows
 }
 
-/// A name without the groups in brackets and the sites before it.
+/// A name without groups in brackets and sites at its start.
 pub(crate) fn without_prefix(name: &str) -> &str {
     let mut rest = name;
     loop {
@@ -178,7 +178,7 @@ pub(crate) fn without_prefix(name: &str) -> &str {
     }
 }
 
-/// What stands behind the address of a site: `www.example.com - Title`.
+/// The text after the address of a site: `www.example.com - Title`.
 fn site(name: &str) -> Option<&str> {
     let rest = name.strip_prefix("www.")?;
     let end =
@@ -188,7 +188,7 @@ fn site(name: &str) -> Option<&str> {
     (address.contains('.') && behind.len() < after.len()).then_some(behind)
 }
 
-/// A name without a date of six or eight digits before it.
+/// A name without a date of six or eight digits at its start.
 fn without_date(name: &str) -> Option<&str> {
     let pieces = pieces(name);
     let [first, second, ..] = pieces.as_slice() else { return None };
@@ -196,7 +196,7 @@ fn without_date(name: &str) -> Option<&str> {
     (dated && !second.is_glued()).then(|| name.get(second.start..)).flatten()
 }
 
-/// A show and the season behind it: "Show S2", "Show Season 2", "Show 2nd Season".
+/// A show and the season after it: "Show S2", "Show Season 2", "Show 2nd Season".
 fn cut_at_season(name: &str) -> Option<(&str, u32)> {
     let pieces = pieces(name);
     let found = pieces.windows(2).enumerate().skip(1).find_map(|(at, two)| {
@@ -214,8 +214,8 @@ fn cut_at_season(name: &str) -> Option<(&str, u32)> {
     Some((name.get(..start)?, season))
 }
 
-/// A show without the number that is counted over all seasons, where another stands behind it:
-/// "Show - 12 (S01E12)".
+/// A show without the number that counts over all seasons, if another number follows: "Show - 12
+/// (S01E12)".
 fn without_number(name: &str) -> Option<&str> {
     let at = name.rfind(" - ")?;
     let behind = name.get(at + 3..)?;
@@ -234,11 +234,11 @@ fn cut_at_tag(name: &str) -> Option<&str> {
     name.get(..pieces.get(tag)?.start)
 }
 
-/// A title without what separates it from its neighbours.
+/// A title without the separators at its ends.
 pub(crate) fn trim(text: &str) -> &str {
     let text = text.trim_matches([' ', '.', '_', '-', ',', ';']);
     let text = text.trim_end_matches(['(', '[', '{', '#', ' ', '.', '_', '-']);
-    // Brackets that are closed belong to the title: "Show [2022]".
+    // Closed brackets belong to the title: "Show [2022]".
     text.trim_start_matches([')', ']', '}', ' '])
 }
 

@@ -1,4 +1,4 @@
-//! How names are spelled: letters, bytes that are no letters, paths, words that say nothing, years.
+//! The spelling of names: letters, bytes that are not letters, paths, generic words, years.
 
 pub(crate) mod fold;
 pub(crate) mod generic;

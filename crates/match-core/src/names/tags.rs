@@ -1,8 +1,9 @@
-//! Words that say how a file was made, and in which language: the end of a title, at the latest.
+//! Tags: words for the encoding or the language of a file. A title ends before the first tag.
 
 use super::pieces::Piece;
 
-/// Whether a piece begins a word that no title goes on behind: a resolution, a source, a codec.
+/// Whether a word that cannot be part of a title begins at a piece: a resolution, a source, a
+/// codec.
 pub(crate) fn is_tag(pieces: &[Piece<'_>], at: usize) -> bool {
     let Some(piece) = pieces.get(at) else { return false };
     let next = pieces.get(at + 1).filter(|next| next.is_glued());
@@ -34,18 +35,18 @@ fn dotted(pieces: &[Piece<'_>], at: usize) -> bool {
     next.is_some_and(|next| next.gap == "." && matches!(next.number, Some(264..=266)))
 }
 
-/// Whether a word may also belong to a title: a language, a kind of cut. It ends one only when
+/// Whether a word may also belong to a title: a language, a kind of cut. It ends a title only if
 /// nothing but such words and tags follow.
 pub(crate) fn is_hint(word: &str) -> bool {
     HINTS.binary_search(&word).is_ok()
 }
 
-/// Where the first tag is, as a piece, if there is one.
+/// The position of the first tag, in pieces.
 pub(crate) fn first_tag(pieces: &[Piece<'_>]) -> Option<usize> {
     (0..pieces.len()).find(|&at| is_tag(pieces, at))
 }
 
-/// Sorted: they are looked up in every name.
+/// Sorted, because each name is compared by binary search.
 const SURE: [&str; 48] = [
     "amzn", "atmos", "bd", "bdremux", "bdrip", "bluray", "brrip", "camrip", "divx", "dsr", "dsrip",
     "dvd", "dvdr", "dvdrip", "dvdscr", "dvr", "fhd", "flac", "hddvd", "hdr", "hdrip", "hdtv",
@@ -54,7 +55,7 @@ const SURE: [&str; 48] = [
     "xvid", "xvidhd", "yify", "yts", "zdtv",
 ];
 
-/// Sorted.
+/// Sorted, for binary search.
 const HINTS: [&str; 92] = [
     "ac",
     "alternate",

@@ -1,10 +1,10 @@
-//! Under which hashes a title is found.
+//! The hashes under which a title is found.
 //!
-//! Movies and videos are found by their folded title, episodes by show, season and number,
-//! tracks by artist and title: "Episode 1" and "Intro" alone would be one bucket for half a
-//! library. Of all of them only letters and digits count, as [`crate::names::same::key`] leaves
-//! them: "C.H.U.D." is "CHUD", and "II" is "2". Movies are also found by likeness, for titles that were mistyped: two hashes of
-//! title and year which a difference in one place leaves at least one of.
+//! Movies and videos are found by their folded title, episodes by show, season and number, tracks
+//! by artist and title: "Episode 1" or "Intro" alone would put half a library into one bucket. Only
+//! letters and digits count, as in [`crate::names::same::key`]: "C.H.U.D." is "CHUD", and "II" is
+//! "2". For mistyped titles, movies also have two hashes of title and year. A difference in one
+//! place leaves at least one of them equal.
 
 use cache_store::{Day, ItemRef};
 use plex_api::ItemKind;
@@ -37,13 +37,13 @@ pub(crate) fn by_show(show: &str) -> u64 {
     hash(6, &[show])
 }
 
-/// The hash of the episodes of a show that were on air in a month: of a daily show about twenty,
-/// of any other four, which makes few buckets.
+/// The hash of the episodes of a show that were on air in a month: about twenty of a daily show,
+/// about four of any other, so there are few buckets.
 pub(crate) fn by_month(show: &str, day: Day) -> u64 {
     hash(7, &[show, &(day.0 / 100).to_string()])
 }
 
-/// The hash of the first or the last part of a movie's title, with its year.
+/// The hash of the first or last part of a movie's title, with its year.
 pub(crate) fn by_part(part: &str, year: u16) -> u64 {
     hash(8, &[&key(part), &year.to_string()])
 }
@@ -53,8 +53,8 @@ pub(crate) fn by_tail(tail: &str) -> u64 {
     hash(10, &[tail])
 }
 
-/// The end of a path from its nearest telling component, at least from the folder, without the
-/// extension: what a file beside it has in common with it.
+/// The end of a path without its extension, from the nearest telling component or the folder,
+/// whichever is higher. Files beside each other share it.
 pub(crate) fn beside_tail(path: &FoldedPath) -> Option<String> {
     let tail = telling_tail(path)?;
     let tail = if tail.contains('/') {
@@ -74,12 +74,12 @@ pub(crate) fn by_place(album: &str, disc: u32, number: u32) -> u64 {
     hash(9, &[album, &disc.to_string(), &number.to_string()])
 }
 
-/// The hashes under which titles like this one, of this year, are found.
+/// The hashes under which titles similar to this one, of this year, are found.
 ///
-/// Of three words or more: the initials, which a mistyped letter rarely touches; and the
-/// longest word, which an added or missing word rarely is. Of a shorter title, its first
-/// letters take the place of the initials, and the last ones of a single word that of the
-/// longest.
+/// The first hash is of the initials of a title of three or more words: a mistyped letter rarely
+/// changes them. For a shorter title it is of the first letters. The second hash is of the longest
+/// word: an added or missing word is rarely the longest. For a title of one word it is of the last
+/// letters.
 pub(crate) fn by_likeness(folded_title: &str, year: u16) -> [u64; 2] {
     let loose = loosen(folded_title);
     let words: Vec<&str> = loose.split(' ').filter(|word| !word.is_empty()).collect();
@@ -98,31 +98,31 @@ pub(crate) fn by_likeness(folded_title: &str, year: u16) -> [u64; 2] {
     [hash(4, &[&year, &start]), hash(5, &[&year, &core])]
 }
 
-/// Letters at the edge of a short title that stand for all of it: with a year, three of them
+/// The number of letters at each end of a short title that are hashed. With a year, three letters
 /// leave a few dozen titles of a large library.
 const EDGE: usize = 3;
 
-/// The titles of a movie that a reading is compared with.
+/// The titles of a movie that are compared with a reading.
 pub(crate) fn spelled<'a>(item: &ItemRef<'a>) -> impl Iterator<Item = &'a str> {
     std::iter::once(item.title).chain(item.original_title)
 }
 
-/// The same, folded.
+/// The same titles, folded.
 pub(crate) fn titles(item: &ItemRef<'_>) -> impl Iterator<Item = String> {
     spelled(item).map(fold_title).filter(|title| !title.is_empty())
 }
 
-/// Show or artist, folded.
+/// The title of the show or the artist, folded.
 pub(crate) fn parent_title(item: &ItemRef<'_>) -> Option<String> {
     item.grandparent_title.map(fold_title).filter(|title| !title.is_empty())
 }
 
-/// Whom a track is by: the artist of its album, and of a compilation its own.
+/// The artists of a track: the artist of its album and, on a compilation, its own.
 pub(crate) fn artists<'a>(item: &ItemRef<'a>) -> impl Iterator<Item = &'a str> {
     item.grandparent_title.into_iter().chain(item.original_title)
 }
 
-/// The first and the last part of a title that has several: "Meadow: The Mill".
+/// The first and last part of a title that has several parts: "Meadow: The Mill".
 pub(crate) fn parts(title: &str) -> impl Iterator<Item = &str> {
     let first = BETWEEN.iter().filter_map(|between| title.split_once(between));
     let first = first.map(|(first, _)| first).min_by_key(|first| first.len());
@@ -131,7 +131,7 @@ pub(crate) fn parts(title: &str) -> impl Iterator<Item = &str> {
     first.into_iter().chain(last).map(str::trim).filter(|part| !is_generic(part))
 }
 
-/// What stands between the parts of a title.
+/// The separators between the parts of a title.
 const BETWEEN: [&str; 5] = [": ", " - ", " \u{2013} ", " or ", " / "];
 
 /// The hashes under which an item is found by its title.
@@ -165,7 +165,7 @@ pub(crate) fn hashes(item: &ItemRef<'_>) -> Vec<u64> {
     }
 }
 
-/// By its show's title as it is, and without the year or country that is part of it.
+/// The hashes by the show's title as it is, and without the year or country in it.
 fn of_episode(item: &ItemRef<'_>) -> Vec<u64> {
     let Some(show) = item.grandparent_title else { return Vec::new() };
     let folded = fold(show);
@@ -193,7 +193,7 @@ fn hash(kind: u8, parts: &[&str]) -> u64 {
     bytes.push(kind);
     for part in parts {
         bytes.extend_from_slice(part.as_bytes());
-        bytes.push(0); // no folded title holds it
+        bytes.push(0); // not in any folded title
     }
     xxh3_64(&bytes)
 }

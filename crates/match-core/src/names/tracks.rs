@@ -1,24 +1,24 @@
-//! What a name says of a track: artist, album, disc, number and title.
+//! Artist, album, disc, number and title of a track, from its names.
 
 use super::pieces::pieces;
 use super::shows::trim;
 use crate::names::spelling::generic::stem;
 use crate::names::spelling::path::FoldedPath;
 
-/// One way to read the names of a track.
+/// One reading of the names of a track.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Track {
-    /// The title, as it is spelled.
+    /// The title, as it is spelled in the name.
     pub(crate) title: String,
     pub(crate) disc: Option<u32>,
     pub(crate) number: Option<u32>,
-    /// Whom it may be by, likeliest first.
+    /// Possible artists, likeliest first.
     pub(crate) artists: Vec<String>,
-    /// What album it may be on, likeliest first.
+    /// Possible albums, likeliest first.
     pub(crate) albums: Vec<String>,
 }
 
-/// What the names of a file say.
+/// The readings of a file's names.
 pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
     let name = path.file_name().map(stem).unwrap_or_default();
     let mut folders: Vec<&str> = path.folders().rev().take(4).collect();
@@ -59,7 +59,7 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
             add(last, numbered.or(in_between), &said);
         }
     }
-    // A dash may belong to the title.
+    // A dash may be part of the title.
     if parts.len() > 1 {
         add(rest, numbered, &[]);
     }
@@ -67,7 +67,7 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
     readings
 }
 
-/// The number that a name begins with, with its disc, and what stands behind it: `01 Title`,
+/// The number at the start of a name, with its disc, and the text after it: `01 Title`,
 /// `1-01. Title`, `101 - Title`.
 fn number_before(name: &str) -> (Option<(Option<u32>, u32)>, &str) {
     let found = pieces(name);
@@ -94,18 +94,18 @@ fn number_before(name: &str) -> (Option<(Option<u32>, u32)>, &str) {
     }
 }
 
-/// A part that is a number and nothing else.
+/// The number of a part that contains only a number.
 fn whole_number(part: &str) -> Option<(Option<u32>, u32)> {
     let number = part.parse().ok().filter(|_| part.len() <= 3)?;
     Some(split(number, part.len()))
 }
 
-/// "101" is the first of the first disc.
+/// "101" is track 1 of disc 1.
 fn split(number: u32, length: usize) -> (Option<u32>, u32) {
     if length == 3 && number >= 100 { (Some(number / 100), number % 100) } else { (None, number) }
 }
 
-/// The disc that a folder is for: `CD2`, `Disc 1`.
+/// The disc that a folder's name gives: `CD2`, `Disc 1`.
 fn disc_of(folder: &str) -> Option<u32> {
     match pieces(folder).as_slice() {
         [word, number] if matches!(word.text, "cd" | "disc" | "disk" | "disque" | "lp") => {
@@ -115,7 +115,7 @@ fn disc_of(folder: &str) -> Option<u32> {
     }
 }
 
-/// An album or artist without the year beside it: `Album (1975)`, `1975 - Album`, `[1975] Album`.
+/// An album or artist without the year next to it: `Album (1975)`, `1975 - Album`, `[1975] Album`.
 fn without_year(name: &str) -> String {
     let Some((at, _)) = crate::names::spelling::year::positions(name).next() else {
         return trim(name).to_owned();
@@ -130,7 +130,7 @@ fn without_year(name: &str) -> String {
     }
 }
 
-/// A title or an artist without those who take part.
+/// A title or an artist without guests.
 pub(crate) fn without_guests(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
     let ends = GUESTS.iter().filter_map(|guests| lower.find(guests));
@@ -179,7 +179,7 @@ mod tests {
         let track = first("/m/The Millers - Stones - 101 - Running Water.mp3");
         assert_eq!(track.artists.first().map(String::as_str), Some("the millers"));
         assert_eq!(track.albums.first().map(String::as_str), Some("stones"));
-        // The number may be the title's.
+        // The number may be part of the title.
         let all = read(&FoldedPath::new("/m/x/99 Stones.mp3"));
         assert!(all.iter().any(|track| track.title == "99 stones"));
     }

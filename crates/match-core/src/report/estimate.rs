@@ -1,12 +1,12 @@
-//! What a client without a cache would have asked: an estimate, and its rule.
+//! An estimate of the calls of a client without a cache, and the rule of the estimate.
 
 /// The rule of the estimate, in words.
 pub const ESTIMATE_RULE: &str = "A client without a cache lists the sections once a run, and for \
     each section pays the cheaper of one title search a file and the whole section in pages. \
     Searches that miss and are repeated are not counted, so this is a floor.";
 
-/// The estimate for one run: `queries` files asked of sections with `items` items each, read in
-/// pages of `page` rows.
+/// The estimate for one run: `queries` files in sections of `items` items each, read in pages of
+/// `page` rows.
 pub fn calls_without_cache(queries: u64, items: impl IntoIterator<Item = u64>, page: u32) -> u64 {
     let page = u64::from(page.max(1));
     let sections = items.into_iter().map(|items| items.div_ceil(page).max(1).min(queries));

@@ -1,4 +1,4 @@
-//! How long something took, each time it was done.
+//! Times of a repeated operation.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -7,24 +7,24 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Significant digits a time is kept with: percentiles are right to 1 %, and a histogram of
-/// years of runs stays a few KB.
+/// Significant digits of a stored time: percentiles are right to 1 %, and a histogram of years of
+/// runs stays a few KB.
 const DIGITS: u8 = 2;
 
-/// Times of something that was done several times, in whole microseconds. The sum and the
-/// longest are exact, the percentiles right to 1 %.
+/// Times of a repeated operation, in whole microseconds. The sum and the maximum are exact, the
+/// percentiles are right to 1 %.
 #[derive(Clone, Default, PartialEq)]
 pub struct Timing {
     total: Duration,
     max: Duration,
-    /// In microseconds; `None` before anything was recorded, so that an empty report is small.
+    /// In microseconds. `None` until a time is recorded, so that an empty report is small.
     spread: Option<Histogram<u64>>,
 }
 
 impl Timing {
     /// Adds one time.
     pub fn record(&mut self, time: Duration) {
-        // In the unit of its written form, so that nothing is lost on the way through it.
+        // Whole microseconds, as in JSON, so that writing and reading loses nothing.
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let time = Duration::from_micros(micros);
         self.total += time;
@@ -37,34 +37,34 @@ impl Timing {
         self.spread.as_ref().map_or(0, Histogram::len)
     }
 
-    /// The sum.
+    /// The sum of all times.
     pub fn total(&self) -> Duration {
         self.total
     }
 
-    /// The longest.
+    /// The longest time.
     pub fn max(&self) -> Duration {
         self.max
     }
 
-    /// The time that `percent` of the times did not exceed; zero if there are none.
+    /// The time that `percent` of the times did not exceed. It is zero if there are no times.
     pub fn percentile(&self, percent: f64) -> Duration {
         let micros = |spread: &Histogram<u64>| spread.value_at_percentile(percent);
-        // The upper end of a bucket may lie beyond the longest time that fell into it.
+        // The upper end of a bucket may be above the longest time in it.
         Duration::from_micros(self.spread.as_ref().map_or(0, micros)).min(self.max)
     }
 
-    /// Half of the times were not longer.
+    /// The median: half of the times were not longer.
     pub fn p50(&self) -> Duration {
         self.percentile(50.0)
     }
 
-    /// 99 in 100 were not longer.
+    /// The 99th percentile: 99 of 100 times were not longer.
     pub fn p99(&self) -> Duration {
         self.percentile(99.0)
     }
 
-    /// The times as (upper end of the bucket in microseconds, how many), ascending.
+    /// The histogram as (upper end of the bucket in microseconds, number of times), ascending.
     pub fn buckets(&self) -> Vec<(u64, u64)> {
         let recorded = self.spread.iter().flat_map(Histogram::iter_recorded);
         recorded.map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
@@ -72,11 +72,11 @@ impl Timing {
 
     fn add(&mut self, micros: u64, count: u64) {
         if self.spread.is_none() {
-            // Fails only on a number of digits above 5.
+            // This fails only with more than 5 digits.
             self.spread = Histogram::new(DIGITS).ok();
         }
         if let Some(spread) = &mut self.spread {
-            // Fails only if memory for a longer range cannot be counted in a usize.
+            // This fails only if a longer range needs more memory than a usize can count.
             let _ = spread.record_n(micros, count);
         }
     }
@@ -110,7 +110,7 @@ impl fmt::Display for Timing {
     }
 }
 
-/// The form in JSON: percentiles for whoever reads it, buckets to add it up again.
+/// The form in JSON: percentiles for people, buckets to add times up again.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,

@@ -1,5 +1,7 @@
 //! Candidates: what the indexes suggest. A hash is only a filter, so everything is compared.
 
+use std::sync::OnceLock;
+
 use cache_store::{ItemRef, PartRef, SectionState};
 use plex_api::{ItemKind, RatingKey};
 use smallvec::SmallVec;
@@ -7,18 +9,21 @@ use smallvec::SmallVec;
 use crate::names::spelling::fold::fold_title;
 use crate::names::spelling::path::{FoldedPath, depth, folded_file_name};
 use crate::names::title_hashes::parent_title;
+use crate::rules::shows::KnownShows;
 use crate::settings::{FoldedMappings, Settings};
 
 /// What is gathered for one name: nearly always one, which needs no memory of its own.
 pub(crate) type Few<T> = SmallVec<[T; 1]>;
 
-/// A section and the settings, prepared for matching.
+/// A section and the settings, prepared for matching: of the moment of one view.
 #[derive(Debug)]
 pub struct SectionContext {
     pub(crate) kind: ItemKind,
     pub(crate) mappings: FoldedMappings,
     pub(crate) trust_titles: bool,
     roots: Vec<FoldedPath>,
+    /// The section's shows, read when a name first needs them.
+    pub(crate) shows: OnceLock<KnownShows>,
 }
 
 impl SectionContext {
@@ -35,6 +40,7 @@ impl SectionContext {
             mappings: FoldedMappings::new(settings),
             trust_titles: settings.trust_titles,
             roots: Vec::new(),
+            shows: OnceLock::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Rule 7: a similar title, within a year of the year.
+//! Rule 7: a similar title, with a year that differs by at most one.
 
 use cache_store::ItemRef;
 use rapidfuzz::fuzz::RatioBatchComparator;
@@ -11,8 +11,8 @@ use crate::names::title_hashes as titles;
 use crate::rules::title::physical_score;
 use crate::rules::{Prepared, Verdict, ambiguous, found_item, weight};
 
-/// Decides among items that were found by likeness. Never with high confidence: a similar
-/// title is a question to a person.
+/// Decides among items with a similar title. The confidence is never high: a person has to confirm
+/// a similar title.
 pub(crate) fn decide(
     query: &Prepared<'_>,
     reading: &Reading,
@@ -59,7 +59,8 @@ pub(crate) fn decide(
     }
 }
 
-/// The numbers of a title, in order: a sequel is not a misspelling of the first part.
+/// The numbers of a title, in order. They have to be equal: a sequel is not a misspelling of the
+/// first part.
 fn numbers(title: &str) -> impl Iterator<Item = &str> {
     title.split(|letter: char| !letter.is_ascii_digit()).filter(|digits| !digits.is_empty())
 }

@@ -12,7 +12,7 @@ use super::edition::edition;
 use super::{Prepared, choose, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
-use crate::names::ids;
+use crate::names::ids::{self, scheme};
 use crate::names::spelling::fold::{fold_guid, fold_title};
 use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
@@ -60,7 +60,7 @@ pub(super) fn agreement(query: &Prepared<'_>, item: &ItemRef<'_>) -> Agreement {
     for guid in &ours {
         if theirs.contains(guid) {
             agreement.equal = agreement.equal.saturating_add(1);
-            agreement.worldwide |= matches!(scheme(guid), "imdb" | "plex");
+            agreement.worldwide |= ids::is_worldwide(guid);
             agreement.told |= query.query.guids.iter().any(|told| fold_guid(told) == *guid);
         } else if theirs.iter().any(|other| scheme(other) == scheme(guid))
             && !ours.iter().any(|other| scheme(other) == scheme(guid) && theirs.contains(other))
@@ -110,7 +110,7 @@ fn score(query: &Prepared<'_>, item: &ItemRef<'_>, agreement: Agreement) -> u16 
 
 /// The file is as large as the item's, or lies in a folder of the same name: what an id in a name
 /// needs beside it. Somebody may have given a file the wrong folder, or a folder the wrong id.
-fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
+pub(super) fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
     let telling = |size: u64| size >= weight::TELLING_SIZE;
     let same_size = query.query.size.is_some_and(telling)
         && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
@@ -143,8 +143,4 @@ fn year_fits(query: &Query, item: &ItemRef<'_>) -> Option<bool> {
         return None;
     }
     Some(query.year?.abs_diff(item.year?) <= 1)
-}
-
-fn scheme(guid: &str) -> &str {
-    guid.split_once("://").map_or(guid, |(scheme, _)| scheme)
 }

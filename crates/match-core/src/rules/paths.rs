@@ -1,4 +1,4 @@
-//! Rules 1 to 4: what the paths say, with size and duration.
+//! Rules 1 to 4: paths, with size and duration.
 
 use plex_api::RatingKey;
 
@@ -12,8 +12,8 @@ use crate::rules::candidates::{Candidate, Few};
 use crate::rules::reading;
 use crate::rules::{Physical, Prepared, Verdict, ambiguous, guid, weight};
 
-/// Decides among the files that have the queried name. The order of the candidates does not
-/// matter.
+/// Decides among the files that have the file name of the query. The order of the candidates does
+/// not matter.
 pub(crate) fn decide(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Answer {
     if candidates.is_empty() {
         return Answer::Absent;
@@ -26,7 +26,7 @@ pub(crate) fn decide(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Answ
         .unwrap_or_else(|| undecided(query, &views))
 }
 
-/// Rules 1 and 2 alone, for candidates that agree in more than a name that says nothing.
+/// Rules 1 and 2 alone, for candidates that agree in more than a generic name.
 pub(crate) fn decide_by_folders(
     query: &Prepared<'_>,
     candidates: &[Candidate<'_>],
@@ -35,36 +35,37 @@ pub(crate) fn decide_by_folders(
     whole_path(query, &views).or_else(|| folders(query, &views))
 }
 
-/// Whether one of the candidates may be the file: no folder above what agrees names another.
+/// Whether one of the candidates may be the file: no folder above the agreeing components names
+/// another work.
 pub(crate) fn may_be(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> bool {
     let own = |seen: &Seen<'_>| seen.candidate.below.saturating_sub(1);
     let mut views = candidates.iter().map(|candidate| see(query, candidate));
     views.any(|seen| !folders_differ(query, &seen, own(&seen)))
 }
 
-/// A candidate, seen from a query.
+/// A candidate, compared with a query.
 struct Seen<'a> {
     candidate: &'a Candidate<'a>,
-    /// Components that agree, counted upwards from the file name.
+    /// The number of components that agree, counted upwards from the file name.
     tail: usize,
     reach: Reach,
-    /// Something that agrees is not generic.
+    /// At least one component that agrees is not generic.
     telling: bool,
-    /// A folder that agrees is not generic.
+    /// At least one folder that agrees is not generic.
     telling_folder: bool,
     physical: Physical,
-    /// The mapping without which less of the path would agree.
+    /// The mapping that makes more of the path agree.
     mapping: Option<u16>,
 }
 
 /// How far two paths agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// From the file name upwards, and then not.
+    /// Some components agree, counted upwards from the file name.
     Tail,
-    /// Everything below the section's folder agrees, and that is more than the file name.
+    /// Everything below the section's folder agrees, and not only the file name.
     BelowSection,
-    /// The whole path agrees, as it is or mapped.
+    /// The whole path agrees, as it is or after mapping.
     Whole,
 }
 
@@ -98,7 +99,7 @@ fn see<'a>(query: &Prepared<'_>, candidate: &'a Candidate<'a>) -> Seen<'a> {
     }
 }
 
-/// Rule 1: the whole path, after mapping or below the section's folder.
+/// Rule 1: the whole path agrees, after mapping or below the section's folder.
 fn whole_path(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     if let Some(seen) = only(views, |seen| seen.reach == Reach::Whole) {
         return Some(verdict(seen, Rule::WholePath, weight::WHOLE_PATH, views, true));
@@ -111,7 +112,7 @@ fn whole_path(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     })
 }
 
-/// Rule 2: the file name and the longest run of equal folders above it.
+/// Rule 2: the file name and the longest run of equal folders above it agree.
 fn folders(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     let longest = views.iter().map(|seen| seen.tail).max()?;
     if longest < 2 {
@@ -125,9 +126,9 @@ fn folders(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     })
 }
 
-/// Rule 3: the file name, with size or duration agreeing.
+/// Rule 3: the file name and the size or the duration agree.
 fn size_or_duration(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
-    // Among those that agree in equally many folders: a longer run outweighs a size.
+    // Only candidates with the longest run of equal folders count: a longer run outweighs a size.
     let longest = views.iter().map(|seen| seen.tail).max()?;
     if query.query.size.is_some_and(|size| size >= weight::TELLING_SIZE)
         && let Some(seen) =
@@ -144,7 +145,7 @@ fn size_or_duration(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> 
     fits.then(|| verdict(seen, Rule::SizeDuration, weight::DURATION, views, false))
 }
 
-/// Rule 4: the file name alone, unique in the section.
+/// Rule 4: only the file name agrees, and it is unique in the section.
 fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     let seen = only(views, |_| true)?;
     let against = year_contradicts(query, seen.candidate) || of_another_show(query, seen);
@@ -157,10 +158,10 @@ fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     Some(verdict(seen, Rule::FileName, weight::FILE_NAME, views, sure))
 }
 
-/// Nothing decided. A name that agrees is not nothing: if the years do not speak against it,
-/// the candidates are shown, best first, and nobody is told that the file is not there. So a
-/// file of a name that two other folders have is ambiguous, though it may be in neither: no
-/// rule tells a third file of that name from a folder that was renamed.
+/// The answer if no rule decided. The name agrees, so the candidates are shown, best first, unless
+/// the years contradict them all. So a file whose name is in two other folders is ambiguous,
+/// although it may be in neither. No rule can tell a third file of that name from a folder that was
+/// renamed.
 fn undecided(query: &Prepared<'_>, views: &[Seen<'_>]) -> Answer {
     let fitting = views.iter().filter(|seen| !year_contradicts(query, seen.candidate));
     let ranked = fitting.flat_map(|seen| {
@@ -170,8 +171,8 @@ fn undecided(query: &Prepared<'_>, views: &[Seen<'_>]) -> Answer {
     ambiguous(ranked.collect()).unwrap_or(Answer::Absent)
 }
 
-/// Of candidates that the paths cannot tell apart, the one that a guid or the host's title
-/// and year name.
+/// Chooses among candidates that the paths cannot tell apart, by a guid or by the title and year
+/// that the host gives.
 pub(crate) fn break_tie(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> Option<Answer> {
     let views: Few<Seen<'_>> = candidates.iter().map(|candidate| see(query, candidate)).collect();
     let agreed = |seen: &Seen<'_>| guid::agreement(query, seen.candidate.item);
@@ -187,8 +188,8 @@ pub(crate) fn break_tie(query: &Prepared<'_>, candidates: &[Candidate<'_>]) -> O
     Some(verdict(seen, Rule::TitleYear, weight::TITLE_YEAR, &views, query.trust_titles))
 }
 
-/// The query's folders, or the host, name another year: a remake under the same file name.
-/// Folders that agree cannot contradict.
+/// Whether the query's folders or the host name another year: then the file is a remake with the
+/// same file name. Folders that agree cannot contradict.
 fn year_contradicts(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
     let Some(year) = candidate.year() else { return false };
     if query.query.year.is_some_and(|asked| asked.abs_diff(year) > 1) {
@@ -199,24 +200,25 @@ fn year_contradicts(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
     contradict(folder, year, &candidate.title())
 }
 
-/// The host or the names know an id that differs from the item's, and none that agrees.
+/// Whether the host or the names give an id that differs from the item's, and none that agrees.
 fn another_work(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
     guid::another(query, candidate.item)
 }
 
-/// Both paths go on above what agrees, with folders that say something and differ, and what
-/// agrees does not name the item: `Show A/Season 1/Pilot.mkv` is not `Show B/Season 1/Pilot.mkv`.
+/// Whether both paths have folders above the agreeing components that are not generic and differ,
+/// and no agreeing component names the item: `Show A/Season 1/Pilot.mkv` is not
+/// `Show B/Season 1/Pilot.mkv`.
 fn elsewhere(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     let Seen { candidate, tail, .. } = *seen;
-    // The folders of the section are mounted elsewhere under other names. They speak only
-    // where nothing else does: a section may be the folder of one show.
+    // The host may mount the section's folders under other names. They count only if no other
+    // folder is telling, because a section may be the folder of one show.
     let roots_speak = tail > 1 && !seen.telling_folder;
     let own = if roots_speak { usize::MAX } else { candidate.below.saturating_sub(1) };
     folders_differ(query, seen, own) && !names_item(seen)
 }
 
-/// Above what agrees, both paths name a folder, and not the same: of the candidate's folders
-/// only the nearest `own` are looked at.
+/// Whether both paths name a folder above the agreeing components, and the folders differ. Only the
+/// nearest `own` folders of the candidate are used.
 fn folders_differ(query: &Prepared<'_>, seen: &Seen<'_>, own: usize) -> bool {
     let above = seen.tail.saturating_sub(1);
     let theirs = seen.candidate.path.folders().rev().take(own).skip(above);
@@ -229,8 +231,8 @@ fn folders_differ(query: &Prepared<'_>, seen: &Seen<'_>, own: usize) -> bool {
     ours.is_some_and(|ours| ours != theirs)
 }
 
-/// Folders that say nothing agree ("Season 1"), what they belong to differs, and the file name
-/// does not speak of the item's show: the same season of two shows has files of one name.
+/// Whether generic folders agree ("Season 1"), but the folders above differ, and the file name does
+/// not name the item's show. The same season of two shows may have equal file names.
 fn of_another_show(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     let named = || {
         let show = crate::names::title_hashes::parent_title(seen.candidate.item)?;
@@ -240,7 +242,7 @@ fn of_another_show(query: &Prepared<'_>, seen: &Seen<'_>) -> bool {
     seen.tail > 1 && !seen.telling_folder && elsewhere(query, seen) && named() != Some(true)
 }
 
-/// One of the names that agree is the item's: title and year, or for an episode its show.
+/// Whether an agreeing component names the item: title and year, or for an episode its show.
 fn names_item(seen: &Seen<'_>) -> bool {
     let title = seen.candidate.title();
     if title.is_empty() {
@@ -253,7 +255,7 @@ fn names_item(seen: &Seen<'_>) -> bool {
             Some(year) => {
                 years(name).any(|named| named == year) && contains_words(&fold_title(name), &title)
             }
-            // "Show (2005)": the title and nothing else but a year.
+            // "Show (2005)": the title, and after it only a year.
             None if seen.candidate.item.grandparent_title.is_some() && at > 0 => {
                 let words = fold_title(name);
                 words.strip_prefix(title.as_str()).is_some_and(|rest| {
@@ -278,7 +280,7 @@ fn verdict(seen: &Seen<'_>, rule: Rule, score: u16, views: &[Seen<'_>], sure: bo
     verdict.found(&candidate.holders, Some(candidate.part), candidate.trashed)
 }
 
-/// The best of the other candidates, by the folders that agree.
+/// The best of the other candidates, by the number of folders that agree.
 fn best_other(views: &[Seen<'_>], seen: &Seen<'_>) -> Option<(RatingKey, u16)> {
     let others = views.iter().filter(|other| !same_items(other, seen));
     let keyed = others.filter_map(|other| {
@@ -287,8 +289,8 @@ fn best_other(views: &[Seen<'_>], seen: &Seen<'_>) -> Option<(RatingKey, u16)> {
     keyed.max().map(|(score, std::cmp::Reverse(key))| (key, score))
 }
 
-/// The one candidate that fulfils a condition; `None` if there are several. Several versions of
-/// one item are not several: it is the one whose size agrees, else the first.
+/// The one candidate that fulfils a condition. `None`: there are several. Several versions of one
+/// item count as one: the version whose size agrees is used, else the first.
 fn only<'s, 'a>(
     views: &'s [Seen<'a>],
     condition: impl Fn(&Seen<'a>) -> bool,

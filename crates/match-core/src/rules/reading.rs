@@ -1,9 +1,9 @@
-//! What the host says of a film, as a reading of its names.
+//! The title and year of a movie that the host gives, as a reading.
 
 use crate::names::parse::{self, Reading};
 use crate::query::Query;
 
-/// What the host says.
+/// The reading that the host gives.
 pub(crate) fn told(query: &Query) -> Option<Reading> {
     parse::reading(query.title.as_deref()?, query.year)
 }

@@ -12,7 +12,7 @@ use crate::names::spelling::generic::stem;
 use crate::names::spelling::year::contradict;
 use crate::names::title_hashes as titles;
 
-/// Decides among items that were found under the title of a reading.
+/// Decides among items that were found by the title of a reading.
 pub(crate) fn movie(
     query: &Prepared<'_>,
     reading: &Reading,
@@ -21,13 +21,13 @@ pub(crate) fn movie(
     let fitting = items.iter().filter_map(|item| {
         let same =
             titles::spelled(item).filter_map(|title| Same::of(title, &reading.said)).min()?;
-        Some((item, year_score(query, reading, item)?.saturating_sub(spelling(same))))
+        Some((item, year_score(query, reading, item)?.saturating_sub(weight::spelling(same))))
     });
     chosen(query, of_an_edition(query, fitting.collect()))
 }
 
-/// Decides among items of which the first or the last part of the title is what a reading says:
-/// that is enough where one movie of the year has it.
+/// Decides among items whose title has a first or last part equal to a reading. This is enough if
+/// only one movie of the year has such a part.
 pub(crate) fn part(
     query: &Prepared<'_>,
     reading: &Reading,
@@ -43,12 +43,12 @@ pub(crate) fn part(
     chosen(query, of_an_edition(query, fitting.collect()))
 }
 
-/// Of items of one title, those of the edition that is spoken of lead.
+/// Among items of one title, lowers the scores of those that are of another edition.
 fn of_an_edition<'a>(
     query: &Prepared<'_>,
     mut fitting: Vec<(&'a ItemRef<'a>, u16)>,
 ) -> Vec<(&'a ItemRef<'a>, u16)> {
-    // Of a single item nothing has to be told, and most movies have no edition.
+    // With a single item there is no choice to make, and most movies have no edition.
     if fitting.len() > 1 {
         for (item, score) in &mut fitting {
             if edition(query, item) < 0 {
@@ -59,19 +59,8 @@ fn of_an_edition<'a>(
     fitting
 }
 
-/// What a title loses that is not spelled as the item's.
-pub(super) fn spelling(same: Same) -> u16 {
-    match same {
-        Same::Spelling => 0,
-        Same::Words => weight::SIGNS_DIFFER,
-        Same::Folded => weight::ARTICLES_DIFFER,
-        Same::Letters => weight::SPACES_DIFFER,
-        Same::Key => weight::LETTERS_DIFFER,
-    }
-}
-
-/// The best of the items that title and year leave. Ids that the path names and an item has
-/// otherwise speak against it.
+/// The best item among those whose title and year fit. Items are left out if the path names another
+/// id than theirs.
 pub(super) fn chosen<'a>(
     query: &Prepared<'_>,
     fitting: impl IntoIterator<Item = (&'a ItemRef<'a>, u16)>,
@@ -86,7 +75,7 @@ pub(super) fn chosen<'a>(
     })
 }
 
-/// What title and year are worth; `None` when the years speak against the item.
+/// The score for title and year. `None`: the years contradict the item.
 fn year_score(query: &Prepared<'_>, reading: &Reading, item: &ItemRef<'_>) -> Option<u16> {
     let asked = reading.year.or(query.query.year);
     match (asked, item.year) {
@@ -105,7 +94,7 @@ fn year_score(query: &Prepared<'_>, reading: &Reading, item: &ItemRef<'_>) -> Op
     }
 }
 
-/// What size and duration add.
+/// The score that size and duration add.
 pub(super) fn physical_score(query: &Prepared<'_>, item: &ItemRef<'_>) -> u16 {
     let mut parts = item.parts.iter().map(|part| query.compare(part, item));
     if parts.clone().any(|Physical { size, .. }| size == Some(true)) {

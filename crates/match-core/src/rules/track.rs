@@ -1,16 +1,15 @@
-//! Rule 6 for tracks: title and artist, told apart by album, disc and number.
+//! Rule 6 for tracks: title and artist, and album, disc and number to tell tracks apart.
 
 use cache_store::ItemRef;
 
-use super::title::{chosen, spelling};
+use super::title::chosen;
 use super::{Prepared, weight};
 use crate::answer::Answer;
 use crate::names::same::Same;
 use crate::names::title_hashes as titles;
 use crate::names::tracks::{Track, without_guests};
 
-/// Decides among tracks that were found under the title of a reading and one of its artists, or
-/// under their place on one of its albums.
+/// Decides among tracks that were found by title and artist, or by their place on an album.
 pub(crate) fn track(
     query: &Prepared<'_>,
     reading: &Track,
@@ -40,7 +39,7 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
         .parent_title
         .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
     let mut score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
-    score -= spelling(title).max(spelling(artist));
+    score -= weight::spelling(title).max(weight::spelling(artist));
     if album.is_some() {
         score += weight::ALBUM_AGREES;
     }

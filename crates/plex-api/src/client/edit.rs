@@ -1,7 +1,7 @@
-//! Edits of items: which fields to set, and how the server wants that spelled.
+//! Edits of items: which fields to set, and how the server spells them.
 //!
-//! The dangerous part of the API: without ids the server edits every item of the section. An
-//! edit without ids is therefore refused here, before anything is sent.
+//! This is the dangerous part of the API. When a request has no ids, the server edits every item of
+//! the section. So an edit without ids is refused here, before anything is sent.
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -33,7 +33,7 @@ pub enum Field {
     ContentRating,
     /// Date of first release, `YYYY-MM-DD`.
     OriginallyAvailableAt,
-    /// When it was added, in seconds since 1970.
+    /// When the item was added, in seconds since 1970.
     AddedAt,
     /// Rating by the token's account, 0 to 10.
     UserRating,
@@ -85,7 +85,7 @@ pub enum Artwork {
 pub struct Edit(Vec<(String, String)>);
 
 impl Edit {
-    /// Changes nothing yet.
+    /// An edit that changes nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -96,14 +96,16 @@ impl Edit {
         self.raw(format!("{}.value", field.name()), value)
     }
 
-    /// Keeps the agent from overwriting a field (by its name, `Field::Title.name()`), or lets it.
+    /// Locks or unlocks a field, by its name (`Field::Title.name()`). The agent does not overwrite
+    /// a locked field.
     #[must_use]
     pub fn lock(self, field: &str, locked: bool) -> Self {
         self.raw(format!("{field}.locked"), if locked { "1" } else { "0" })
     }
 
-    /// Sets the tags of a field to this list. Those the item has and shall keep have to be in
-    /// it; an empty list changes nothing, use [`Edit::remove_tags`] with the ones there are.
+    /// Sets the tags of a field to this list. The list has to contain the old tags that the item
+    /// keeps. An empty list changes nothing: to remove all tags, give them to
+    /// [`Edit::remove_tags`].
     #[must_use]
     pub fn set_tags<'a>(self, field: TagField, tags: impl IntoIterator<Item = &'a str>) -> Self {
         let name = field.name();
@@ -112,10 +114,10 @@ impl Edit {
         })
     }
 
-    /// Takes tags off a field, whatever others it has.
+    /// Removes tags from a field. The other tags of the field stay.
     #[must_use]
     pub fn remove_tags<'a>(self, field: TagField, tags: impl IntoIterator<Item = &'a str>) -> Self {
-        // The list is separated by commas, so each tag is encoded once more within it.
+        // Commas separate the tags of the list, so each tag is encoded once more.
         let list = tags.into_iter().map(query::encoded).collect::<Vec<_>>().join(",");
         if list.is_empty() {
             return self;
@@ -123,24 +125,25 @@ impl Edit {
         self.raw(format!("{}[].tag.tag-", field.name()), list)
     }
 
-    /// Any other pair of the API, as it is. `id` and `type` are refused when sending.
+    /// Adds any other name and value of the API, unchanged. An edit with `id` or `type` is refused
+    /// when it is sent.
     #[must_use]
     pub fn raw(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
 
-    /// Whether it changes nothing.
+    /// Whether the edit changes nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The pairs that will be sent, decoded, in order.
+    /// The names and values that will be sent, in order and not encoded.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 
-    /// Characters that the pairs take in a request line.
+    /// How many characters the pairs take in a request line.
     pub fn encoded_len(&self) -> usize {
         let mut query = Query::default();
         for (name, value) in &self.0 {
@@ -151,12 +154,12 @@ impl Edit {
 
     fn write(&self, query: &mut Query) -> Result<(), Error> {
         if self.is_empty() {
-            return Err(refused("an edit that changes nothing"));
+            return Err(refused("this edit changes nothing: set a field"));
         }
         for (name, value) in &self.0 {
-            // Everything without a dot selects items instead of changing them.
+            // A name without a dot selects items instead of changing them.
             if !name.contains('.') {
-                return Err(refused(&format!("{name:?} in an edit would choose other items")));
+                return Err(refused(&format!("{name:?} would select other items: remove it")));
             }
             query.pair(name, value);
         }
@@ -169,7 +172,8 @@ fn refused(why: &str) -> Error {
 }
 
 impl Client {
-    /// Most items that [`Client::edit_items`] takes: about 4,000 were seen to fail, 100 work.
+    /// The largest number of items that [`Client::edit_items`] takes. An edit of about 4,000 items
+    /// was seen to fail; 100 work.
     pub const EDIT_LIMIT: usize = 100;
 
     /// Changes one item.
@@ -182,8 +186,9 @@ impl Client {
 
     /// Changes several items of one section and kind in the same way, in one request.
     ///
-    /// The server takes all of it or answers with an error; then some items may be changed and
-    /// others not. No keys, or more than [`Client::EDIT_LIMIT`], are refused.
+    /// The server applies all of it or answers with an error. After an error some items may be
+    /// changed and others not. An edit without keys is refused, and so is one with more than
+    /// [`Client::EDIT_LIMIT`] keys.
     pub async fn edit_items(
         &self,
         section: SectionKey,
@@ -192,10 +197,10 @@ impl Client {
         edit: &Edit,
     ) -> Result<(), Error> {
         if keys.is_empty() {
-            return Err(refused("an edit without keys would change every item of the section"));
+            return Err(refused("an edit without keys would change every item: give keys"));
         }
         if keys.len() > Self::EDIT_LIMIT {
-            let text = format!("{} keys in an edit; {} are allowed", keys.len(), Self::EDIT_LIMIT);
+            let text = format!("{} keys in an edit: {} at most", keys.len(), Self::EDIT_LIMIT);
             return Err(refused(&text));
         }
         let mut query = Query::default();
@@ -207,17 +212,17 @@ impl Client {
         self.put(&format!("/library/sections/{section}/all"), query, &doing).await
     }
 
-    /// Edits name the final values, so a repeated one does no harm. The answer has no content.
+    /// An edit names the final values, so a repeated one does no harm. The answer has no content.
     async fn put(&self, path: &str, query: Query, doing: &str) -> Result<(), Error> {
         let mut call = self.get(Endpoint::Edit, path, query, doing);
         call.method = Method::PUT;
         self.act(call).await
     }
 
-    /// Uploads an image of an item; the server chooses it at once. The address of the item's
-    /// image and its `updatedAt` move with it.
+    /// Uploads an image of an item. The server selects the image at once. The address of the item's
+    /// image and its `updatedAt` change.
     ///
-    /// Sent once: a repetition could leave the image there twice.
+    /// The request is sent once, because the server could store a repeated image twice.
     pub async fn upload(
         &self,
         key: RatingKey,
@@ -225,7 +230,7 @@ impl Client {
         image: Vec<u8>,
     ) -> Result<(), Error> {
         if image.is_empty() {
-            return Err(refused("an image without content"));
+            return Err(refused("the image is empty: give its bytes"));
         }
         let what = match artwork {
             Artwork::Poster => "posters",
@@ -240,10 +245,10 @@ impl Client {
         self.act(call).await
     }
 
-    /// Asks for a scan of a section, or of one folder in it. The server queues it and answers
-    /// at once; [`Client::events`] tells when it ends.
+    /// Asks for a scan of a section, or of one folder in it. The server queues the scan and answers
+    /// at once. [`Client::events`] tells when the scan ends.
     ///
-    /// Sent once: a repetition could start a second scan.
+    /// The request is sent once, because a repeated one could start a second scan.
     pub async fn scan(&self, section: SectionKey, path: Option<&str>) -> Result<(), Error> {
         let mut query = Query::default();
         if let Some(path) = path {

@@ -1,8 +1,8 @@
-//! What a server tells of its own accord: the event stream.
+//! The event stream: what a server reports without being asked.
 //!
-//! Events are hints. The server sends none for some edits, repeats others, and keeps nothing
-//! for a listener who was away; stamps and sweeps are the truth. So the stream says when it is
-//! listening and when it was not, and its reader looks for itself after each gap.
+//! Events are hints. The server sends none for some edits, repeats others, and keeps none for a
+//! listener who was away. Only stamps and sweeps are the truth. So the stream says when it listens
+//! and when it did not, and its reader compares stamps after each gap.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::json::sse::Frames;
 use crate::privacy::Private;
 use crate::query::Query;
 
-/// Servers send a ping every 10 to 15 seconds: three missed ones, and the line is dead.
+/// Servers send a ping every 10 to 15 seconds. After three missed pings the connection is dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
 /// Bounds of the wait before a new attempt to listen.
 const RECONNECT: RetryPolicy = RetryPolicy {
@@ -34,15 +34,15 @@ const RECONNECT: RetryPolicy = RetryPolicy {
     retry_after_cap: Duration::from_hours(1),
     deadline: Duration::MAX,
 };
-/// How long a line has to live until its loss is no longer one of a row of failures.
+/// A connection that lived this long starts a new count of failures when it breaks.
 const STEADY: Duration = Duration::from_mins(1);
 
 impl Client {
-    /// Listens to the server, for as long as the stream is read.
+    /// Listens to the server as long as the caller reads the stream.
     ///
-    /// An outage does not end the stream: it says [`Event::Gap`], tries again with growing
-    /// waits, and says [`Event::Live`] when it listens again. It ends after an error that asking
-    /// again cannot mend: a wrong token, a server without event stream.
+    /// An outage does not end the stream. The stream gives [`Event::Gap`], tries again with growing
+    /// waits, and gives [`Event::Live`] when it listens again. It ends only after an error that a
+    /// new attempt cannot solve, such as a wrong token or a server without an event stream.
     pub fn events(&self) -> impl Stream<Item = Result<Event, Error>> + Send + use<> {
         let listener = Listener {
             client: self.clone(),
@@ -60,7 +60,7 @@ impl Client {
     }
 }
 
-/// A line that is open.
+/// An open connection to the event stream.
 struct Line {
     response: Response,
     frames: Frames,
@@ -72,13 +72,13 @@ struct Listener {
     line: Option<Line>,
     /// Events that were received and not yet read.
     ready: VecDeque<Event>,
-    /// Attempts to listen since a line was steady, the one that made it included. 0 before the
-    /// first, the only one that is not waited for: a line that breaks after each ping must not
-    /// be asked for again and again without a pause.
+    /// How many attempts were made since a connection was steady, the present one included. Only
+    /// the first attempt (0) begins without a wait. A connection that breaks after each ping must
+    /// not be opened again and again without a pause.
     attempts: u32,
-    /// How long the server asked to be left alone.
+    /// How long the server asked the client to wait.
     retry_after: Option<Duration>,
-    /// The reader knows that nobody is listening. True at first: there is no `Live` yet.
+    /// The reader knows that nobody listens. True at first, because there was no `Live` yet.
     gap_told: bool,
     ended: bool,
 }
@@ -120,7 +120,7 @@ impl Listener {
         let response = self.client.shared.transport.open(&call).instrument(span(&call)).await?;
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream")) {
-            let text = format!("{} in place of an event stream", kind.unwrap_or("nothing known"));
+            let text = format!("{} in place of an event stream", kind.unwrap_or("an unknown type"));
             return Err(explain(Error::new(ErrorKind::Decode, text), &call));
         }
         self.line = Some(Line { response, frames: Frames::default(), since: timer_now() });
@@ -132,9 +132,9 @@ impl Listener {
     async fn receive(&mut self, mut line: Line) -> Result<(), Error> {
         let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
         let bytes = match tokio::time::timeout(SILENCE_LIMIT, line.response.chunk()).await {
-            Err(_) => return broken(ErrorKind::Timeout, "no ping from the server"),
-            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the line broke"),
-            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server hung up"),
+            Err(_) => return broken(ErrorKind::Timeout, "the server sent no ping"),
+            Ok(Err(_)) => return broken(ErrorKind::Truncated, "the connection broke"),
+            Ok(Ok(None)) => return broken(ErrorKind::Truncated, "the server disconnected"),
             Ok(Ok(Some(bytes))) => bytes,
         };
         let mut complete = Vec::new();
@@ -144,7 +144,7 @@ impl Listener {
         }
         for frame in complete {
             let events = decode::events(&frame.name, &frame.data);
-            // One odd frame must not end a line that lives for days.
+            // One unreadable frame must not end a connection that lives for days.
             self.ready.extend(events.unwrap_or_else(|error| {
                 tracing::debug!(error = %Private(&error), name = frame.name, "unreadable event");
                 vec![Event::Other { name: frame.name }]

@@ -14,22 +14,21 @@ use crate::domain::page::{Batch, Page, UnsupportedReason, UnsupportedRow};
 use crate::error::Error;
 use crate::query::Query;
 
-/// Longest request line, in characters. Proxies stop near 8 KiB; this leaves room for theirs.
+/// The longest request line, in characters. Proxies stop near 8 KiB, so this leaves them room.
 const REQUEST_LINE_LIMIT: usize = 4000;
-/// Most ids in one request. 240 were seen to work.
+/// The most ids in one request. 240 were seen to work.
 const IDS_LIMIT: usize = 200;
 impl Client {
-    /// Items by key, with everything the server says about them. See [`Client::items_with`].
+    /// Reads items by key, with everything the server says about them. See [`Client::items_with`].
     pub async fn items(&self, keys: &[RatingKey]) -> Result<Batch, Error> {
         self.items_with(keys, Detail::Full).await
     }
 
-    /// Items by key, about 200 in a request, several requests at once.
+    /// Reads items by key, about 200 in a request, several requests at once.
     ///
-    /// Keys the server does not know are an answer and not an error. A 404 that does not come
-    /// from the server itself (which then names its protocol in a header) is an error, and no
-    /// key is missing. Reading has no side effects on the server. Keys given twice are asked for
-    /// once.
+    /// Unknown keys are an answer and not an error. The server itself names its protocol in a
+    /// header of its 404. A 404 without that header is an error, and no key counts as missing.
+    /// Reading has no side effects on the server. A key that is given twice is asked for once.
     pub async fn items_with(&self, keys: &[RatingKey], detail: Detail) -> Result<Batch, Error> {
         let mut seen = HashSet::with_capacity(keys.len());
         let keys: Vec<RatingKey> = keys.iter().copied().filter(|key| seen.insert(*key)).collect();
@@ -37,7 +36,8 @@ impl Client {
         query.pair("skipRefresh", "1");
         detail.write(&mut query);
         if detail == Detail::Full {
-            // Chapters, markers and related items are neither read nor asked for.
+            // The client does not read chapters, markers and related items, so it does not ask for
+            // them.
             query.pair("excludeElements", "Related,Extras,Chapter,Marker,Similar,Image");
         }
         let room = REQUEST_LINE_LIMIT
@@ -72,7 +72,7 @@ impl Client {
         let mut progress = Progress::default();
         loop {
             let mut call = self.get(Endpoint::Items, &path, query.clone(), &doing);
-            // Said, so that no server cuts the answer at a default of its own.
+            // The request names the window, so that no server cuts the answer at its own default.
             let wanted = keys.len() as u64;
             call.window = Some((progress.rows(), u32::try_from(wanted).unwrap_or(u32::MAX)));
             match self.fetch_page(call, detail).await {
@@ -84,13 +84,13 @@ impl Client {
                         all.unsupported.extend(page.unsupported);
                         all.lossy |= page.lossy;
                     }
-                    // As many as were asked for, and there cannot be more.
+                    // All rows that were asked for have come, so there cannot be more.
                     if step != Step::More || progress.rows() >= wanted {
                         return Ok(sort_out(&keys, all));
                     }
                 }
-                // The server leaves unknown keys out, and answers 404 when that leaves nothing.
-                // A 404 of a proxy in front of it, which may have lost its way, says nothing.
+                // The server leaves unknown keys out. When nothing is left, it answers 404. A 404
+                // of a proxy proves nothing: the proxy may not have reached the server.
                 Err(error) if error.is_servers_own_404() && progress.rows() == 0 => {
                     return Ok(Batch { missing: keys, ..Batch::default() });
                 }
@@ -100,7 +100,7 @@ impl Client {
     }
 }
 
-/// Cuts keys into lists that fit a request line with `room` characters left for them.
+/// Cuts keys into lists, each of which fits into the `room` characters of a request line.
 fn chunks(keys: &[RatingKey], room: usize) -> Vec<Vec<RatingKey>> {
     let mut chunks: Vec<Vec<RatingKey>> = Vec::new();
     let mut used = usize::MAX;
@@ -120,7 +120,7 @@ fn chunks(keys: &[RatingKey], room: usize) -> Vec<Vec<RatingKey>> {
     chunks
 }
 
-/// Holds an answer against what was asked: in that order, with what is missing.
+/// Compares an answer with the keys that were asked for: items in that order, and missing keys.
 fn sort_out(keys: &[RatingKey], page: Page) -> Batch {
     let mut found: HashMap<RatingKey, Item> = HashMap::with_capacity(page.items.len());
     let mut batch = Batch { unsupported: page.unsupported, lossy: page.lossy, ..Batch::default() };

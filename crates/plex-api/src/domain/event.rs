@@ -1,34 +1,34 @@
-//! What a server tells of its own accord.
+//! Events: what a server reports without being asked.
 
 use crate::domain::id::{RatingKey, SectionKey};
 use crate::domain::kind::ItemKind;
 use crate::error::ErrorKind;
 
-/// Something a server told, or the state of listening to it.
+/// Something that a server reported, or a change in the state of listening to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// From now on nothing is missed. What happened before is not known: look.
+    /// From now on no event is missed. The reader has to check for itself what happened before.
     Live,
-    /// The line broke. What happens until the next [`Event::Live`] is lost.
+    /// The connection broke. Whatever happens until the next [`Event::Live`] is lost.
     Gap {
-        /// Why it broke.
+        /// Why the connection broke.
         kind: ErrorKind,
     },
     /// Something happened to an item.
     Item(ItemEvent),
-    /// Something happened to a scan.
+    /// A scan started, goes on or ended.
     Scan {
-        /// What.
+        /// Which of the three.
         phase: ScanPhase,
-        /// The section; a scan that has just started often does not name it.
+        /// The section of the scan. A scan that has just started often does not name it.
         section: Option<SectionKey>,
     },
-    /// The server says that it is there, every 10 to 15 seconds: until now nothing was missed.
+    /// The server is there. It says so every 10 to 15 seconds. No event was missed until now.
     Ping,
-    /// The server says that it is about to stop.
+    /// The server is about to stop.
     ServerStopping,
-    /// Anything else, by the server's name for it.
+    /// Any other event, by the server's name for it.
     Other {
         /// The name.
         name: String,
@@ -57,23 +57,23 @@ pub struct ItemEvent {
 /// What happened to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ItemChange {
-    /// It is new; metadata follow.
+    /// The item is new. Its metadata follow.
     Created,
-    /// The server is working on it.
+    /// The server is working on the item.
     Updated,
-    /// The server is done with it. Repeated while other work goes on.
+    /// The server is done with the item. It repeats this event while other work goes on.
     Processed,
-    /// It is gone.
+    /// The item is gone.
     Deleted,
 }
 
 /// What happened to a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ScanPhase {
-    /// It started.
+    /// The scan started.
     Started,
-    /// It goes on; sent for every file looked at.
+    /// The scan goes on. The server sends this for every file that it looks at.
     Running,
-    /// It ended. Metadata and analysis of what it found follow.
+    /// The scan ended. Metadata and analysis of what it found follow.
     Ended,
 }

@@ -1,20 +1,20 @@
-//! The server's ids as types, so that a section's number cannot pass for an item's.
+//! The server's ids as types, so that nobody passes a section's number for an item's.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The server's key of an item. Unique within a server, not reused, and lost when an item is
-/// split, merged or deleted and added again.
+/// The server's key of an item. A key is unique within a server and is not reused. An item loses
+/// its key when it is split, merged, or deleted and added again.
 ///
-/// The API calls it an opaque string; a row whose key is not a number comes back as an
+/// The API calls the key an opaque string. A row whose key is not a number comes back as an
 /// [`UnsupportedRow`](crate::UnsupportedRow).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RatingKey(pub u64);
 
-/// The number under which a server is asked for a section. It is an address: the section's
-/// identity is its [`SectionUuid`].
+/// The number that addresses a section on a server. It is only an address: the section's identity
+/// is its [`SectionUuid`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SectionKey(pub u32);
@@ -24,7 +24,7 @@ pub struct SectionKey(pub u32);
 #[serde(transparent)]
 pub struct SectionUuid(pub String);
 
-/// The server's id of a media file. A file replaced in place gets a new one.
+/// The server's id of a media file. A file that is replaced in place gets a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PartId(pub u64);

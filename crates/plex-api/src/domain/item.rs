@@ -1,4 +1,4 @@
-//! Items as the rest of the product sees them, apart from how JSON spells them.
+//! Items as the other crates see them, independent of how JSON spells them.
 
 use crate::clock::UnixSeconds;
 use crate::domain::id::{MediaId, PartId, RatingKey, SectionKey};
@@ -6,18 +6,17 @@ use crate::domain::kind::ItemKind;
 
 /// What a server lists: a movie, an episode, a track, a show, ...
 ///
-/// Every field but the key may be missing, because servers leave out what is empty and what
-/// a [`Detail`](crate::Detail) did not ask for. From `summary` on, fields are filled by full
-/// reads only.
+/// Every field but the key may be missing: servers leave out empty fields, and fields that a
+/// [`Detail`](crate::Detail) did not ask for. Only full reads fill the fields from `summary` on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The server's key.
     pub rating_key: RatingKey,
     /// What it is. `Other(0)` when the server sent an unknown name or none.
     pub kind: ItemKind,
-    /// The section it is in, where the answer says so.
+    /// The section of the item, where the answer says so.
     pub section: Option<SectionKey>,
-    /// Its own title; empty when the server sent none.
+    /// The item's own title. Empty when the server sent none.
     pub title: String,
     /// The title in the original language.
     pub original_title: Option<String>,
@@ -25,35 +24,37 @@ pub struct Item {
     pub title_sort: Option<String>,
     /// Year of release.
     pub year: Option<u16>,
-    /// Which edition of a movie it is: `Director's Cut`.
+    /// The edition of a movie, such as `Director's Cut`.
     pub edition_title: Option<String>,
-    /// Date of first release, of an episode when it was first on air, `YYYY-MM-DD`; a time of day
-    /// is cut off.
+    /// Date of first release, `YYYY-MM-DD`. For an episode, the day on which it was first on air. A
+    /// time of day is cut off.
     pub originally_available_at: Option<String>,
     /// The agent's identity of the item: `plex://movie/...`, `local://1`, `com.plexapp.agents...`.
     /// Not unique within a server.
     pub guid: Option<String>,
     /// External ids: `imdb://tt0078748`, `tmdb://348`, `tvdb://...`.
     pub guids: Vec<String>,
-    /// When it was added; can be edited.
+    /// When the item was added. Users can edit this time.
     pub added_at: Option<UnixSeconds>,
-    /// When it last changed, says the server. Misses file replacement, labels, collections.
+    /// When the item last changed, as the server tells. A replaced file, labels and collections do
+    /// not change it.
     pub updated_at: Option<UnixSeconds>,
-    /// Set while the item's files are missing and it waits in the trash, still listed.
+    /// Set while the item's files are missing. The item then waits in the trash and is still
+    /// listed.
     pub deleted_at: Option<UnixSeconds>,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// Title of the show of an episode, of the artist of a track.
+    /// Title of an episode's show, or of a track's artist.
     pub grandparent_title: Option<String>,
-    /// Title of the season of an episode, of the album of a track.
+    /// Title of an episode's season, or of a track's album.
     pub parent_title: Option<String>,
     /// Key of the show or artist.
     pub grandparent_rating_key: Option<RatingKey>,
-    /// Key of the season or album; missing when seasons are hidden.
+    /// Key of the season or album. Missing when seasons are hidden.
     pub parent_rating_key: Option<RatingKey>,
     /// Number of the episode, season or track.
     pub index: Option<u32>,
-    /// Number of the season of an episode, of the disc of a track.
+    /// Number of an episode's season, or of a track's disc.
     pub parent_index: Option<u32>,
     /// The versions of the item, each with its files.
     pub media: Vec<Media>,
@@ -67,7 +68,7 @@ pub struct Item {
     pub content_rating: Option<String>,
     /// Rating by the account the token belongs to, 0 to 10.
     pub user_rating: Option<f64>,
-    /// Genres, collections, labels and so on. Listings shorten them to a few.
+    /// Genres, collections, labels and so on. Listings show only a few of them.
     pub tags: Vec<Tag>,
     /// Names of fields that the agent may not overwrite (`title`, `genre`).
     pub locked: Vec<String>,
@@ -84,7 +85,8 @@ impl Item {
         self.media.iter().flat_map(|media| &media.parts)
     }
 
-    /// Whether a field (by its name, `title`) is locked. Listings do not say, so then it is not.
+    /// Whether a field is locked, by its name (`title`). Listings do not tell locks, so an item
+    /// from a listing has no locked field.
     pub fn is_locked(&self, field: &str) -> bool {
         self.locked.iter().any(|name| name == field)
     }
@@ -97,9 +99,9 @@ pub struct Media {
     pub id: Option<MediaId>,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// A version the server made itself (`proxyType` 42), not one of the host's files.
+    /// The server made this version itself (`proxyType` 42). It is not one of the host's files.
     pub optimized: bool,
-    /// Its files; several when the version is stacked.
+    /// The files of the version. A stacked version has several.
     pub parts: Vec<Part>,
 }
 
@@ -112,10 +114,10 @@ pub struct Part {
     pub file: Option<String>,
     /// Size in bytes.
     pub size: Option<u64>,
-    /// Duration in milliseconds; missing until the file has been analysed.
+    /// Duration in milliseconds. Missing until the server has analysed the file.
     pub duration_ms: Option<u64>,
-    /// The change stamp in the part's key: the file's modification time in seconds. With the
-    /// id and the size it is the cheapest sign that a file was replaced.
+    /// The change stamp in the part's key: the file's modification time in seconds. With the id and
+    /// the size, it is the cheapest sign that a file was replaced.
     pub stamp: Option<i64>,
 }
 
@@ -145,7 +147,7 @@ pub enum TagField {
     Producer,
     /// Country.
     Country,
-    /// Role: an actor's name. Servers read it and take no edits of it.
+    /// Role: an actor's name. Servers return roles but do not accept edits of them.
     Role,
     /// Mood (music).
     Mood,

@@ -1,4 +1,4 @@
-//! What kinds of items and sections there are, with their numbers and names in the API.
+//! The kinds of items and sections, with their numbers and names in the API.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub enum ItemKind {
     Album,
     /// A track of an album.
     Track,
-    /// A picture (the older kind; photo sections list [`ItemKind::Photo`]).
+    /// A picture, the older kind. Photo sections list [`ItemKind::Photo`].
     Picture,
     /// A clip: extras, and videos in photo sections.
     Clip,
@@ -46,11 +46,11 @@ pub enum ItemKind {
     OptimizedVersion,
     /// An item of a user's playlist.
     UserPlaylistItem,
-    /// A kind this client has no name for, by its number; 0 when the server sent only a name.
+    /// A kind that this client does not know, by its number. 0 when the server sent only a name.
     Other(u32),
 }
 
-/// Every named kind with its number and name: the one table the conversions read.
+/// Every named kind with its number and name. All conversions read this table.
 const KINDS: [(ItemKind, u32, &str); 19] = [
     (ItemKind::Movie, 1, "movie"),
     (ItemKind::Show, 2, "show"),
@@ -82,17 +82,17 @@ impl ItemKind {
         }
     }
 
-    /// The kind with this number; [`ItemKind::Other`] when it has no name here.
+    /// The kind with this number, or [`ItemKind::Other`] for an unknown number.
     pub fn from_type_number(number: u32) -> Self {
         KINDS.iter().find(|(_, n, _)| *n == number).map_or(Self::Other(number), |(kind, ..)| *kind)
     }
 
-    /// The kind with this name (`"movie"`), as the `type` of an item says it.
+    /// The kind with this name (`"movie"`), as in the `type` of an item.
     pub fn from_name(name: &str) -> Option<Self> {
         KINDS.iter().find(|(.., n)| n.eq_ignore_ascii_case(name)).map(|(kind, ..)| *kind)
     }
 
-    /// The API's name of the kind; `"other"` when it has none here.
+    /// The API's name of the kind, or `"other"` for an unknown kind.
     pub fn name(self) -> &'static str {
         KINDS.iter().find(|(kind, ..)| *kind == self).map_or("other", |(.., name)| *name)
     }
@@ -130,7 +130,7 @@ pub enum SectionKind {
     Artist,
     /// Photos.
     Photo,
-    /// A kind this client has no name for, as the server spells it.
+    /// A kind that this client does not know, as the server spells it.
     Other(String),
 }
 
@@ -146,7 +146,7 @@ impl SectionKind {
         }
     }
 
-    /// The kind of item that has the files in such a section. `None` when that is not known.
+    /// The kind of item that has the files in such a section. `None` when it is not known.
     pub fn leaf(&self) -> Option<ItemKind> {
         match self {
             Self::Movie => Some(ItemKind::Movie),

@@ -1,25 +1,26 @@
-//! What is asked of a section, and how that is spelled in a URL.
+//! What a client asks of a section, and how a URL spells it.
 
 use crate::clock::UnixSeconds;
 use crate::domain::id::{SectionKey, SectionUuid};
 use crate::domain::kind::ItemKind;
 use crate::query::Query;
 
-/// A question to a section: which items, in which order, with how much about each.
+/// A question to a section: which items, in which order, and how much about each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// The section to ask.
     pub section: SectionKey,
-    /// The section it is meant to be: an answer from another one is an error
+    /// The expected section. An answer from another section is an error
     /// ([`ErrorKind::WrongSection`](crate::ErrorKind::WrongSection)).
     pub expect_uuid: Option<SectionUuid>,
-    /// The kind of item to list. Always sent: without it a server lists the section's top kind.
+    /// The kind of item to list. It is always sent: without it a server lists the section's top
+    /// kind.
     pub kind: ItemKind,
-    /// Which of them.
+    /// Which of these items.
     pub filter: Filter,
-    /// In which order.
+    /// The order of the items.
     pub sort: Sort,
-    /// With how much about each.
+    /// How much the answer tells about each item.
     pub detail: Detail,
 }
 
@@ -51,7 +52,8 @@ impl Listing {
 
 /// Which items of a section.
 ///
-/// The moments are by the server's clock and exclusive: take a margin off the last one known.
+/// The moments are times of the server's clock, and they are exclusive: subtract a margin from the
+/// last known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Filter {
     /// All of them.
@@ -63,13 +65,13 @@ pub enum Filter {
     UpdatedSince(UnixSeconds),
     /// Added or updated after the moment, in one request.
     ChangedSince(UnixSeconds),
-    /// In the trash: their files are missing.
+    /// Items in the trash: their files are missing.
     Trash,
 }
 
 impl Filter {
     fn write(self, query: &mut Query) {
-        // Operators are part of the name: `addedAt>>=5` is the pair (`addedAt>>`, `5`).
+        // An operator is part of the name: `addedAt>>=5` is the pair (`addedAt>>`, `5`).
         match self {
             Self::None => {}
             Self::AddedSince(moment) => query.pair("addedAt>>", &moment.to_string()),
@@ -86,34 +88,35 @@ impl Filter {
     }
 }
 
-/// In which order.
+/// The order of the items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sort {
     /// The server's own order, by title.
     ServerDefault,
-    /// By rating key: stays put while items are added, so that pages do not overlap. Servers
-    /// accept it though they do not list it.
+    /// By rating key. This order stays the same while items are added, so pages do not overlap.
+    /// Servers accept it, though they do not list it.
     #[default]
     Id,
 }
 
-/// How much about each item. A request, not a guarantee: servers may send more, or less.
+/// How much the answer tells about each item. It is a request and not a guarantee: servers may send
+/// more, or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// Keys, times, and id, stamp and size of the files. No paths, no guids.
+    /// Keys and times of items; id, stamp and size of files. No paths and no guids.
     Keys,
-    /// What a sweep needs: as `Keys`, with the paths, because a file that was moved can keep its
-    /// id, stamp and size.
+    /// What a sweep needs: `Keys` and the paths. A file that was moved can keep its id, stamp and
+    /// size.
     Files,
-    /// What matching needs: titles, years, guids, versions and files. Tags and texts are left
-    /// out by the server when it can, and skipped when it cannot.
+    /// What matching needs: titles, years, guids, versions and files. The server leaves tags and
+    /// texts out when it can; otherwise the client skips them.
     #[default]
     Lean,
     /// Everything a listing can give.
     Full,
 }
 
-/// Elements that matching does not use; the names that servers are known to honour.
+/// Elements that matching does not use, by the names that servers are known to honour.
 const HEAVY_ELEMENTS: &str = "Actor,Role,Collection,Country,Director,Genre,Label,Mood,Producer,\
     Similar,Style,Writer,Image,UltraBlurColors,Rating,Extras";
 const HEAVY_FIELDS: &str = "summary,tagline";

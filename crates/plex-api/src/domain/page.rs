@@ -1,4 +1,4 @@
-//! A page of a listing: what was received, what could not be used, and what it says of itself.
+//! A page of a listing: the items that came, the rows that cannot be used, and where it belongs.
 
 use std::fmt;
 
@@ -10,29 +10,29 @@ use crate::domain::item::Item;
 pub struct Page {
     /// The items, in the server's order.
     pub items: Vec<Item>,
-    /// Rows that are no items this client can use, each with the reason.
+    /// Rows that this client cannot use as items, each with the reason.
     pub unsupported: Vec<UnsupportedRow>,
-    /// Rows received, unsupported ones included. The next page starts this many rows on.
+    /// How many rows came, unsupported ones included. The next page starts this many rows on.
     pub rows: u64,
-    /// Rows there are in the whole listing, where the server says so.
+    /// How many rows the whole listing has, where the server says so.
     pub total: Option<u64>,
-    /// Where in the listing the page starts, in rows.
+    /// The position of the page's first row in the listing.
     pub offset: u64,
-    /// The section the rows come from, where the server says so.
+    /// The section that the rows come from, where the server says so.
     pub section_uuid: Option<SectionUuid>,
-    /// The body was not valid UTF-8 and was read with replacements: a title or path may be
-    /// spelled differently from the server's.
+    /// The body was not valid UTF-8, so invalid bytes were replaced. A title or path may differ
+    /// from the server's spelling.
     pub lossy: bool,
 }
 
-/// A row that was received and cannot be used. Kept, so that nothing disappears silently.
+/// A row that came and cannot be used. It is kept, so that no row disappears silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsupportedRow {
     /// The row's key as the server spells it.
     pub rating_key: Option<String>,
     /// The row's title.
     pub title: Option<String>,
-    /// What is wrong with it.
+    /// Why the row cannot be used.
     pub reason: UnsupportedReason,
 }
 
@@ -40,18 +40,18 @@ pub struct UnsupportedRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnsupportedReason {
-    /// It has no rating key: folders, "All episodes", tags.
+    /// The row has no rating key: folders, "All episodes", tags.
     NoRatingKey,
-    /// Its rating key is not a number.
+    /// The row's rating key is not a number.
     RatingKeyNotNumeric,
-    /// A value in it has a type that cannot be read.
+    /// A value in the row has a type that cannot be read.
     Malformed {
-        /// Where in the row: `Media[0].Part[1].size`.
+        /// The place in the row, such as `Media[0].Part[1].size`.
         path: String,
         /// What was found and what was expected.
         message: String,
     },
-    /// Nobody asked for it: a batch answered with another item's key.
+    /// Nobody asked for the row: the answer to a batch has another item's key.
     NotAskedFor,
 }
 
@@ -69,12 +69,12 @@ impl fmt::Display for UnsupportedReason {
 /// The answer to a request for items by key.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// The items found, in the order they were asked for.
+    /// The items found, in the order of the request.
     pub items: Vec<Item>,
-    /// Keys the server does not know (any more), in the order they were asked for.
+    /// Keys that the server does not know (any more), in the order of the request.
     pub missing: Vec<RatingKey>,
     /// Rows that came and cannot be used. Their keys are not counted as missing.
     pub unsupported: Vec<UnsupportedRow>,
-    /// Some of it was not valid UTF-8, see [`Page::lossy`].
+    /// Some of the answer was not valid UTF-8, see [`Page::lossy`].
     pub lossy: bool,
 }

@@ -1,4 +1,4 @@
-//! Sections and servers as the rest of the product sees them.
+//! Sections and servers as the other crates see them.
 
 use crate::clock::UnixSeconds;
 use crate::domain::id::{SectionKey, SectionUuid};
@@ -7,13 +7,13 @@ use crate::domain::kind::SectionKind;
 /// A library section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// Its address.
+    /// The number that addresses the section.
     pub key: SectionKey,
-    /// Its identity.
+    /// The lasting identity of the section.
     pub uuid: SectionUuid,
-    /// Its name, for people.
+    /// The section's name, for people.
     pub title: String,
-    /// What it holds.
+    /// What kind of items the section holds.
     pub kind: SectionKind,
     /// The metadata agent.
     pub agent: Option<String>,
@@ -23,18 +23,42 @@ pub struct Section {
     pub language: Option<String>,
     /// Its folders.
     pub locations: Vec<Location>,
-    /// A scan is running.
+    /// A scan of the section is running.
     pub refreshing: bool,
-    /// How far it is hidden from users' start pages: 0, 1 or 2.
+    /// How far the section is hidden from users' start pages: 0, 1 or 2.
     pub hidden: u32,
     /// When it was created.
     pub created_at: Option<UnixSeconds>,
     /// When its settings were last edited.
     pub updated_at: Option<UnixSeconds>,
-    /// When its last scan ended, also one that changed nothing.
+    /// When the last scan ended, even if it changed nothing.
     pub scanned_at: Option<UnixSeconds>,
-    /// A server-wide change counter, beyond 2^53. It has no order: compare it with `!=` only.
+    /// A server-wide change counter, above 2^53. Its values have no order: compare them with `!=`
+    /// only.
     pub content_changed_at: Option<i64>,
+}
+
+impl Section {
+    /// A section of which nothing else is known: no folder, no stamp. Servers list more
+    /// ([`Client::sections`](crate::Client::sections)); this is for tests and tools.
+    pub fn new(key: SectionKey, uuid: SectionUuid, title: &str, kind: SectionKind) -> Self {
+        Self {
+            key,
+            uuid,
+            title: title.to_owned(),
+            kind,
+            agent: None,
+            scanner: None,
+            language: None,
+            locations: Vec::new(),
+            refreshing: false,
+            hidden: 0,
+            created_at: None,
+            updated_at: None,
+            scanned_at: None,
+            content_changed_at: None,
+        }
+    }
 }
 
 /// A folder of a section.
@@ -46,18 +70,18 @@ pub struct Location {
     pub path: String,
 }
 
-/// Who a server is. Needs no token.
+/// A server's identity. A client needs no token to ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The server's identity, usually 40 hexadecimal digits.
     pub machine_identifier: String,
     /// The server's version.
     pub version: String,
-    /// Whether it belongs to an account.
+    /// Whether the server belongs to an account.
     pub claimed: bool,
 }
 
-/// What a server says about itself to somebody with a token.
+/// What a server says about itself to a client with a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// The server's identity.
@@ -66,7 +90,7 @@ pub struct Server {
     pub version: String,
     /// The name its owner gave it.
     pub friendly_name: Option<String>,
-    /// Whether clients may delete media. Servers leave it out when they may not.
+    /// Whether clients may delete media. Servers leave this field out when clients may not.
     pub allow_media_deletion: bool,
     /// When the server's settings last changed.
     pub updated_at: Option<UnixSeconds>,

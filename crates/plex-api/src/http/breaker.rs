@@ -1,7 +1,7 @@
-//! The circuit breaker: after repeated outages the server is left alone for a while.
+//! The circuit breaker: after repeated outages, no request is sent for a while.
 //!
-//! It counts requests that failed with an outage after all their retries, in a row. Any answer
-//! of the server, a 404 too, proves that it is there and closes the circuit.
+//! The breaker counts requests in a row that failed with an outage after all their retries. Any
+//! answer of the server, even a 404, proves that the server is there and closes the circuit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::error::{Error, ErrorKind};
 /// When the circuit opens and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerPolicy {
-    /// Failed requests in a row that open it; 0 never does. 3: with their retries that is
-    /// 12 attempts without an answer.
+    /// How many failed requests in a row open the circuit. 0 never opens it. Default 3: with their
+    /// retries, 12 attempts without an answer.
     pub failures: u32,
-    /// How long it stays open before one request is let through to see. 15 s.
+    /// How long the circuit stays open before one request is let through as a probe. Default 15 s.
     pub cool_down: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Default for BreakerPolicy {
     }
 }
 
-/// The longest wait that a moment can be named for: 30 years.
+/// The longest wait that gives a valid moment: 30 years.
 const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
 
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub(crate) struct Breaker {
     state: Mutex<State>,
 }
 
-/// Leave to send one request. Dropped without a verdict (the caller went away), it lets the
-/// next one probe.
+/// Permission to send one request. If the caller drops a probe without a result, the next request
+/// becomes the probe.
 #[derive(Debug)]
 pub(crate) struct Admission {
     breaker: Arc<Breaker>,
@@ -57,7 +57,7 @@ impl Breaker {
         Self { policy, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
-    /// Leave to send, or [`ErrorKind::CircuitOpen`].
+    /// Gives permission to send, or [`ErrorKind::CircuitOpen`].
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<Admission, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let probe = match *state {
@@ -75,7 +75,7 @@ impl Breaker {
 }
 
 impl Breaker {
-    /// Whether requests that are under way had better not be repeated.
+    /// Whether requests under way should not be repeated.
     pub(crate) fn is_open(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         !matches!(*state, State::Closed { .. })
@@ -83,7 +83,7 @@ impl Breaker {
 }
 
 impl Admission {
-    /// Whether this is the one request let through: it is not to be repeated.
+    /// Whether this request is the probe. A probe is not repeated.
     pub(crate) fn is_probe(&self) -> bool {
         self.probe
     }
@@ -95,7 +95,7 @@ impl Admission {
             State::Closed { failures: 0 };
     }
 
-    /// The request failed for good, with this kind.
+    /// The request failed with this kind after all its retries.
     pub(crate) fn failed(mut self, kind: ErrorKind, now: Instant) {
         if kind == ErrorKind::Config {
             return; // nothing was sent, so nothing was learned
@@ -108,7 +108,8 @@ impl Admission {
         let mut state = self.breaker.state.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = match *state {
             State::Closed { failures } => failures.saturating_add(1),
-            // Requests that began before it opened come back now; they do not prolong it.
+            // These requests began before the circuit opened. Their failures do not prolong the
+            // wait.
             State::Open { .. } => return,
             State::Probing { .. } if !self.probe => return,
             State::Probing { .. } => policy.failures,

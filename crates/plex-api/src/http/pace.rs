@@ -1,4 +1,4 @@
-//! Pacing: at most so many requests begun in a second, evenly spread.
+//! Pacing: limits how many requests begin in a second, and spreads them evenly.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::clock::timer_now;
 
-/// Hands out moments to begin a request. Without a rate it never waits.
+/// Decides when each request may begin. Without a rate, nobody waits.
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Option<Duration>,
-    /// When the next request may begin. Locked by the one who waits for that moment, so that
-    /// who goes away while waiting takes no moment from the others.
+    /// When the next request may begin. The lock belongs to the caller who waits for that moment.
+    /// So a caller who stops waiting takes no moment from the others.
     next: Mutex<Option<Instant>>,
 }
 

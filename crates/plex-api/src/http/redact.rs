@@ -1,18 +1,18 @@
-//! Takes secrets out of addresses, and one readable line out of error bodies.
+//! Removes secrets from addresses, and takes one readable line from the body of an error.
 
 use url::Url;
 
-/// Longest address that an error repeats, in characters: batches name up to 200 ids.
+/// The longest address in an error, in characters. The address of a batch names up to 200 ids.
 const ADDRESS_LIMIT: usize = 300;
 
-/// An address without user, password and values of parameters that can hold a token.
+/// An address without its user, its password, and the values of parameters that can hold a token.
 pub(crate) fn address(url: &Url) -> String {
     cut(without_secrets(url), ADDRESS_LIMIT)
 }
 
 fn without_secrets(url: &Url) -> String {
     let mut clean = url.clone();
-    // Setting these fails on addresses that cannot have them, which is just as good.
+    // Setting these fails only on addresses that cannot have them. That is just as good.
     let _ = clean.set_username("");
     let _ = clean.set_password(None);
     clean.set_fragment(None);
@@ -24,16 +24,16 @@ fn without_secrets(url: &Url) -> String {
 
 fn parameter(pair: &str) -> String {
     let Some((name, _)) = pair.split_once('=') else { return pair.to_owned() };
-    // Its letters may be percent-encoded.
+    // The letters of the name may be percent-encoded.
     let spelled = url::form_urlencoded::parse(name.as_bytes()).next();
     let secret = spelled.is_some_and(|(name, _)| name.to_ascii_lowercase().contains("token"));
     if secret { format!("{name}=***") } else { pair.to_owned() }
 }
 
-/// Shorter ones are no secrets, and taking them out would spoil any text.
+/// The shortest text that counts as a secret, in bytes. Removing shorter ones would spoil any text.
 const SECRET_MIN: usize = 4;
 
-/// A text without a secret, and without its beginning where the text was cut within it.
+/// A text without the secret. If the text was cut within the secret, its beginning goes too.
 pub(crate) fn without_secret(text: String, secret: &str) -> String {
     if secret.len() < SECRET_MIN {
         return text;
@@ -47,11 +47,11 @@ pub(crate) fn without_secret(text: String, secret: &str) -> String {
     clean
 }
 
-/// Longest line of a body that an error repeats, in characters.
+/// The longest line of a body in an error, in characters.
 const LINE_LIMIT: usize = 200;
 
-/// One line of text from the body of an error: the `status` of an XML answer, else the text of
-/// an HTML page, else the first line.
+/// One line of text from the body of an error: the `status` of an XML answer, else the text of an
+/// HTML page, else the first line.
 pub(crate) fn one_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = match attribute(&text, "status=\"") {
@@ -61,7 +61,7 @@ pub(crate) fn one_line(body: &[u8]) -> String {
     cut(text.split_whitespace().collect::<Vec<_>>().join(" "), LINE_LIMIT)
 }
 
-/// At most so many characters of a text.
+/// Shortens a text to at most `limit` characters.
 pub(crate) fn cut(mut text: String, limit: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(limit) {
         text.truncate(end);
@@ -70,8 +70,8 @@ pub(crate) fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// Whether the body of a 503 says that the server itself is at work: it starts, or migrates its
-/// database. Otherwise something in front of it does not reach it.
+/// Whether the body of a 503 comes from the server itself, which is starting or migrating its
+/// database. Any other 503 comes from a proxy that does not reach the server.
 pub(crate) fn is_maintenance(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     ["Maintenance", "migration", "starting"].iter().any(|word| text.contains(word))
@@ -82,7 +82,7 @@ fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once('"').map(|(value, _)| value)
 }
 
-/// The text of an HTML page without its head, whose title says the same as the heading.
+/// The text of an HTML page without its head: the title repeats the heading.
 fn without_tags(text: &str) -> String {
     let body = match (text.find("<head>"), text.find("</head>")) {
         (Some(_), Some(end)) => text.get(end..).unwrap_or(text),

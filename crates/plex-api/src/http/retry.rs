@@ -1,4 +1,4 @@
-//! When to ask again: a pure policy, given what failed and how much time is left.
+//! When to retry: a pure policy. It decides from the error and the time that is left.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -6,23 +6,24 @@ use std::time::Duration;
 use crate::clock::UnixSeconds;
 use crate::error::{Class, Error};
 
-/// How often and how long a request is repeated.
+/// How often, and for how long, a request is repeated.
 ///
-/// Only requests that can be repeated without harm are. The waiting times are random between
-/// zero and a bound that doubles (full jitter), so that many clients do not come back at once.
+/// Only requests that do no harm when repeated are repeated. Each wait is random between zero and a
+/// bound that doubles (full jitter), so that many clients do not come back at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included. 4: enough to outlast a restart of a proxy.
+    /// The number of attempts, the first included. Default 4: enough to outlast a restart of a
+    /// proxy.
     pub attempts: u32,
-    /// Bound of the first wait; doubles with each one. 500 ms.
+    /// The bound of the first wait. It doubles with each wait. Default 500 ms.
     pub base: Duration,
-    /// Largest bound. 8 s.
+    /// The largest bound. Default 8 s.
     pub cap: Duration,
-    /// Longest wait taken from `Retry-After`; if the server asks for more, the request fails
-    /// instead. 30 s.
+    /// The longest `Retry-After` that is obeyed. If the server asks for more, the request fails.
+    /// Default 30 s.
     pub retry_after_cap: Duration,
-    /// From the first attempt to the last moment of the last one. 60 s: twice the time-out of
-    /// one attempt.
+    /// The time from the start of the first attempt to the end of the last. Default 60 s: twice the
+    /// time-out of one attempt.
     pub deadline: Duration,
 }
 
@@ -39,15 +40,15 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Asks once.
+    /// A policy without retries.
     pub fn none() -> Self {
         Self { attempts: 1, ..Self::default() }
     }
 
-    /// How long to wait before the next attempt; `None` to give up.
+    /// How long to wait before the next attempt. `None`: give up.
     ///
-    /// `failed` counts attempts made, `elapsed` is the time since the first began, `random` is
-    /// any number, evenly spread.
+    /// `failed` is the number of attempts made. `elapsed` is the time since the first attempt
+    /// began. `random` is any number, evenly distributed.
     #[must_use]
     pub(crate) fn wait(
         &self,
@@ -61,7 +62,7 @@ impl RetryPolicy {
         }
         let wait = match error.retry_after() {
             Some(asked) if asked > self.retry_after_cap => return None,
-            // The server's own number is obeyed as it is, and jitter goes on top.
+            // The server's number is a minimum, so jitter is added to it.
             Some(asked) => asked.saturating_add(self.jitter(1, random)),
             None => self.jitter(failed, random),
         };
@@ -77,7 +78,7 @@ impl RetryPolicy {
     }
 }
 
-/// Reads a `Retry-After`: seconds, or the date in the form HTTP sends.
+/// Reads a `Retry-After`: seconds, or a date as HTTP writes it.
 pub(crate) fn retry_after(value: &str, now: UnixSeconds) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
@@ -100,15 +101,15 @@ fn http_date(text: &str) -> Option<UnixSeconds> {
     if !(1..=31).contains(&day) || hour > 24 || minute > 60 || second > 60 {
         return None;
     }
-    // Days since 1970-01-01 of the Gregorian calendar, counting years from March so that the
-    // leap day is the last of its year.
+    // Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the
+    // leap day is the last day of its year.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days =
         365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
     Some(UnixSeconds(days * 86_400 + hour * 3600 + minute * 60 + second))
 }
 
-/// A random number: the standard library seeds each of these hashers differently.
+/// A random number. The standard library gives each of these hashers another seed.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }

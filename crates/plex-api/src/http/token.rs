@@ -1,27 +1,27 @@
 //! The access token: a string that does not print itself.
 //!
-//! It travels in the `X-Plex-Token` header only, never in a URL, because URLs end up in the
-//! logs of servers and proxies and in error messages.
+//! The token is sent in the `X-Plex-Token` header only, never in a URL: URLs end up in error
+//! messages and in the logs of servers and proxies.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A Plex access token. Prints as `***` and is wiped from memory when dropped.
+/// A Plex access token. It prints as `***` and is wiped from memory when it is dropped.
 ///
-/// A client keeps one copy of its own, the header it sends, which is marked as sensitive but
-/// cannot be wiped.
+/// A client keeps one copy of its own, the header that it sends. That copy is marked as sensitive
+/// but cannot be wiped.
 #[derive(Clone)]
 pub struct Token(SecretString);
 
 impl Token {
-    /// Wraps a token. Surrounding white space, as left by files and shells, is cut off.
+    /// Wraps a token. White space around it, as files and shells leave it, is cut off.
     pub fn new(token: impl Into<String>) -> Self {
         let token: SecretString = token.into().into();
         Self(token.expose_secret().trim().to_owned().into())
     }
 
-    /// The token itself, for the one place that builds the header.
+    /// The token itself. Only the code that builds the header calls this.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }

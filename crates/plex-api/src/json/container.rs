@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use crate::json::lenient::{Object, list, scalar};
 use crate::json::row::Hoisted;
 
-/// The outermost object. Answers of PMS 0.9 have no `MediaContainer` but `_elementType`.
+/// The outermost object. Answers of PMS 0.9 have `_elementType` in place of `MediaContainer`.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "C: Deserialize<'de>"))]
 pub(crate) struct Envelope<C> {
@@ -16,7 +16,7 @@ pub(crate) struct Envelope<C> {
     pub(crate) old_generation: Option<IgnoredAny>,
 }
 
-/// A list of rows. `R` is an item, or raw text while looking for the row that does not decode.
+/// A list of rows. `R` is an item, or raw text during the search for a row that does not decode.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "R: Deserialize<'de>"))]
 pub(crate) struct Rows<R> {
@@ -42,13 +42,13 @@ pub(crate) struct Rows<R> {
     parent_index: Option<u64>,
     #[serde(default, rename = "Metadata", deserialize_with = "list")]
     pub(crate) metadata: Vec<R>,
-    /// Folders, "All episodes" and the like stand beside the items.
+    /// Folders, "All episodes" and similar rows, beside the items.
     #[serde(default, rename = "Directory", deserialize_with = "list")]
     pub(crate) directories: Vec<R>,
-    /// Searches wrap each row.
+    /// Searches wrap each row in an object.
     #[serde(default, rename = "SearchResult", deserialize_with = "list")]
     pub(crate) found: Vec<Found<R>>,
-    /// Hubs group theirs.
+    /// Hubs group their rows.
     #[serde(default, rename = "Hub", deserialize_with = "list")]
     pub(crate) hubs: Vec<Hub<R>>,
 }
@@ -86,7 +86,7 @@ impl<R> Hub<R> {
 }
 
 impl<R> Rows<R> {
-    /// What the container says for all of its rows.
+    /// Takes the values that the container gives for all of its rows.
     pub(crate) fn take_hoisted(&mut self) -> Hoisted {
         Hoisted {
             section: self.section,

@@ -1,9 +1,9 @@
-//! From the bytes of an answer to domain types. Pure; the client calls it, and so can whoever
-//! has captured payloads to check.
+//! From the bytes of an answer to domain types. All functions are pure. The client calls them, and
+//! a caller can check captured payloads with them.
 //!
-//! Bodies are read from a slice. One that is not UTF-8 is repaired and flagged; one row that
-//! does not decode becomes an [`UnsupportedRow`]; anything else that is wrong is an error of
-//! kind [`ErrorKind::Decode`] with the place.
+//! A body is read from a slice. A body that is not UTF-8 is repaired and flagged. A row that does
+//! not decode becomes an [`UnsupportedRow`]. Any other fault is an error of kind
+//! [`ErrorKind::Decode`], with its place.
 
 use std::borrow::Cow;
 
@@ -25,37 +25,38 @@ use crate::json::section::{SectionRow, ServerRow};
 
 /// Decodes an answer that lists items: a page of a section, items by key, children, ...
 ///
-/// With [`Detail::Full`] every field of [`Item`](crate::Item) is filled that the body has;
-/// otherwise summaries, tags and the like are passed over.
+/// With [`Detail::Full`], every field of [`Item`](crate::Item) that the body has is filled.
+/// Otherwise summaries, tags and similar fields are skipped.
 pub fn page(body: &[u8], detail: Detail) -> Result<Page, Error> {
     page_and_frame(body, detail).map(|(page, _)| page)
 }
 
-/// What a body says of the rows in it.
+/// What a body says about its rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
-    /// How many there are: `size`.
+    /// The number of rows: `size`.
     pub(crate) size: Option<u64>,
-    /// Where in the whole list the first one is: `offset`.
+    /// The position of the first row in the whole list: `offset`.
     pub(crate) offset: Option<u64>,
 }
 
 impl Frame {
-    /// Every answer says how many rows are in it. One that does not, or that has another number
-    /// of them, is not the whole answer: an object of something else, or rows lost on the way.
+    /// Checks the number of rows. Every answer says how many rows are in it. An answer with no
+    /// number, or with another number, is not whole: it is another object, or rows were lost on the
+    /// way.
     ///
-    /// Not checked while decoding, so that captured payloads may be shortened.
+    /// Decoding does not check this, so that captured payloads may be shortened.
     pub(crate) fn check(self, rows: u64) -> Result<(), Error> {
         let text = match self.size {
             Some(size) if size == rows => return Ok(()),
-            Some(size) => format!("an answer of {size} rows with {rows} rows in it"),
-            None => format!("an answer with {rows} rows in it that does not say its size"),
+            Some(size) => format!("the answer says {size} rows and has {rows}"),
+            None => format!("the answer has {rows} rows and does not say its size"),
         };
         Err(Error::new(ErrorKind::Decode, text))
     }
 }
 
-/// As [`page`], with what the body says of it.
+/// As [`page`], and what the body says about its rows.
 pub(crate) fn page_and_frame(body: &[u8], detail: Detail) -> Result<(Page, Frame), Error> {
     match detail {
         Detail::Full => page_of::<Full>(body),
@@ -63,15 +64,15 @@ pub(crate) fn page_and_frame(body: &[u8], detail: Detail) -> Result<(Page, Frame
     }
 }
 
-/// Decodes the list of sections, and what in it is no section that can be used.
+/// Decodes the list of sections, and the rows that are not usable as sections.
 pub fn sections(body: &[u8]) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
     sections_and_frame(body).map(|(found, _)| found)
 }
 
-/// Sections, and rows that are none.
+/// Sections, and rows that are not sections.
 pub(crate) type Found = (Vec<Section>, Vec<UnsupportedRow>);
 
-/// As [`sections`], with what the body says of them.
+/// As [`sections`], and what the body says about its rows.
 pub(crate) fn sections_and_frame(body: &[u8]) -> Result<(Found, Frame), Error> {
     let (text, _) = utf8(body);
     let container: Sections<&RawValue> = container(&text)?;
@@ -110,8 +111,8 @@ pub fn server(body: &[u8]) -> Result<Server, Error> {
     container::<ServerRow>(&utf8(body).0)?.into_server().ok_or_else(no_server)
 }
 
-/// Decodes one message of the event stream or the web socket. `name` is the name of the frame
-/// it came in, or empty. Other providers' items give no event.
+/// Decodes one message of the event stream or the web socket. `name` is the name of its frame, or
+/// empty. Items of other providers give no event.
 pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
     match decode::<Notification>(&utf8(data).0) {
         Ok(notification) => Ok(notification.into_events(name)),
@@ -120,7 +121,7 @@ pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
 }
 
 fn no_server() -> Error {
-    Error::new(ErrorKind::Decode, "no machineIdentifier: this is no Plex Media Server")
+    Error::new(ErrorKind::Decode, "no machineIdentifier: this is not a Plex Media Server")
 }
 
 fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
@@ -132,7 +133,8 @@ fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
                 .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
             assemble(rows.0, |row, hoisted| row.0.into_item(hoisted))
         }
-        // Slow and rare: take the rows one by one, so that a bad one does not spoil the rest.
+        // Rare, so it may be slow: decode row by row, so that one bad row does not spoil the
+        // others.
         Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
             match decode::<Object<Row<X>>>(raw.get()) {
                 Ok(row) => row.0.into_item(hoisted),
@@ -171,11 +173,11 @@ fn assemble<R>(
 pub(crate) struct Fault {
     path: String,
     message: String,
-    /// The text ends in the middle.
+    /// The text ends in the middle of a value.
     cut: bool,
 }
 
-/// How much of a place and of a message is kept, in characters: both may repeat what was sent.
+/// The longest place and message that are kept, in characters. Both may repeat what was sent.
 const FAULT_LIMIT: usize = 200;
 
 impl Fault {
@@ -202,7 +204,7 @@ impl Fault {
     }
 }
 
-/// Decodes, and only when that fails decodes again to learn where.
+/// Decodes. If that fails, it decodes again to find the place.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     let error = match serde_json::from_str(text) {
         Ok(value) => return Ok(value),
@@ -211,7 +213,7 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> 
     let deserializer = &mut serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(deserializer) {
         Err(located) => Err(Fault::new(located.path().to_string(), located.inner())),
-        // What fails only at the end has no path: trailing characters.
+        // A failure at the very end has no path: there are characters behind the value.
         Ok(_) => Err(Fault::new(".".to_owned(), &error)),
     }
 }
@@ -235,18 +237,18 @@ fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
 
 fn no_container(old_generation: bool) -> Error {
     let text = if old_generation {
-        "JSON of PMS 0.9 (_elementType), which is not supported"
+        "this is JSON of PMS 0.9 (_elementType), which is not supported"
     } else {
         "no MediaContainer"
     };
     Error::new(ErrorKind::Decode, text)
 }
 
-/// The body as text, and whether that took guessing.
+/// The body as text, and whether bytes had to be guessed.
 ///
-/// Servers send single bytes of Latin-1 within UTF-8, and whole bodies in Latin-1. One rule
-/// reads both: what is valid UTF-8 stays, every other byte is Latin-1. The control characters
-/// of Latin-1's upper half are never meant and become replacement characters.
+/// Servers send single bytes of Latin-1 within UTF-8, and whole bodies in Latin-1. One rule reads
+/// both: valid UTF-8 stays, and every other byte is Latin-1. The control characters in the upper
+/// half of Latin-1 are never meant, so they become replacement characters.
 pub(crate) fn utf8(body: &[u8]) -> (Cow<'_, str>, bool) {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if let Ok(text) = std::str::from_utf8(body) {

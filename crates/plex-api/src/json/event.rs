@@ -1,7 +1,7 @@
 //! Notifications as JSON spells them.
 //!
-//! The event stream sends `{"TimelineEntry": {...}}`; the web socket, and captured messages,
-//! wrap a list of the same in a `NotificationContainer`. All of these are read.
+//! The event stream sends `{"TimelineEntry": {...}}`. The web socket wraps a list of these in a
+//! `NotificationContainer`, and so do captured messages. All of these forms are read.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use crate::domain::id::{RatingKey, SectionKey};
 use crate::domain::kind::ItemKind;
 use crate::json::lenient::scalar;
 
-/// Items of the library. Guides and other providers use the same numbers for theirs.
+/// The provider of library items. Guides and other providers use the same numbers for their items.
 const LIBRARY: &str = "com.plexapp.plugins.library";
 const SECTION_SCAN: &str = "library.update.section";
 
@@ -61,7 +61,8 @@ struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    /// State 5 is sent while there is work left, too; then one of these says which.
+    /// Whether the server is done with the item. It sends state 5 also while work is left; then one
+    /// of these fields names the work.
     fn is_done(&self) -> bool {
         self.media_state.is_none() && self.metadata_state.is_none() && self.queue_size.is_none()
     }
@@ -96,7 +97,7 @@ struct StatusNotification {
 }
 
 impl Notification {
-    /// What it tells. `name` is the name of the frame it came in, if it had one.
+    /// The events that it reports. `name` is the name of its frame, if it has one.
     pub(crate) fn into_events(self, name: &str) -> Vec<Event> {
         if let Some(inner) = self.container {
             return inner.into_events(name);
@@ -120,8 +121,8 @@ impl Notification {
     }
 }
 
-/// An event known by its name only. How a server says that it stops is not documented and no
-/// sample is known; this is the one place that guesses.
+/// An event that is known by its name only. No documentation and no sample shows how a server says
+/// that it stops. Only this function guesses.
 fn named(name: &str) -> Event {
     let lower = name.to_ascii_lowercase();
     if lower.contains("shutdown") || lower.contains("shutting") {
@@ -132,7 +133,7 @@ fn named(name: &str) -> Event {
 }
 
 impl TimelineEntry {
-    /// `None` for what is not of the library.
+    /// `None` for an event of another provider.
     fn into_event(self) -> Option<Event> {
         if self.identifier.as_deref().is_some_and(|identifier| identifier != LIBRARY) {
             return None;

@@ -1,7 +1,7 @@
 //! Values as servers spell them: numbers as strings, booleans as 0 and 1, nothing as null.
 //!
-//! Everything seen in captured payloads is accepted. Lists and objects in place of a value
-//! are errors, which the caller turns into an unsupported row.
+//! Every spelling seen in captured payloads is accepted. A list or an object in place of a value is
+//! an error, and the caller turns it into an unsupported row.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// How a scalar is read. `None` means that there is no value: null, an empty string, a number
+/// How a scalar is read. `None` means that there is no value: null, an empty string, or a number
 /// out of range.
 pub(crate) trait Scalar: Sized {
     const EXPECTED: &'static str;
@@ -48,8 +48,8 @@ impl Scalar for u64 {
 impl Scalar for i64 {
     const EXPECTED: &'static str = "a number";
 
-    /// Numbers past the range keep their bits: they are opaque counters, compared for
-    /// equality only.
+    /// Numbers above the range keep their bits. They are opaque counters, compared for equality
+    /// only.
     fn from_unsigned(value: u64) -> Option<Self> {
         Some(value.cast_signed())
     }
@@ -59,7 +59,7 @@ impl Scalar for i64 {
     }
 
     fn from_float(value: f64) -> Option<Self> {
-        // 2^53: from here on a float no longer says which integer it stands for.
+        // 2^53: above it, a float no longer says which integer it stands for.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
         (value.abs() < EXACT).then_some(value as Self)
@@ -184,8 +184,8 @@ pub(crate) fn scalar<'de, T: Scalar, D: Deserializer<'de>>(
     deserializer.deserialize_any(ScalarVisitor(PhantomData))
 }
 
-/// Longest list that is read. A row takes a hundred times more memory than the two bytes it can
-/// be sent as, so the limit of the body does not bound it. Pages are asked for with 500 rows.
+/// The longest list that is read. A row of two bytes can take a hundred times more memory, so the
+/// limit of the body does not bound the memory. A page is asked for with 500 rows.
 const LIST_LIMIT: usize = 100_000;
 
 struct ListVisitor<T>(PhantomData<T>);
@@ -213,14 +213,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     }
 }
 
-/// Reads a list; null is an empty one, as is a list that is missing.
+/// Reads a list. Null and a missing list are empty lists.
 pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     deserializer.deserialize_any(ListVisitor(PhantomData))
 }
 
-/// An object. Without this a list of the fields' values would be read as one.
+/// An object. Without this type, serde would also read a list of the fields' values as the object.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -243,14 +243,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A key as servers write them: digits, and no other spelling of the same number.
+/// Reads a key as servers write it: digits, and no other spelling of the same number.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
     text.parse().ok().filter(|_| digits && !padded)
 }
 
-/// Text that is only looked at: `read` gets it borrowed, and nothing is allocated.
+/// Reads a text without a copy: `read` borrows it, and nothing is allocated.
 pub(crate) struct Peek<F>(pub(crate) F);
 
 impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Peek<F> {

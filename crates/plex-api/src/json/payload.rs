@@ -1,4 +1,4 @@
-//! Captured payloads of which nobody says what they answer.
+//! Captured payloads whose endpoint is not known.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -10,7 +10,7 @@ use crate::domain::section::{Section, Server};
 use crate::error::{Error, ErrorKind};
 use crate::json::decode::{decode, events, page, sections, server, utf8};
 
-/// A payload, by what it turned out to be.
+/// A payload, by the kind of answer that it is.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Payload {
@@ -18,7 +18,7 @@ pub enum Payload {
     Sections {
         /// The sections.
         sections: Vec<Section>,
-        /// Rows that are none.
+        /// Rows that are not sections.
         unsupported: Vec<UnsupportedRow>,
     },
     /// What a server says about itself.
@@ -29,10 +29,10 @@ pub enum Payload {
     Events(Vec<Event>),
 }
 
-/// Decodes a captured body of any endpoint this client reads, with the types it reads it with.
+/// Decodes a captured body of any endpoint that this client reads, with the client's own types.
 ///
-/// What it answers is told from its shape. Every row of it is in the result, unsupported ones
-/// with the reason.
+/// The shape of the body tells which endpoint it came from. The result has every row, unsupported
+/// rows with the reason.
 pub fn payload(body: &[u8]) -> Result<Payload, Error> {
     let (text, _) = utf8(body);
     if let Ok(messages) = decode::<Vec<&serde_json::value::RawValue>>(&text) {
@@ -42,7 +42,7 @@ pub fn payload(body: &[u8]) -> Result<Payload, Error> {
         }
         return Ok(Payload::Events(all));
     }
-    // A body that is no JSON gets the error that a page of it would get.
+    // A body that is not JSON gets the same error as a page.
     let Ok(shape) = decode::<Shape>(&text) else {
         return page(body, Detail::Full).map(Payload::Page);
     };
@@ -64,9 +64,9 @@ pub fn payload(body: &[u8]) -> Result<Payload, Error> {
     page(body, Detail::Full).map(Payload::Page)
 }
 
-/// The error that a client would report for an answer with this status: its kind and its line
-/// of text. An answer that is a success is none of this function's business and gives an error
-/// of kind [`ErrorKind::Decode`].
+/// The error that a client would report for an answer with this status: its kind and its line of
+/// text. A successful answer is not an error; for it, the function returns an error of kind
+/// [`ErrorKind::Decode`].
 pub fn refusal(status: u16, body: &[u8]) -> Error {
     let kind = ErrorKind::of_status(status, crate::http::redact::is_maintenance(body));
     Error::new(kind.unwrap_or(ErrorKind::Decode), crate::http::redact::one_line(body))

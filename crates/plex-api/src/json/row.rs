@@ -12,18 +12,18 @@ use crate::domain::kind::ItemKind;
 use crate::domain::page::{UnsupportedReason, UnsupportedRow};
 use crate::json::lenient::{self, Peek, list, scalar};
 
-/// How much of a row is read. The spelling of the rest is the same, so there is one [`Row`].
+/// How much of a row is read. The two extents share all other fields, so there is one [`Row`].
 pub(crate) trait Extent {
-    /// A text that lean reads do without.
+    /// A text that only full reads use.
     type Text: for<'de> Deserialize<'de> + Default + Into<Option<String>>;
-    /// A list of tags that lean reads do without.
+    /// A list of tags that only full reads use.
     type Tags: for<'de> Deserialize<'de> + Default + Into<Vec<String>>;
 }
 
-/// What matching needs; the rest is skipped without being stored.
+/// Reads what matching needs, and skips the rest without storing it.
 pub(crate) struct Lean;
 
-/// Everything.
+/// Reads everything.
 pub(crate) struct Full;
 
 impl Extent for Lean {
@@ -36,7 +36,7 @@ impl Extent for Full {
     type Tags = Tags;
 }
 
-/// A value that is passed over.
+/// A value that is skipped.
 #[derive(Default)]
 pub(crate) struct Skip;
 
@@ -176,7 +176,7 @@ pub(crate) struct Row<X: Extent> {
     fields: Vec<FieldRow>,
 }
 
-/// What a container says for all of its rows, where the rows do not say it themselves.
+/// Values that a container gives for all of its rows, where the rows do not have them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hoisted {
     pub(crate) section: Option<u64>,
@@ -188,7 +188,7 @@ pub(crate) struct Hoisted {
 }
 
 impl<X: Extent> Row<X> {
-    /// The item, or the reason why it is none.
+    /// The item, or the reason why the row is not an item.
     pub(crate) fn into_item(self, hoisted: &Hoisted) -> Result<Item, UnsupportedRow> {
         let rating_key = match self.rating_key {
             Some(Key::Number(number)) => RatingKey(number),
@@ -263,7 +263,7 @@ fn date_only(mut moment: String) -> String {
     moment
 }
 
-/// A rating key as it was sent.
+/// A rating key as the server sent it.
 enum Key {
     Number(u64),
     Other(String),
@@ -277,7 +277,7 @@ fn rating_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Key>,
     deserializer.deserialize_any(Peek(read))
 }
 
-/// An unknown name is no reason to lose the row.
+/// Reads the kind of an item. An unknown name does not lose the row.
 fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ItemKind>, D::Error> {
     let read =
         |text: &str| ItemKind::from_name(text).or_else(|| Some(text.parse::<u32>().ok()?.into()));
@@ -304,7 +304,7 @@ impl FieldRow {
     }
 }
 
-/// `proxyType` of a version that the server made itself.
+/// The `proxyType` of a version that the server made itself.
 const OPTIMIZED: u64 = 42;
 
 #[derive(Deserialize)]
@@ -362,7 +362,7 @@ fn stamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::E
     deserializer.deserialize_any(Peek(read)).map(Option::flatten)
 }
 
-/// Only what names a row, for one that cannot be read otherwise.
+/// The name of a row that cannot be read otherwise.
 #[derive(Default)]
 pub(crate) struct RowName {
     pub(crate) rating_key: Option<String>,

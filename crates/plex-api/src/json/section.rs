@@ -49,7 +49,7 @@ struct LocationRow {
 }
 
 impl SectionRow {
-    /// The section; `None` when it has no numeric key or no uuid.
+    /// The section. `None` when the row has no numeric key or no uuid.
     pub(crate) fn into_section(self) -> Option<Section> {
         let locations = self
             .locations
@@ -74,7 +74,7 @@ impl SectionRow {
     }
 }
 
-/// What `/identity` and `/` say; the former says less.
+/// The answer of `/identity` or `/`. `/identity` has fewer fields.
 #[derive(Deserialize)]
 pub(crate) struct ServerRow {
     #[serde(default, rename = "machineIdentifier", deserialize_with = "scalar")]

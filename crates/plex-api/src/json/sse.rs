@@ -1,8 +1,8 @@
-//! The frame format of server-sent events: lines in, named texts out.
+//! The frame format of server-sent events: bytes in, named frames out.
 
 use crate::error::{Error, ErrorKind};
 
-/// Largest frame, in bytes. Frames of a server are a few hundred.
+/// The largest frame, in bytes. A server's frames have a few hundred.
 const FRAME_LIMIT: usize = 1024 * 1024;
 
 /// A frame: `event: name`, `data: text`, and an empty line at its end.
@@ -12,18 +12,18 @@ pub(crate) struct Frame {
     pub(crate) data: Vec<u8>,
 }
 
-/// Cuts bytes, in whatever pieces they come, into frames.
+/// Cuts bytes into frames. The bytes may come in any pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     line: Vec<u8>,
     frame: Frame,
     has_data: bool,
-    /// The last byte was a carriage return: a line feed behind it ends the same line.
+    /// The last byte was a carriage return. A line feed after it ends the same line.
     after_return: bool,
 }
 
 impl Frames {
-    /// Takes the next bytes and appends every frame that is complete with them.
+    /// Takes the next bytes, and appends every frame that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8], complete: &mut Vec<Frame>) -> Result<(), Error> {
         for byte in bytes {
             let after_return = std::mem::replace(&mut self.after_return, *byte == b'\r');
@@ -33,7 +33,7 @@ impl Frames {
                 other => self.line.push(*other),
             }
             if self.line.len().saturating_add(self.frame.data.len()) > FRAME_LIMIT {
-                let text = format!("a frame of more than {FRAME_LIMIT} bytes");
+                let text = format!("a frame has more than {FRAME_LIMIT} bytes");
                 return Err(Error::new(ErrorKind::TooLarge, text));
             }
         }
@@ -63,7 +63,7 @@ impl Frames {
                 }
                 self.frame.data.extend_from_slice(value);
             }
-            // Comments (an empty field), `id` and `retry`: servers of this kind send none.
+            // Comments (an empty field), `id` and `retry` are skipped: Plex servers send none.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Films.
+//! Names of films.
 
 use serde_json::Value;
 

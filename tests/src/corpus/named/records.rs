@@ -1,4 +1,4 @@
-//! Tracks.
+//! Names of tracks.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Episodes.
+//! Names of episodes.
 
 use serde_json::Value;
 
@@ -21,16 +21,16 @@ const SECOND: [&str; 31] = [
 ];
 const THIRD: [&str; 7] = ["Again", "Below", "Calling", "Days", "Echoes", "Folk", "Gazette"];
 
-/// Seasons of a show, episodes of a season.
+/// Seasons of each show, and episodes of each season.
 const SEASONS: u32 = 3;
 const EPISODES: u32 = 8;
 
-/// An episode, as names speak of it.
+/// The data of an episode from which names are made.
 struct Episode<'a> {
     show: &'a str,
     season: u32,
     number: u32,
-    /// Counted over all seasons.
+    /// The number of the episode, counted over all seasons.
     position: u32,
     title: String,
     /// Year, month and day.
@@ -41,7 +41,7 @@ type Form = (&'static str, Survives, fn(&Episode<'_>) -> String);
 
 use Survives::{Absent, TitleYear};
 
-/// Forms for one episode.
+/// Forms of names for one episode.
 const FORMS: [Form; 41] = [
     ("s01e02", TitleYear, |e| dl(e, format!("S{:02}E{:02}.720p.HDTV", e.season, e.number))),
     ("s01.e02", TitleYear, |e| dl(e, format!("s{:02}.e{:02}.ws.dvdrip", e.season, e.number))),
@@ -146,7 +146,7 @@ const FORMS: [Form; 41] = [
     }),
 ];
 
-/// Forms for two episodes in one file.
+/// Forms of names for two episodes in one file.
 const DOUBLE: [Form; 6] = [
     ("S01E01E02", TitleYear, |e| both(e, "S01E01E02")),
     ("S01E01-E02", TitleYear, |e| both(e, "S01E01-E02")),
@@ -156,7 +156,7 @@ const DOUBLE: [Form; 6] = [
     ("101.102", TitleYear, |e| both(e, "101.102")),
 ];
 
-/// Forms for the episodes of a show of one season.
+/// Forms of names for a show of one season.
 const MINI: [Form; 5] = [
     ("Part 2", TitleYear, |e| dl(e, format!("Part.{}.1080p.WEB", e.number))),
     ("Part Two", TitleYear, |e| {
@@ -218,7 +218,7 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
     cases
 }
 
-/// Shows of one title in two countries, and specials.
+/// Shows of the same title in two countries, and specials.
 fn beside(library: &mut Library, section: usize, show: &str, random: &mut Random) -> Vec<Case> {
     let mut put = |title: &str, season: u32, name: &str| {
         let e = Episode { season, title: name.to_owned(), ..episode(title, 0) };
@@ -276,7 +276,7 @@ fn episode(show: &str, at: u32) -> Episode<'_> {
     let (season, number) = (1 + at / EPISODES, 1 + at % EPISODES);
     let title =
         format!("{} {}", SECOND[at as usize % SECOND.len()], FIRST[at as usize % FIRST.len()]);
-    // From the 13th on, so that it is no month, and the 20th at most, which ends in "th".
+    // Days from the 13th, so that a day is not a month, to the 20th, so that it ends in "th".
     let day = (2_010 + season, 1 + number, 13 + number % 7);
     Episode { show, season, number, position: at + 1, title, day }
 }

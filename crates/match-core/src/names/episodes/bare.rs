@@ -1,4 +1,4 @@
-//! Numbers without a season.
+//! Episode numbers without a season.
 
 use super::numbered::further;
 use super::{Reading, Said, Strength, is_episode};
@@ -6,7 +6,7 @@ use crate::names::numbers::counted;
 use crate::names::pieces::Piece;
 use crate::names::tags::{first_tag, is_tag};
 
-/// A number beside a word for it: `E07`, `Episode 7`, `60. Bölüm`, `3of5`, `Part 2`, `Cap.408`.
+/// A number next to a word for it: `E07`, `Episode 7`, `60. Bölüm`, `3of5`, `Part 2`, `Cap.408`.
 pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     let piece = pieces.get(at)?;
     let next = pieces.get(at + 1);
@@ -50,7 +50,7 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         let first = counted(number.text).filter(|_| part)?;
         return Some(bare(vec![first], strength, piece.start, number.end()));
     };
-    // "E07v2", "E07b", but not the letters and digits of a checksum.
+    // "E07v2" and "E07b" are numbers; the letters and digits of a checksum are not.
     let glued = pieces.get(at + 2).filter(|after| after.is_glued());
     if glued.is_some_and(|after| after.text.len() > 1 && !is_episode(after.text)) {
         return None;
@@ -65,12 +65,12 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     Some(bare(numbers, strength, piece.start, end))
 }
 
-/// Words behind the number of an episode, in scripts that write no space between.
+/// Words after an episode's number, in scripts without a space between the two.
 const COUNTERS: [&str; 6] =
     ["\u{8a71}", "\u{8bdd}", "\u{96c6}", "\u{56de}", "\u{d654}", "\u{d68c}"];
 
-/// Numbers that stand by themselves before the first tag, the likeliest first: behind a dash, in
-/// brackets, last; and such of three or four digits as season and number.
+/// Numbers that stand alone before the first tag, the likeliest first: after a dash, in brackets,
+/// last. Numbers of three or four digits are also read as season and number.
 pub(super) fn numbers(name: &str, pieces: &[Piece<'_>]) -> Vec<Reading> {
     let tag = first_tag(pieces).unwrap_or(pieces.len());
     let mut found: Vec<(u8, Reading)> = Vec::new();
@@ -79,18 +79,18 @@ pub(super) fn numbers(name: &str, pieces: &[Piece<'_>]) -> Vec<Reading> {
         let start = pieces.get(at).map_or(0, |piece| piece.start);
         found.push((rank, bare(numbers, Strength::Number, start, end)));
     }
-    // Of equals the last: "Meadow 2 05".
+    // Of equal ones the last is likeliest: "Meadow 2 05".
     found.reverse();
     found.sort_by_key(|(rank, _)| *rank);
     let counted: Vec<Reading> = found.into_iter().map(|(_, reading)| reading).collect();
     let compact = (0..pieces.len()).rev().filter_map(|at| compact(pieces, at, tag));
-    // Groups of fans count, whoever writes dots does not.
+    // Fan groups count their episodes; people who write dots put season and number together.
     let fans = name.starts_with('[') || name.contains(" - ") || name.contains("_-_");
     let (counted, compact) = (counted.into_iter(), compact.collect::<Vec<_>>().into_iter());
     if fans { counted.chain(compact).collect() } else { compact.chain(counted).collect() }
 }
 
-/// A number that stands by itself, with how likely it is an episode's, and where it ends.
+/// A number that stands alone, with its likelihood of being an episode's, and its end.
 fn standing(
     name: &str,
     pieces: &[Piece<'_>],
@@ -112,7 +112,7 @@ fn standing(
     if after.is_some_and(Piece::is_glued) {
         return None;
     }
-    // "12.5" is no whole number, where words are separated by spaces.
+    // "12.5" is not a whole number if spaces separate the words.
     let decimal = |piece: &Piece<'_>| piece.gap == "." && piece.number.is_some();
     let spaced = name.contains([' ', '_']);
     if spaced
@@ -140,7 +140,7 @@ fn standing(
     Some((rank, numbers, end))
 }
 
-/// Three or four digits, and such of neighbours, as season and number: `102`, `101.102`, `010910`.
+/// Three or four digits as season and number, also several in a row: `102`, `101.102`, `010910`.
 fn compact(pieces: &[Piece<'_>], at: usize, tag: usize) -> Option<Reading> {
     let piece = pieces.get(at).filter(|piece| !piece.is_glued())?;
     let after = pieces.get(at + 1);

@@ -3,15 +3,15 @@
 use super::{Reading, Said, Strength, is_episode, is_season};
 use crate::names::pieces::Piece;
 
-/// How many episodes a file holds at most.
+/// The most episodes that a file holds.
 const MOST: u32 = 60;
 
-/// The season and numbers that are said at a piece, and the piece behind them.
+/// The season and numbers that start at a piece, and the piece after them.
 pub(super) fn at(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     crossed(pieces, at).or_else(|| worded(pieces, at)).or_else(|| glued(pieces, at))
 }
 
-/// `1x02`, `2010x15`, `02x01x02`, `3x[1, 2, 3]`.
+/// Season and numbers with a cross: `1x02`, `2010x15`, `02x01x02`, `3x[1, 2, 3]`.
 fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     let [season, cross, episode] = pieces.get(at..at + 3)?.first_chunk::<3>()?;
     let number = season.number.filter(|_| !season.is_glued())?;
@@ -20,7 +20,7 @@ fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
         return None;
     }
     let first = episode.number?;
-    // A resolution is no season: 1920x800.
+    // A resolution is not a season: 1920x800.
     let sane = number <= 99 || (1_900..=2_100).contains(&number) && first <= 366;
     let whole = pieces.get(at + 3).is_none_or(|next| !next.is_glued() || next.text == "x");
     (sane && episode.text.len() <= 5 && whole).then_some(())?;
@@ -28,7 +28,7 @@ fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     Some(reading(pieces, season.start, next, number, numbers))
 }
 
-/// `S01E02`, `s01.e02`, `Season 1 Episode 2`, `Se.1 afl.2`.
+/// Season and numbers with words: `S01E02`, `s01.e02`, `Season 1 Episode 2`, `Se.1 afl.2`.
 fn worded(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     let word = pieces.get(at).filter(|word| is_season(word.text) && !word.is_glued())?;
     let season = pieces.get(at + 1)?;
@@ -40,7 +40,7 @@ fn worded(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     Some(reading(pieces, word.start, next, number, numbers))
 }
 
-/// The same behind a word without a space between: `grp-meadows01e02`.
+/// The same directly after a word, without a space: `grp-meadows01e02`.
 fn glued(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     let [word, season, e, number] = pieces.get(at..at + 4)?.first_chunk::<4>()?;
     let compact = season.is_glued() && e.is_glued() && e.text == "e" && number.is_glued();
@@ -51,7 +51,7 @@ fn glued(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     Some(reading(pieces, start, next, season.number?, numbers))
 }
 
-/// An episode's number behind its season, and the piece behind it.
+/// An episode's number after its season, and the piece after it.
 fn episode(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
     let (word, number) = (pieces.get(at)?, pieces.get(at + 1)?);
     let apart = word.text.len() > 1;
@@ -61,8 +61,8 @@ fn episode(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
     Some((number.number?, at + 2))
 }
 
-/// The further numbers of a file with several episodes, and the piece behind the last:
-/// `E01E02`, `E01-E03`, `E01-03`, `1x01-1x02`, `x01x02`, `8x01_02`, `[1, 2, 3]`.
+/// The further numbers of a file with several episodes, and the piece after the last one: `E01E02`,
+/// `E01-E03`, `E01-03`, `1x01-1x02`, `x01x02`, `8x01_02`, `[1, 2, 3]`.
 pub(super) fn further(
     pieces: &[Piece<'_>],
     mut at: usize,
@@ -85,13 +85,13 @@ pub(super) fn further(
     (numbers, at)
 }
 
-/// One more number, the piece behind it, and whether it ends a range.
+/// One further number, the piece after it, and whether it ends a range.
 fn one_more(pieces: &[Piece<'_>], at: usize, season: Option<u32>) -> Option<(u32, usize, bool)> {
     let piece = pieces.get(at)?;
     let gap = piece.gap;
     let range = gap.contains(['-', '~', '\u{2013}']);
     let short = gap.len() <= 3;
-    // The season is said again: "1x01-1x02", "S01E01-S01E02".
+    // The season is repeated: "1x01-1x02", "S01E01-S01E02".
     if let Some(season) = season
         && short
     {
@@ -114,7 +114,7 @@ fn one_more(pieces: &[Piece<'_>], at: usize, season: Option<u32>) -> Option<(u32
         let close = matches!(gap, "-" | "_" | "+" | "&" | "," | ", " | "~");
         return (close && whole && piece.text.len() <= 5).then_some((number, at + 1, gap == "-"));
     }
-    // "E02", "x02", behind whatever separates them.
+    // "E02" or "x02", after any separator.
     let number = pieces.get(at + 1).filter(|next| next.is_glued())?;
     let word = is_episode(piece.text) || piece.text == "x" && (gap.is_empty() || gap == "-");
     let between = gap.is_empty()

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The readings of a name: what stands before each, and what it says.
+/// The readings of a name: the text before each, and its episodes.
 fn said(name: &str) -> Vec<(String, Said)> {
     let trim = |text: &str| text.trim_end_matches([' ', '.', '_', '-', '[', '(', '{']).to_owned();
     let reading = |reading: Reading| (trim(&name[..reading.start]), reading.said);

@@ -1,8 +1,8 @@
-//! Folding: spellings that mean the same become equal.
+//! Folding makes spellings that mean the same equal.
 //!
-//! Names are brought to Unicode NFC with full case folding, so that `Premie\u{300}re.MKV` from
-//! a Mac and `premi\u{e8}re.mkv` from Linux are one name. Folding is idempotent. It is used
-//! for comparing only: what is shown or sent is always the original spelling.
+//! Names are converted to Unicode NFC with full case folding, so that `Premie\u{300}re.MKV` from a
+//! Mac and `premi\u{e8}re.mkv` from Linux are one name. Folding is idempotent. Folded names are
+//! only for comparing: users and servers always get the original spelling.
 
 use std::borrow::Cow;
 
@@ -30,8 +30,8 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(normalizer.normalize(&folded).into_owned())
 }
 
-/// Folds the case of each letter. Folding knows no neighbours, so what is ASCII, most of nearly
-/// every name, is folded without looking each letter up.
+/// Folds the case of each letter. Folding does not depend on the letters around, so ASCII text, the
+/// largest part of nearly every name, is folded without a lookup.
 fn fold_case(text: &str) -> String {
     let mapper = CaseMapper::new();
     let mut folded = String::with_capacity(text.len());
@@ -48,7 +48,7 @@ fn fold_case(text: &str) -> String {
     folded
 }
 
-/// Folds one name onto the end of a text.
+/// Folds a name and appends it to a text.
 pub(crate) fn fold_onto(text: &mut String, name: &str) {
     if name.is_ascii() {
         push_lowercase(text, name);
@@ -75,7 +75,7 @@ pub fn fold_title(title: &str) -> String {
         if letter.is_alphanumeric() || is_mark(letter) {
             word.push(letter);
         } else if letter == '\'' || letter == '\u{2019}' {
-            // An apostrophe joins: "don't" and "dont" are one title.
+            // An apostrophe joins letters: "don't" and "dont" are one title.
         } else {
             if !word.is_empty() {
                 words.push(std::mem::take(&mut word));
@@ -88,18 +88,18 @@ pub fn fold_title(title: &str) -> String {
     if !word.is_empty() {
         words.push(word);
     }
-    // All of them, so that folding twice is folding once.
+    // All leading articles are dropped, so that folding twice equals folding once.
     let words = words.as_slice();
     let first = words.iter().position(|word| !is_article(word));
     let last = words.iter().rposition(|word| !is_article(word));
     let telling = first.zip(last).and_then(|(first, last)| words.get(first..=last));
-    // "The The" is nothing but articles, and a title.
+    // "The The" consists only of articles, but is a title.
     let words = telling.unwrap_or(words);
     words.join(" ")
 }
 
-/// What is left of a folded title when it is compared for similarity: letters without their
-/// marks, and roman numerals as numbers. Words are separated by one space.
+/// Prepares a folded title for a comparison by similarity: letters lose their marks, and Roman
+/// numerals become numbers. One space separates the words.
 pub(crate) fn loosen(folded_title: &str) -> String {
     let mut loose = String::with_capacity(folded_title.len());
     for word in folded_title.split(' ') {
@@ -118,15 +118,15 @@ pub(crate) fn loosen(folded_title: &str) -> String {
     loose
 }
 
-/// II to X. I is a pronoun more often than a number.
+/// II to X. "I" is more often a pronoun than a number.
 const ROMAN: [&str; 9] = ["ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"];
 
 fn is_accent(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}')
 }
 
-/// Folds a guid. What the older agents wrote (`com.plexapp.agents.imdb://tt0078748?lang=en`)
-/// becomes what the newer ones write.
+/// Folds a guid. The form of older agents (`com.plexapp.agents.imdb://tt0078748?lang=en`) becomes
+/// the form of newer ones.
 pub(crate) fn fold_guid(guid: &str) -> Cow<'_, str> {
     let folded = fold(guid);
     for (older, newer) in OLDER_AGENTS {
@@ -138,17 +138,17 @@ pub(crate) fn fold_guid(guid: &str) -> Cow<'_, str> {
     folded
 }
 
-/// Agents whose ids are those of a movie or clip. The one for series numbers shows, not
-/// episodes, so its ids are left as they are.
+/// Older agents for movies or clips, and their new schemes. The older agent for series uses ids of
+/// shows, not of episodes, so its ids do not change.
 const OLDER_AGENTS: [(&str, &str); 2] =
     [("com.plexapp.agents.imdb://", "imdb://"), ("com.plexapp.agents.themoviedb://", "tmdb://")];
 
-/// English articles, which libraries move to the end or drop.
+/// English articles. Libraries move them to the end of a title or drop them.
 fn is_article(word: &str) -> bool {
     matches!(word, "the" | "a" | "an")
 }
 
-/// A combining mark belongs to the letter before it.
+/// Whether a letter is a combining mark, which belongs to the letter before it.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}' | '\u{1ab0}'..='\u{1aff}')
 }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_letter_folds_once() {
-        // Everything but the ideographs and syllables, of which there are many and none folds.
+        // Ideographs and syllables are left out: there are many, and none of them folds.
         let letters = (0..0x3100).chain(0xA600..0xAC00).chain(0xF900..0x1_F000);
         for letter in letters.filter_map(char::from_u32) {
             for text in [format!("{letter}\u{345}"), format!("\u{3b1}{letter}\u{301}\u{323}")] {

@@ -1,14 +1,14 @@
-//! Names that say nothing by themselves.
+//! Generic names: names that do not tell files apart.
 //!
-//! `S01E01.mkv`, `movie.mkv` and `IMG_0001.MP4` are in many folders, and `Season 1` in every
-//! show. Two files that agree in such names alone are not the same file: matching `Show
-//! B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
+//! `S01E01.mkv`, `movie.mkv` and `IMG_0001.MP4` are in many folders, and `Season 1` is in every
+//! show. Two files that agree only in such names are not the same file. Matching
+//! `Show B/Season 1/S01E01.mkv` to Show A's first episode is the best known bug of tools that match
 //! by file name. A match needs at least one component that is not generic.
 
 use crate::names::spelling::path::FoldedPath;
 
-/// Words that only say what kind of file or folder it is, by their length: a name has few pieces
-/// of the same length as one of them.
+/// Words that only name the kind of a file or folder, by their length. The length makes the search
+/// fast, because few pieces of a name have the length of such a word.
 const WORDS: [&[&str]; 12] = [
     &[],
     &["p", "s", "e", "x", "a", "b", "c", "d"],
@@ -33,17 +33,17 @@ const WORDS: [&[&str]; 12] = [
     &["featurettes"],
 ];
 
-/// Words that number a thing, whatever year stands beside them.
+/// Words that number a thing. A year next to them does not make a title.
 const NUMBERED: &[&str] = &[
     "season", "staffel", "saison", "episode", "part", "cd", "dvd", "disc", "disk", "track",
     "specials", "extras",
 ];
 
-/// Fewest letters or digits that make a name say something.
+/// The fewest letters or digits that make a name telling.
 const TELLING: usize = 3;
 
-/// Whether a folded component (a folder, or a file name without its extension) says nothing:
-/// nothing is left of it but numbers and the words above.
+/// Whether a folded component (a folder, or a file name without its extension) is generic: it
+/// consists only of numbers and the words above.
 pub(crate) fn is_generic(component: &str) -> bool {
     if let Some((before, after)) = around_year(component) {
         // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
@@ -54,7 +54,7 @@ pub(crate) fn is_generic(component: &str) -> bool {
     let mut letters = 0;
     let says_nothing = |piece: &str| WORDS.get(piece.len()).is_some_and(|w| w.contains(&piece));
     for piece in pieces(component).filter(|piece| !says_nothing(piece)) {
-        // One ideograph says about as much as two letters.
+        // One ideograph counts as two letters.
         letters += piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
         if letters >= TELLING {
             return false;
@@ -63,14 +63,14 @@ pub(crate) fn is_generic(component: &str) -> bool {
     !is_moment(component)
 }
 
-/// Runs of letters: of "s01e02", "cd1" and "img0001" the numbers are left out.
+/// Runs of letters, without numbers: "s01e02", "cd1" and "img0001" lose theirs.
 fn pieces(name: &str) -> impl Iterator<Item = &str> {
     let between = |letter: char| !letter.is_alphanumeric() || letter.is_numeric();
     name.split(between).filter(|piece| !piece.is_empty())
 }
 
-/// The end of a path from its nearest component that says something; `None` when none does.
-/// Files that agree in less than this do not agree in anything.
+/// The end of a path from its nearest component that is not generic. `None`: all are generic. Two
+/// files that agree in less than this do not agree.
 pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
     let text = path.as_str();
     let mut end = text.len();
@@ -84,8 +84,8 @@ pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
     None
 }
 
-/// Whether a folder is told apart by its number or code (`00123`, `a1f`) and not only counted
-/// (`Season 1`, `cd2`, `2004`). It says no words, but few folders have it.
+/// Whether a folder's name is a number or code of its own (`00123`, `a1f`) and does not only count
+/// (`Season 1`, `cd2`, `2004`). It has no words, but few folders share it.
 pub(crate) fn is_code(folder: &str) -> bool {
     let letters = folder.chars().filter(|letter| letter.is_alphanumeric()).count();
     let counts = |piece: &str| WORDS.get(piece.len()).is_some_and(|words| words.contains(&piece));
@@ -97,9 +97,9 @@ pub(crate) fn is_code(folder: &str) -> bool {
         && !pieces(folder).any(|piece| piece.len() > 1 && counts(piece))
 }
 
-/// The ends of a path by which it is told apart from others of its name, where there are many:
-/// the name with the folder it is in, if the folder does not merely repeat the name, and with the
-/// one above that, if the nearer one says nothing.
+/// Longer ends of a path, which tell files apart if many have the same name. One is the name with
+/// its folder, unless the folder only repeats the name. If that folder is generic, the other also
+/// includes the folder above.
 pub(crate) fn longer_tails(path: &FoldedPath) -> impl Iterator<Item = &str> {
     let mut folders = path.folders().rev();
     let name = path.file_name().unwrap_or_default();
@@ -116,7 +116,7 @@ pub(crate) fn longer_tails(path: &FoldedPath) -> impl Iterator<Item = &str> {
     three.into_iter().chain(two)
 }
 
-/// What stands before and after a year in brackets, if there is one.
+/// The text before and after a year in brackets. `None`: there is no such year.
 fn around_year(name: &str) -> Option<(&str, &str)> {
     let year = |open: char, close: char| {
         name.match_indices(open).find_map(|(at, _)| {
@@ -128,7 +128,7 @@ fn around_year(name: &str) -> Option<(&str, &str)> {
     year('(', ')').or_else(|| year('[', ']'))
 }
 
-/// A full date and time in a name (`20210704_153012`) tells one clip from another.
+/// Whether a name has a full date and time (`20210704_153012`), which tells clips apart.
 fn is_moment(component: &str) -> bool {
     component.chars().filter(char::is_ascii_digit).count() >= 12
 }

@@ -1,16 +1,16 @@
 //! Names that are not UTF-8.
 //!
-//! On Unix a file name is any bytes, on Windows any UTF-16. A query carries its path as text,
-//! so each byte that is not UTF-8 becomes one private character, U+EF80 to U+EFFF for the
-//! bytes 0x80 to 0xFF. The way back is exact: those characters themselves, where a name really
-//! holds them, are written as their bytes.
+//! A file name on Unix is any bytes, on Windows any UTF-16. The path of a query is text, so each
+//! byte that is not UTF-8 becomes one private character: U+EF80 to U+EFFF for the bytes 0x80 to
+//! 0xFF. The conversion back is exact: if a name really has these characters, each of their bytes
+//! is escaped.
 
 use std::borrow::Cow;
 
-/// The escape of a byte is this plus the byte, which is 0x80 or more.
+/// The escape of a byte is this plus the byte. The byte is 0x80 or more.
 const BASE: u32 = 0xEF00;
 
-/// Bytes as text, invertibly.
+/// Converts bytes to text, so that [`unescape`] can convert it back.
 pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -27,7 +27,7 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes that [`escape`] made a text of.
+/// Converts text from [`escape`] back to bytes.
 pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for letter in text.chars() {
@@ -39,7 +39,7 @@ pub(crate) fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The text as somebody shows it who does not know of escapes: what is not UTF-8 is replaced.
+/// The text as programs without escapes show it: bytes that are not UTF-8 are replaced.
 pub(crate) fn lossy(text: &str) -> Cow<'_, str> {
     if text.chars().all(|letter| escaped(letter).is_none()) {
         return Cow::Borrowed(text);

@@ -1,9 +1,9 @@
-//! Paths as folded components, whichever system they come from.
+//! Paths as folded components, for all systems.
 //!
-//! A host on Linux asks for `/mnt/films/Alien (1979)/Alien.mkv`, and the server has it as
-//! `\\?\P:\Movies\Alien (1979)\Alien.mkv`. Both become components; roots (drive, share,
-//! `\\?\`) are components of their own. Comparing is done component by component, never on
-//! substrings: `/films` is not the beginning of `/films2`.
+//! A host on Linux asks for `/mnt/films/Alien (1979)/Alien.mkv`, and the server has the file as
+//! `\\?\P:\Movies\Alien (1979)\Alien.mkv`. Both become components. A root (drive, share, `\\?\`) is
+//! a component of its own. Paths are compared component by component, never as substrings: `/films`
+//! is not the beginning of `/films2`.
 
 use std::borrow::Cow;
 
@@ -12,22 +12,22 @@ use crate::names::spelling::fold::{fold, fold_onto};
 /// The folded components of a path, root first and file name last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldedPath {
-    /// The components with a `/` between them. None is empty, and none has a separator in it.
+    /// The components with a `/` between them. No component is empty or contains a separator.
     text: String,
 }
 
 impl FoldedPath {
     /// Folds a path.
     ///
-    /// `\` and `/` are alike; `\\?\`, `\\?\UNC\`, `\\.\` and `//` roots, drive letters, `.` and
-    /// empty components, `..`, and the dots and spaces that Windows drops from the end of a
-    /// component are dealt with. Folding its own result changes nothing.
+    /// `\` and `/` are equal. Folding resolves `\\?\`, `\\?\UNC\`, `\\.\` and `//` roots, drive
+    /// letters, `.` and empty components, and `..`. It drops dots and spaces at the end of a
+    /// component, as Windows does. Folding a folded path changes nothing.
     pub fn new(path: &str) -> Self {
         let text = plain(path).unwrap_or_else(|| resolved(path));
         Self { text }
     }
 
-    /// The folded file name; `None` for a path without components.
+    /// The folded file name. `None`: the path has no components.
     pub fn file_name(&self) -> Option<&str> {
         self.components().next_back()
     }
@@ -49,18 +49,18 @@ impl FoldedPath {
         components
     }
 
-    /// How many components there are.
+    /// The number of components.
     pub fn depth(&self) -> usize {
         depth(&self.text)
     }
 
-    /// How many components, counted upwards from the file name, are equal in both.
+    /// The number of equal components, counted upwards from the file name.
     pub fn common_tail(&self, other: &Self) -> usize {
         let (ours, theirs) = (self.text.as_bytes(), other.text.as_bytes());
         let equal = common_end(ours, theirs);
         let Some(first) = ours.len().checked_sub(equal).filter(|_| equal > 0) else { return 0 };
-        // Every separator that agrees has a whole component behind it; the first piece is one if
-        // nothing of it is left in either path.
+        // A whole component follows each equal separator. The piece before the first of them is
+        // also whole if it begins a component in both paths.
         let starts = |text: &[u8]| {
             text.len().checked_sub(equal + 1).is_none_or(|at| text.get(at) == Some(&b'/'))
         };
@@ -68,14 +68,14 @@ impl FoldedPath {
         behind + usize::from(starts(ours) && starts(theirs))
     }
 
-    /// What is below `root`, if the path lies below it or is the root: its components with a
-    /// `/` between them.
+    /// The components below `root`, with a `/` between them. It is empty if the path is the root.
+    /// `None`: the path is not below `root`.
     pub fn below(&self, root: &Self) -> Option<&str> {
         let rest = self.text.strip_prefix(root.text.as_str())?;
         if root.text.is_empty() || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
     }
 
-    /// The path with one root exchanged for another, if it lies below the first.
+    /// The path with another root. `None`: the path is not below the first root.
     pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
         let below = self.below(from)?;
         let between = if to.text.is_empty() || below.is_empty() { "" } else { "/" };
@@ -83,7 +83,7 @@ impl FoldedPath {
     }
 }
 
-/// What is left of the components of folded text, of which none is empty.
+/// The components that are left of a folded text. None of them is empty.
 #[derive(Clone)]
 struct Components<'a> {
     left: &'a str,
@@ -107,7 +107,7 @@ impl DoubleEndedIterator for Components<'_> {
     }
 }
 
-/// How many bytes are equal, counted from the end: eight at a time as long as it goes.
+/// The number of equal bytes at the end, compared eight at a time while possible.
 fn common_end(a: &[u8], b: &[u8]) -> usize {
     let words = a.as_rchunks::<8>().1.iter().rev().zip(b.as_rchunks::<8>().1.iter().rev());
     let whole = 8 * words.take_while(|(a, b)| a == b).count();
@@ -115,15 +115,15 @@ fn common_end(a: &[u8], b: &[u8]) -> usize {
     whole + rest.take_while(|(a, b)| a == b).count()
 }
 
-/// The folded components of what nearly every path is: ASCII, with nothing to resolve and nothing
-/// to drop. It is looked at byte by byte, which takes a fraction of the time of [`resolved`].
-#[expect(clippy::needless_bitwise_bool, reason = "a way out of the loop doubles its time")]
+/// The folded components of a plain path, as nearly every path is: ASCII, with nothing to resolve
+/// or drop. It checks single bytes, which takes a fraction of the time of [`resolved`].
+#[expect(clippy::needless_bitwise_bool, reason = "an early exit of the loop doubles its time")]
 fn plain(path: &str) -> Option<String> {
     let path = path.strip_prefix(SEPARATORS).unwrap_or(path);
     let bytes = path.as_bytes();
     let drops = |byte: u8| is_separator(byte) | (byte == b'.') | (byte == b' ');
     let (&first, &last) = (bytes.first()?, bytes.last()?);
-    // Without a way out, so that the compiler looks at many bytes at once.
+    // The loop has no early exit, so that the compiler compares many bytes at once.
     let other = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |other, (&byte, &next)| {
         other | !byte.is_ascii() | (byte == b'?') | (is_separator(next) & drops(byte))
     });
@@ -157,12 +157,12 @@ fn resolved(path: &str) -> String {
     text
 }
 
-/// How many components text with a `/` between them has.
+/// The number of components of a text with a `/` between them.
 pub(crate) fn depth(text: &str) -> usize {
     if text.is_empty() { 0 } else { 1 + text.bytes().filter(|&byte| byte == b'/').count() }
 }
 
-/// The components of a path as they are spelled, without empty ones and without the markers
+/// The components of a path as they are spelled, without empty ones. It leaves out the markers
 /// `\\?\`, `\\?\UNC\`, `\\.\` and `\??\`, which only tell Windows how to read the rest.
 fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     let after = path.trim_start_matches(SEPARATORS);
@@ -175,26 +175,26 @@ fn spelled(path: &str) -> impl DoubleEndedIterator<Item = &str> {
             _ => below,
         };
     }
-    // Separators are ASCII, so bytes are looked at: it takes half of the time of looking at letters.
+    // Separators are ASCII, so this splits bytes, in half of the time of splitting letters.
     let pieces = rest.as_bytes().split(|&byte| is_separator(byte));
     pieces.filter(|piece| !piece.is_empty()).filter_map(|piece| str::from_utf8(piece).ok())
 }
 
-/// Both are separators wherever they stand: a path is not asked which system it is from.
+/// Both are separators in every path, whatever system the path is from.
 const SEPARATORS: [char; 2] = ['/', '\\'];
 
 fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
 
-/// The components that are left of a path when its dot segments are resolved, as they are
-/// spelled: as many as [`FoldedPath`] has.
+/// The components of a path as they are spelled, after its dot segments are resolved. There are as
+/// many as in [`FoldedPath`].
 pub(crate) fn components_of(path: &str) -> Vec<&str> {
     let mut components: Vec<&str> = Vec::new();
     for raw in spelled(path) {
         match raw {
             "." => {}
-            // A drive has nothing above it.
+            // Nothing is above a drive.
             ".." if components.last().is_some_and(|last| is_drive(&fold(trimmed(last)))) => {}
             ".." => {
                 components.pop();
@@ -205,13 +205,13 @@ pub(crate) fn components_of(path: &str) -> Vec<&str> {
     components
 }
 
-/// A component without the dots and spaces that Windows drops from its end.
+/// A component without the dots and spaces at its end, which Windows drops.
 fn trimmed(raw: &str) -> &str {
     let trimmed = raw.trim_end_matches(['.', ' ']);
     if trimmed.is_empty() { raw } else { trimmed }
 }
 
-/// A component that nothing can be above.
+/// Whether a component is a drive: nothing can be above it.
 fn is_drive(component: &str) -> bool {
     matches!(component.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
@@ -221,8 +221,8 @@ pub(crate) fn raw_file_name(path: &str) -> Option<&str> {
     spelled(path).next_back()
 }
 
-/// The folded file name of a path, without folding the rest of it; `None` when there is none
-/// or finding it takes the whole path (dot segments at its end).
+/// The folded file name of a path, without folding the rest. `None`: there is no file name, or only
+/// the whole path shows it (dot segments at its end).
 pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
     match spelled(path).next_back()? {
         "." | ".." => None,
@@ -230,8 +230,8 @@ pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A path as it is spelled, without its last `count` components; `None` when there are fewer,
-/// or dot segments among them.
+/// A path as it is spelled, without its last `count` components. `None`: there are fewer, or there
+/// are dot segments among them.
 pub(crate) fn without_tail(path: &str, count: usize) -> Option<&str> {
     let mut rest = path;
     for _ in 0..count {
@@ -243,7 +243,7 @@ pub(crate) fn without_tail(path: &str, count: usize) -> Option<&str> {
         }
         rest = rest.get(..start)?;
     }
-    // A root that is nothing but separators stays.
+    // A root of nothing but separators stays.
     let trimmed = rest.trim_end_matches(SEPARATORS);
     Some(if trimmed.is_empty() { rest.get(..1).unwrap_or(rest) } else { trimmed })
 }
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(FoldedPath::new("").file_name(), None);
         assert_eq!(FoldedPath::new("/..").file_name(), None);
         assert_eq!(FoldedPath::new("...").file_name(), Some("..."));
-        // The last is the sign of a Kelvin, which folds to a letter.
+        // The last one has the Kelvin sign, which folds to a letter.
         for (drive, folded) in [
             (r"C:\..\a.mkv", "c:/a.mkv"),
             (r"C:. \..\a.mkv", "c:/a.mkv"),
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!((folded.depth(), FoldedPath::new("/").depth()), (3, 0));
     }
 
-    /// Every path of a few bytes that mean something, and the same behind a usual beginning.
+    /// All paths of a few bytes with a meaning, also after a usual beginning.
     #[test]
     fn what_is_plain_folds_as_any_path() {
         const BYTES: &[char] = &['/', '\\', '.', ' ', '?', 'A', 'b', ':', '\u{212a}'];

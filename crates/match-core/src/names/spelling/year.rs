@@ -1,18 +1,18 @@
 //! Years in names.
 
-/// The first and last year that a name may mean.
+/// The first and the last year of release that a name may have.
 const YEARS: std::ops::RangeInclusive<u16> = 1880..=2100;
 
-/// Every number of four digits in a folded name that can be a year of release.
+/// All numbers of four digits in a folded name that can be a year of release.
 pub(crate) fn years(name: &str) -> impl Iterator<Item = u16> {
     positions(name).map(|(_, year)| year)
 }
 
-/// The same, with where in the name each begins.
+/// The same years, with the positions where they begin in the name.
 pub(crate) fn positions(name: &str) -> impl Iterator<Item = (usize, u16)> {
     let mut at = 0;
     name.split(|letter: char| !letter.is_ascii_digit()).filter_map(move |digits| {
-        // Every piece is followed by one separator, of any length in bytes.
+        // One separator follows each piece. It may have any length in bytes.
         let start = at;
         at += digits.len();
         at += name.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
@@ -21,9 +21,9 @@ pub(crate) fn positions(name: &str) -> impl Iterator<Item = (usize, u16)> {
     })
 }
 
-/// Whether the names speak of years, and none of them is the item's, give or take one:
-/// agents and release names differ by one around the turn of a year. A number that is part of
-/// the item's title ("1917", "Blade Runner 2049") speaks of no year.
+/// Whether the names have years, and none of them is the item's. A difference of one year is
+/// allowed, because agents and release names differ around New Year. A number that is part of the
+/// item's title ("1917", "Blade Runner 2049") is not a year.
 pub(crate) fn contradict<'a>(
     names: impl IntoIterator<Item = &'a str>,
     year: u16,

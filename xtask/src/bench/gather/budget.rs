@@ -6,7 +6,7 @@ use testbed::budget::{Arguments, EditRow, Row, Scale, edit_rows, rows};
 
 use super::plan::Mode;
 use super::progress::Progress;
-use super::result::Scenario;
+use crate::bench::compute::scenario::Scenario;
 
 /// Sizes above this take minutes together, and are for `--full`.
 const LARGEST: u64 = 10_000;
@@ -15,7 +15,7 @@ const LARGEST: u64 = 10_000;
 const CHILD: Arguments = &["child"];
 
 /// Plays the rows with these names.
-pub(super) async fn run(
+pub(crate) async fn run(
     names: &[&'static str],
     mode: Mode,
     progress: &Progress,

@@ -6,7 +6,7 @@ mod lines;
 use anyhow::Result;
 use plotters::style::{IntoFont, RGBColor, TextStyle};
 
-use crate::bench::result::Outcome;
+use crate::bench::compute::outcome::Outcome;
 
 /// Text and axes: the page's style replaces it by the colour of its text.
 const INK: RGBColor = RGBColor(1, 1, 1);

@@ -7,15 +7,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::assumptions::Assumption;
-use super::result::{Outcome, Scenario, Seen};
+use super::terminal::{HEADER, cells};
+use super::text::{escape, grouped};
+use crate::bench::compute::outcome::{Assumption, Outcome, Seen};
+use crate::bench::compute::scenario::Scenario;
 
 /// Colours follow the reader's preference; the plots are drawn in two colours that the style
 /// replaces (ink and grid) and a few that are readable on both.
 const STYLE: &str = include_str!("html/page.css");
 
 /// Writes the page, creating its folder.
-pub(super) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
+pub(crate) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -111,13 +113,13 @@ fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
 
 fn table(page: &mut String, scenarios: &[Scenario]) -> Result<()> {
     page.push_str("<div class=\"wide\"><table><thead><tr>");
-    for (at, name) in super::table::HEADER.iter().enumerate() {
+    for (at, name) in HEADER.iter().enumerate() {
         write!(page, "<th{}>{name}</th>", if at == 0 { " class=\"name\"" } else { "" })?;
     }
     page.push_str("</tr></thead><tbody>");
     for scenario in scenarios {
         page.push_str("<tr>");
-        for (at, cell) in super::table::cells(scenario).into_iter().enumerate() {
+        for (at, cell) in cells(scenario).into_iter().enumerate() {
             if at == 0 {
                 let title = escape(&scenario.situation);
                 write!(page, "<td class=\"name\">{}<small>{title}</small></td>", escape(&cell))?;
@@ -131,27 +133,10 @@ fn table(page: &mut String, scenarios: &[Scenario]) -> Result<()> {
     Ok(())
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// A number with its digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::example;
+    use crate::bench::compute::scenario::example;
 
     fn outcome(scenarios: Vec<Scenario>) -> Outcome {
         Outcome { items: 10, scenarios, ..Outcome::new(1) }

@@ -5,40 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use match_core::{Query, Selection, Timing};
-use serde::{Deserialize, Serialize};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 
+use super::clock::now;
 use super::progress::Progress;
-use super::story::now;
-
-/// Measurements over many runs or many single files.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Series {
-    /// A library that grows by one in a hundred between runs.
-    pub(crate) runs: Vec<Run>,
-    /// How long one file takes, by where its answer comes from.
-    pub(crate) one_file: Vec<OneFile>,
-}
-
-/// One run of a series.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Run {
-    pub(crate) items: u64,
-    pub(crate) calls: u64,
-    /// Part of the lookups that a remembered match answered, 0 to 1.
-    pub(crate) hit_rate: f64,
-}
-
-/// Files asked for one at a time.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct OneFile {
-    pub(crate) name: String,
-    pub(crate) what: String,
-    pub(crate) calls: u64,
-    pub(crate) timing: Timing,
-}
+use crate::bench::compute::outcome::{OneFile, Run, Series};
 
 /// How many runs show how the hit rate develops.
 const RUNS: usize = 10;
@@ -89,7 +62,7 @@ async fn growing(items: u64) -> Result<(Stage, Vec<Run>, Vec<TruthQuery>)> {
 
 /// Part of the lookups that a remembered match answered, 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a rate, for a plot")]
-pub(super) fn hit_rate(report: &match_core::Report) -> f64 {
+pub(crate) fn hit_rate(report: &match_core::Report) -> f64 {
     let lookups = &report.lookups;
     let all = lookups.remembered + lookups.computed;
     lookups.remembered as f64 / all.max(1) as f64
@@ -123,26 +96,4 @@ async fn one_file(stage: &Stage, asked: &[TruthQuery]) -> Result<Vec<OneFile>> {
     }
     engine.close().await?;
     Ok(results)
-}
-
-impl Series {
-    pub(crate) fn print(&self) {
-        println!("\nOne file at a time, within the freshness window");
-        for one in &self.one_file {
-            let (count, timing) = (one.timing.count(), &one.timing);
-            println!(
-                "  {:<11} {count} files, {} calls: p50 {:.1?}, p99 {:.1?}, max {:.1?}",
-                one.name,
-                one.calls,
-                timing.p50(),
-                timing.p99(),
-                timing.max()
-            );
-        }
-        println!("\nHit rate over {} runs, 1 % added before each", self.runs.len());
-        let rates = self.runs.iter().map(|run| format!("{:.1} %", 100.0 * run.hit_rate));
-        println!("  {}", rates.collect::<Vec<_>>().join(", "));
-        let calls = self.runs.iter().map(|run| run.calls.to_string());
-        println!("  calls: {}", calls.collect::<Vec<_>>().join(", "));
-    }
 }

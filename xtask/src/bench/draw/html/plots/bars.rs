@@ -5,8 +5,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
-use crate::bench::html::grouped;
-use crate::bench::result::{Outcome, Scenario};
+use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
+use crate::bench::draw::text::grouped;
 
 /// Height of a row: of two bars, of one, of one among many.
 const TWO: u32 = 44;

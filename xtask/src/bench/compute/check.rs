@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::result::{Outcome, Scenario};
+use super::outcome::Outcome;
+use super::scenario::Scenario;
 
 /// Scenarios in which nothing changed, and everything is asked again.
 const WARM: [&str; 5] = ["repeat", "warm", "fresh", "live", "scanned"];
@@ -15,17 +16,17 @@ const WARM_ITEMS: u64 = 10_000;
 
 /// What was run, as far as it decides what can be asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// Titles have to decide: the truth may be missed.
-    pub(super) titles_decide: bool,
+    pub(crate) titles_decide: bool,
     /// The library was made by the bench: what the naive client costs in it is known.
-    pub(super) generated: bool,
+    pub(crate) generated: bool,
 }
 
 /// Fails the run on wrong answers, on missed ones unless titles had to decide, on a budget
 /// that was not kept to, on a warm run that is not far ahead of the naive client, and when the
 /// server could not be asked at all.
-pub(super) fn judge(outcome: &Outcome, terms: Terms) -> Result<()> {
+pub(crate) fn judge(outcome: &Outcome, terms: Terms) -> Result<()> {
     outcome.all().try_for_each(|scenario| judge_one(scenario, terms))?;
     for line in &outcome.accuracy {
         let (name, wrong) = (&line.distortion, line.tally.high_wrong);
@@ -68,7 +69,8 @@ mod tests {
     use testbed::corpus::Tally;
 
     use super::*;
-    use crate::bench::result::{Accuracy, Naive, example};
+    use crate::bench::compute::outcome::Accuracy;
+    use crate::bench::compute::scenario::{Naive, example};
 
     const TERMS: Terms = Terms { titles_decide: false, generated: true };
 

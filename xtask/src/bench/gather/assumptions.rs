@@ -3,16 +3,8 @@
 
 use anyhow::{Context, Result};
 use plex_api::{Client, Detail, Filter, Listing, RatingKey, Section, Sort};
-use serde::{Deserialize, Serialize};
 
-/// One assumption and what was seen.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Assumption {
-    pub(crate) question: String,
-    pub(crate) seen: String,
-    /// Whether it is as assumed. Where it is not, Matchbox is dearer, and not wrong.
-    pub(crate) holds: bool,
-}
+use crate::bench::compute::outcome::Assumption;
 
 /// Page sizes that are tried, ascending.
 const PAGES: [u32; 3] = [500, 1_000, 2_000];
@@ -21,7 +13,7 @@ const PAGES: [u32; 3] = [500, 1_000, 2_000];
 const NOBODY: RatingKey = RatingKey(9_007_199_254_740_991);
 
 /// Asks the server.
-pub(super) async fn check(client: &Client, section: &Section) -> Result<Vec<Assumption>> {
+pub(crate) async fn check(client: &Client, section: &Section) -> Result<Vec<Assumption>> {
     let kind = section.kind.leaf().context("the section holds no files")?;
     let listing = Listing {
         section: section.key,
@@ -83,15 +75,4 @@ pub(super) async fn check(client: &Client, section: &Section) -> Result<Vec<Assu
     };
     note("a batch leaves out unknown ids", holds, seen);
     Ok(found)
-}
-
-/// Prints the section for an issue.
-pub(super) fn print(version: &str, assumptions: &[Assumption]) {
-    println!("\nHow the server (version {version}) behaved against our assumptions");
-    for Assumption { question, seen, holds } in assumptions {
-        println!("  {:<3} {question:<32} {seen}", if *holds { "yes" } else { "NO" });
-    }
-    println!(
-        "  Where one does not hold, answers stay right and cost more calls: please report it."
-    );
 }

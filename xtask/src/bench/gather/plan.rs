@@ -7,7 +7,36 @@ use testbed::budget::{edit_rows, rows};
 use testbed::generate::LibraryKind;
 use testbed::server::{Endpoint, Fault, Rule};
 
-use super::story::Name;
+/// The scenarios, in the order they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Cold,
+    Repeat,
+    Added,
+    Outage,
+}
+
+impl Name {
+    pub(crate) const ALL: [Self; 4] = [Self::Cold, Self::Repeat, Self::Added, Self::Outage];
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Repeat => "repeat",
+            Self::Added => "added",
+            Self::Outage => "outage",
+        }
+    }
+
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Cold => "nothing is cached",
+            Self::Repeat => "the cache was closed and opened again; nothing changed",
+            Self::Added => "one movie was added and a scan ran",
+            Self::Outage => "the server is down",
+        }
+    }
+}
 
 /// A library, a distance or a trouble other than that of the main scenarios.
 #[derive(Debug, Clone, Copy)]

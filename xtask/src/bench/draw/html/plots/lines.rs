@@ -4,7 +4,7 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
-use crate::bench::result::{Outcome, Scenario};
+use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
 
 /// A line with its name.
 type Line = (String, Vec<(f64, f64)>);

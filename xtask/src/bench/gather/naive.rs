@@ -4,7 +4,7 @@ use anyhow::Result;
 use testbed::naive::Naive as Client;
 use testbed::queries::TruthQuery;
 
-use super::result::Naive;
+use crate::bench::compute::scenario::Naive;
 
 /// A file that its title search does not find costs it a listing in pages of 100, so the
 /// sample shrinks as the library grows: this many rows it may read if nothing is found, about
@@ -16,7 +16,7 @@ const SAMPLE: std::ops::RangeInclusive<u64> = 2..=100;
 
 /// Runs the naive client on an even sample of the queries, in a library of `items` items. It
 /// does not repeat what fails: the first error ends it, as it ends the tools it stands for.
-pub(super) async fn run(
+pub(crate) async fn run(
     (url, token): (&str, &str),
     section: Option<&str>,
     queries: &[TruthQuery],

@@ -9,27 +9,12 @@ use tracing::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::result::Outcome;
-use super::story::now;
-
-/// The spans that are phases, and what they are.
-const PHASES: [(&str, &str); 5] = [
-    ("parse", "decoding answers"),
-    ("hash", "folding paths, and hashing them into keys"),
-    ("recall", "reading remembered answers"),
-    ("score", "reading the indexes, folding and scoring candidates"),
-    ("write", "transactions, syncing to disk included"),
-];
+use super::clock::now;
+use crate::bench::compute::outcome::Busy;
 
 /// Sums up the time in each span, without the spans inside it.
 #[derive(Clone, Default)]
-pub(crate) struct Profile(Arc<Mutex<BTreeMap<&'static str, Sum>>>);
-
-#[derive(Default, Clone, Copy)]
-struct Sum {
-    times: u64,
-    busy: Duration,
-}
+pub(crate) struct Profile(Arc<Mutex<BTreeMap<&'static str, Busy>>>);
 
 /// A span that a thread is in.
 struct Open {
@@ -65,25 +50,8 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<
 }
 
 impl Profile {
-    pub(super) fn print(&self, outcome: &Outcome) {
-        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        println!("\nWhere the time went, all runs together (threads add up)");
-        for (name, what) in PHASES {
-            let Sum { times, busy } = sums.get(name).copied().unwrap_or_default();
-            println!("  {name:<7} {:>10.1} ms  {times:>7} times  {what}", millis(busy));
-        }
-        let calls = outcome.all().map(|scenario| scenario.report.calls.total());
-        let (count, wait) = calls.fold((0, Duration::ZERO), |(count, wait), calls| {
-            (count + calls.count, wait + calls.latency)
-        });
-        println!(
-            "  {:<7} {:>10.1} ms  {count:>7} times  from sending to the last byte; calls at once add up",
-            "wait",
-            millis(wait)
-        );
+    /// The time in each span so far, by the name of the span.
+    pub(crate) fn sums(&self) -> BTreeMap<&'static str, Busy> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

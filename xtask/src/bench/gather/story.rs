@@ -2,50 +2,21 @@
 //! costs.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cache_store::Selection;
-use match_core::{Answer, Confidence, Engine, EngineConfig, Run};
+use match_core::{Answer, Engine, EngineConfig, Run};
 use plex_api::{Client, Config, Token};
 use testbed::budget::to_queries;
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, Pms, Rule};
 
+use super::clock::now;
 use super::input::{Input, Server};
+use super::plan::Name;
 use super::progress::Progress;
-use super::result::{Answered, Naive, Scenario};
-
-/// The scenarios, in the order they run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Name {
-    Cold,
-    Repeat,
-    Added,
-    Outage,
-}
-
-impl Name {
-    pub(crate) const ALL: [Self; 4] = [Self::Cold, Self::Repeat, Self::Added, Self::Outage];
-
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Repeat => "repeat",
-            Self::Added => "added",
-            Self::Outage => "outage",
-        }
-    }
-
-    pub(crate) fn what(self) -> &'static str {
-        match self {
-            Self::Cold => "nothing is cached",
-            Self::Repeat => "the cache was closed and opened again; nothing changed",
-            Self::Added => "one movie was added and a scan ran",
-            Self::Outage => "the server is down",
-        }
-    }
-}
+use crate::bench::compute::scenario::{Naive, Scenario};
 
 /// Between two scenarios: beyond the freshness window, so that each asks the server.
 const LATER: Duration = Duration::from_hours(1);
@@ -224,35 +195,4 @@ fn unknown_reason(run: &Run) -> Option<String> {
         Answer::Unknown(reason) => Some(reason.to_string()),
         _ => None,
     })
-}
-
-/// An answer, in the words of the JSON lines.
-pub(super) fn answered(query: &TruthQuery, answer: &Answer) -> Answered {
-    let mut line = Answered {
-        path: query.path.clone(),
-        answer: "unknown",
-        rating_key: None,
-        confidence: None,
-        rule: None,
-    };
-    match answer {
-        Answer::Found(found) => {
-            line.answer = "found";
-            line.rating_key = Some(found.rating_key.to_string());
-            line.confidence = Some(match found.confidence {
-                Confidence::High => "high",
-                Confidence::Low => "low",
-            });
-            line.rule = Some(found.evidence.rule.to_string());
-        }
-        Answer::Ambiguous(_) => line.answer = "ambiguous",
-        Answer::Absent => line.answer = "absent",
-        Answer::Unknown(_) => {}
-    }
-    line
-}
-
-#[expect(clippy::disallowed_methods, reason = "the bench measures wall time")]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::result::{Outcome, SCHEMA, Scenario};
+use super::outcome::{Outcome, SCHEMA};
+use super::scenario::Scenario;
 
 /// A time is worse when it is more than this many times the earlier one and more than
 /// [`NOISE_MS`] above it. On a shared machine of two cores, equal runs were seen to differ by
@@ -82,14 +83,14 @@ impl Baseline {
 }
 
 /// Writes the counts of a run.
-pub(super) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
+pub(crate) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
     let text = serde_json::to_string_pretty(&Baseline::of(outcome, false))?;
     std::fs::write(path, format!("{text}\n"))?;
     Ok(())
 }
 
 /// Fails if something is worse than in the baseline.
-pub(super) fn compare(path: &Path, outcome: &Outcome) -> Result<()> {
+pub(crate) fn compare(path: &Path, outcome: &Outcome) -> Result<()> {
     let before = Baseline::read(path)?.scenarios;
     let after = Baseline::of(outcome, true).scenarios;
     let mut worse = Vec::new();
@@ -143,7 +144,7 @@ pub(super) fn compare(path: &Path, outcome: &Outcome) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::example;
+    use crate::bench::compute::scenario::example;
 
     fn outcome(calls: u64, wall_ms: f64) -> Outcome {
         let mut scenario = example("cold");
@@ -157,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (counts, whole) = (folder.path().join("counts"), folder.path().join("whole"));
         write(&counts, &outcome(20, 100.0)).unwrap();
-        outcome(20, 100.0).write_json(&whole).unwrap();
+        std::fs::write(&whole, serde_json::to_vec(&outcome(20, 100.0)).unwrap()).unwrap();
         for (calls, wall_ms, against_counts, against_whole) in [
             (20, 100.0, true, true),
             (19, 190.0, true, true),

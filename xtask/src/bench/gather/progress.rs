@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use match_core::{OnProgress, RunProgress};
 
-use super::story::now;
+use super::clock::now;
 
 /// Between two plain lines about one run.
 const QUIET: Duration = Duration::from_secs(2);

@@ -12,10 +12,10 @@ use testbed::payload::library_from_pages;
 use testbed::queries::{TruthQuery, absent_queries, queries};
 use testbed::server::{self, Pms};
 
-use super::Options;
 use super::assumptions;
+use super::options::Options;
 use super::progress::Progress;
-use super::result::Seen;
+use crate::bench::compute::outcome::Seen;
 
 /// Items of a default run; the call budget is stated for this size.
 const ITEMS: usize = 10_000;

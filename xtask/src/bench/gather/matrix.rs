@@ -6,11 +6,11 @@ use testbed::generate::Spec;
 use super::input::Input;
 use super::plan::{Mode, Variant};
 use super::progress::Progress;
-use super::result::Scenario;
 use super::story::Story;
+use crate::bench::compute::scenario::Scenario;
 
 /// Runs the variants.
-pub(super) async fn run(
+pub(crate) async fn run(
     variants: &[&'static Variant],
     mode: Mode,
     seed: u64,

@@ -1,0 +1,51 @@
+//! Listing the shows of a section: what the rows of episodes do not say.
+
+use futures::StreamExt;
+use plex_api::{ItemKind, Listing};
+
+use crate::error::Error;
+use crate::model::section::SectionState;
+use crate::model::show::CachedShow;
+use crate::refresh::context::Context;
+use crate::refresh::execute::{Outcome, changed_meanwhile, instead};
+use crate::refresh::plan::Plan;
+use crate::refresh::reason::PlanReason;
+
+/// How often shows are listed anew because they changed while they were listed.
+const ATTEMPTS: u32 = 3;
+
+impl Context {
+    /// Lists all shows: there are few of them, a page holds those of most sections, and a list of
+    /// all tells which are gone. The section's stamp stands as it is.
+    pub(crate) async fn shows(&self, state: &SectionState) -> Result<Outcome, Error> {
+        let now = self.clock.now();
+        let mut left = ATTEMPTS;
+        let shows = loop {
+            left -= 1;
+            match self.list_shows(state).await {
+                Err(error) if left > 0 && changed_meanwhile(&error) => {}
+                shows => break shows?,
+            }
+        };
+        let base = state.clone();
+        let put = self.blocking(move |store| store.put_shows(&base, &shows, now)).await?;
+        Ok(match put {
+            Some((state, changes)) => Ok((state, changes)),
+            None => instead(Plan::Shows, PlanReason::ChangedMeanwhile),
+        })
+    }
+
+    async fn list_shows(&self, state: &SectionState) -> Result<Vec<CachedShow>, Error> {
+        let wanted = Listing {
+            expect_uuid: Some(state.uuid.clone()),
+            ..Listing::new(state.key, ItemKind::Show)
+        };
+        let mut shows = Vec::new();
+        let mut pages = std::pin::pin!(self.client.pages(wanted));
+        while let Some(page) = pages.next().await {
+            let of_kind = |item: &&plex_api::Item| item.kind == ItemKind::Show;
+            shows.extend(page?.items.iter().filter(of_kind).map(CachedShow::from_plex));
+        }
+        Ok(shows)
+    }
+}

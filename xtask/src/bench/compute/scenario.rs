@@ -1,0 +1,157 @@
+//! One line of the table: what a situation cost, and what came of it.
+
+use std::collections::BTreeMap;
+
+use match_core::{AnswerCounts, Report};
+use serde::{Deserialize, Serialize};
+
+/// One line of the table.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    /// What it is, where the name does not say it.
+    #[serde(default)]
+    pub(crate) situation: String,
+    /// Items on the server.
+    #[serde(default)]
+    pub(crate) items: u64,
+    pub(crate) queries: u64,
+    pub(crate) answers: Answers,
+    /// Another item than the true one, or an item where there is none.
+    pub(crate) wrong: u64,
+    /// The item is there, and the answer was absent or ambiguous.
+    pub(crate) missed: u64,
+    pub(crate) calls: Calls,
+    /// Calls that may be made, where the budget says so.
+    #[serde(default)]
+    pub(crate) budget: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) naive: Naive,
+    pub(crate) wall_ms: f64,
+    /// What Matchbox itself reports, all runs of the scenario together.
+    pub(crate) report: Report,
+    #[serde(skip)]
+    pub(crate) unexpected_unknown: Option<String>,
+    #[serde(skip)]
+    pub(crate) problem: Option<String>,
+    /// The first few wrong or missed answers, for people.
+    #[serde(skip)]
+    pub(crate) mistakes: Vec<String>,
+    #[serde(skip)]
+    pub(crate) lines: Vec<Answered>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+pub(crate) struct Answers {
+    pub(crate) found: u64,
+    pub(crate) ambiguous: u64,
+    pub(crate) absent: u64,
+    pub(crate) unknown: u64,
+}
+
+impl From<AnswerCounts> for Answers {
+    fn from(counts: AnswerCounts) -> Self {
+        let AnswerCounts { ambiguous, absent, unknown, .. } = counts;
+        Self { found: counts.found(), ambiguous, absent, unknown }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Calls {
+    pub(crate) total: u64,
+    pub(crate) by_endpoint: BTreeMap<String, u64>,
+}
+
+impl Calls {
+    pub(crate) fn of(report: &Report, total: u64) -> Self {
+        let by_endpoint = report.calls.by_endpoint.iter();
+        let by_endpoint = by_endpoint.map(|(name, tally)| (name.to_string(), tally.count));
+        Self { total, by_endpoint: by_endpoint.collect() }
+    }
+}
+
+/// What the naive client needed, counted on a sample and scaled to all queries.
+#[derive(Serialize, Deserialize, Default, Clone, Copy)]
+pub(crate) struct Naive {
+    /// Calls for all queries; `None` where it was not run.
+    #[serde(rename = "naive_calls")]
+    pub(crate) calls: Option<u64>,
+    /// How many queries it was run on.
+    #[serde(rename = "naive_sample")]
+    pub(crate) sample: Option<u64>,
+    /// It ended with an error after these calls, and answered nothing.
+    #[serde(rename = "naive_gave_up", default)]
+    pub(crate) gave_up: bool,
+}
+
+impl Naive {
+    pub(crate) fn scaled(counted: u64, sample: u64, queries: u64) -> Self {
+        let scaled = u128::from(counted) * u128::from(queries) / u128::from(sample.max(1));
+        Self {
+            calls: Some(scaled.try_into().unwrap_or(u64::MAX)),
+            sample: Some(sample),
+            gave_up: false,
+        }
+    }
+
+    /// It ended with an error after so many calls.
+    pub(crate) fn gave_up(calls: u64) -> Self {
+        Self { calls: Some(calls), sample: None, gave_up: true }
+    }
+
+    /// The same queries asked this many times.
+    pub(crate) fn times(self, times: u64) -> Self {
+        Self { calls: self.calls.map(|calls| calls * times), ..self }
+    }
+}
+
+/// One answer, as a JSON line.
+#[derive(Serialize)]
+pub(crate) struct Answered {
+    pub(crate) path: String,
+    pub(crate) answer: &'static str,
+    pub(crate) rating_key: Option<String>,
+    pub(crate) confidence: Option<&'static str>,
+    pub(crate) rule: Option<String>,
+}
+
+impl Scenario {
+    /// On how many queries the naive client was run, if not on all.
+    pub(crate) fn sampled(&self) -> Option<u64> {
+        let sample = self.naive.sample?;
+        (sample < self.queries / self.report.runs.max(1)).then_some(sample)
+    }
+
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.sampled().is_some()
+    }
+
+    /// How many times as many calls the naive client makes for the same answers.
+    pub(crate) fn ratio(&self) -> Option<u64> {
+        let calls = self.naive.calls.filter(|_| !self.naive.gave_up)?;
+        Some(calls / self.calls.total.max(1))
+    }
+}
+
+/// A scenario for tests.
+#[cfg(test)]
+pub(crate) fn example(name: &str) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        situation: "a <test>".to_owned(),
+        items: 10,
+        queries: 10,
+        answers: Answers { found: 10, ..Answers::default() },
+        wrong: 0,
+        missed: 0,
+        calls: Calls { total: 1, by_endpoint: BTreeMap::new() },
+        budget: Some(1),
+        naive: Naive::scaled(5, 5, 10),
+        wall_ms: 1.0,
+        report: Report::default(),
+        unexpected_unknown: None,
+        problem: None,
+        mistakes: Vec::new(),
+        lines: Vec::new(),
+    }
+}

@@ -1,0 +1,180 @@
+//! Results on the terminal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+use testbed::corpus::Tally;
+
+use crate::bench::compute::outcome::{Assumption, Busy, Outcome, Seen, Series};
+use crate::bench::compute::scenario::Scenario;
+
+/// The spans that are phases, and what they are.
+const PHASES: [(&str, &str); 5] = [
+    ("parse", "decoding answers"),
+    ("hash", "folding paths, and hashing them into keys"),
+    ("recall", "reading remembered answers"),
+    ("score", "reading the indexes, folding and scoring candidates"),
+    ("write", "transactions, syncing to disk included"),
+];
+
+/// The columns.
+pub(crate) const HEADER: [&str; 13] = [
+    "scenario",
+    "items",
+    "queries",
+    "found",
+    "ambig.",
+    "absent",
+    "unknown",
+    "wrong",
+    "missed",
+    "Plex calls",
+    "naive calls",
+    "ratio",
+    "wall ms",
+];
+
+/// Prints all that was measured.
+pub(crate) fn print(outcome: &Outcome) {
+    for (title, scenarios) in outcome.groups() {
+        if !scenarios.is_empty() {
+            println!("\n{title}\n{}", table(scenarios));
+        }
+    }
+    if let Some(sample) = outcome.all().filter_map(Scenario::sampled).max() {
+        println!(
+            "* counted on an even sample of at most {sample} queries, and scaled to all of them"
+        );
+    }
+    print_accuracy(outcome);
+    for scenario in outcome.all() {
+        for mistake in &scenario.mistakes {
+            println!("  {:<8} {mistake}", scenario.name);
+        }
+    }
+    for scenario in &outcome.scenarios {
+        for step in &scenario.report.steps {
+            println!("  {:<8} {step}", scenario.name);
+        }
+    }
+    if let Some(series) = &outcome.series {
+        print_series(series);
+    }
+    if let Some(server) = &outcome.server {
+        print_server(server);
+    }
+    println!("\nTook {:.1} s", outcome.seconds);
+}
+
+fn print_accuracy(outcome: &Outcome) {
+    if outcome.accuracy.is_empty() {
+        return;
+    }
+    let sum = |count: fn(&Tally) -> u64| -> u64 {
+        outcome.accuracy.iter().map(|line| count(&line.tally)).sum()
+    };
+    println!(
+        "\n{} files in {} distortions (the page has each, `cargo xtask corpus` plays more)\n  \
+         {} right, {} told as ambiguous, {} not found; wrong: {} with low confidence, {} with high",
+        sum(|tally| tally.cases),
+        outcome.accuracy.len(),
+        sum(|tally| tally.high_right + tally.low_right + tally.absent_right),
+        sum(|tally| tally.tied + tally.tied_wrong),
+        sum(|tally| tally.missed),
+        sum(|tally| tally.low_wrong),
+        sum(|tally| tally.high_wrong),
+    );
+}
+
+fn print_series(series: &Series) {
+    println!("\nOne file at a time, within the freshness window");
+    for one in &series.one_file {
+        let (count, timing) = (one.timing.count(), &one.timing);
+        println!(
+            "  {:<11} {count} files, {} calls: p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+            one.name,
+            one.calls,
+            timing.p50(),
+            timing.p99(),
+            timing.max()
+        );
+    }
+    println!("\nHit rate over {} runs, 1 % added before each", series.runs.len());
+    let rates = series.runs.iter().map(|run| format!("{:.1} %", 100.0 * run.hit_rate));
+    println!("  {}", rates.collect::<Vec<_>>().join(", "));
+    let calls = series.runs.iter().map(|run| run.calls.to_string());
+    println!("  calls: {}", calls.collect::<Vec<_>>().join(", "));
+}
+
+/// Prints the section for an issue.
+fn print_server(server: &Seen) {
+    let Seen { version, assumptions } = server;
+    println!("\nHow the server (version {version}) behaved against our assumptions");
+    for Assumption { question, seen, holds } in assumptions {
+        println!("  {:<3} {question:<32} {seen}", if *holds { "yes" } else { "NO" });
+    }
+    println!(
+        "  Where one does not hold, answers stay right and cost more calls: please report it."
+    );
+}
+
+/// Prints where the time went, by phase.
+pub(crate) fn print_profile(sums: &BTreeMap<&'static str, Busy>, outcome: &Outcome) {
+    println!("\nWhere the time went, all runs together (threads add up)");
+    for (name, what) in PHASES {
+        let Busy { times, busy } = sums.get(name).copied().unwrap_or_default();
+        println!("  {name:<7} {:>10.1} ms  {times:>7} times  {what}", millis(busy));
+    }
+    let calls = outcome.all().map(|scenario| scenario.report.calls.total());
+    let (count, wait) = calls.fold((0, Duration::ZERO), |(count, wait), calls| {
+        (count + calls.count, wait + calls.latency)
+    });
+    println!(
+        "  {:<7} {:>10.1} ms  {count:>7} times  from sending to the last byte; calls at once add up",
+        "wait",
+        millis(wait)
+    );
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn table(scenarios: &[Scenario]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(HEADER);
+    for scenario in scenarios {
+        table.add_row(cells(scenario));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The cells of one line, one for each of [`HEADER`].
+pub(crate) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
+    let naive = scenario.naive.calls.map_or("-".to_owned(), |calls| {
+        let note = if scenario.is_sampled() { "*" } else { "" };
+        format!("{calls}{}", if scenario.naive.gave_up { ", gave up" } else { note })
+    });
+    let calls = scenario.calls.total;
+    [
+        scenario.name.clone(),
+        scenario.items.to_string(),
+        scenario.queries.to_string(),
+        scenario.answers.found.to_string(),
+        scenario.answers.ambiguous.to_string(),
+        scenario.answers.absent.to_string(),
+        scenario.answers.unknown.to_string(),
+        scenario.wrong.to_string(),
+        scenario.missed.to_string(),
+        scenario.budget.map_or(calls.to_string(), |budget| format!("{calls} of {budget}")),
+        naive,
+        scenario.ratio().map_or("-".to_owned(), |ratio| format!("{ratio} : 1")),
+        format!("{:.0}", scenario.wall_ms),
+    ]
+}

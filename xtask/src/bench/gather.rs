@@ -1,0 +1,14 @@
+//! Playing situations: which, on what input, by whom; each ends as a line of data.
+
+pub(super) mod assumptions;
+pub(super) mod budget;
+pub(super) mod clock;
+pub(super) mod input;
+pub(super) mod matrix;
+pub(super) mod naive;
+pub(super) mod options;
+pub(super) mod plan;
+pub(super) mod profile;
+pub(super) mod progress;
+pub(super) mod series;
+pub(super) mod story;

@@ -1,0 +1,8 @@
+//! Wall time, which the bench measures; all else goes by the engine's clock.
+
+use std::time::Instant;
+
+#[expect(clippy::disallowed_methods, reason = "the bench measures wall time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
