@@ -4,6 +4,7 @@
 mod engine;
 mod holders;
 mod lies;
+mod log;
 
 use std::time::Duration;
 

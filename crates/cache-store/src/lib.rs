@@ -59,6 +59,8 @@ pub use refresh::reason::PlanReason;
 pub use share::tier::config::SharedTier;
 #[cfg(feature = "shared")]
 pub use share::tier::counts::{Miss, SharedCounts};
+#[cfg(feature = "shared")]
+pub use share::tier::keep::{SharedStats, SharedTag};
 pub use store::Store;
 pub use store::apply::Changes;
 pub use store::check::Checked;

@@ -5,6 +5,7 @@
 
 pub(crate) mod config;
 pub(crate) mod counts;
+pub(crate) mod keep;
 mod keys;
 #[cfg(test)]
 mod model;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use plex_api::{Clock, Section, UnixSeconds};
+use tracing::warn;
 
 use crate::error::Error;
 use crate::model::section::{SectionId, SectionState};
@@ -232,11 +234,8 @@ impl Tier {
         self.known().joined.insert((section, head.seen_with), joined);
         if !joined {
             self.counting.miss(Miss::OtherAccount);
-            tracing::warn!(
-                section = section.0,
-                "the server shows this account other items than the hosts it shares with: give \
-                 each account a profile of its own"
-            );
+            let section = section.0;
+            warn!(section, "another account's items are in the shared tier: name a profile");
         }
     }
 

@@ -174,10 +174,18 @@ impl Engine {
 
     /// Lets a value expire at another time.
     pub(crate) async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Miss> {
-        let mut cmd = redis::cmd("PEXPIRE");
-        cmd.arg(key).arg(millis(ttl));
-        let _: i64 = self.ask(Lane::Commands, &cmd, 0).await?;
-        Ok(())
+        self.command::<i64>("PEXPIRE", &[key, &millis(ttl).to_string()]).await.map(drop)
+    }
+
+    /// Any other small command.
+    pub(crate) async fn command<T: redis::FromRedisValue>(
+        &self,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<T, Miss> {
+        let mut cmd = redis::cmd(name);
+        cmd.arg(arguments);
+        self.ask(Lane::Commands, &cmd, 0).await
     }
 
     /// Runs a script. Its text is sent each time: it is short, and an engine that restarted knows
@@ -196,7 +204,7 @@ impl Engine {
     }
 
     /// Asks, within the time that so many bytes may take.
-    pub(crate) async fn ask<T: redis::FromRedisValue>(
+    async fn ask<T: redis::FromRedisValue>(
         &self,
         lane: Lane,
         cmd: &Cmd,
