@@ -18,6 +18,7 @@
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
 //! - `proof`: what proves that a file is not there.
+//! - `shared`: many hosts, one engine beside them, and what may go wrong with it.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -43,6 +44,8 @@ mod host;
 mod meeting;
 mod proof;
 mod report;
+#[cfg(feature = "shared")]
+mod shared;
 mod shows;
 mod soak;
 mod sync;

@@ -1,4 +1,6 @@
-//! `cargo xtask cache`: inspects and cleans a cache file.
+//! `cargo xtask cache`: inspects and cleans a cache file, and what machines share.
+
+mod shared;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,9 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Look at what many machines share, in a Valkey or Redis (`docs/shared-tier.md`).
+    #[command(subcommand)]
+    Shared(shared::Command),
     /// Give free pages back to the file system.
     Compact {
         /// The cache file.
@@ -93,6 +98,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
             )?;
             store.close().context("close the cache")
         }
+        Command::Shared(command) => shared::run(command, json),
         Command::Compact { path } => {
             let store = open(&path, shared)?;
             let compacted = store.compact()?;

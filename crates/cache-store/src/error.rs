@@ -128,6 +128,13 @@ pub enum Error {
         /// The section's title.
         title: String,
     },
+    /// The shared tier is configured in a way that cannot work. (That it is away is no error: a
+    /// host then goes on without it.)
+    #[cfg(feature = "shared")]
+    SharedTier {
+        /// What is wrong with it.
+        what: String,
+    },
     /// The server could not be asked, or it refused.
     Plex(plex_api::Error),
 }
@@ -283,6 +290,10 @@ impl fmt::Display for Error {
                 f,
                 "section \"{title}\" changed while it was being read; nothing was written: ask again"
             ),
+            #[cfg(feature = "shared")]
+            Self::SharedTier { what } => {
+                write!(f, "the shared tier cannot be used: {what}; see docs/shared-tier.md")
+            }
             Self::Plex(error) => fmt::Display::fmt(error, f),
         }
     }

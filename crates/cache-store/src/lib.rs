@@ -28,6 +28,12 @@ pub use model::revision::{Revision, SectionStamp};
 pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
+#[cfg(feature = "shared")]
+pub use share::tier::config::SharedTier;
+#[cfg(feature = "shared")]
+pub use share::tier::counts::{Miss, SharedCounts};
+#[cfg(feature = "shared")]
+pub use share::tier::keep::{SharedStats, SharedTag};
 pub use store::Store;
 pub use store::apply::Changes;
 pub use store::check::Checked;

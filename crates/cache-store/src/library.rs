@@ -1,6 +1,8 @@
 //! The read-through: a section is brought up to date before it is read.
 
 pub(crate) mod selection;
+#[cfg(feature = "shared")]
+mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,12 +53,18 @@ pub struct Refreshed {
 #[derive(Debug)]
 pub struct Library {
     context: Context,
+    #[cfg(feature = "shared")]
+    tier: Option<Arc<crate::share::tier::Tier>>,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self { context: Context::new(client, store, policy, clock) }
+        Self {
+            context: Context::new(client, store, policy, clock),
+            #[cfg(feature = "shared")]
+            tier: None,
+        }
     }
 
     /// Names the account whose token is used, where another sees other sections or items. A
@@ -131,6 +139,10 @@ impl Library {
         section: SectionId,
         edited: Vec<(RatingKey, Metadata)>,
     ) -> Result<(), Error> {
+        #[cfg(feature = "shared")]
+        if let Some(tier) = &self.tier {
+            tier.note_edit(section);
+        }
         self.context.write_through(section, edited).await
     }
 
@@ -261,6 +273,8 @@ impl Library {
         unchanged: Vec<(SectionState, SectionStamp)>,
     ) -> Result<(), Error> {
         let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
+        #[cfg(feature = "shared")]
+        Box::pin(self.offer(&unchanged)).await?;
         let (at, whole) = (probe.at, probe.unreadable.is_empty());
         let _one_at_a_time = self.context.flights.noting().await;
         let list = self.context.flights.is_last(probe).then_some(listed);
@@ -363,10 +377,12 @@ impl Library {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
             Turn::Mine(guard, number) => (guard, number),
         };
-        // What the answer shows was so when the question was asked, or later.
-        let at = self.context.clock.now();
-        let (listed, others) = match self.context.client.section_rows().await {
-            Ok((listed, others)) => (Arc::new(listed), others),
+        #[cfg(feature = "shared")]
+        let observed = Box::pin(self.observe_shared(since)).await;
+        #[cfg(not(feature = "shared"))]
+        let observed = self.observe().await;
+        let (listed, others, at) = match observed {
+            Ok((listed, others, at)) => (Arc::new(listed), others, at),
             Err(error) => {
                 self.context.flights.end_probe(number, Err(error.clone()));
                 return Err(error.into());
@@ -380,6 +396,14 @@ impl Library {
         let probe = Probe { listed, states, unreadable: others, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
+    }
+
+    /// Asks the server for its sections.
+    async fn observe(&self) -> Result<Observed, plex_api::Error> {
+        // What the answer shows was so when the question was asked, or later.
+        let at = self.context.clock.now();
+        let (listed, others) = self.context.client.section_rows().await?;
+        Ok((listed, others, at))
     }
 
     /// Refuses another server. The uuids of the sections tell, so a server that is known costs
@@ -418,6 +442,8 @@ impl Library {
         let _one_at_a_time = self.context.flights.section(id).await;
         let mut forced = None;
         let mut lease = None;
+        #[cfg(feature = "shared")]
+        let mut round = shared::Round::default();
         let mut left = MAX_STEPS;
         while left > 0 {
             // Whoever was here before may have done it.
@@ -436,6 +462,10 @@ impl Library {
                 steps.push(step(&state, planned, Changes::default()));
                 return Ok(Some(state));
             }
+            #[cfg(feature = "shared")]
+            if Box::pin(self.share(&state, &seen, planned, demand, &mut round, steps)).await? {
+                continue; // what another host did is looked at first
+            }
             if lease.is_none() && self.context.store.is_shared() && planned.plan.asks() {
                 lease = Some(Leased::wait(&self.context.store, id, &self.context.clock).await?);
                 continue; // what another process did while we waited is looked at first
@@ -443,6 +473,8 @@ impl Library {
             debug!(plan = ?planned.plan, reason = %planned.reason, "planned");
             left -= 1;
             let work = Box::pin(self.context.carry_out(&state, planned, &seen, demand));
+            #[cfg(feature = "shared")]
+            let work = round.renewing(work);
             let outcome = match &lease {
                 Some(lease) => lease.renewing(&self.context.clock, work).await?,
                 None => work.await?,
@@ -451,6 +483,8 @@ impl Library {
             match outcome {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);
+                    #[cfg(feature = "shared")]
+                    Box::pin(self.tell(&state, round)).await?;
                     steps.push(step(&state, planned, changes));
                     return Ok(Some(state));
                 }
@@ -463,6 +497,9 @@ impl Library {
         Err(Error::Moved { title: state.title })
     }
 }
+
+/// The server's sections, those that cannot be read, and when it was asked, by our clock.
+type Observed = (Vec<plex_api::Section>, Vec<UnsupportedRow>, UnixSeconds);
 
 /// A plan, the sweep or listing it may fall back to, and one more if the section moved
 /// meanwhile.

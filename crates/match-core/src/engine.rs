@@ -68,6 +68,9 @@ pub struct EngineConfig {
     /// Names the account whose token is used, where a server's accounts may see different
     /// things: each name has a cache file of its own beside `cache`. Default: none.
     pub profile: Option<String>,
+    /// Where many machines share what one of them listed. Default: nowhere.
+    #[cfg(feature = "shared")]
+    pub shared: Option<cache_store::SharedTier>,
     /// What time it is.
     pub clock: Clock,
     /// Whom to tell how far a run, a verification or an edit is. Default: nobody.
@@ -89,6 +92,8 @@ impl EngineConfig {
             max_bytes: store.max_bytes,
             stale: None,
             profile: None,
+            #[cfg(feature = "shared")]
+            shared: None,
             clock: Clock::system(),
             progress: None,
         }
@@ -167,6 +172,8 @@ impl Engine {
         let library = Library::new(client, Arc::new(store), config.policy, config.clock)
             .with_profile(config.profile)
             .with_rows(on_rows);
+        #[cfg(feature = "shared")]
+        let library = library.with_shared(config.shared)?;
         Ok(Self {
             library: Arc::new(library),
             settings: Mutex::new(Arc::new(config.settings)),
@@ -213,6 +220,8 @@ impl Engine {
         let started = self.library.clock().monotonic();
         let calls_before = self.library.client().calls();
         let damaged_before = self.store().damaged_values();
+        #[cfg(feature = "shared")]
+        let shared_before = self.library.shared_counts();
         let mut report = Report::default();
         let queries = Arc::new(queries);
         let (mut stale, mut outage) = (None, None);
@@ -230,6 +239,10 @@ impl Engine {
         };
         report.runs = 1;
         report.calls = self.library.client().calls().minus(&calls_before);
+        #[cfg(feature = "shared")]
+        {
+            report.shared = self.library.shared_counts().minus(&shared_before);
+        }
         report.damaged = self.store().damaged_values() - damaged_before;
         report.store_bytes = self.store().file_bytes();
         report.count(&answers);

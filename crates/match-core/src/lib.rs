@@ -23,6 +23,8 @@ mod testing;
 
 // What a host names: our own.
 pub use answer::{Answer, Confidence, Match, Reason};
+#[cfg(feature = "shared")]
+pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,

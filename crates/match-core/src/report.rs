@@ -47,6 +47,9 @@ pub struct Report {
     /// Path mappings that the files found agree on and that the settings do not have; of several
     /// runs, each with its greatest support.
     pub suggested_mappings: Vec<MappingSuggestion>,
+    /// What the shared tier did, where there is one.
+    #[cfg(feature = "shared")]
+    pub shared: cache_store::SharedCounts,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -119,6 +122,10 @@ impl AddAssign<&Report> for Report {
         self.phases += &other.phases;
         for suggestion in &other.suggested_mappings {
             self.suggest(suggestion);
+        }
+        #[cfg(feature = "shared")]
+        {
+            self.shared += &other.shared;
         }
         self.damaged += other.damaged;
         if other.runs > 0 {

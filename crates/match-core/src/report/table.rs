@@ -53,6 +53,8 @@ impl fmt::Display for Report {
         for step in &self.steps {
             row(f, "refresh", step)?;
         }
+        #[cfg(feature = "shared")]
+        self.shared(f)?;
         for suggestion in &self.suggested_mappings {
             row(f, "mapping", suggestion)?;
         }
@@ -76,6 +78,33 @@ impl fmt::Display for MappingSuggestion {
             write!(f, ", {against} do not")?;
         }
         f.write_str(")")
+    }
+}
+
+#[cfg(feature = "shared")]
+impl Report {
+    fn shared(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = &self.shared;
+        if !shared.any() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} probes, {} sections whole, {} caught up, {} published; {} read, {} written, \
+             {:.1?}; {} calls saved",
+            shared.probes,
+            shared.snapshots,
+            shared.deltas,
+            shared.published,
+            Bytes(shared.bytes_read),
+            Bytes(shared.bytes_written),
+            std::time::Duration::from_micros(shared.micros),
+            shared.calls_saved,
+        );
+        row(f, "shared", text)?;
+        for (miss, count) in &shared.misses {
+            part(f, *count, miss)?;
+        }
+        Ok(())
     }
 }
 

@@ -113,6 +113,11 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// The token, for whoever hashes it.
+    pub(crate) fn token(&self) -> &[u8] {
+        self.token.as_bytes()
+    }
+
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let base = config.validate()?;
         let mut token = header_value(config.token.expose(), "the token")?;
