@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Every span and event of the three crates as (name, level), read from the source.
+/// Every span and event of the three crates as (name, level), and every number as (name, kind), read
+/// from the source.
 fn in_code() -> BTreeSet<(String, String)> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let mut found = BTreeSet::new();
@@ -26,6 +27,12 @@ fn visit(folder: &Path, found: &mut BTreeSet<(String, String)>) {
 }
 
 fn scan(source: &str, found: &mut BTreeSet<(String, String)>) {
+    for kind in ["counter", "gauge", "histogram"] {
+        for described in source.split(&format!("describe_{kind}!(")).skip(1) {
+            let name = described.split('"').nth(1).unwrap();
+            found.insert((name.to_owned(), kind.to_owned()));
+        }
+    }
     for level in ["trace", "debug", "info", "warn", "error"] {
         for (call, is_span) in [(format!("{level}!("), false), (format!("{level}_span!("), true)] {
             for (at, _) in source.match_indices(&call) {

@@ -49,11 +49,17 @@ pub struct Report {
     pub suggested_mappings: Vec<MappingSuggestion>,
     /// What the shared tier did, where there is one.
     #[cfg(feature = "shared")]
+    #[serde(default, skip_serializing_if = "nothing_shared")]
     pub shared: cache_store::SharedCounts,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
     pub store_bytes: u64,
+}
+
+#[cfg(feature = "shared")]
+fn nothing_shared(counts: &cache_store::SharedCounts) -> bool {
+    !counts.any()
 }
 
 impl Report {

@@ -106,8 +106,8 @@ impl SharedTier {
             });
             escaped.collect::<String>()
         };
-        let end = section.map(|uuid| format!(":{}}}", literally(uuid))).unwrap_or_default();
-        format!("{}{{mb*{end}*", literally(&self.prefix))
+        let end = section.map(|uuid| format!(":{}}}*", literally(uuid))).unwrap_or_default();
+        format!("{}{{mb*{end}", literally(&self.prefix))
     }
 
     /// The hash tag of one of our keys, and what follows it.

@@ -6,7 +6,7 @@ use crate::share::tier::protocol::CommitId;
 
 /// The version of what lies in the engine: of the keys, of the rows and of the items in them.
 /// Hosts of another version never meet, so a rolling update does not flap.
-pub(crate) const VERSION: &str = "mb1.3";
+pub(crate) const VERSION: &str = "mb1.4";
 
 /// The names of one server's keys, as one account sees it.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ mod tests {
         let id = CommitId([0xAB; 16]);
         for key in [names.head(), names.lease(), names.entry(id), names.chunk(id, 7)] {
             let tag = key.split_once('{').unwrap().1.split_once('}').unwrap().0;
-            assert!(tag.starts_with("mb1.3:abc1:") && tag.ends_with(":u1-2"), "{key}");
+            assert!(tag.starts_with("mb1.4:abc1:") && tag.ends_with(":u1-2"), "{key}");
             assert!(!key.contains(":me"), "{key}");
         }
         assert_eq!(names.chunk(id, 7).rsplit(':').next(), Some("7"));
