@@ -4,6 +4,7 @@
 //! - `choosing`: which sections a run asks, and how old what it knows of them is.
 //! - `client`: the client against the simulated server.
 //! - `crowd`: very many files of one name.
+//! - `daily`: what a host does every day: sections, descriptions, an outage, closing.
 //! - `edit_soak`: edits while things go wrong at random; what is said of each is true.
 //! - `edits`: edits, uploads and scans, and what they move.
 //! - `events`: the event stream.
@@ -17,6 +18,7 @@
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
 //! - `proof`: what proves that a file is not there.
+//! - `shared`: many hosts, one engine beside them, and what may go wrong with it.
 //! - `report`: what a run says of itself, and all runs together.
 
 #![allow(
@@ -31,6 +33,7 @@ mod choosing;
 mod client;
 mod corpus;
 mod crowd;
+mod daily;
 mod edit_soak;
 mod edits;
 mod end_to_end;
@@ -41,6 +44,8 @@ mod host;
 mod meeting;
 mod proof;
 mod report;
+#[cfg(feature = "shared")]
+mod shared;
 mod shows;
 mod soak;
 mod sync;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use match_core::{Engine, OnProgress, Phase, Report, Rule, RunProgress, Selection};
+use match_core::{
+    Change, EditOptions, Engine, Field, OnProgress, Phase, Report, Rule, RunProgress, Selection,
+};
 use plex_api::Client;
 use testbed::budget::{Scale, Stage};
 use testbed::server::Fault;
@@ -98,6 +100,11 @@ async fn a_run_tells_how_far_it_is() {
         heard.map(|told| (told.done, told.total)).collect()
     };
     assert_eq!(of(Phase::Refresh), [(200, 600), (400, 600), (600, 600)], "page by page");
+    let rows = heard.iter().filter(|told| told.phase == Phase::Refresh);
+    for (at, told) in rows.enumerate() {
+        assert_eq!(told.section.as_deref(), Some("Movies"));
+        assert_eq!(told.rate.is_some(), at > 0, "a rate after the first page: {told}");
+    }
     for phase in [Phase::Keys, Phase::Recall, Phase::Matching, Phase::Remember] {
         assert_eq!(of(phase), [(0, 400), (400, 400)], "{phase:?}");
     }
@@ -111,7 +118,44 @@ async fn a_run_tells_how_far_it_is() {
     // Nothing changed: no row is read, and nothing has to be computed.
     stage.later(Duration::from_hours(1));
     let heard = listened(&stage, &asked).await;
-    let told = |phase, done| RunProgress { phase, done, total: 400, calls: 1 };
+    let heard: Vec<_> =
+        heard.iter().map(|told| (told.phase, told.done, told.total, told.calls)).collect();
     let expect = [(Phase::Keys, 0), (Phase::Keys, 400), (Phase::Recall, 0), (Phase::Recall, 400)];
-    assert_eq!(heard, expect.map(|(phase, done)| told(phase, done)));
+    assert_eq!(heard, expect.map(|(phase, done)| (phase, done, 400, 1)));
+}
+
+#[tokio::test]
+async fn verifying_and_editing_tell_how_far_they_are() {
+    let stage = Stage::movies(Scale { items: 1_500, page: 500 }).await.unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let mut config = stage.config();
+    config.progress = Some(OnProgress::new(move |told| ear.lock().unwrap().push(told)));
+    let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
+    let queries = testbed::budget::to_queries(&stage.present(1_500));
+    let run = engine.match_files(&Selection::All, queries).await.unwrap();
+    let found = run.pairs().filter_map(|(query, answer)| Some((query.clone(), answer.high()?)));
+    let matches: Vec<_> = found.map(|(query, found)| (query, found.rating_key)).collect();
+    let distinct = run.keys().len() as u64;
+    assert!(distinct > 1_000, "{distinct}");
+    let of = |phase| -> Vec<(u64, u64)> {
+        let told = std::mem::take(&mut *heard.lock().unwrap());
+        let told = told.into_iter().filter(|told: &RunProgress| told.phase == phase);
+        told.map(|told| (told.done, told.total)).collect()
+    };
+    of(Phase::Items);
+    let before = stage.calls();
+    engine.verify(&Selection::All, &matches).await.unwrap();
+    let whole = [(0, distinct), (1_000, distinct), (distinct, distinct)];
+    assert_eq!(of(Phase::Items), whole);
+    assert_eq!(stage.calls() - before, distinct.div_ceil(200), "telling costs no call");
+    let changes: Vec<Change> = run
+        .keys()
+        .into_iter()
+        .map(|key| Change::new(key).set(Field::Summary, format!("Item {key}")))
+        .collect();
+    engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
+    let told = of(Phase::Send);
+    assert_eq!((told[0], told[told.len() - 1]), (whole[0], whole[2]));
+    assert!(told.is_sorted() && told.len() > 3, "{told:?}");
 }

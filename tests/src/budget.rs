@@ -10,6 +10,8 @@ mod cold;
 mod edits;
 mod measured;
 mod processes;
+#[cfg(feature = "shared")]
+mod shared;
 mod shows;
 mod stage;
 mod trouble;
@@ -120,5 +122,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(processes::rows());
     rows.extend(trouble::rows());
     rows.extend(cold::gentle());
+    #[cfg(feature = "shared")]
+    rows.extend(shared::rows());
     rows
 }

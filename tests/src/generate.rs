@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use crate::library::{Item, Library, Media, Part, SectionKind};
 
 /// What to generate.
@@ -24,6 +26,8 @@ pub enum LibraryKind {
     Episodes,
     /// One section "Personal" of videos without any agent.
     PersonalVideos,
+    /// One section "Music" of tracks.
+    Music,
 }
 
 /// Titles and years of real movies.
@@ -77,14 +81,32 @@ impl Random {
 
 /// Generates a library.
 pub fn generate(spec: &Spec) -> Library {
-    let mut random = Random::new(spec.seed);
-    let machine =
+    generate_all(spec.seed, None, &[(spec.kind, spec.items)])
+}
+
+/// Generates a library with several sections, each of so many items. The server is another one
+/// for each seed; and for each identity, where one is given.
+pub fn generate_all(
+    seed: u64,
+    identity: Option<&str>,
+    sections: &[(LibraryKind, usize)],
+) -> Library {
+    let mut random = Random::new(seed);
+    let mut machine =
         format!("{:016x}{:016x}{:08x}", random.next(), random.next(), random.below(1 << 32));
+    if let Some(identity) = identity {
+        let fold = |sum: u64, byte: u8| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte);
+        let mut own = Random::new(identity.bytes().fold(0, fold));
+        machine = format!("{:016x}{:016x}{:08x}", own.next(), own.next(), own.below(1 << 32));
+    }
     let mut library = Library::new(machine, NOW);
-    match spec.kind {
-        LibraryKind::Movies => movies(&mut library, spec.items, &mut random),
-        LibraryKind::Episodes => episodes(&mut library, spec.items, &mut random),
-        LibraryKind::PersonalVideos => personal(&mut library, spec.items, &mut random),
+    for &(kind, items) in sections {
+        match kind {
+            LibraryKind::Movies => movies(&mut library, items, &mut random),
+            LibraryKind::Episodes => episodes(&mut library, items, &mut random),
+            LibraryKind::PersonalVideos => personal(&mut library, items, &mut random),
+            LibraryKind::Music => music(&mut library, items, &mut random),
+        }
     }
     library
 }
@@ -316,6 +338,36 @@ fn personal(library: &mut Library, count: usize, random: &mut Random) {
     }
 }
 
+fn music(library: &mut Library, count: usize, random: &mut Random) {
+    let root = "/data/music";
+    let section =
+        library.add_section("Music", SectionKind::Artist, "tv.plex.agents.music", &[root]);
+    let titles = titles();
+    for at in 0..count {
+        let (track, album) = (at % 10, at / 10);
+        // The titles of films will do for those of songs, albums and bands.
+        let named = |from: usize| titles[from % titles.len()].0;
+        let round = album / titles.len();
+        let artist = format!("The {} Band", file_safe(named(album / 3 + 700)));
+        let album_title = if round == 0 {
+            file_safe(named(album + 1_500))
+        } else {
+            format!("{} {round}", file_safe(named(album + 1_500)))
+        };
+        let title = named(at + 40);
+        let file =
+            format!("{root}/{artist}/{album_title}/{:02} - {}.flac", track + 1, file_safe(title));
+        let mut item = movie(title, 2000, vec![file], random);
+        (item.year, item.guids) = (None, Vec::new());
+        item.grandparent_title = Some(artist);
+        (item.parent_index, item.index) = (Some(1), u32::try_from(track + 1).ok());
+        item.details.fields.insert("parentTitle".to_owned(), Value::from(album_title));
+        item.added_at = NOW - DAY - i64::try_from(random.below(2_000)).unwrap() * DAY;
+        item.updated_at = item.added_at;
+        library.put_item(section, item);
+    }
+}
+
 /// A title as it can be a file name.
 pub(crate) fn file_safe(title: &str) -> String {
     let safe: String = title
@@ -349,5 +401,26 @@ mod tests {
         assert_eq!(one.sections[0].len(), 5_000);
         let distinct: HashSet<String> = files(&one).into_iter().collect();
         assert_eq!(distinct.len(), files(&one).len(), "no path is made twice");
+    }
+
+    #[test]
+    fn several_sections_and_identities() {
+        let kinds =
+            [(LibraryKind::Movies, 50), (LibraryKind::Episodes, 120), (LibraryKind::Music, 900)];
+        let of = |seed, identity| generate_all(seed, identity, &kinds);
+        let library = of(1, None);
+        let counts: Vec<usize> =
+            library.sections.iter().map(crate::library::Section::len).collect();
+        assert_eq!(counts, [50, 120, 900]);
+        let music = library.sections[2].items().iter();
+        let paths: HashSet<&str> =
+            music.flat_map(|item| item.parts().map(|part| part.file.as_str())).collect();
+        assert_eq!(paths.len(), 900, "no path is made twice");
+        let servers =
+            [of(1, None), of(2, None), of(1, Some("attic")), of(1, Some("cellar"))].map(|one| {
+                assert_eq!(one.machine_identifier.len(), 40);
+                one.machine_identifier
+            });
+        assert_eq!(servers.iter().collect::<HashSet<_>>().len(), 4, "each is a server of its own");
     }
 }

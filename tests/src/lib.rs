@@ -28,5 +28,9 @@ pub mod rivals;
 mod routes;
 mod row;
 pub mod server;
+#[cfg(feature = "shared")]
+pub mod shared;
+#[cfg(feature = "shared")]
+pub mod valkey;
 mod wire;
 mod xml;

@@ -1,9 +1,12 @@
-//! `cargo xtask cache`: inspects and cleans a cache file.
+//! `cargo xtask cache`: inspects and cleans a cache file, and what machines share.
 
+mod shared;
+
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use cache_store::{Clear, Opened, SectionId, Sharing, Store, StoreConfig, Upgrade};
+use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
@@ -41,7 +44,13 @@ enum Command {
         path: PathBuf,
         #[command(flatten)]
         what: What,
+        /// Clear without asking.
+        #[arg(long)]
+        yes: bool,
     },
+    /// Look at what many machines share, in a Valkey or Redis (`docs/shared-tier.md`).
+    #[command(subcommand)]
+    Shared(shared::Command),
     /// Give free pages back to the file system.
     Compact {
         /// The cache file.
@@ -70,9 +79,13 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match command {
         Command::Stats { path } => stats(&open(&path, shared)?, json),
         Command::Check { path } => check(&open(&path, shared)?, json),
-        Command::Clear { path, what } => {
+        Command::Clear { path, what, yes } => {
             let store = open(&path, shared)?;
-            let cleared = store.clear(what.of(&store)?)?;
+            let clear = what.of(&store)?;
+            if !yes && !confirmed(&what, &path, &store.stats()?)? {
+                bail!("nothing was cleared");
+            }
+            let cleared = store.clear(clear)?;
             print(
                 &cleared,
                 json,
@@ -85,6 +98,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
             )?;
             store.close().context("close the cache")
         }
+        Command::Shared(command) => shared::run(command, json),
         Command::Compact { path } => {
             let store = open(&path, shared)?;
             let compacted = store.compact()?;
@@ -98,28 +112,34 @@ pub(crate) fn run(options: Options) -> Result<()> {
     }
 }
 
+/// Asks on the terminal whether it is meant. Where there is none, nobody can be asked.
+fn confirmed(what: &What, path: &Path, stats: &Stats) -> Result<bool> {
+    let items: u64 = stats.sections.iter().map(|section| section.items).sum();
+    let file = path.display();
+    let what = match what {
+        What { item: Some(key), .. } => format!("what is cached of item {key}"),
+        What { section: Some(name), .. } => format!("what is cached of section \"{name}\""),
+        What { matches: true, .. } => "the remembered matches".to_owned(),
+        What { server: true, .. } => format!("all ({items} items) and which server it belongs to"),
+        _ => format!("all ({items} items)"),
+    };
+    if !std::io::stdin().is_terminal() {
+        bail!("clears {what} in {file}: say --yes where nobody can be asked");
+    }
+    eprint!("Clear {what} in {file}? It has to be read from the server again. [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
 fn open(path: &Path, shared: bool) -> Result<Store> {
     ensure!(path.is_file(), "there is no file at {}", path.display());
     let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
     let config =
         StoreConfig { sharing, ..StoreConfig::new(match_core::INDEXING, Clock::system().now()) };
     let store = Store::open(path, &config)?;
-    match store.opened() {
-        Opened::Existing => {}
-        Opened::Created => eprintln!("the file was empty: a new cache was started"),
-        Opened::Upgraded(Upgrade { upgraded, rebuilt, dropped }) => {
-            eprintln!("the file had another version and was upgraded");
-            let done =
-                [("rewritten", upgraded), ("built anew", rebuilt), ("partly dropped", dropped)];
-            for (what, tables) in done.into_iter().filter(|(_, tables)| !tables.is_empty()) {
-                eprintln!("  {what}: {}", tables.join(", "));
-            }
-        }
-        Opened::Recovered { moved_to } => eprintln!(
-            "the file was damaged: it was moved to {}, and a new cache was started",
-            moved_to.display()
-        ),
-        other => eprintln!("{other:?}"),
+    if *store.opened() != Opened::Existing {
+        eprintln!("{}", store.opened());
     }
     Ok(store)
 }
@@ -127,7 +147,13 @@ fn open(path: &Path, shared: bool) -> Result<Store> {
 fn stats(store: &Store, json: bool) -> Result<()> {
     let stats = store.stats()?;
     if !json {
-        println!("server: {}\n", stats.server.as_deref().unwrap_or("none yet"));
+        let looked_up = stats.sections.iter().any(|section| section.items > 0);
+        let none = if looked_up {
+            "not asked who it is yet: files were looked up one by one, no section was listed"
+        } else {
+            "none yet"
+        };
+        println!("server: {}\n", stats.server.as_deref().unwrap_or(none));
     }
     print(
         &stats,

@@ -4,7 +4,7 @@
 //! `--payloads DIR` takes captured answers of real servers. It decodes them with the client's own
 //! types and compares the result with the raw JSON. The raw JSON does not use the client's types,
 //! so a row, a file or a guid that the client lost is noticed. A payload that is not JSON has to
-//! give an error.
+//! give an error, and then the command fails too: nothing of that payload was checked.
 //!
 //! `--python` runs an unmodified python-plexapi against the simulated server.
 
@@ -65,11 +65,19 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         }
     }
     let mut failed = Vec::new();
+    let mut unreadable = Vec::new();
     for file in &files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let body = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let finding = examine(&body);
-        let verdict = if finding.faults.is_empty() { "ok" } else { "FAILED" };
+        let verdict = match (finding.faults.is_empty(), finding.unreadable) {
+            (false, _) => "FAILED",
+            (true, true) => "UNREADABLE",
+            (true, false) => "ok",
+        };
+        if finding.unreadable {
+            unreadable.push(format!("{name}: {}", finding.notes.join("; ")));
+        }
         let notes = [finding.notes, finding.faults.clone()].concat().join("; ");
         let Counts { rows: _, items, parts, guids } = finding.found;
         table.add_row([
@@ -84,7 +92,13 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         failed.extend(finding.faults.into_iter().map(|fault| format!("{name}: {fault}")));
     }
     println!("{table}");
-    println!("{} payloads, {} failed", files.len(), failed.len());
+    println!("{} payloads, {} failed, {} unreadable", files.len(), failed.len(), unreadable.len());
+    if !unreadable.is_empty() && failed.is_empty() {
+        bail!(
+            "payloads that nobody can read, as servers do not send them:\n  {}",
+            unreadable.join("\n  ")
+        );
+    }
     if !failed.is_empty() {
         bail!("payloads that do not conform:\n  {}", failed.join("\n  "));
     }
@@ -120,6 +134,8 @@ struct Finding {
     shape: String,
     found: Counts,
     notes: Vec<String>,
+    /// Nobody could read it, so nothing was checked.
+    unreadable: bool,
     /// Faults of the client, not of the payload.
     faults: Vec<String>,
 }
@@ -147,7 +163,8 @@ fn examine(body: &[u8]) -> Finding {
             let text = error.to_string();
             let (notes, faults) =
                 if deserved { (vec![text], vec![]) } else { (vec![], vec![text]) };
-            Finding { shape: shape.to_owned(), notes, faults, ..Finding::default() }
+            let unreadable = faults.is_empty();
+            Finding { shape: shape.to_owned(), notes, faults, unreadable, ..Finding::default() }
         }
         (Ok(_), None) => Finding {
             shape: "broken".to_owned(),

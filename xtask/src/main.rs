@@ -11,6 +11,7 @@ mod bench;
 mod cache;
 mod conformance;
 mod corpus;
+mod doctor;
 mod explain;
 mod serve;
 
@@ -46,11 +47,18 @@ enum Command {
     Conformance(conformance::Options),
     /// Match files with known answers: precision and recall by distortion and rule.
     Corpus(corpus::Options),
+    /// Look at a server as a new host would, read-only: what this token may see, what a first run
+    /// costs, how local files match, and what to put into the configuration.
+    Doctor(doctor::Options),
     /// Explain the match of a file, with only a cache file.
     Explain(explain::Options),
     /// Run the simulated Plex Media Server on its own, until it is interrupted.
     Serve(serve::Options),
 }
+
+/// What is logged unless `RUST_LOG` says otherwise. A certificate that is refused is an error that
+/// the commands tell themselves.
+const QUIET: &str = "error,rustls_platform_verifier=off";
 
 /// Sends the log to stderr, and to a trace and a profile if they are requested. The trace is
 /// complete when the returned guard is dropped.
@@ -58,7 +66,7 @@ fn log(
     trace: Option<&Path>,
     profile: Option<bench::Profile>,
 ) -> Option<tracing_chrome::FlushGuard> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let ours = || {
         let all = LevelFilter::TRACE;
         let crates = ["plex_api", "cache_store", "match_core"];
@@ -86,6 +94,7 @@ fn main() -> ExitCode {
         Command::Child => bench::child(),
         Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Serve(options) => serve::run(options),
     };

@@ -2,20 +2,34 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use testbed::generate::{LibraryKind, Spec, generate};
+use anyhow::{Context, Result};
+use testbed::generate::{LibraryKind, generate_all};
 use testbed::payload::library_from_pages;
 use testbed::server::{self, Pms};
 
-/// Options of `cargo xtask serve`.
+/// Options of `cargo xtask serve`. What is generated is the same for the same seed: real titles of
+/// films, with made-up files below /data.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Serve captured `/library/sections/{id}/all` answers instead of a generated library.
     #[arg(long, value_name = "PAGE.json", num_args = 1..)]
     library: Vec<PathBuf>,
-    /// How many movies to generate.
+    /// How many movies to generate, in a section "Movies".
     #[arg(long, default_value_t = 1_000, conflicts_with = "library")]
     items: usize,
+    /// How many shows to generate, in a section "TV Shows": about 30 episodes each.
+    #[arg(long, default_value_t = 0, conflicts_with = "library")]
+    shows: usize,
+    /// How many artists to generate, in a section "Music": 30 tracks each.
+    #[arg(long, default_value_t = 0, conflicts_with = "library")]
+    artists: usize,
+    /// What the library is generated from. Another seed is another server.
+    #[arg(long, default_value_t = 1, conflicts_with = "library")]
+    seed: u64,
+    /// A name of your own that the server's identity is made from: two with the same library are
+    /// two servers then.
+    #[arg(long, conflicts_with = "library")]
+    identity: Option<String>,
     /// The port on 127.0.0.1; 0 uses a free port.
     #[arg(long, default_value_t = 32_400)]
     port: u16,
@@ -26,20 +40,36 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: Options) -> Result<()> {
     let library = if options.library.is_empty() {
-        generate(&Spec { seed: 1, items: options.items, kind: LibraryKind::Movies })
+        let wanted = [
+            (LibraryKind::Movies, options.items),
+            (LibraryKind::Episodes, options.shows * 30),
+            (LibraryKind::Music, options.artists * 30),
+        ];
+        let wanted: Vec<_> = wanted.into_iter().filter(|(_, items)| *items > 0).collect();
+        generate_all(options.seed, options.identity.as_deref(), &wanted)
     } else {
         library_from_pages(&options.library)?
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        for section in &library.sections {
-            println!("section {:>3}  {}  ({} items)", section.key, section.title, section.len());
+        let sections: Vec<String> = library
+            .sections
+            .iter()
+            .map(|one| format!("section {:>3}  {}  ({} items)", one.key, one.title, one.len()))
+            .collect();
+        let identity = library.machine_identifier.clone();
+        let port = options.port;
+        let wanted = server::Options { port, token: options.token, gzip: true, clock: None };
+        let pms = Pms::start(library, wanted).await.with_context(|| {
+            format!("cannot listen on port {port} of 127.0.0.1: name another one with --port, or 0")
+        })?;
+        // What is announced is there.
+        for section in sections {
+            println!("{section}");
         }
-        let wanted =
-            server::Options { port: options.port, token: options.token, gzip: true, clock: None };
-        let pms = Pms::start(library, wanted).await?;
         println!("url          {}", pms.url());
         println!("token        {}", pms.token());
+        println!("identity     {identity}");
         println!("Interrupt to stop.");
         tokio::signal::ctrl_c().await?;
         println!("{} requests answered", pms.requests().total());

@@ -118,3 +118,35 @@ fn names_are_followed_through_modules() {
     assert_eq!(lines, expected);
     assert_eq!(surface.types_without("Debug").collect::<Vec<_>>(), ["One"]);
 }
+
+/// A host may drop any future, by a time-out for one: each async function says what that costs.
+#[test]
+fn every_async_function_of_the_engine_says_what_dropping_it_costs() {
+    let source = root().join("crates/match-core/src");
+    let mut silent = Vec::new();
+    let mut count = 0;
+    let mut folders = vec![source];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+            for (at, line) in lines.iter().enumerate() {
+                let Some(name) = line.strip_prefix("pub async fn ") else { continue };
+                count += 1;
+                let docs = lines[..at].iter().rev();
+                let docs =
+                    docs.take_while(|line| line.starts_with("///") || line.starts_with("#["));
+                if !docs.into_iter().any(|line| line.contains("ropp")) {
+                    silent.push(name.split(['(', '<']).next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    assert!(count > 10, "{count} functions were read");
+    assert!(silent.is_empty(), "without a word on dropping: {silent:?}");
+}

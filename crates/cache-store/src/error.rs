@@ -62,6 +62,12 @@ pub enum Error {
         /// The operation.
         doing: &'static str,
     },
+    /// The cache file was closed by [`Store::close`](crate::Store::close), or the engine that holds
+    /// it was. Open it anew.
+    Closed {
+        /// What was to be done.
+        doing: &'static str,
+    },
     /// Another process has the file open. Stop it, wait, or give each process its own file.
     Busy {
         /// The file.
@@ -100,6 +106,11 @@ pub enum Error {
         /// The titles of the sections that the server has.
         known: Vec<String>,
     },
+    /// The server has no section of this kind (or this account may not see it).
+    NoSectionOfKind {
+        /// The kind that was asked for.
+        kind: plex_api::SectionKind,
+    },
     /// The section holds no files, because its kind is unknown. Nothing can be matched against it.
     Unmatchable {
         /// The section's title.
@@ -116,6 +127,13 @@ pub enum Error {
     Moved {
         /// The section's title.
         title: String,
+    },
+    /// The shared tier is configured in a way that cannot work. (That it is away is no error: a
+    /// host then goes on without it.)
+    #[cfg(feature = "shared")]
+    SharedTier {
+        /// What is wrong with it.
+        what: String,
     },
     /// The server could not be asked, or it refused.
     Plex(plex_api::Error),
@@ -168,7 +186,10 @@ impl Error {
     where
         E: Into<redb::Error>,
     {
-        move |error| Self::Storage { doing, source: Box::new(error.into()) }
+        move |error| match error.into() {
+            redb::Error::DatabaseClosed => Self::Closed { doing },
+            error => Self::Storage { doing, source: Box::new(error) },
+        }
     }
 }
 
@@ -231,6 +252,9 @@ impl fmt::Display for Error {
             Self::InUse { doing } => {
                 write!(f, "the cache file is in use, and {doing} needs it alone: ask again later")
             }
+            Self::Closed { doing } => {
+                write!(f, "the cache file was closed before {doing}: open it anew")
+            }
             Self::Busy { path, waited } => write!(
                 f,
                 "{} is open in another process (waited {:.1} s): stop that process, or give \
@@ -251,6 +275,9 @@ impl fmt::Display for Error {
             Self::NoSection { wanted, known } => {
                 write!(f, "the server has no section \"{wanted}\"; it has: {}", known.join(", "))
             }
+            Self::NoSectionOfKind { kind } => {
+                write!(f, "the server has no section of kind \"{kind}\" that this token may see")
+            }
             Self::Unmatchable { title } => {
                 write!(f, "section \"{title}\" has no files to match: select another section")
             }
@@ -263,6 +290,10 @@ impl fmt::Display for Error {
                 f,
                 "section \"{title}\" changed while it was being read; nothing was written: ask again"
             ),
+            #[cfg(feature = "shared")]
+            Self::SharedTier { what } => {
+                write!(f, "the shared tier cannot be used: {what}; see docs/shared-tier.md")
+            }
             Self::Plex(error) => fmt::Display::fmt(error, f),
         }
     }

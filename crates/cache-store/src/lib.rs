@@ -1,32 +1,4 @@
-//! A cache of Plex sections on disk, and the refresh that brings them up to date.
-//!
-//! One redb file for each server holds the items, three indexes (file names, guids, titles), and
-//! the remembered matches. For each section it also holds a stamp (the server's version of the
-//! section) and a revision (our own counter). [`Library`] is the read-through: it compares stamps,
-//! carries out the cheapest plan that explains a difference, and writes each refresh in one
-//! transaction. [`View`] reads all data from one moment.
-//!
-//! A missing, stale, corrupt or locked cache never makes an answer wrong. It only costs more calls.
-//!
-//! ```no_run
-//! use std::sync::Arc;
-//! use cache_store::{Demand, IndexKeys, Indexing, Library, Policy, Selection, Store, StoreConfig};
-//! use plex_api::{Client, Clock, Config, Token};
-//!
-//! # async fn example() -> Result<(), cache_store::Error> {
-//! let clock = Clock::system();
-//! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
-//! // A real host passes `match_core::INDEXING`. This example indexes nothing.
-//! let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
-//! let config = StoreConfig::new(indexing, clock.now());
-//! let store = Arc::new(Store::open("plex.matchbox".as_ref(), &config)?);
-//! let library = Library::new(client, Arc::clone(&store), Policy::default(), clock);
-//! let demand = Demand::files(1_000);
-//! let movies = library.refresh(&Selection::section("Movies"), demand).await?;
-//! println!("{} items", movies.sections[0].items);
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod file;
@@ -46,7 +18,8 @@ mod tests;
 // Names for a host.
 pub use error::Error;
 pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
-pub use library::{Selection, Step};
+pub use library::Step;
+pub use library::selection::Selection;
 pub use model::edit::{EditProgress, Progress, RunId};
 pub use model::item::{CachedItem, CachedPart};
 pub use model::metadata::Metadata;
@@ -55,6 +28,12 @@ pub use model::revision::{Revision, SectionStamp};
 pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
+#[cfg(feature = "shared")]
+pub use share::tier::config::SharedTier;
+#[cfg(feature = "shared")]
+pub use share::tier::counts::{Miss, SharedCounts};
+#[cfg(feature = "shared")]
+pub use share::tier::keep::{SharedStats, SharedTag};
 pub use store::Store;
 pub use store::apply::Changes;
 pub use store::check::Checked;

@@ -1,5 +1,9 @@
 //! The read-through: a section is brought up to date before it is read.
 
+pub(crate) mod selection;
+#[cfg(feature = "shared")]
+mod shared;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,6 +12,7 @@ use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
 use crate::error::Error;
+use crate::library::selection::{Selection, is_named, is_of, select};
 use crate::model::metadata::Metadata;
 use crate::model::revision::SectionStamp;
 use crate::model::section::{SectionId, SectionState};
@@ -20,22 +25,6 @@ use crate::share::lease::Leased;
 use crate::share::single_flight::{Probe, Sighting, Since, Turn};
 use crate::store::Store;
 use crate::store::apply::Changes;
-
-/// Which sections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// Every section that holds files.
-    All,
-    /// The sections with these titles, numeric keys or uuids.
-    Named(Vec<String>),
-}
-
-impl Selection {
-    /// One section, by title, numeric key or uuid.
-    pub fn section(name: impl Into<String>) -> Self {
-        Self::Named(vec![name.into()])
-    }
-}
 
 /// What was done about one section.
 #[derive(Debug, Clone, Serialize)]
@@ -64,12 +53,18 @@ pub struct Refreshed {
 #[derive(Debug)]
 pub struct Library {
     context: Context,
+    #[cfg(feature = "shared")]
+    tier: Option<Arc<crate::share::tier::Tier>>,
 }
 
 impl Library {
     /// Puts a store in front of a server.
     pub fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
-        Self { context: Context::new(client, store, policy, clock) }
+        Self {
+            context: Context::new(client, store, policy, clock),
+            #[cfg(feature = "shared")]
+            tier: None,
+        }
     }
 
     /// Names the account whose token is used, where another sees other sections or items. A
@@ -144,6 +139,10 @@ impl Library {
         section: SectionId,
         edited: Vec<(RatingKey, Metadata)>,
     ) -> Result<(), Error> {
+        #[cfg(feature = "shared")]
+        if let Some(tier) = &self.tier {
+            tier.note_edit(section);
+        }
         self.context.write_through(section, edited).await
     }
 
@@ -165,6 +164,23 @@ impl Library {
     pub fn mark_ours(&self, keys: impl IntoIterator<Item = RatingKey>) {
         let Context { clock, policy, .. } = &self.context;
         self.context.hints().ours(keys, clock.now(), policy.settle);
+    }
+
+    /// The sections that hold files, in the server's order, as they are cached: one call, none
+    /// within the freshness window. Nothing is listed.
+    pub async fn sections(&self) -> Result<Vec<SectionState>, Error> {
+        if let Some((listed, _)) = self.recent_list().await? {
+            return Ok(listed);
+        }
+        let probe = self.probe(Since::Ending).await?;
+        let states = probe.states.iter();
+        let seen = states.filter_map(|state| {
+            let stamp = probe.sighting(state)?.stamp;
+            let planned = self.plan(state, &stamp, Demand::files(0));
+            (planned.plan == Plan::Unchanged).then(|| (state.clone(), stamp))
+        });
+        self.note(&probe, seen.collect()).await?;
+        Ok(probe.states)
     }
 
     /// Brings the selected sections up to date with as few calls as explain every change.
@@ -247,7 +263,18 @@ impl Library {
                 None => return Err(Error::Moved { title }),
             }
         }
+        self.note(probe, unchanged).await
+    }
+
+    /// Notes what a probe showed: the list of sections, and those whose stamp is what it was.
+    async fn note(
+        &self,
+        probe: &Probe,
+        unchanged: Vec<(SectionState, SectionStamp)>,
+    ) -> Result<(), Error> {
         let listed: Vec<SectionId> = probe.states.iter().map(|state| state.id).collect();
+        #[cfg(feature = "shared")]
+        Box::pin(self.offer(&unchanged)).await?;
         let (at, whole) = (probe.at, probe.unreadable.is_empty());
         let _one_at_a_time = self.context.flights.noting().await;
         let list = self.context.flights.is_last(probe).then_some(listed);
@@ -261,6 +288,19 @@ impl Library {
     /// observed a moment ago. They are chosen from that list as they are from a probe; what it
     /// cannot decide (a name that nothing in it has), only the server can.
     async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
+        let Some((listed, unreadable)) = self.recent_list().await? else { return Ok(None) };
+        let now = self.context.clock.now();
+        let fresh = |state: &SectionState| {
+            is_fresh(state, now, &self.context.policy)
+                || state.stamp.is_some() && self.is_told_since(state.observed_at, now)
+        };
+        let selected = select(want, &listed, &unreadable).ok();
+        Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
+    }
+
+    /// The server's list of its sections, and its rows that cannot be read, if it was observed a
+    /// moment ago.
+    async fn recent_list(&self) -> Result<Option<(Vec<SectionState>, Vec<UnsupportedRow>)>, Error> {
         let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
@@ -272,21 +312,19 @@ impl Library {
             }
             (None, _) => return Ok(None),
         };
-        let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
-        let Some(listed) = listed.iter().map(find).collect::<Option<Vec<_>>>() else {
-            return Ok(None);
-        };
-        let quiet = self.context.hints().quiet_since(now);
-        let told = |at: Option<UnixSeconds>| at.zip(quiet).is_some_and(|(at, since)| at >= since);
-        let fresh = |state: &SectionState| {
-            is_fresh(state, now, &self.context.policy)
-                || state.stamp.is_some() && told(state.observed_at)
-        };
-        if !is_recent(listed_at, now, &self.context.policy) && !told(Some(listed_at)) {
+        if !is_recent(listed_at, now, &self.context.policy)
+            && !self.is_told_since(Some(listed_at), now)
+        {
             return Ok(None);
         }
-        let selected = select(want, &listed, &unreadable).ok();
-        Ok(selected.filter(|selected| !selected.is_empty() && selected.iter().all(fresh)))
+        let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
+        let listed = listed.iter().map(find).collect::<Option<Vec<_>>>();
+        Ok(listed.map(|listed| (listed, unreadable)))
+    }
+
+    /// Whether the event stream has been live and quiet since then.
+    fn is_told_since(&self, at: Option<UnixSeconds>, now: UnixSeconds) -> bool {
+        at.zip(self.context.hints().quiet_since(now)).is_some_and(|(at, since)| at >= since)
     }
 
     /// The selected sections among those that are cached, as they are: whatever the server lists
@@ -295,6 +333,7 @@ impl Library {
         let known = self.context.blocking(Store::sections).await?;
         let named = |state: &SectionState| match want {
             Selection::Named(names) => names.iter().any(|name| is_named(name, state)),
+            Selection::Kind(kind) => is_of(kind, state),
             Selection::All => true,
         };
         let cached = |state: &SectionState| state.stamp.is_some();
@@ -311,6 +350,7 @@ impl Library {
         let mut whole = listed_at.is_some() && found.len() == listed.len();
         let mut selected = match want {
             Selection::All => found,
+            Selection::Kind(kind) => found.into_iter().filter(|state| is_of(kind, state)).collect(),
             Selection::Named(names) => {
                 let mut selected = Vec::new();
                 for name in names {
@@ -337,10 +377,12 @@ impl Library {
             Turn::Shared(outcome) => return outcome.map_err(Error::Plex),
             Turn::Mine(guard, number) => (guard, number),
         };
-        // What the answer shows was so when the question was asked, or later.
-        let at = self.context.clock.now();
-        let (listed, others) = match self.context.client.section_rows().await {
-            Ok((listed, others)) => (Arc::new(listed), others),
+        #[cfg(feature = "shared")]
+        let observed = Box::pin(self.observe_shared(since)).await;
+        #[cfg(not(feature = "shared"))]
+        let observed = self.observe().await;
+        let (listed, others, at) = match observed {
+            Ok((listed, others, at)) => (Arc::new(listed), others, at),
             Err(error) => {
                 self.context.flights.end_probe(number, Err(error.clone()));
                 return Err(error.into());
@@ -354,6 +396,14 @@ impl Library {
         let probe = Probe { listed, states, unreadable: others, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
+    }
+
+    /// Asks the server for its sections.
+    async fn observe(&self) -> Result<Observed, plex_api::Error> {
+        // What the answer shows was so when the question was asked, or later.
+        let at = self.context.clock.now();
+        let (listed, others) = self.context.client.section_rows().await?;
+        Ok((listed, others, at))
     }
 
     /// Refuses another server. The uuids of the sections tell, so a server that is known costs
@@ -388,9 +438,12 @@ impl Library {
         steps: &mut Vec<Step>,
     ) -> Result<Option<SectionState>, Error> {
         let id = state.id;
+        self.context.name(state.key, &state.title);
         let _one_at_a_time = self.context.flights.section(id).await;
         let mut forced = None;
         let mut lease = None;
+        #[cfg(feature = "shared")]
+        let mut round = shared::Round::default();
         let mut left = MAX_STEPS;
         while left > 0 {
             // Whoever was here before may have done it.
@@ -409,6 +462,10 @@ impl Library {
                 steps.push(step(&state, planned, Changes::default()));
                 return Ok(Some(state));
             }
+            #[cfg(feature = "shared")]
+            if Box::pin(self.share(&state, &seen, planned, demand, &mut round, steps)).await? {
+                continue; // what another host did is looked at first
+            }
             if lease.is_none() && self.context.store.is_shared() && planned.plan.asks() {
                 lease = Some(Leased::wait(&self.context.store, id, &self.context.clock).await?);
                 continue; // what another process did while we waited is looked at first
@@ -416,6 +473,8 @@ impl Library {
             debug!(plan = ?planned.plan, reason = %planned.reason, "planned");
             left -= 1;
             let work = Box::pin(self.context.carry_out(&state, planned, &seen, demand));
+            #[cfg(feature = "shared")]
+            let work = round.renewing(work);
             let outcome = match &lease {
                 Some(lease) => lease.renewing(&self.context.clock, work).await?,
                 None => work.await?,
@@ -424,6 +483,8 @@ impl Library {
             match outcome {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);
+                    #[cfg(feature = "shared")]
+                    Box::pin(self.tell(&state, round)).await?;
                     steps.push(step(&state, planned, changes));
                     return Ok(Some(state));
                 }
@@ -437,70 +498,13 @@ impl Library {
     }
 }
 
+/// The server's sections, those that cannot be read, and when it was asked, by our clock.
+type Observed = (Vec<plex_api::Section>, Vec<UnsupportedRow>, UnixSeconds);
+
 /// A plan, the sweep or listing it may fall back to, and one more if the section moved
 /// meanwhile.
 const MAX_STEPS: usize = 4;
 
 fn step(state: &SectionState, planned: Planned, changes: Changes) -> Step {
     Step { section: state.title.clone(), plan: planned.plan, reason: planned.reason, changes }
-}
-
-fn is_named(name: &str, state: &SectionState) -> bool {
-    state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
-}
-
-/// The selected ones of the sections that the server lists, each once. All that choose sections to
-/// answer from choose them here.
-fn select(
-    want: &Selection,
-    listed: &[SectionState],
-    unreadable: &[UnsupportedRow],
-) -> Result<Vec<SectionState>, Refusal> {
-    // Nobody can say which files are in a section that cannot be read.
-    let is_meant = |row: &&UnsupportedRow| match want {
-        Selection::All => true,
-        Selection::Named(names) => {
-            names.iter().any(|name| [&row.title, &row.rating_key].contains(&&Some(name.clone())))
-        }
-    };
-    if let Some(row) = unreadable.iter().find(is_meant) {
-        return Err(Refusal::Unreadable(row.title.clone().unwrap_or_default()));
-    }
-    let Selection::Named(names) = want else { return Ok(listed.to_vec()) };
-    let mut selected: Vec<SectionState> = Vec::with_capacity(names.len());
-    for name in names {
-        let mut found = listed.iter().filter(|state| is_named(name, state)).peekable();
-        if found.peek().is_none() {
-            return Err(Refusal::Unknown(name.clone()));
-        }
-        for state in found {
-            if selected.iter().all(|other| other.id != state.id) {
-                selected.push(state.clone());
-            }
-        }
-    }
-    Ok(selected)
-}
-
-/// Why there is nothing to choose.
-enum Refusal {
-    /// A selected section has a row that cannot be read.
-    Unreadable(String),
-    /// No section that holds files has this name.
-    Unknown(String),
-}
-
-impl Refusal {
-    fn into_error(self, probe: &Probe) -> Error {
-        match self {
-            Self::Unreadable(title) => Error::UnreadableSection { title },
-            Self::Unknown(title) if probe.listed.iter().any(|section| section.title == title) => {
-                Error::Unmatchable { title }
-            }
-            Self::Unknown(wanted) => {
-                let known = probe.listed.iter().map(|section| section.title.clone()).collect();
-                Error::NoSection { wanted, known }
-            }
-        }
-    }
 }

@@ -3,3 +3,5 @@
 pub(crate) mod lease;
 pub(crate) mod off_thread;
 pub(crate) mod single_flight;
+#[cfg(feature = "shared")]
+pub(crate) mod tier;

@@ -101,9 +101,13 @@ impl Store {
         self.file.path()
     }
 
-    /// Writes the buffered matches and closes the file. Dropping the store does the same, but
-    /// reports no errors.
-    pub fn close(self) -> Result<(), Error> {
+    /// Writes what is buffered and closes the file, whoever else holds the store: what is asked of
+    /// it afterwards is answered with [`Error::Closed`]. A write under way is waited for. Closing
+    /// twice is no error. Dropping the store does the same, without a word about errors.
+    pub fn close(&self) -> Result<(), Error> {
+        if self.file.is_closed() {
+            return Ok(());
+        }
         let flushed = self.flush();
         let closed = self.file.close();
         flushed.and(closed)

@@ -1,6 +1,7 @@
 //! Listening to the server, and looking where its events point.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,20 @@ pub enum Watched {
         /// Why.
         error: plex_api::Error,
     },
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live => f.write_str("listening"),
+            Self::Gap => f.write_str("the line broke; it is tried again"),
+            Self::Looked { items, steps } => {
+                let changed = steps.iter().filter(|step| step.changes.any()).count();
+                write!(f, "looked: {items} items read, {changed} sections changed")
+            }
+            Self::Failed { error } => write!(f, "not listening, it is tried again: {error}"),
+        }
+    }
 }
 
 /// How long until it is tried again when the server could not be asked.

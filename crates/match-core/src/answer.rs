@@ -1,6 +1,7 @@
 //! Answers: which Plex item a file is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cache_store::Depends;
 use plex_api::{ErrorKind, RatingKey};
@@ -23,6 +24,32 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The match, whatever its confidence.
+    pub fn found(&self) -> Option<&Match> {
+        match self {
+            Self::Found(found) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// The match, if it is safe to write to.
+    pub fn high(&self) -> Option<&Match> {
+        self.found().filter(|found| found.confidence == Confidence::High)
+    }
+
+    /// Every item that it names, best first.
+    pub fn keys(&self) -> impl Iterator<Item = RatingKey> {
+        let (found, candidates) = match self {
+            Self::Found(found) => (Some(found), &[][..]),
+            Self::Ambiguous(candidates) => (None, candidates.as_slice()),
+            Self::Absent | Self::Unknown(_) => (None, &[][..]),
+        };
+        let found = found.into_iter();
+        found
+            .flat_map(|found| std::iter::once(found.rating_key).chain(found.others.iter().copied()))
+            .chain(candidates.iter().copied())
+    }
+
     /// Its kind in one word.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -36,7 +63,8 @@ impl Answer {
 
 /// As JSON an answer is one flat object: `{"answer": "found", "rating_key": 7, "confidence":
 /// "high", "evidence": {...}, ...}`, `{"answer": "ambiguous", "candidates": [7, 9]}`,
-/// `{"answer": "absent"}` or `{"answer": "unknown", "reason": "..."}`.
+/// `{"answer": "absent"}` or `{"answer": "unknown", "kind": "connect", "reason": "..."}`.
+/// `docs/json.md` has every field.
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -45,15 +73,59 @@ impl Serialize for Answer {
             Found(&'a Match),
             Ambiguous { candidates: &'a [RatingKey] },
             Absent,
-            Unknown { reason: String },
+            Unknown { kind: Option<ErrorKind>, reason: String },
         }
         let form = match self {
             Self::Found(found) => Form::Found(found),
             Self::Ambiguous(candidates) => Form::Ambiguous { candidates },
             Self::Absent => Form::Absent,
-            Self::Unknown(reason) => Form::Unknown { reason: reason.to_string() },
+            Self::Unknown(reason) => {
+                Form::Unknown { kind: reason.kind(), reason: reason.to_string() }
+            }
         };
         form.serialize(serializer)
+    }
+}
+
+/// For people, in one line: `item 7, with high confidence: the whole path agrees (...)`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(found) => fmt::Display::fmt(found, f),
+            Self::Ambiguous(keys) if keys.len() == 1 => {
+                write!(f, "perhaps item {}, and too little speaks for it", List(keys))
+            }
+            Self::Ambiguous(keys) => write!(f, "one of the items {}", List(keys)),
+            Self::Absent => f.write_str("not on the server"),
+            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "item {}", self.rating_key)?;
+        if !self.others.is_empty() {
+            write!(f, " (and {})", List(&self.others))?;
+        }
+        write!(f, ", with {} confidence: {}", self.confidence, self.evidence)
+    }
+}
+
+/// Keys with commas between them; of very many the first few.
+pub(crate) struct List<'a>(pub(crate) &'a [RatingKey]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        for (at, key) in self.0.iter().take(SHOWN).enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{key}")?;
+        }
+        match self.0.len().checked_sub(SHOWN) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -84,6 +156,15 @@ pub enum Confidence {
     High,
 }
 
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::High => "high",
+        })
+    }
+}
+
 /// An answer and what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -99,14 +180,25 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The server could not be asked, or refused: kind, and a message that says what to do.
-    Server(ErrorKind, String),
+    /// All answers of a run share the text.
+    Server(ErrorKind, Arc<str>),
     /// The section kept changing while an absence was to be proven.
     NotProven,
 }
 
 impl From<&plex_api::Error> for Reason {
     fn from(error: &plex_api::Error) -> Self {
-        Self::Server(error.kind(), error.to_string())
+        Self::Server(error.kind(), error.to_string().into())
+    }
+}
+
+impl Reason {
+    /// What went wrong at the server. `None`: it answered, and that did not settle it.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Server(kind, _) => Some(*kind),
+            Self::NotProven => None,
+        }
     }
 }
 
@@ -126,9 +218,8 @@ mod tests {
     use super::*;
     use crate::evidence::{Rule, Source};
 
-    #[test]
-    fn an_answer_is_one_flat_object() {
-        let found = Answer::Found(Match {
+    fn found() -> Answer {
+        Answer::Found(Match {
             rating_key: RatingKey(7),
             others: vec![RatingKey(8)],
             version: 0,
@@ -142,7 +233,43 @@ mod tests {
                 mapping: None,
                 source: Source::Index,
             },
-        });
+        })
+    }
+
+    #[test]
+    fn an_answer_is_one_line_for_people() {
+        let tie = |count: u64| Answer::Ambiguous((1..=count).map(RatingKey).collect());
+        for (answer, line) in [
+            (
+                found(),
+                "item 7 (and 8), with high confidence: the whole path agrees (rule whole_path, score \
+                 1000; no other candidate; computed from the local index)",
+            ),
+            (tie(1), "perhaps item 1, and too little speaks for it"),
+            (tie(2), "one of the items 1, 2"),
+            (tie(10), "one of the items 1, 2, 3, 4, 5, 6, 7, 8 and 2 more"),
+            (Answer::Absent, "not on the server"),
+        ] {
+            assert_eq!(answer.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn the_common_case_is_one_call() {
+        let found = found();
+        let Answer::Found(it) = &found else { unreachable!() };
+        assert_eq!((found.found(), found.high()), (Some(it), Some(it)));
+        assert_eq!(found.keys().collect::<Vec<_>>(), [RatingKey(7), RatingKey(8)]);
+        let low = Answer::Found(Match { confidence: Confidence::Low, ..it.clone() });
+        assert!(low.found().is_some() && low.high().is_none());
+        let tie = Answer::Ambiguous(vec![RatingKey(9)]);
+        assert_eq!((tie.found(), tie.keys().next()), (None, Some(RatingKey(9))));
+        assert_eq!(Answer::Absent.keys().count(), 0);
+    }
+
+    #[test]
+    fn an_answer_is_one_flat_object() {
+        let found = found();
         let json = |answer: &Answer| serde_json::to_value(answer).unwrap();
         let value = json(&found);
         assert_eq!(

@@ -5,11 +5,14 @@
 //! remembers what is new. If the server cannot be asked, every answer is
 //! [`Answer::Unknown`] and nothing on disk changes.
 
+pub(crate) mod describe;
 mod feedback;
+pub(crate) mod numbers;
 mod pass;
 pub(crate) mod progress;
 pub(crate) mod remembered;
 mod run;
+pub(crate) mod run_result;
 mod suggest_mappings;
 mod wanted;
 
@@ -19,14 +22,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_store::{
-    Error, Library, OnRows, Opened, Policy, Selection, Sharing, Store, StoreConfig, Watched,
+    Error, Library, OnRows, Opened, Policy, SectionState, Selection, Sharing, Store, StoreConfig,
+    Watched,
 };
 use futures::Stream;
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
+use crate::engine::numbers::Numbers;
 use crate::engine::progress::{OnProgress, Phase, Teller};
+use crate::engine::run_result::Run;
 use crate::matcher::indexing::INDEXING;
 use crate::query::Query;
 use crate::report::Report;
@@ -62,9 +68,12 @@ pub struct EngineConfig {
     /// Names the account whose token is used, where a server's accounts may see different
     /// things: each name has a cache file of its own beside `cache`. Default: none.
     pub profile: Option<String>,
+    /// Where many machines share what one of them listed. Default: nowhere.
+    #[cfg(feature = "shared")]
+    pub shared: Option<cache_store::SharedTier>,
     /// What time it is.
     pub clock: Clock,
-    /// Whom to tell how far a run is. Default: nobody.
+    /// Whom to tell how far a run, a verification or an edit is. Default: nobody.
     pub progress: Option<OnProgress>,
 }
 
@@ -83,6 +92,8 @@ impl EngineConfig {
             max_bytes: store.max_bytes,
             stale: None,
             profile: None,
+            #[cfg(feature = "shared")]
+            shared: None,
             clock: Clock::system(),
             progress: None,
         }
@@ -98,41 +109,18 @@ impl EngineConfig {
     }
 }
 
-/// The answers of a run, in the order of its queries, and what it cost.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Run {
-    /// One for each query, in the same order.
-    pub answers: Vec<Answer>,
-    /// What would have been answered when the server could last be asked, if it cannot be asked
-    /// now and [`EngineConfig::stale`] allows it. The answers themselves are then unknown.
-    pub stale: Option<Stale>,
-    /// What was done and what it cost.
-    pub report: Report,
-}
-
-/// Answers that were true some time ago.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Stale {
-    /// One for each query, in the same order; unknown where an absence is not proven.
-    pub answers: Vec<Answer>,
-    /// How long ago the server was asked for the stamps they rest on.
-    pub age: Duration,
-}
-
 /// Answers which Plex item a local file is.
 ///
 /// Everything that asks the server is async, on tokio. A host that is not writes, once, a runtime
 /// of its own around it:
 ///
 /// ```no_run
-/// use match_core::{Engine, EngineConfig, Query, Selection};
-/// use plex_api::{Client, Config, Token};
+/// use match_core::tokio::runtime::Builder;
+/// use match_core::{Client, Config, Engine, EngineConfig, Query, Selection, Token};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-/// let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
+/// let runtime = Builder::new_current_thread().enable_all().build()?;
+/// let client = Client::new(Config::new("http://nas:32400", Token::from_env("PLEX_TOKEN")?))?;
 /// let engine = runtime.block_on(Engine::open(client, EngineConfig::new("nas.matchbox")))?;
 /// let queries = vec![Query::new("/mnt/films/Alien (1979)/Alien.mkv")];
 /// let run = runtime.block_on(engine.match_files(&Selection::All, queries))?;
@@ -147,7 +135,8 @@ pub struct Engine {
     settings: Mutex<Arc<Settings>>,
     adopt_mappings: Option<u64>,
     stale: Option<Duration>,
-    progress: Teller,
+    pub(crate) progress: Teller,
+    numbers: Numbers,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -160,6 +149,9 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     /// Opens the cache. Nothing is asked of the server before there are queries.
+    ///
+    /// If this future is dropped, the opening goes on in the background and the file is closed at
+    /// once.
     pub async fn open(client: Client, config: EngineConfig) -> Result<Self, Error> {
         let store_config = StoreConfig {
             cache_size: config.cache_size,
@@ -170,20 +162,25 @@ impl Engine {
         };
         let path = config.file();
         let store = blocking(move || Store::open(&path, &store_config)).await?;
-        let progress = Teller { to: config.progress, client: client.clone() };
+        let progress = Teller::new(config.progress, client.clone(), config.clock.clone());
         let told = progress.clone();
-        let on_rows: Option<OnRows> = progress.to.is_some().then(|| -> OnRows {
-            Box::new(move |done, total| told.tell(Phase::Refresh, done, total))
+        let on_rows: Option<OnRows> = progress.is_heard().then(|| -> OnRows {
+            Box::new(move |title, done, total| {
+                told.tell_of(Phase::Refresh, Some(title), done, total);
+            })
         });
         let library = Library::new(client, Arc::new(store), config.policy, config.clock)
             .with_profile(config.profile)
             .with_rows(on_rows);
+        #[cfg(feature = "shared")]
+        let library = library.with_shared(config.shared)?;
         Ok(Self {
             library: Arc::new(library),
             settings: Mutex::new(Arc::new(config.settings)),
             adopt_mappings: config.adopt_mappings,
             stale: config.stale,
             progress,
+            numbers: Numbers::default(),
             unwritten: Mutex::default(),
         })
     }
@@ -209,6 +206,12 @@ impl Engine {
     /// [`Answer::Unknown`] with the reason. An error means that the question itself cannot be
     /// answered: there is no such section, the cache belongs to another server, or the disk
     /// failed.
+    ///
+    /// This future may be dropped at any time, by a time-out for one. Requests under way are
+    /// abandoned, and what was computed for it stops. A section is written whole or not at all:
+    /// pages that were read of a listing that did not end are lost, and so are the answers that
+    /// were not stored yet. The next run makes up for it. It is not counted in
+    /// [`Engine::lifetime`].
     pub async fn match_files(
         &self,
         sections: &Selection,
@@ -217,9 +220,11 @@ impl Engine {
         let started = self.library.clock().monotonic();
         let calls_before = self.library.client().calls();
         let damaged_before = self.store().damaged_values();
+        #[cfg(feature = "shared")]
+        let shared_before = self.library.shared_counts();
         let mut report = Report::default();
         let queries = Arc::new(queries);
-        let mut stale = None;
+        let (mut stale, mut outage) = (None, None);
         let answers = match self.answer(sections, &queries, &mut report).await {
             Ok(answers) => answers,
             Err(Error::Plex(error)) => {
@@ -227,17 +232,24 @@ impl Engine {
                     stale = self.answer_stale(sections, &queries, at_most, &mut report).await?;
                 }
                 let reason = Reason::from(&error);
+                outage = Some(reason.clone());
                 queries.iter().map(|_| Answer::Unknown(reason.clone())).collect()
             }
             Err(error) => return Err(error),
         };
         report.runs = 1;
         report.calls = self.library.client().calls().minus(&calls_before);
+        #[cfg(feature = "shared")]
+        {
+            report.shared = self.library.shared_counts().minus(&shared_before);
+        }
         report.damaged = self.store().damaged_values() - damaged_before;
         report.store_bytes = self.store().file_bytes();
         report.count(&answers);
         report.phases.run.record(started.elapsed());
         *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) += &report;
+        self.tell_calls();
+        Numbers::run(&report, outage.is_some());
         info!(
             queries = queries.len(),
             calls = report.calls.total().count,
@@ -250,16 +262,23 @@ impl Engine {
             elapsed = ?started.elapsed(),
             "matched"
         );
-        Ok(Run { answers, stale, report })
+        Ok(Run { queries, answers, outage, stale, report })
     }
 
     /// All runs on this cache file added up, those of earlier processes too. A process that
     /// ends without [`Engine::close`] does not count, and neither does what was before the
     /// file was cleared or replaced.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn lifetime(&self) -> Result<Report, Error> {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let store = Arc::clone(self.store());
         Ok(blocking(move || written_totals(&store)).await? + unwritten)
+    }
+
+    /// Tells the `metrics` facade of the calls that were made.
+    pub(crate) fn tell_calls(&self) {
+        self.numbers.calls(|| self.library.client().calls());
     }
 
     /// Counts items that were found again under another rating key.
@@ -292,8 +311,7 @@ impl Engine {
     /// cached up to date with what they point at; while it is live and quiet, runs on an
     /// unchanged library make no call ([`Engine::is_live`]). Read it in a task of its own: what
     /// lies in it unread is not known, and a stream that was not read for 45 seconds counts as no
-    /// stream. Without it nothing is missed either, only asked for. The
-    /// stream keeps the cache file open: drop it before closing.
+    /// stream. Without it nothing is missed either, only asked for.
     pub fn watch(&self) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
         cache_store::watch(&self.library)
     }
@@ -310,16 +328,29 @@ impl Engine {
         self.library.last_heard()
     }
 
-    /// Closes the cache file, so that the next opening finds it clean.
-    pub async fn close(self) -> Result<(), Error> {
-        self.write_totals().await?;
-        let store = Arc::clone(self.library.store());
-        drop(self.library);
-        match Arc::try_unwrap(store) {
-            Ok(store) => blocking(move || store.close()).await,
-            // Somebody still holds the store; it is closed when they let go.
-            Err(_) => Ok(()),
+    /// The server's sections that hold files, in its order, with kind, folders and the number of
+    /// items that are cached (0 before the first run; all of them if `complete`). One call, none
+    /// within the freshness window. An outage is an error here.
+    ///
+    /// If this future is dropped, the call may have been made, and nothing is lost by it.
+    pub async fn sections(&self) -> Result<Vec<SectionState>, Error> {
+        self.library.sections().await
+    }
+
+    /// Writes what is not written yet and closes the cache file, so that the next opening finds it
+    /// clean. The file is then free for others, whoever still holds the engine ([`Arc`]), its store
+    /// or a stream of [`Engine::watch`]: what is asked of them afterwards, and runs under way, end
+    /// with [`Error::Closed`]. Closing twice is no error.
+    ///
+    /// Dropping the engine instead loses the run's totals ([`Engine::lifetime`]); the cache itself
+    /// is written then too. If this future is dropped, the file may be open still: call it again.
+    pub async fn close(&self) -> Result<(), Error> {
+        match self.write_totals().await {
+            Err(Error::Closed { .. }) => return Ok(()), // by somebody else who holds it
+            written => written?,
         }
+        let store = Arc::clone(self.store());
+        blocking(move || store.close()).await
     }
 }
 

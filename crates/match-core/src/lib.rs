@@ -1,29 +1,4 @@
-//! Which Plex item is this local file? Queries in, answers out.
-//!
-//! [`Engine`] is what a host embeds: it keeps a cache of a server's sections up to date with
-//! as few calls as explain every change, and answers from it. Below it are the parts that need
-//! no server: [`match_key`] and the folding behind it, the rules, and [`match_all`], which
-//! runs them in parallel.
-//!
-//! An [`Answer`] is one of four: found, ambiguous, absent (proven), unknown (the server could
-//! not be asked). An outage is never read as absence.
-//!
-//! ```no_run
-//! use match_core::{Answer, Engine, EngineConfig, Query, Selection};
-//! use plex_api::{Client, Config, Token};
-//!
-//! # async fn example() -> Result<(), match_core::Error> {
-//! let client = Client::new(Config::new("http://nas:32400", Token::new("secret")))?;
-//! let engine = Engine::open(client, EngineConfig::new("nas.matchbox")).await?;
-//! let queries = vec![Query::new("/mnt/films/Alien (1979)/Alien.mkv")];
-//! let run = engine.match_files(&Selection::section("Movies"), queries).await?;
-//! if let Answer::Found(found) = &run.answers[0] {
-//!     println!("item {}, because of rule {}", found.rating_key, found.evidence.rule);
-//! }
-//! println!("{}", run.report);
-//! engine.close().await
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod edit;
@@ -32,9 +7,13 @@ mod evidence;
 mod explain;
 #[cfg(test)]
 mod held;
+#[cfg(test)]
+mod json_page;
 mod mapping;
 mod matcher;
 mod names;
+#[cfg(feature = "nfo")]
+mod nfo;
 mod query;
 mod report;
 mod rules;
@@ -42,24 +21,46 @@ mod settings;
 #[cfg(test)]
 mod testing;
 
-// What a host names: our own, and what it needs of the crates below.
+// What a host names: our own.
 pub use answer::{Answer, Confidence, Match, Reason};
-pub use cache_store::{
-    CachedItem, Changes, Clear, Cleared, EditProgress, Error, Failure, Metadata, Opened, Plan,
-    PlanReason, Policy, Progress, RunId, SectionId, SectionState, Selection, Sharing, Store,
-    Watched,
-};
+#[cfg(feature = "shared")]
+pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
     OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
 };
+pub use engine::describe::Described;
 pub use engine::progress::{OnProgress, Phase, RunProgress};
-pub use engine::{Engine, EngineConfig, Run, Stale};
+pub use engine::run_result::{Run, Stale};
+pub use engine::{Engine, EngineConfig};
 pub use evidence::{Evidence, Rule, Source};
 pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
+#[cfg(feature = "nfo")]
+pub use nfo::Nfo;
 pub use query::Query;
 pub use report::{AnswerCounts, ESTIMATE_RULE, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
+
+// What a host needs of the crates below, so that it depends on this one alone.
+#[doc(inline)]
+pub use cache_store::{
+    CachedItem, CachedPart, Changes, Checked, Clear, Cleared, Compacted, EditProgress, Error,
+    Failure, FileFilter, Lookups, Metadata, Opened, Plan, PlanReason, Policy, Progress, Revision,
+    RunId, SectionId, SectionStamp, SectionState, SectionStats, Selection, Sharing, Stats, Store,
+    TableStats, Upgrade, Watched,
+};
+#[doc(inline)]
+pub use plex_api::{
+    Artwork, BreakerPolicy, Calls, Class, Client, Clock, Config, Edit, Endpoint,
+    Error as PlexError, ErrorKind, Field, Identity, ItemKind, Location, MediaId, PartId, Private,
+    RatingKey, RetryPolicy, Section, SectionKey, SectionKind, SectionUuid, Server, Tag, TagField,
+    Tally, Token, UnixSeconds, reveal_private,
+};
+// What the stream of `Engine::watch` is read with, and the runtime that everything runs on.
+#[doc(no_inline)]
+pub use futures::StreamExt;
+#[doc(no_inline)]
+pub use tokio;
 
 // The parts that need no server, for the tools, benchmarks and tests; for no host.
 #[doc(hidden)]

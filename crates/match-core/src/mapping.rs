@@ -17,6 +17,11 @@ pub struct PathMapping {
 }
 
 impl PathMapping {
+    /// A folder of the host, and where the server has it.
+    pub fn new(local: impl Into<String>, plex: impl Into<String>) -> Self {
+        Self { local: local.into(), plex: plex.into() }
+    }
+
     /// The path as the server spells it. `None`: the path is not below `local`.
     pub fn to_plex(&self, path: &str) -> Option<String> {
         exchange(path, &self.local, &self.plex)

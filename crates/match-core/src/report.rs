@@ -4,6 +4,8 @@
 //! refresh plans each kind is kept once, with how often it was carried out.
 
 mod estimate;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 mod table;
 mod timing;
 
@@ -45,6 +47,9 @@ pub struct Report {
     /// Path mappings that the files found agree on and that the settings do not have; of several
     /// runs, each with its greatest support.
     pub suggested_mappings: Vec<MappingSuggestion>,
+    /// What the shared tier did, where there is one.
+    #[cfg(feature = "shared")]
+    pub shared: cache_store::SharedCounts,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -90,8 +95,11 @@ impl Report {
         }
     }
 
-    /// Calls saved: the estimate less the calls made. Negative when the cache cost more than
-    /// it saved, as a first run may.
+    /// Calls saved: the estimate less the calls made. It is a gauge that goes both ways: below zero
+    /// after a first run of few files (the sections were read once, and later runs are cheaper for
+    /// it) and in an outage (the attempts count, and nothing would have been learned without a cache
+    /// either). Of many runs, [`Engine::lifetime`](crate::Engine::lifetime) has the sum that means
+    /// something.
     pub fn calls_saved(&self) -> i64 {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         signed(self.estimated_calls) - signed(self.calls.total().count)
@@ -114,6 +122,10 @@ impl AddAssign<&Report> for Report {
         self.phases += &other.phases;
         for suggestion in &other.suggested_mappings {
             self.suggest(suggestion);
+        }
+        #[cfg(feature = "shared")]
+        {
+            self.shared += &other.shared;
         }
         self.damaged += other.damaged;
         if other.runs > 0 {

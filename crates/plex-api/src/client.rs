@@ -35,6 +35,10 @@ use crate::query::Query;
 const DECODE_ASIDE: usize = 128 * 1024;
 
 /// A Plex Media Server. Clones share connections, limits and counters.
+///
+/// Any future of a client may be dropped at any time: the request under way is abandoned, its place
+/// among those in flight is free again, and it stays counted. A read that was dropped changed
+/// nothing. An edit, an upload or a scan that was dropped may be carried out all the same.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -238,6 +242,12 @@ impl Client {
         let mut call = self.get(endpoint, &path, query, doing);
         call.window = Some((0, limit));
         Ok(self.fetch_rows(call, Detail::Lean).await?.page)
+    }
+
+    /// Shows the token to somebody who makes a keyed hash of it, and keeps nothing else.
+    #[doc(hidden)]
+    pub fn with_token<T>(&self, hash: impl FnOnce(&[u8]) -> T) -> T {
+        hash(self.shared.transport.token())
     }
 
     /// How many rows a listing asks for at a time: those of [`Config::page_size`], or as many as the

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Why a request did not get its answer. Cheap to clone.
 ///
 /// The text says what was being done, what came back, from where, and what to do about it. It
@@ -32,7 +34,8 @@ struct Failure {
 }
 
 /// What went wrong, from the caller's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// 401: the token is missing, wrong or expired. Get a new one.

@@ -1,31 +1,4 @@
-//! A client for one Plex Media Server over HTTP: typed requests, paging, retries, accounting.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), plex_api::Error> {
-//! use futures::TryStreamExt;
-//! use plex_api::{Client, Config, Listing, Token};
-//!
-//! let token = Token::new(std::env::var("PLEX_TOKEN").unwrap_or_default());
-//! let client = Client::new(Config::new("http://localhost:32400", token))?;
-//! for section in client.sections().await? {
-//!     let Some(kind) = section.kind.leaf() else { continue };
-//!     let listing =
-//!         Listing { expect_uuid: Some(section.uuid), ..Listing::new(section.key, kind) };
-//!     let mut pages = std::pin::pin!(client.pages(listing));
-//!     while let Some(page) = pages.try_next().await? {
-//!         println!("{}: {} items", section.title, page.items.len());
-//!     }
-//! }
-//! println!("{}", client.calls());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! What a caller can rely on:
-//! - Reading changes nothing on the server.
-//! - The token is in one header of each request and nowhere else.
-//! - A list is complete or an error. A row that cannot be used is in the page, with the reason.
-//! - No answer of a server causes a panic.
+#![doc = include_str!("../README.md")]
 
 mod calls;
 mod client;

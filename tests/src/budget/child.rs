@@ -32,13 +32,43 @@ struct Orders {
     now: i64,
     cache: PathBuf,
     task: Task,
+    /// The engine that it shares with others, if it has a cache file of its own.
+    #[cfg(feature = "shared")]
+    tier: Option<Tier>,
     /// Where it says what came of it.
     told: PathBuf,
 }
 
+/// An engine, as a child is told of it.
+#[cfg(feature = "shared")]
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Tier {
+    /// Where it is.
+    pub url: String,
+    /// What the hosts share.
+    pub secret: String,
+    /// The `machineIdentifier` of the server.
+    pub server: String,
+    /// How long a lease lasts, in milliseconds.
+    pub lease_ms: u64,
+    /// How long the engine may take to answer, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+#[cfg(feature = "shared")]
+impl Tier {
+    fn config(self) -> match_core::SharedTier {
+        let mut tier = match_core::SharedTier::new(self.url).with_secret(self.secret);
+        tier.server = Some(self.server);
+        tier.lease = Duration::from_millis(self.lease_ms);
+        tier.timeout = Duration::from_millis(self.timeout_ms);
+        tier
+    }
+}
+
 /// What a child is to do.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Task {
+pub enum Task {
     /// Match these files, beside others who do.
     Match(Vec<String>),
     /// Give these items titles of their own.
@@ -47,21 +77,26 @@ pub(super) enum Task {
 
 /// What a child that matched was answered.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Told {
+pub struct Told {
     /// In the order of its queries.
-    pub(super) answers: Vec<ToldAnswer>,
-    pub(super) report: Report,
+    pub answers: Vec<ToldAnswer>,
+    /// What the run cost.
+    pub report: Report,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) enum ToldAnswer {
+/// An answer, as far as it is right or wrong.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub enum ToldAnswer {
+    /// This item.
     Found(u64),
+    /// No item.
     Absent,
+    /// Neither is said.
     Other,
 }
 
 /// A child at work. It is killed when this is dropped.
-pub(super) struct Working {
+pub struct Working {
     child: Child,
     told: PathBuf,
 }
@@ -75,15 +110,52 @@ pub(super) fn start(
 ) -> Result<Working> {
     let cache = stage.config().cache;
     let told = cache.with_extension(format!("told-{number}"));
-    let orders = Orders {
-        url: stage.pms.url().to_owned(),
-        token: stage.pms.token().to_owned(),
-        page: stage.scale.page,
-        now: stage.clock.now().0,
-        cache,
-        task,
-        told: told.clone(),
-    };
+    launch(
+        arguments,
+        number,
+        Orders {
+            url: stage.pms.url().to_owned(),
+            token: stage.pms.token().to_owned(),
+            page: stage.scale.page,
+            now: stage.clock.now().0,
+            cache,
+            task,
+            #[cfg(feature = "shared")]
+            tier: None,
+            told,
+        },
+    )
+}
+
+/// Starts a child that is a host of its own: with a cache file of its own, beside an engine.
+#[cfg(feature = "shared")]
+pub fn start_host(
+    stage: &Stage,
+    arguments: Arguments,
+    number: u64,
+    paths: Vec<String>,
+    tier: Option<Tier>,
+) -> Result<Working> {
+    let cache = stage.host(number).cache;
+    let told = cache.with_extension("told");
+    launch(
+        arguments,
+        number,
+        Orders {
+            url: stage.pms.url().to_owned(),
+            token: stage.pms.token().to_owned(),
+            page: stage.scale.page,
+            now: stage.clock.now().0,
+            cache,
+            task: Task::Match(paths),
+            tier,
+            told,
+        },
+    )
+}
+
+fn launch(arguments: Arguments, number: u64, orders: Orders) -> Result<Working> {
+    let told = orders.told.clone();
     let file = told.with_extension(format!("orders-{number}"));
     std::fs::write(&file, serde_json::to_vec(&orders)?)?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -92,14 +164,23 @@ pub(super) fn start(
 }
 
 impl Working {
+    /// Sends it a signal: `STOP` makes it sleep, `CONT` ends that.
+    #[cfg(feature = "shared")]
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let id = self.child.id().unwrap_or_default().to_string();
+        let sent = std::process::Command::new("kill").args([format!("-{signal}"), id]).status()?;
+        ensure!(sent.success(), "kill -{signal} failed");
+        Ok(())
+    }
+
     /// Waits until it is done; returns what it was answered.
-    pub(super) async fn told(mut self) -> Result<Told> {
+    pub async fn told(mut self) -> Result<Told> {
         ensure!(self.child.wait().await?.success(), "a child failed");
         Ok(serde_json::from_slice(&std::fs::read(self.told)?)?)
     }
 
     /// Kills it (`SIGKILL`) as soon as something is the case, which it must not outrun.
-    pub(super) async fn kill_when(mut self, reached: impl Future<Output = ()>) -> Result<()> {
+    pub async fn kill_when(mut self, reached: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
             ended = self.child.wait() => anyhow::bail!("the child ended by itself: {}", ended?),
             () = reached => Ok(self.child.kill().await?),
@@ -119,6 +200,11 @@ pub async fn work() -> Result<bool> {
     config.open_wait = Duration::from_mins(1);
     if matches!(orders.task, Task::Match(_)) {
         config.sharing = Sharing::Shared;
+    }
+    #[cfg(feature = "shared")]
+    if let Some(tier) = orders.tier {
+        config.sharing = Sharing::Exclusive;
+        config.shared = Some(tier.config());
     }
     let engine = Engine::open(Client::new(client)?, config).await?;
     match orders.task {

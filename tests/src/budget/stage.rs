@@ -33,6 +33,16 @@ pub struct Stage {
     folder: TempDir,
 }
 
+#[cfg(feature = "shared")]
+impl Stage {
+    /// Another host: the same server, and a cache file of its own.
+    pub fn host(&self, number: u64) -> EngineConfig {
+        let mut config = self.config();
+        config.cache = self.folder.path().join(format!("host-{number}.matchbox"));
+        config
+    }
+}
+
 impl Stage {
     /// A server with one section of movies, as large as the scale says.
     pub async fn movies(scale: Scale) -> Result<Self> {

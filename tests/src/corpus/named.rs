@@ -2,6 +2,7 @@
 //! item, or none.
 
 mod films;
+mod known;
 mod records;
 mod shows;
 
@@ -13,6 +14,7 @@ use crate::queries::TruthQuery;
 /// Makes cases of every form.
 pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> Vec<Case> {
     let mut cases = shows::cases(library, each, random);
+    cases.extend(known::cases(library, each, random));
     cases.extend(films::cases(library, each, random));
     cases.extend(records::cases(library, each, random));
     cases

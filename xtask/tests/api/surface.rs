@@ -184,6 +184,9 @@ fn resolve(modules: &Modules, from: &[String], path: &[String]) -> Option<Shown>
         if let Item::Use(import) = item {
             let leaf = leaves(&import.tree, &[]).into_iter().find(|(_, shown)| shown == name);
             if let Some((source, _)) = leaf {
+                if source == path && at == from {
+                    return None; // a whole crate: `pub use tokio;`
+                }
                 let found = resolve(modules, &at, &source);
                 return Some(found.unwrap_or_else(|| Shown::Foreign(source.join("::"))));
             }

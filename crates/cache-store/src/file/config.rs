@@ -1,5 +1,6 @@
 //! How a store is opened, and what the opening found.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,4 +85,52 @@ pub struct Upgrade {
     /// Tables that lost records because those could not be upgraded. Their content is listed or
     /// matched again.
     pub dropped: Vec<&'static str>,
+}
+
+impl fmt::Display for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.write_str("a new cache was started"),
+            Self::Existing => f.write_str("the cache was opened as it was"),
+            Self::Upgraded(upgrade) => {
+                write!(f, "the cache was of another version and was brought up to date{upgrade}")
+            }
+            Self::Recovered { moved_to } => write!(
+                f,
+                "the cache was damaged: it is now {}, and a new one was started",
+                moved_to.display()
+            ),
+        }
+    }
+}
+
+/// As the end of a sentence: `: rewritten: items; built anew: titles`.
+impl fmt::Display for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { upgraded, rebuilt, dropped } = self;
+        let done = [("rewritten", upgraded), ("built anew", rebuilt), ("partly dropped", dropped)];
+        let mut before = ": ";
+        for (what, tables) in done.into_iter().filter(|(_, tables)| !tables.is_empty()) {
+            write!(f, "{before}{what}: {}", tables.join(", "))?;
+            before = "; ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opening_found_is_a_sentence() {
+        let upgrade =
+            Upgrade { upgraded: vec!["items"], rebuilt: vec![], dropped: vec!["matches"] };
+        assert_eq!(
+            Opened::Upgraded(upgrade).to_string(),
+            "the cache was of another version and was brought up to date: rewritten: items; partly \
+             dropped: matches"
+        );
+        assert!(Opened::Recovered { moved_to: "/tmp/x".into() }.to_string().contains("/tmp/x"));
+    }
 }

@@ -19,9 +19,21 @@ use crate::file::write_buffer::Buffer;
 struct Handle {
     /// `None` while the file could not be opened again.
     db: Option<Database>,
-    /// Goes up with every replacement.
+    /// Goes up with every replacement, and when the file is closed.
     generation: u64,
     file_id: u64,
+    /// The host closed it: it is not opened again.
+    closed: bool,
+}
+
+impl Handle {
+    /// Why there is no file.
+    fn missing(&self, doing: &'static str) -> Error {
+        if self.closed {
+            return Error::Closed { doing };
+        }
+        Error::Storage { doing, source: "the file could not be opened again after an error".into() }
+    }
 }
 
 /// Counts that are not yet added to the file.
@@ -52,7 +64,7 @@ pub(crate) struct CacheFile {
 impl CacheFile {
     pub(crate) fn new(db: Database, file_id: u64, path: &Path, config: &StoreConfig) -> Self {
         Self {
-            handle: RwLock::new(Handle { db: Some(db), generation: 0, file_id }),
+            handle: RwLock::new(Handle { db: Some(db), generation: 0, file_id, closed: false }),
             config: config.clone(),
             path: path.to_owned(),
             first_free: AtomicU32::new(1),
@@ -85,9 +97,20 @@ impl CacheFile {
         self.damaged.load(Ordering::Relaxed)
     }
 
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handle.read().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     /// Closes the file. The buffered matches are not written.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        let db = self.handle.write().unwrap_or_else(PoisonError::into_inner).db.take();
+        let db = {
+            let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+            // Whoever reads now fails, and nobody takes that for damage.
+            handle.generation += 1;
+            handle.closed = true;
+            handle.db.take()
+        };
         match db {
             Some(db) => guard("closing it", || db.close().map_err(Error::storage("closing it"))),
             None => Ok(()),
@@ -138,7 +161,8 @@ impl CacheFile {
         let (done, generation) = {
             let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
             let generation = handle.generation;
-            let Some(db) = handle.db.as_mut() else { return Err(closed(doing)) };
+            let missing = handle.missing(doing);
+            let Some(db) = handle.db.as_mut() else { return Err(missing) };
             (guard(doing, || work(db)), generation)
         };
         done.map_err(|error| self.heal(error, generation))
@@ -148,6 +172,9 @@ impl CacheFile {
     pub(crate) fn reopen(&self) -> Result<(), Error> {
         let doing = "opening it again";
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if handle.closed {
+            return Err(handle.missing(doing));
+        }
         if let Some(db) = handle.db.take() {
             guard(doing, || db.close().map_err(Error::storage(doing)))?;
         }
@@ -167,7 +194,7 @@ impl CacheFile {
             let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
             let done = match &handle.db {
                 Some(db) => guard(doing, || work(db, handle.generation)),
-                None => Err(closed(doing)),
+                None => Err(handle.missing(doing)),
             };
             (done, handle.generation)
         };
@@ -186,7 +213,7 @@ impl CacheFile {
         }
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if handle.generation != generation {
-            return error; // another thread was here first
+            return error; // another thread was here first, or it was closed
         }
         let db = handle.db.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
@@ -215,10 +242,6 @@ impl CacheFile {
             Err(error) => error,
         }
     }
-}
-
-fn closed(doing: &'static str) -> Error {
-    Error::Storage { doing, source: "the file could not be opened again after an error".into() }
 }
 
 impl Drop for CacheFile {

@@ -1,9 +1,10 @@
 //! What every step of a refresh is given: whom to ask, where to write, and by which clock.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plex_api::{Client, Clock, Paging};
+use plex_api::{Client, Clock, Paging, SectionKey};
 
 use crate::error::Error;
 use crate::refresh::hints::Hints;
@@ -12,8 +13,9 @@ use crate::share::off_thread::off_thread;
 use crate::share::single_flight::Flights;
 use crate::store::Store;
 
-/// Is called with the rows of a listing that were read so far, and how many there are.
-pub type OnRows = Box<dyn Fn(u64, u64) + Send + Sync>;
+/// Is called with the title of a section, the rows of its listing that were read so far, and how
+/// many there are.
+pub type OnRows = Box<dyn Fn(&str, u64, u64) + Send + Sync>;
 
 /// What is known of the server's pages.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) flights: Flights,
     pub(crate) profile: Option<String>,
     pub(crate) on_rows: Option<OnRows>,
+    /// Titles of the sections that are read, for whoever is told.
+    titles: Mutex<BTreeMap<SectionKey, String>>,
     pub(crate) paging: Mutex<KnownPaging>,
     hints: Mutex<Hints>,
 }
@@ -60,14 +64,26 @@ impl Context {
             flights: Flights::default(),
             profile: None,
             on_rows: None,
+            titles: Mutex::default(),
             paging: Mutex::default(),
             hints: Mutex::default(),
         }
     }
 
-    pub(crate) fn tell_rows(&self, done: u64, total: u64) {
+    /// Says what a section that is about to be read is called.
+    pub(crate) fn name(&self, section: SectionKey, title: &str) {
+        if self.on_rows.is_some() {
+            let mut titles = self.titles.lock().unwrap_or_else(PoisonError::into_inner);
+            titles.insert(section, title.to_owned());
+        }
+    }
+
+    pub(crate) fn tell_rows(&self, section: SectionKey, done: u64, total: u64) {
         if let Some(tell) = &self.on_rows {
-            tell(done, total);
+            let titles = self.titles.lock().unwrap_or_else(PoisonError::into_inner);
+            let title = titles.get(&section).cloned().unwrap_or_default();
+            drop(titles); // the host's own code runs now
+            tell(&title, done, total);
         }
     }
 

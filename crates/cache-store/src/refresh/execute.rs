@@ -47,6 +47,9 @@ impl Context {
             Plan::Targeted => self.targeted(state, seen).await,
             Plan::Sweep => self.sweep(state, seen).await,
             Plan::Full => self.full(state, seen).await,
+            // It was carried out by whoever took it.
+            #[cfg(feature = "shared")]
+            Plan::Shared => self.observed(state, seen).await,
         }
     }
 

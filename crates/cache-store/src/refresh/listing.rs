@@ -57,6 +57,7 @@ pub(crate) async fn read(
     limit: UnixSeconds,
     spool: &mut Spool,
 ) -> Result<Option<Read>, Error> {
+    let section = listing.section;
     let mut pages = std::pin::pin!(context.client.pages(listing));
     let mut rows = 0;
     let mut read = Read { unsupported: 0, unreadable: Vec::new(), total: 0 };
@@ -70,7 +71,7 @@ pub(crate) async fn read(
         }
         rows += page.rows;
         context.spool(spool, page.items, limit).await?;
-        context.tell_rows(rows, read.total);
+        context.tell_rows(section, rows, read.total);
     }
     Ok(Some(read))
 }

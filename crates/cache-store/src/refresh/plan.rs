@@ -77,12 +77,21 @@ pub enum Plan {
     Sweep,
     /// List the whole section.
     Full,
+    /// Nothing was asked of the server: another host listed it, and the shared tier has it.
+    #[cfg(feature = "shared")]
+    Shared,
 }
 
 impl Plan {
     /// Whether the server is asked more than for the stamps.
     pub(crate) fn asks(self) -> bool {
         !matches!(self, Self::Fresh | Self::Unchanged | Self::Targeted)
+    }
+
+    /// Whether it brings what other hosts would ask for, too.
+    #[cfg(feature = "shared")]
+    pub(crate) fn is_worth_sharing(self) -> bool {
+        self.asks() && !matches!(self, Self::Lazy | Self::Shows)
     }
 }
 

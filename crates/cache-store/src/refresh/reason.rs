@@ -74,6 +74,12 @@ pub enum PlanReason {
     TotalDisagrees,
     /// Damaged records were met, and the section's items were dropped.
     DamageDropped,
+    /// Another host listed the section, and all of it was read from the shared tier.
+    #[cfg(feature = "shared")]
+    SharedSnapshot,
+    /// Another host listed what changed, and that was read from the shared tier.
+    #[cfg(feature = "shared")]
+    SharedLog,
 }
 
 impl fmt::Display for PlanReason {
@@ -112,6 +118,10 @@ impl fmt::Display for PlanReason {
             Self::MuchChanged => "much of the section changed",
             Self::TotalDisagrees => "the total does not agree",
             Self::DamageDropped => "damaged records were dropped",
+            #[cfg(feature = "shared")]
+            Self::SharedSnapshot => "another host listed it: all of it, from the shared tier",
+            #[cfg(feature = "shared")]
+            Self::SharedLog => "another host listed what changed, from the shared tier",
         })
     }
 }

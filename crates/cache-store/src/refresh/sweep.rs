@@ -99,7 +99,7 @@ impl Context {
             swept.unreadable.extend(keys);
             swept.total = page.total.unwrap_or(swept.total + page.rows);
             read += page.rows;
-            self.tell_rows(read, swept.total);
+            self.tell_rows(state.key, read, swept.total);
             let listed: Vec<CachedItem> = page.items.iter().map(CachedItem::from_plex).collect();
             for row in &listed {
                 swept.keys.push(row.rating_key.0);

@@ -51,6 +51,18 @@ pub(crate) struct Update {
     pub(crate) metadata: bool,
     /// What lookups have cost and shown so far.
     pub(crate) lookups: Lookups,
+    /// What another host says of the items that were taken from it.
+    #[cfg(feature = "shared")]
+    pub(crate) claims: Option<Claims>,
+}
+
+/// How far items that another host read can be trusted, by our clock.
+#[cfg(feature = "shared")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claims {
+    pub(crate) listed_at: UnixSeconds,
+    pub(crate) metadata_at: Option<UnixSeconds>,
+    pub(crate) changed_until: Option<UnixSeconds>,
 }
 
 impl Update {
@@ -81,6 +93,8 @@ impl Update {
             complete: false,
             metadata: false,
             lookups: Lookups { filter, ..state.lookups },
+            #[cfg(feature = "shared")]
+            claims: None,
         }
     }
 }
@@ -171,6 +185,8 @@ fn rolled_back() -> Error {
 fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<Applied, Error> {
     let Update { base, mut rows, scope, unreadable, stamp, observed, .. } = update;
     let Update { observed_at, now, .. } = update;
+    #[cfg(feature = "shared")]
+    let claims = update.claims;
     let Update { mut unsupported, total, must_change, complete, metadata, lookups, .. } = update;
     let Some(current) = section_in(txn, base.id)? else { return Ok(Applied::Moved) };
     if !current.is_version_of(&base) {
@@ -232,6 +248,12 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     } else if metadata {
         // Rows that are not everything since then must not move where the next delta begins.
         state.changed_until = state.changed_until.max(newest);
+    }
+    #[cfg(feature = "shared")]
+    if let Some(claims) = claims {
+        state.listed_at = Some(claims.listed_at);
+        state.metadata_at = claims.metadata_at;
+        state.changed_until = claims.changed_until;
     }
     put_section(txn, &state)?;
     Ok(Applied::Done(Box::new(state), changes))

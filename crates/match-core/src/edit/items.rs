@@ -1,9 +1,12 @@
 //! Reads items by key, from the store where its data are still valid.
 
+use std::collections::BTreeMap;
+
 use cache_store::{CachedItem, Demand, Error, ItemRead, Metadata, Selection};
 use plex_api::RatingKey;
 
 use crate::engine::Engine;
+use crate::engine::progress::Phase;
 
 /// How much of an item to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,9 @@ impl Engine {
     /// This costs the probe of the selected sections (none within the freshness window), and a read
     /// of the items that are not known. An outage is an error here, because there is no answer
     /// without the server.
+    ///
+    /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
+    /// stored.
     pub async fn items(
         &self,
         sections: &Selection,
@@ -72,7 +78,7 @@ impl Engine {
             .filter(|(_, answer)| answer.is_none())
             .map(|(key, _)| *key)
             .collect();
-        let mut read = self.library.read_full(&asked).await?.into_iter();
+        let mut read = self.read_items(&asked).await?.into_iter();
         let fetched = answers.into_iter().map(|answer| match answer {
             Some(answer) => answer,
             None => match read.next() {
@@ -87,5 +93,28 @@ impl Engine {
             },
         });
         Ok(fetched.collect())
+    }
+
+    /// Reads items by key, 200 a call, and tells how far that is. One for each key, in order.
+    pub(super) async fn read_items(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
+        // Whole calls, so that cutting costs none.
+        const TOLD: usize = 1_000;
+        let mut distinct = keys.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut read: BTreeMap<RatingKey, ItemRead> = BTreeMap::new();
+        let tell = |done: usize| {
+            self.progress.tell(Phase::Items, done as u64, distinct.len() as u64);
+        };
+        for chunk in distinct.chunks(TOLD) {
+            tell(read.len());
+            read.extend(chunk.iter().copied().zip(self.library.read_full(chunk).await?));
+        }
+        if !distinct.is_empty() {
+            tell(read.len());
+        }
+        self.tell_calls();
+        let of = |key| read.get(key).cloned().unwrap_or(ItemRead::Unreadable);
+        Ok(keys.iter().map(of).collect())
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use cache_store::RunId;
 use plex_api::{Calls, ErrorKind};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::edit::checks::Refusal;
@@ -97,6 +98,22 @@ pub struct EditRun {
     pub planned: Vec<PlannedRequest>,
     /// Calls that the run made, by endpoint.
     pub calls: Calls,
+}
+
+/// As JSON: `{"run": "...", "outcomes": [...], "counts": {...}, "planned": ["PUT ..."], "calls":
+/// {...}}`; `docs/json.md` has every field.
+impl Serialize for EditRun {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { id, outcomes, planned, calls } = self;
+        let planned: Vec<String> = planned.iter().map(ToString::to_string).collect();
+        let mut form = serializer.serialize_struct("EditRun", 5)?;
+        form.serialize_field("run", &id.to_string())?;
+        form.serialize_field("outcomes", outcomes)?;
+        form.serialize_field("counts", &self.counts())?;
+        form.serialize_field("planned", &planned)?;
+        form.serialize_field("calls", calls)?;
+        form.end()
+    }
 }
 
 /// How many changes have each outcome.

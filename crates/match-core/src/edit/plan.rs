@@ -16,8 +16,9 @@ use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
 use crate::edit::compare::{Difference, compare, edited_by_others};
 use crate::edit::group::group;
 use crate::edit::holds_file::holds_file;
-use crate::edit::outcome::{EditFailure, EditOutcome, EditRun, NotTried};
+use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
+use crate::engine::numbers::Numbers;
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
 
@@ -77,6 +78,9 @@ impl Engine {
     /// A change names final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. Errors are those of [`Engine::match_files`].
+    ///
+    /// If this future is dropped, requests under way may be carried out and no other is sent.
+    /// [`Engine::open_edits`] lists what is open then; repeat the changes.
     pub async fn edit(
         &self,
         sections: &Selection,
@@ -113,12 +117,22 @@ impl Engine {
         }
         let calls = self.library.client().calls().minus(&before);
         let run = EditRun { id, outcomes, planned, calls };
+        let EditCounts { done, unchanged, failed, not_tried } = run.counts();
+        self.tell_calls();
+        Numbers::edits([
+            ("done", done),
+            ("unchanged", unchanged),
+            ("failed", failed),
+            ("not_tried", not_tried),
+        ]);
         info!(run = %id, calls = run.calls.total().count, counts = %run.counts(), "edited");
         Ok(run)
     }
 
     /// The edits of runs that ended early, by item: planned, sent or confirmed. The host repeats
     /// their changes, or [forgets](Engine::forget_edits) them.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn open_edits(&self) -> Result<Vec<EditProgress>, Error> {
         let store = self.store().clone();
         blocking(move || store.edits()).await
@@ -126,6 +140,8 @@ impl Engine {
 
     /// Forgets the edits of a run that ended early. Items with an edit that was sent and not
     /// confirmed are read again before they are compared.
+    ///
+    /// If this future is dropped, the edits are forgotten or not.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let store = self.store().clone();
         blocking(move || store.forget_edits(run)).await
@@ -161,7 +177,7 @@ impl Engine {
             }
         }
         let asked = keys_of(targets, &unsure.iter().map(|(at, _)| *at).collect::<Vec<_>>());
-        let read = self.library.read_full(&asked).await?;
+        let read = self.read_items(&asked).await?;
         let known = self.known(asked).await?;
         for (((at, was), read), known) in unsure.into_iter().zip(read).zip(known) {
             let Some(target) = targets.get_mut(at) else { continue };

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::edit::group::PlannedRequest;
 use crate::edit::outcome::EditFailure;
+use crate::engine::progress::Phase;
 use crate::engine::{Engine, blocking};
 
 /// Requests of a wave. With a larger wave a crash leaves more edits in doubt; with a smaller one
@@ -144,6 +145,7 @@ impl Engine {
         // Items of a refused group: the server edited those before the item that it refused.
         let mut in_doubt: HashSet<RatingKey> = HashSet::new();
         while stopped.is_none() && !queue.is_empty() {
+            self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
             let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
             for request in &wave {
                 notes.note(&request.keys, &Progress::Sent);
@@ -221,6 +223,7 @@ impl Engine {
             }
         }
         notes.write().await?;
+        self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
         Ok(sent)
     }
 

@@ -1,7 +1,10 @@
 //! Uploads posters and backgrounds, each image once.
 
+use std::fmt;
+
 use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
+use serde::{Serialize, Serializer};
 
 use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
@@ -20,10 +23,49 @@ pub enum Uploaded {
     NotTried(NotTried),
 }
 
+impl fmt::Display for Uploaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Unchanged => f.write_str("unchanged"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+            Self::NotTried(why) => write!(f, "not tried: {why}"),
+        }
+    }
+}
+
+/// As JSON: `{"outcome": "done"}`, `"unchanged"`, `"failed"` or `"not_tried"`, the last two with
+/// `why`; and what failed says whether it may be done all the same, as `in_doubt`.
+impl Serialize for Uploaded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "outcome", rename_all = "snake_case")]
+        enum Form {
+            Done,
+            Unchanged,
+            Failed { why: String, in_doubt: bool },
+            NotTried { why: String },
+        }
+        let form = match self {
+            Self::Done => Form::Done,
+            Self::Unchanged => Form::Unchanged,
+            Self::Failed(why) => Form::Failed {
+                why: why.to_string(),
+                in_doubt: matches!(why, EditFailure::Unconfirmed(_)),
+            },
+            Self::NotTried(why) => Form::NotTried { why: why.to_string() },
+        };
+        form.serialize(serializer)
+    }
+}
+
 impl Engine {
     /// Uploads an image to an item. If it is the image that was last uploaded to the item (by its
     /// blake3 hash), no call is made. This does not notice or change what others did to the images
     /// of the item in the meantime.
+    ///
+    /// If this future is dropped, the image may have arrived all the same: the next upload of it
+    /// sends it once more.
     pub async fn upload(
         &self,
         key: RatingKey,
@@ -45,6 +87,7 @@ impl Engine {
         self.library.mark_ours([key]); // see `put`
         let sent = self.library.client().upload(key, artwork, image).await;
         self.library.mark_ours([key]);
+        self.tell_calls();
         let Err(error) = sent else {
             let store = self.store().clone();
             blocking(move || store.put_upload(section, key, artwork, hash)).await?;

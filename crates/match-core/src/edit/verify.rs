@@ -1,11 +1,13 @@
 //! Checks before a write that an item still holds the file it was matched to.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
-use plex_api::{ItemKind, RatingKey};
+use plex_api::{ErrorKind, ItemKind, RatingKey};
+use serde::{Serialize, Serializer};
 
-use crate::answer::{Answer, Confidence, Match, Reason};
+use crate::answer::{Answer, Confidence, List, Match, Reason};
 use crate::edit::holds_file::{agreement, holds};
 use crate::engine::remembered::from_record;
 use crate::engine::{Engine, blocking};
@@ -14,6 +16,10 @@ use crate::rules::Prepared;
 use crate::rules::candidates::SectionContext;
 
 /// The result of verifying a match.
+///
+/// As JSON: `{"verified": "right"}`, `{"verified": "moved", ...}` with the fields of the match,
+/// `{"verified": "unclear", "candidates": [7]}`, `{"verified": "gone"}` or `{"verified":
+/// "unknown", "kind": "connect", "reason": "..."}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
     /// The item exists and still holds the file.
@@ -29,6 +35,42 @@ pub enum Verified {
     Unknown(Reason),
 }
 
+impl Serialize for Verified {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "verified", rename_all = "snake_case")]
+        enum Form<'a> {
+            Right,
+            Moved(&'a Match),
+            Unclear { candidates: &'a [RatingKey] },
+            Gone,
+            Unknown { kind: Option<ErrorKind>, reason: String },
+        }
+        let form = match self {
+            Self::Right => Form::Right,
+            Self::Moved(found) => Form::Moved(found),
+            Self::Unclear(candidates) => Form::Unclear { candidates },
+            Self::Gone => Form::Gone,
+            Self::Unknown(reason) => {
+                Form::Unknown { kind: reason.kind(), reason: reason.to_string() }
+            }
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::Moved(found) => write!(f, "now {found}"),
+            Self::Unclear(keys) => write!(f, "unclear: perhaps {}", List(keys)),
+            Self::Gone => f.write_str("gone"),
+            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
+        }
+    }
+}
+
 impl Engine {
     /// Verifies matches. It reads about 200 items a call, and makes no other call for matches that
     /// hold. A match that does not hold is dropped, and its file is matched again by its path. If
@@ -38,6 +80,9 @@ impl Engine {
     /// changed and is still right, its note from [`Engine::match_failed`] ends.
     ///
     /// The result has one entry for each match, in order.
+    ///
+    /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
+    /// stored.
     pub async fn verify(
         &self,
         sections: &Selection,
@@ -47,7 +92,7 @@ impl Engine {
         let was = self.known(keys.clone()).await?;
         let was: Vec<Option<CachedItem>> =
             was.into_iter().map(|known| known.and_then(|known| known.item)).collect();
-        let read = match self.library.read_full(&keys).await {
+        let read = match self.read_items(&keys).await {
             Ok(read) => read,
             Err(Error::Plex(error)) => {
                 let unknown = Verified::Unknown(Reason::from(&error));

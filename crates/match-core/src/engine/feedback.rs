@@ -16,6 +16,8 @@ use crate::query::Query;
 impl Engine {
     /// Tells the engine that cached items are not valid any more. They are read again now, 200 in a
     /// call. If the server cannot be asked, they are forgotten.
+    ///
+    /// If this future is dropped, some of the items may not have been read again: repeat it.
     pub async fn invalidate_items(&self, keys: &[RatingKey]) -> Result<(), Error> {
         let (store, wanted) = (Arc::clone(self.store()), keys.to_vec());
         let held = blocking(move || {
@@ -50,6 +52,8 @@ impl Engine {
 
     /// Tells the engine that cached sections are not valid any more. This makes no call. The next
     /// run lists the sections again, and writes only the differences.
+    ///
+    /// If this future is dropped, the note is made for some of the sections, or for all.
     pub async fn invalidate_sections(&self, sections: &Selection) -> Result<(), Error> {
         let known = self.library.known(sections).await?;
         let store = Arc::clone(self.store());
@@ -60,6 +64,8 @@ impl Engine {
     /// remembered. If the rules find the same item again, the answer has low confidence.
     /// [`Engine::mark_applied`] ends this, and so does [`Engine::verify`] if the item changed since
     /// and holds the file.
+    ///
+    /// If this future is dropped, the note is made whole or not at all.
     pub async fn match_failed(
         &self,
         query: &Query,
@@ -101,6 +107,8 @@ impl Engine {
 
     /// Tells the engine that metadata were applied to the matched items. Until then a remembered
     /// match counts as found and not as done, so a crash in between loses nothing.
+    ///
+    /// If this future is dropped, the note is made whole or not at all.
     pub async fn mark_applied(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
         let now = self.library.clock().now();
         let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
@@ -120,11 +128,15 @@ impl Engine {
 
     /// The time of the last [`Engine::mark_applied`] of each file. `None`: there was none, or the
     /// file is answered with another item now.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn applied(&self, queries: &[Query]) -> Result<Vec<Option<UnixSeconds>>, Error> {
         self.recorded(queries, |record| record.applied_at).await
     }
 
     /// The last [`Engine::match_failed`] of each file.
+    ///
+    /// Dropping this future costs nothing: it only reads the cache.
     pub async fn failures(&self, queries: &[Query]) -> Result<Vec<Option<Failure>>, Error> {
         self.recorded(queries, |record| record.failed.clone()).await
     }

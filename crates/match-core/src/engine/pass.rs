@@ -240,9 +240,15 @@ impl Pass {
     ) -> Result<ControlFlow<()>, Error> {
         let positions: Vec<usize> = compute.iter().map(|compute| compute.at).collect();
         let queries = positions.iter().filter_map(|&at| self.queries.get(at));
+        let total = positions.len() as u64;
+        let mut done = 0;
         let mut open = compute.into_iter();
         let mut failed = None;
         let take = |decisions: Vec<Decision>| {
+            done += decisions.len() as u64;
+            if done < total {
+                self.progress.tell(Phase::Matching, done, total);
+            }
             let chunk = open.by_ref().take(decisions.len());
             if let Err(error) = self.judge(view, section, chunk, decisions, passed, records) {
                 failed = Some(error);
@@ -277,7 +283,7 @@ impl Pass {
                 continue;
             }
             if section.is_unexplained() && !self.stale {
-                let unread = named(&decision.answer).filter(|key| !self.known.read.contains(key));
+                let unread = decision.answer.keys().filter(|key| !self.known.read.contains(key));
                 passed.doubtful.extend(unread);
             }
             doubt(&mut decision, section, before.as_ref());
@@ -316,16 +322,6 @@ impl Pass {
         }
         rule.is_none_or(Rule::is_path) || section.complete || !changed
     }
-}
-
-/// The items an answer names.
-fn named(answer: &Answer) -> impl Iterator<Item = RatingKey> + '_ {
-    let (first, rest) = match answer {
-        Answer::Found(found) => (Some(found.rating_key), found.others.as_slice()),
-        Answer::Ambiguous(keys) => (None, keys.as_slice()),
-        _ => (None, &[][..]),
-    };
-    first.into_iter().chain(rest.iter().copied())
 }
 
 /// Lowers the confidence, or the reach, of an answer that rests on more than is known.

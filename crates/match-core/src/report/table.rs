@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cache_store::Plan;
+
 use crate::mapping::{MappingSuggestion, PathMapping};
 use crate::report::{Report, StepReport};
 
@@ -51,6 +53,8 @@ impl fmt::Display for Report {
         for step in &self.steps {
             row(f, "refresh", step)?;
         }
+        #[cfg(feature = "shared")]
+        self.shared(f)?;
         for suggestion in &self.suggested_mappings {
             row(f, "mapping", suggestion)?;
         }
@@ -77,17 +81,47 @@ impl fmt::Display for MappingSuggestion {
     }
 }
 
+#[cfg(feature = "shared")]
+impl Report {
+    fn shared(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = &self.shared;
+        if !shared.any() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} probes, {} sections whole, {} caught up, {} published; {} read, {} written, \
+             {:.1?}; {} calls saved",
+            shared.probes,
+            shared.snapshots,
+            shared.deltas,
+            shared.published,
+            Bytes(shared.bytes_read),
+            Bytes(shared.bytes_written),
+            std::time::Duration::from_micros(shared.micros),
+            shared.calls_saved,
+        );
+        row(f, "shared", text)?;
+        for (miss, count) in &shared.misses {
+            part(f, *count, miss)?;
+        }
+        Ok(())
+    }
+}
+
 impl Report {
     fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.calls.total();
-        let text = format!(
-            "{} ({} retries, {} failed), {}; about {} without a cache",
-            total.count,
-            total.retries,
-            total.failures,
-            Bytes(total.bytes),
-            self.estimated_calls
-        );
+        let (count, bytes) = (total.count, Bytes(total.bytes));
+        let mut text =
+            format!("{count} ({} retries, {} failed), {bytes}", total.retries, total.failures);
+        // In an outage there is nothing to compare with.
+        if self.estimated_calls > 0 {
+            text.extend(["; about ", &self.estimated_calls.to_string(), " without a cache"]);
+        }
+        let reads = |step: &StepReport| matches!(step.plan, Plan::Full | Plan::Lazy);
+        if self.runs == 1 && self.calls_saved() < 0 && self.steps.iter().any(reads) {
+            text += " (the first run pays for those to come)";
+        }
         row(f, "calls", text)?;
         for (endpoint, tally) in &self.calls.by_endpoint {
             part(f, tally.count, endpoint)?;
@@ -157,5 +191,28 @@ mapping    suggested: /mnt/films is /data on the server (9 files agree, 1 do not
 run        1.5ms
 store      1.6 MB";
         assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn more_calls_than_without_a_cache_are_explained() {
+        let calls = plex_api::Tally { count: 3, bytes: 12, ..plex_api::Tally::default() };
+        let mut report = Report { runs: 1, estimated_calls: 2, ..Report::default() };
+        report.calls.by_endpoint.insert(plex_api::Endpoint::Page, calls);
+        let line = |report: &Report| {
+            report.to_string().lines().find(|line| line.starts_with("calls")).unwrap().to_owned()
+        };
+        let plain = "calls      3 (0 retries, 0 failed), 12 B; about 2 without a cache";
+        assert_eq!(line(&report), plain);
+        report.steps.push(StepReport {
+            section: "Movies".to_owned(),
+            plan: Plan::Full,
+            reason: "nothing is cached".to_owned(),
+            changes: Changes::default(),
+            times: 1,
+        });
+        assert_eq!(line(&report), format!("{plain} (the first run pays for those to come)"));
+        report.estimated_calls = 0;
+        report.steps.clear();
+        assert_eq!(line(&report), "calls      3 (0 retries, 0 failed), 12 B", "an outage");
     }
 }

@@ -3,7 +3,7 @@
 use url::Url;
 
 /// The longest address in an error, in characters. The address of a batch names up to 200 ids.
-const ADDRESS_LIMIT: usize = 300;
+const ADDRESS_LIMIT: usize = 120;
 
 /// An address without its user, its password, and the values of parameters that can hold a token.
 pub(crate) fn address(url: &Url) -> String {

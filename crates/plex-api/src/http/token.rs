@@ -7,6 +7,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::error::{Error, ErrorKind};
+
 /// A Plex access token. It prints as `***` and is wiped from memory when it is dropped.
 ///
 /// A client keeps one copy of its own, the header that it sends. That copy is marked as sensitive
@@ -19,6 +21,23 @@ impl Token {
     pub fn new(token: impl Into<String>) -> Self {
         let token: SecretString = token.into().into();
         Self(token.expose_secret().trim().to_owned().into())
+    }
+
+    /// Reads the token from an environment variable, by custom `PLEX_TOKEN`.
+    ///
+    /// A variable that is not set, empty or not UTF-8 is an error of kind [`ErrorKind::Config`]
+    /// that names the variable.
+    pub fn from_env(variable: &str) -> Result<Self, Error> {
+        let refuse = |why: &str| {
+            let text = format!("{variable} {why}: put the server's access token into it");
+            Err(Error::new(ErrorKind::Config, text))
+        };
+        match std::env::var(variable) {
+            Ok(token) if token.trim().is_empty() => refuse("is empty"),
+            Ok(token) => Ok(Self::new(token)),
+            Err(std::env::VarError::NotPresent) => refuse("is not set"),
+            Err(std::env::VarError::NotUnicode(_)) => refuse("is not UTF-8"),
+        }
     }
 
     /// The token itself. Only the code that builds the header calls this.
@@ -42,5 +61,17 @@ mod tests {
         let token = Token::new(" s3cret\n");
         assert_eq!(format!("{token:?}"), "Token(***)");
         assert_eq!(token.expose(), "s3cret");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        let error = Token::from_env("MATCHBOX_NO_SUCH_TOKEN").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(
+            error.to_string(),
+            "refused: MATCHBOX_NO_SUCH_TOKEN is not set: put the server's access token into it"
+        );
+        // Any variable that is set will do.
+        assert_eq!(Token::from_env("PATH").unwrap().expose(), std::env::var("PATH").unwrap());
     }
 }

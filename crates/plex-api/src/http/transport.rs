@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Method, Response, redirect};
+use reqwest::{Method, Response, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -20,6 +20,7 @@ use crate::http::config::Config;
 use crate::http::pace::Pace;
 use crate::http::redact;
 use crate::http::retry::{self, RetryPolicy};
+use crate::http::tls;
 use crate::privacy::Private;
 
 /// Idle connections are closed before the server does it: it announces 20 s.
@@ -112,6 +113,11 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// The token, for whoever hashes it.
+    pub(crate) fn token(&self) -> &[u8] {
+        self.token.as_bytes()
+    }
+
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let base = config.validate()?;
         let mut token = header_value(config.token.expose(), "the token")?;
@@ -356,27 +362,14 @@ async fn read_body(
 }
 
 fn http_client(config: &Config) -> Result<reqwest::Client, Error> {
-    let roots = config
-        .extra_root_certificates
-        .iter()
-        .map(Vec::as_slice)
-        .map(Certificate::from_pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| config_error("extra_root_certificates are not PEM", error))?;
     let builder = reqwest::Client::builder()
         .default_headers(headers(config)?)
         .connect_timeout(config.connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .redirect(redirect::Policy::none())
         .referer(false)
-        .tls_certs_merge(roots)
         .no_proxy();
-    let builder = if config.danger_accept_any_certificate {
-        tracing::warn!("certificates are not verified: anybody in between can read the token");
-        builder.tls_danger_accept_invalid_certs(true)
-    } else {
-        builder
-    };
+    let builder = tls::set_up(builder, config)?;
     builder.build().map_err(|error| config_error("the HTTP client cannot be set up", error))
 }
 
@@ -443,7 +436,7 @@ fn network_error(error: reqwest::Error, in_body: bool) -> Error {
         ErrorKind::Timeout
     } else if in_body {
         ErrorKind::Truncated
-    } else if causes(&error).any(<dyn StdError>::is::<rustls::Error>) {
+    } else if causes(&error).any(tls::is_about) {
         ErrorKind::Tls
     } else if error.is_builder() {
         // Nothing was sent.

@@ -51,11 +51,11 @@ impl Progress {
     /// What an engine tells, shown until something else is said.
     pub(crate) fn of_a_run(&self) -> OnProgress {
         let progress = self.clone();
-        OnProgress::new(move |told| progress.show(told))
+        OnProgress::new(move |told| progress.show(&told))
     }
 
-    fn show(&self, told: RunProgress) {
-        let RunProgress { phase, done, total, calls } = told;
+    fn show(&self, told: &RunProgress) {
+        let RunProgress { phase, done, total, calls, .. } = *told;
         let doing = format!("{}, {calls} calls", phase.name());
         if let Some(bar) = &self.bar {
             bar.set_style(style(BAR));

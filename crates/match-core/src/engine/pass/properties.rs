@@ -92,7 +92,7 @@ struct Reader {
 impl Reader {
     fn new(queries: Vec<Query>) -> Self {
         let client = Client::new(Config::new("http://127.0.0.1:9", Token::new("none"))).unwrap();
-        let progress = Teller { to: None, client };
+        let progress = Teller::new(None, client, Clock::system());
         Self { queries: Arc::new(queries), settings: Arc::default(), progress, waits: Arc::new(()) }
     }
 

@@ -1,0 +1,398 @@
+//! The read-through asks the shared tier before the server, and tells it after. The plans do not
+//! know of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use plex_api::{Filter, Section};
+use tracing::{Instrument, debug, debug_span, warn};
+
+use crate::error::Error;
+use crate::library::{Library, Observed, Step, step};
+use crate::model::revision::SectionStamp;
+use crate::model::section::SectionState;
+use crate::refresh::listing;
+use crate::refresh::plan::{Demand, Plan, Planned};
+use crate::refresh::reason::PlanReason;
+use crate::share::single_flight::{Sighting, Since};
+use crate::share::tier::config::SharedTier;
+use crate::share::tier::counts::{Miss, SharedCounts};
+use crate::share::tier::protocol::{Head, Position, Way, calls_saved, way};
+use crate::share::tier::{Hold, Lease, Look, Probed, Sums, Tier};
+use crate::store::Store;
+
+/// How often one refresh looks at the tier before it asks the server itself.
+const LOOKS: u32 = 8;
+
+/// One refresh of a section, as far as other hosts are concerned.
+#[derive(Default)]
+pub(super) struct Round {
+    lease: Option<Lease>,
+    /// What the engine showed when the lease was held: whoever publishes starts from it.
+    look: Option<Look>,
+    before: Option<Sums>,
+    looks: u32,
+    /// Something of the tier was of no use.
+    missed: bool,
+    /// It is clear that the server is asked.
+    settled: bool,
+    calls: u64,
+}
+
+impl Round {
+    /// Does something, and renews the lease for as long as it takes.
+    pub(super) fn renewing<'a, T: Send + Sync + 'a>(
+        &'a self,
+        work: Pin<Box<impl Future<Output = T> + Send + 'a>>,
+    ) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+        match &self.lease {
+            Some(lease) => Box::pin(lease.renewing(work)),
+            None => work,
+        }
+    }
+}
+
+impl Library {
+    /// Shares what is listed with other hosts, through an engine beside them.
+    ///
+    /// Name the profile first. Nothing is asked of the engine before there are queries.
+    pub fn with_shared(mut self, config: Option<SharedTier>) -> Result<Self, Error> {
+        let Some(config) = config else { return Ok(self) };
+        let seen_with = config.token_key().map_or([0; 16], |key| {
+            let mut hash = [0; 16];
+            self.context.client.with_token(|token| {
+                blake3::Hasher::new_keyed(&key).update(token).finalize_xof().fill(&mut hash);
+            });
+            hash
+        });
+        let (profile, clock) = (self.context.profile.clone(), self.context.clock.clone());
+        self.tier = Some(Arc::new(Tier::new(config, profile, seen_with, clock)?));
+        Ok(self)
+    }
+
+    /// What the shared tier did so far.
+    pub fn shared_counts(&self) -> SharedCounts {
+        self.tier.as_ref().map(|tier| tier.counting().now()).unwrap_or_default()
+    }
+
+    /// The server's sections: as another host saw them a moment ago, or as the server lists them.
+    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, plex_api::Error> {
+        let Some(tier) = &self.tier else { return self.observe().await };
+        if tier.server().is_none() || !tier.is_verified() {
+            self.find_server(tier).await?;
+        }
+        let (lease, before) = match since {
+            Since::Ending => match tier.probe(self.context.policy.freshness).await {
+                Probed::Shared(sections, at) => return Ok((sections, Vec::new(), at)),
+                Probed::Ask(lease, before) => (lease, before),
+            },
+            // Something happened that only the server can show.
+            Since::Beginning => (tier.time().await, None),
+        };
+        let observed = self.observe().await;
+        match (&observed, lease) {
+            (Ok((sections, others, _)), Some(lease)) => {
+                let known = before.as_ref().map(|probe| probe.sections.as_slice());
+                let is_it = self.is_server(tier, sections, known.unwrap_or_default()).await;
+                if is_it && others.is_empty() {
+                    tier.put_probe(lease, sections.clone()).await;
+                } else {
+                    tier.drop_probe(lease).await;
+                }
+            }
+            (Err(_), Some(lease)) => tier.drop_probe(lease).await,
+            (_, None) => {}
+        }
+        observed
+    }
+
+    /// Finds out which server this is: as the cache file says, or the configuration, or the server.
+    async fn find_server(&self, tier: &Tier) -> Result<(), plex_api::Error> {
+        if let Some(bound) = self.bound().await {
+            if tier.server().is_some_and(|server| server != bound) {
+                warn!("the cache file is another server's than the shared tier is configured for");
+                tier.leave();
+            }
+            tier.note_server(&bound);
+        } else if tier.server().is_none() {
+            let identity = self.context.client.identity().await?;
+            tier.note_server(&identity.machine_identifier);
+        }
+        Ok(())
+    }
+
+    /// The server that the cache file is bound to.
+    async fn bound(&self) -> Option<String> {
+        let owner = self.context.blocking(Store::server).await.ok()??;
+        Some(match &self.context.profile {
+            Some(profile) => owner.strip_suffix(&format!(" as {profile}"))?.to_owned(),
+            None => owner,
+        })
+    }
+
+    /// Whether a server that listed these sections is the one whose keys are used: it shows
+    /// sections that only that one has, or says so itself.
+    async fn is_server(&self, tier: &Tier, listed: &[Section], known: &[Section]) -> bool {
+        let Some(server) = tier.server() else { return false };
+        if let Some(bound) = self.bound().await {
+            if bound != server {
+                return false;
+            }
+            let sections = self.context.blocking(Store::sections).await.unwrap_or_default();
+            let is_known = |one: &Section| sections.iter().any(|state| state.uuid == one.uuid);
+            if listed.iter().any(is_known) {
+                return true;
+            }
+        }
+        let same = |one: &Section| known.iter().any(|other| other.uuid == one.uuid);
+        if listed.iter().any(same) {
+            tier.note_server(&server);
+            return true;
+        }
+        match self.context.client.identity().await {
+            Ok(identity) if identity.machine_identifier == server => {
+                tier.note_server(&server);
+                true
+            }
+            Ok(_) => {
+                warn!("the server is another than the shared tier is configured for");
+                tier.leave();
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Takes what another host listed, or waits for it. `true`: the section is looked at again;
+    /// `false`: the server is asked.
+    pub(super) async fn share(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+        planned: Planned,
+        demand: Demand,
+        round: &mut Round,
+        steps: &mut Vec<Step>,
+    ) -> Result<bool, Error> {
+        let Some(tier) = self.tier.as_ref().filter(|_| !round.settled) else { return Ok(false) };
+        if matches!(planned.plan, Plan::Fresh | Plan::Unchanged) {
+            return Ok(false);
+        }
+        let span = debug_span!("share", section = state.id.0);
+        let shared = self.share_step(tier, state, seen, planned, demand, round, steps);
+        let again = shared.instrument(span).await?;
+        round.settled = !again;
+        Ok(again)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a refresh knows at that point")]
+    async fn share_step(
+        &self,
+        tier: &Arc<Tier>,
+        state: &SectionState,
+        seen: &Sighting,
+        planned: Planned,
+        demand: Demand,
+        round: &mut Round,
+        steps: &mut Vec<Step>,
+    ) -> Result<bool, Error> {
+        // Who it is was asked once, and need not be again.
+        if tier.is_verified() && self.bound().await.is_none() {
+            self.bind_to(tier).await?;
+        }
+        round.looks += 1;
+        if round.looks > LOOKS {
+            return Ok(false);
+        }
+        let Some(look) = tier.look(state).await else { return Ok(false) };
+        let held = round.lease.is_some();
+        if !round.missed
+            && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
+        {
+            if let Some(taken) = self.take(tier, state, seen, &look, &way).await? {
+                steps.push(taken);
+                return Ok(true);
+            }
+            round.missed = true;
+        }
+        if !planned.plan.is_worth_sharing() {
+            return Ok(false);
+        }
+        if !held {
+            return Ok(match tier.hold(state, &look).await {
+                Hold::Mine(lease) => {
+                    round.lease = Some(lease);
+                    true // somebody may have published since it was looked
+                }
+                Hold::Again => true,
+                Hold::Without => false,
+            });
+        }
+        round.before = tier.sums(&self.context.store, state, &look).await?;
+        round.calls = self.context.client.calls().total().count;
+        round.look = Some(look);
+        // Whoever published the probe has heard from the server who it is, and each page says of
+        // which section it is.
+        if self.bound().await.is_none() {
+            self.bind_to(tier).await?;
+        }
+        Ok(false)
+    }
+
+    async fn bind_to(&self, tier: &Tier) -> Result<(), Error> {
+        let Some(server) = tier.server() else { return Ok(()) };
+        let owner = match &self.context.profile {
+            Some(profile) => format!("{server} as {profile}"),
+            None => server,
+        };
+        self.context.blocking(move |store| store.bind(&owner)).await
+    }
+
+    /// The way to what another host listed, if it leads to where this one wants to be.
+    fn useful(
+        &self,
+        tier: &Tier,
+        state: &SectionState,
+        seen: &Sighting,
+        demand: Demand,
+        look: &Look,
+        may_publish: bool,
+    ) -> Option<Way> {
+        let head = look.head.as_ref()?;
+        let base = Position::base(tier.position(state.id), state.stamp);
+        let way = way(head, base).filter(|way| *way != Way::There)?;
+        if !tier.is_after_edits(state.id, look, head) {
+            tier.counting().miss(Miss::OtherStamp);
+            return None;
+        }
+        let present = head.stamp == seen.stamp;
+        let useful = if present && state.stamp == Some(seen.stamp) {
+            !self.plan(&claimed(state, look, head, seen), &seen.stamp, demand).plan.asks()
+        } else {
+            // Whoever has nothing begins from what is old; whoever is to publish, from what is
+            // there.
+            present || state.stamp.is_none() || (may_publish && matches!(way, Way::Log(_)))
+        };
+        if !useful {
+            tier.counting().miss(Miss::OtherStamp);
+        }
+        useful.then_some(way)
+    }
+
+    async fn take(
+        &self,
+        tier: &Tier,
+        state: &SectionState,
+        seen: &Sighting,
+        look: &Look,
+        way: &Way,
+    ) -> Result<Option<Step>, Error> {
+        let Some(head) = &look.head else { return Ok(None) };
+        if !self.is_joined(tier, state, seen, head).await? {
+            return Ok(None);
+        }
+        if self.bound().await.is_none() {
+            self.bind_to(tier).await?;
+        }
+        let present = head.stamp == seen.stamp;
+        let observed_at = if present { seen.at } else { look.at.ours(head.observed) };
+        let taken = tier.take(&self.context.store, state, look, way, observed_at).await?;
+        let Some((state, changes)) = taken else { return Ok(None) };
+        tier.counting().change().calls_saved +=
+            calls_saved(head, way, self.context.client.page_size());
+        let reason = match way {
+            Way::Snapshot(_) => PlanReason::SharedSnapshot,
+            Way::Log(_) | Way::There => PlanReason::SharedLog,
+        };
+        debug!(%reason, items = state.items, "taken from the shared tier");
+        Ok(Some(step(&state, Planned { plan: Plan::Shared, reason }, changes)))
+    }
+
+    /// Whether the server shows this account what it showed whoever listed. Known from the token
+    /// where hosts have a secret; else from one total.
+    async fn is_joined(
+        &self,
+        tier: &Tier,
+        state: &SectionState,
+        seen: &Sighting,
+        head: &Head,
+    ) -> Result<bool, Error> {
+        if let Some(joined) = tier.joined(state.id, head) {
+            return Ok(joined);
+        }
+        // Another stamp's total says nothing.
+        if head.stamp != seen.stamp {
+            return Ok(false);
+        }
+        let wanted = listing::request(state, Filter::None);
+        let total = self.context.client.total(&wanted).await?;
+        let joined = total == Some(head.items + head.unsupported);
+        tier.note_joined(state.id, head, joined);
+        Ok(joined)
+    }
+
+    /// Publishes what a refresh brought, if it was this host's turn.
+    pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
+        let Round { lease: Some(lease), look: Some(look), before, calls, .. } = round else {
+            return Ok(());
+        };
+        let Some(tier) = &self.tier else { return Ok(()) };
+        if !self.may_publish(tier, state).await {
+            return Ok(());
+        }
+        let contested = look.head.as_ref().and_then(|head| tier.joined(state.id, head));
+        if contested == Some(false) {
+            return Ok(());
+        }
+        let calls = self.context.client.calls().total().count.saturating_sub(calls);
+        tier.publish(&self.context.store, state, lease, &look, before, calls).await
+    }
+
+    /// Only what is explained, of the server whose keys are used.
+    async fn may_publish(&self, tier: &Tier, state: &SectionState) -> bool {
+        let explained = state.stamp.is_some() && !state.is_unexplained() && !state.is_partial();
+        explained && self.bound().await.is_some_and(|bound| tier.server() == Some(bound))
+    }
+
+    /// Publishes sections that the tier does not have and that the file has as they are now: an
+    /// engine that lost everything is filled without a call.
+    pub(super) async fn offer(
+        &self,
+        unchanged: &[(SectionState, SectionStamp)],
+    ) -> Result<(), Error> {
+        let Some(tier) = &self.tier else { return Ok(()) };
+        for (state, stamp) in unchanged {
+            if state.stamp != Some(*stamp) || !self.may_publish(tier, state).await {
+                continue;
+            }
+            let Some(look) = tier.look(state).await else { return Ok(()) };
+            let known = look.head.as_ref().filter(|head| head.stamp == *stamp);
+            if known.is_some_and(|head| head.complete || !state.complete) {
+                continue;
+            }
+            let contested = look.head.as_ref().and_then(|head| tier.joined(state.id, head));
+            if contested == Some(false) {
+                continue;
+            }
+            if let Some(lease) = tier.hold_now(state).await {
+                tier.publish(&self.context.store, state, lease, &look, None, 0).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The section as it would be after a head was taken.
+fn claimed(state: &SectionState, look: &Look, head: &Head, seen: &Sighting) -> SectionState {
+    SectionState {
+        stamp: Some(head.stamp),
+        observed: Some(seen.stamp),
+        items: head.items,
+        unsupported: head.unsupported,
+        complete: head.complete,
+        observed_at: Some(seen.at),
+        listed_at: Some(look.at.ours(head.listed)),
+        metadata_at: head.metadata.map(|at| look.at.ours(at)),
+        ..state.clone()
+    }
+}

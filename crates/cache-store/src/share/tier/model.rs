@@ -1,0 +1,509 @@
+//! A small model: hosts, a server and an engine that loses, delays and forgets, in random order.
+//!
+//! The decisions are those of `protocol.rs`; around them everything is a few lines of state. After
+//! every step: each item that a host has is as the server had it at some moment since the host's stamp was
+//! seen, and what the engine has can be read as nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+
+use crate::model::revision::{Revision, SectionStamp};
+use crate::share::tier::protocol::{
+    CommitId, EngineTime, Head, Link, Position, Snapshot, Verdict, Way, age, commit, extended,
+    publish, way,
+};
+
+/// Steps of one seed.
+const STEPS: usize = 4_000;
+
+/// How long a lease lasts and a probe is fresh, in the model's milliseconds.
+const LEASE: i64 = 40;
+const FRESH: i64 = 60;
+
+/// Items that there can be.
+const KEYS: u64 = 12;
+
+type Content = BTreeMap<u64, u64>;
+
+/// What changed from one commit to the next: `None` is gone.
+#[derive(Clone)]
+struct Entry {
+    from: CommitId,
+    changed: BTreeMap<u64, Option<u64>>,
+}
+
+/// xorshift: the same schedule from the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    fn one_in(&mut self, sides: u64) -> bool {
+        self.roll(sides) == 0
+    }
+
+    fn id(&mut self) -> CommitId {
+        let half = self.roll(u64::MAX).to_le_bytes();
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&half);
+        CommitId(id)
+    }
+}
+
+/// The server: what it had, and when that began.
+struct Server {
+    content: Content,
+    stamp: SectionStamp,
+    history: Vec<(i64, Content)>,
+}
+
+impl Server {
+    fn change(&mut self, dice: &mut Dice, now: i64) {
+        let key = dice.roll(KEYS);
+        if dice.one_in(3) {
+            self.content.remove(&key);
+        } else {
+            self.content.insert(key, dice.roll(1_000_000));
+        }
+        // It has no order.
+        let counter = i64::from_le_bytes(dice.roll(u64::MAX).to_le_bytes());
+        self.stamp.content_changed_at = Some(counter);
+        self.history.push((now, self.content.clone()));
+    }
+
+    /// Whether it had each item, or had it not, as this content does at some moment since then, or
+    /// in that very moment. Not all in one moment: a host reads items by key, too.
+    fn had_since(&self, content: &Content, since: i64) -> bool {
+        let last_before = self.history.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
+        let since = &self.history[last_before..];
+        (0..KEYS).all(|key| since.iter().any(|(_, had)| had.get(&key) == content.get(&key)))
+    }
+}
+
+#[derive(Clone, Default)]
+struct Engine {
+    head: Option<Head>,
+    /// When the stamp of each commit was seen: what is checked, and nobody decides by.
+    seen: HashMap<CommitId, i64>,
+    snapshots: HashMap<CommitId, Content>,
+    entries: HashMap<CommitId, Entry>,
+    lease: Option<(CommitId, i64)>,
+    probe: Option<(i64, SectionStamp)>,
+}
+
+impl Engine {
+    fn lease(&self, now: i64) -> Option<CommitId> {
+        self.lease.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
+    }
+
+    /// What a host comes to; `None`: something on the way is gone, or does not fit.
+    fn read(&self, head: &Head, way: &Way, mine: &Content) -> Option<Content> {
+        let (mut content, links) = match way {
+            Way::There => return Some(mine.clone()),
+            Way::Log(links) => (mine.clone(), links),
+            Way::Snapshot(links) => (self.snapshots.get(&head.snapshot.id)?.clone(), links),
+        };
+        for link in links {
+            let entry = self.entries.get(link)?;
+            let at = head.chain.iter().position(|known| known.commit == *link)?;
+            if head.chain.get(at.checked_sub(1)?)?.commit != entry.from {
+                return None;
+            }
+            for (key, value) in &entry.changed {
+                match value {
+                    Some(value) => drop(content.insert(*key, *value)),
+                    None => drop(content.remove(key)),
+                }
+            }
+        }
+        // The total is compared.
+        (content.len() as u64 == head.items).then_some(content)
+    }
+}
+
+/// Where a host is in a refresh.
+#[derive(Clone)]
+enum At {
+    Idle,
+    Seen,
+    /// It has the lease, and looked.
+    Held {
+        holder: CommitId,
+        base: Option<Head>,
+        before: Option<Content>,
+    },
+    /// It has written what it read to its own file.
+    Read {
+        holder: CommitId,
+        base: Option<Head>,
+        before: Option<Content>,
+    },
+}
+
+struct Host {
+    content: Content,
+    stamp: Option<SectionStamp>,
+    revision: u64,
+    position: Option<Position>,
+    /// The stamp that was seen, and when.
+    seen: (SectionStamp, i64),
+    at: At,
+}
+
+/// What happened, to be sure that it did.
+#[derive(Default, Debug)]
+struct Tally {
+    listed: u64,
+    whole: u64,
+    logged: u64,
+    committed: u64,
+    lease_lost: u64,
+    head_moved: u64,
+    broken: u64,
+}
+
+struct World {
+    dice: Dice,
+    now: i64,
+    server: Server,
+    engine: Engine,
+    /// An older state of the engine: what a failover or a restored dump brings back.
+    dump: Engine,
+    hosts: Vec<Host>,
+    tally: Tally,
+    log: String,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let stamp =
+            SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
+        let server = Server { content: Content::new(), stamp, history: vec![(0, Content::new())] };
+        let host = || Host {
+            content: Content::new(),
+            stamp: None,
+            revision: 0,
+            position: None,
+            seen: (stamp, 0),
+            at: At::Idle,
+        };
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let hosts = (0..2 + dice.roll(2)).map(|_| host()).collect();
+        Self {
+            dice,
+            now: 1,
+            server,
+            engine: Engine::default(),
+            dump: Engine::default(),
+            hosts,
+            tally: Tally::default(),
+            log: String::new(),
+        }
+    }
+
+    /// One thing happens.
+    fn step(&mut self) {
+        self.now += i64::try_from(self.dice.roll(6)).unwrap();
+        match self.dice.roll(40) {
+            0..3 => {
+                let now = self.now;
+                self.server.change(&mut self.dice, now);
+            }
+            3 => self.lose(),
+            4 if self.dice.one_in(8) => self.engine = Engine::default(),
+            5 if self.dice.one_in(4) => self.dump = self.engine.clone(),
+            6 if self.dice.one_in(10) => self.engine = self.dump.clone(),
+            // Whoever waited, slept or paused: leases run out.
+            7 => self.now += i64::try_from(self.dice.roll(120)).unwrap(),
+            8 if self.dice.one_in(6) => {
+                let host = self.host();
+                self.hosts[host].at = At::Idle; // its process died
+            }
+            9 if self.dice.one_in(6) => {
+                let host = self.host();
+                let host = &mut self.hosts[host];
+                (host.content, host.stamp, host.position) = (Content::new(), None, None);
+                (host.at, host.revision) = (At::Idle, host.revision + 1); // its file was cleared
+            }
+            10 | 11 => self.read_by_key(),
+            _ => {
+                let host = self.host();
+                self.advance(host);
+            }
+        }
+    }
+
+    fn host(&mut self) -> usize {
+        usize::try_from(self.dice.roll(self.hosts.len() as u64)).unwrap()
+    }
+
+    /// The engine evicts something.
+    fn lose(&mut self) {
+        let engine = &mut self.engine;
+        let any = |keys: Vec<CommitId>, at: u64| {
+            (!keys.is_empty()).then(|| keys[usize::try_from(at).unwrap() % keys.len()])
+        };
+        let at = self.dice.roll(64);
+        match self.dice.roll(5) {
+            0 => engine.head = None,
+            1 => engine.probe = None,
+            2 => engine.lease = None,
+            3 => {
+                if let Some(key) = any(engine.snapshots.keys().copied().collect(), at) {
+                    engine.snapshots.remove(&key);
+                }
+            }
+            _ => {
+                if let Some(key) = any(engine.entries.keys().copied().collect(), at) {
+                    engine.entries.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// A host reads one item by key: its file is newer than any commit in that item.
+    fn read_by_key(&mut self) {
+        let host = self.host();
+        let key = self.dice.roll(KEYS);
+        let now = self.server.content.get(&key).copied();
+        let host = &mut self.hosts[host];
+        let before = host.content.get(&key).copied();
+        if host.stamp.is_some() && now != before {
+            match now {
+                Some(value) => drop(host.content.insert(key, value)),
+                None => drop(host.content.remove(&key)),
+            }
+            host.revision += 1;
+        }
+    }
+
+    fn advance(&mut self, at: usize) {
+        let host = &self.hosts[at];
+        match host.at.clone() {
+            At::Idle => self.probe(at),
+            At::Seen => self.seek(at),
+            At::Held { holder, base, before } => {
+                // It lists: what the server has now, under the stamp that was seen before.
+                let host = &mut self.hosts[at];
+                host.content = self.server.content.clone();
+                host.stamp = Some(host.seen.0);
+                host.revision += 1;
+                host.at = At::Read { holder, base, before };
+                self.tally.listed += 1;
+                self.check(at);
+            }
+            At::Read { holder, base, before } => {
+                self.hosts[at].at = At::Idle;
+                self.publish(at, holder, base.as_ref(), before);
+            }
+        }
+    }
+
+    fn probe(&mut self, at: usize) {
+        let shared = self.engine.probe.filter(|(then, _)| {
+            let fresh = age(EngineTime(self.now * 1_000), EngineTime(*then * 1_000));
+            fresh.is_some_and(|age| age < FRESH) && !self.dice.one_in(4)
+        });
+        let (then, stamp) = shared.unwrap_or((self.now, self.server.stamp));
+        let lost = self.dice.one_in(5);
+        if shared.is_none() && !lost && self.engine.probe.is_none_or(|(before, _)| before < then) {
+            self.engine.probe = Some((then, stamp));
+        }
+        let host = &mut self.hosts[at];
+        if host.stamp.is_some() && shared.is_some() && then <= host.seen.1 {
+            return; // older than what it knows: ages are rounded up
+        }
+        host.seen = (stamp, then);
+        host.at = if host.stamp == Some(stamp) { At::Idle } else { At::Seen };
+    }
+
+    /// Takes what another listed, or the lease.
+    fn seek(&mut self, at: usize) {
+        let away = self.dice.one_in(12);
+        let head = self.engine.head.clone().filter(|_| !away);
+        let host = &self.hosts[at];
+        let present = head.as_ref().is_some_and(|head| head.stamp == host.seen.0);
+        if present || host.stamp.is_none() {
+            self.take(at, head.as_ref());
+        }
+        if self.hosts[at].stamp == Some(self.hosts[at].seen.0) {
+            self.hosts[at].at = At::Idle;
+            return;
+        }
+        let holder = self.dice.id();
+        if away {
+            // It lists by itself, and publishes nothing.
+            let host = &mut self.hosts[at];
+            (host.content, host.stamp) = (self.server.content.clone(), Some(host.seen.0));
+            (host.revision, host.at) = (host.revision + 1, At::Idle);
+            self.check(at);
+        } else if self.engine.lease(self.now).is_none() {
+            self.engine.lease = Some((holder, self.now + LEASE));
+            // Looked at again under the lease; a short log is taken first.
+            let head = self.engine.head.clone();
+            let base = Position::base(self.hosts[at].position, self.hosts[at].stamp);
+            if let Some(head) = &head
+                && matches!(way(head, base), Some(Way::Log(_)))
+            {
+                self.take(at, Some(head));
+            }
+            let host = &mut self.hosts[at];
+            if host.stamp == Some(host.seen.0) {
+                host.at = At::Idle;
+                return;
+            }
+            let exact = Position::exact(host.position, host.stamp, Revision(host.revision));
+            let same = exact.is_some() && exact == head.as_ref().and_then(Head::commit);
+            let before = same.then(|| host.content.clone());
+            host.at = At::Held { holder, base: head, before };
+        }
+    }
+
+    fn take(&mut self, at: usize, head: Option<&Head>) -> bool {
+        let host = &self.hosts[at];
+        let base = Position::base(host.position, host.stamp);
+        let Some((head, way)) = head.and_then(|head| Some((head, way(head, base)?))) else {
+            return false;
+        };
+        if way == Way::There {
+            return false;
+        }
+        let Some(content) = self.engine.read(head, &way, &host.content) else {
+            self.tally.broken += 1;
+            return false;
+        };
+        match way {
+            Way::Snapshot(_) => self.tally.whole += 1,
+            _ => self.tally.logged += 1,
+        }
+        let commit = head.commit().unwrap();
+        let seen = self.engine.seen[&commit];
+        let host = &mut self.hosts[at];
+        (host.content, host.stamp) = (content, Some(head.stamp));
+        host.revision += 1;
+        host.position =
+            Some(Position { commit, stamp: head.stamp, revision: Revision(host.revision) });
+        // A base of another stamp is as old as that stamp.
+        let since = if head.stamp == host.seen.0 { host.seen.1 } else { seen };
+        self.check_since(at, since);
+        true
+    }
+
+    fn publish(
+        &mut self,
+        at: usize,
+        holder: CommitId,
+        base: Option<&Head>,
+        before: Option<Content>,
+    ) {
+        let id = self.dice.id();
+        let snapshot_id = self.dice.id();
+        let host = &self.hosts[at];
+        let from = base.and_then(Head::commit);
+        let entry = before.zip(from).map(|(before, from)| {
+            let mut changed = BTreeMap::new();
+            for (key, value) in &host.content {
+                if before.get(key) != Some(value) {
+                    changed.insert(*key, Some(*value));
+                }
+            }
+            for key in before.keys().filter(|key| !host.content.contains_key(key)) {
+                changed.insert(*key, None);
+            }
+            Entry { from, changed }
+        });
+        // As large as a few hundred items, so that both ways are gone.
+        let bytes = entry.as_ref().map(|entry| 40 + 400 * entry.changed.len());
+        let how = publish(base, bytes);
+        let items = host.content.len() as u64;
+        let snapshot = match base {
+            Some(base) if !how.snapshot => base.snapshot,
+            _ => Snapshot { id: snapshot_id, of: id, chunks: 1, items, bytes: 4_000 },
+        };
+        let bytes = u32::try_from(bytes.filter(|_| how.entry).unwrap_or(0)).unwrap();
+        let link = Link { commit: id, bytes, calls: 3 };
+        let head = Head {
+            stamp: host.stamp.unwrap(),
+            items,
+            unsupported: 0,
+            complete: true,
+            observed: EngineTime(host.seen.1),
+            listed: EngineTime(self.now),
+            metadata: None,
+            changed_until: None,
+            snapshot,
+            chain: extended(base, link),
+            seen_with: [0; 16],
+        };
+        if how.snapshot {
+            self.engine.snapshots.insert(snapshot_id, host.content.clone());
+        }
+        if self.dice.one_in(8) {
+            return; // the engine hung: the chunks may be there, the commit is not
+        }
+        let lease = self.engine.lease(self.now);
+        let now = self.engine.head.as_ref().and_then(Head::commit);
+        match commit(lease, holder, now, from) {
+            Verdict::LeaseLost => self.tally.lease_lost += 1,
+            Verdict::HeadMoved => self.tally.head_moved += 1,
+            Verdict::Committed => {
+                self.tally.committed += 1;
+                self.engine.lease = None;
+                self.engine.seen.insert(id, host.seen.1);
+                self.dump.seen.insert(id, host.seen.1);
+                if let Some(entry) = entry.filter(|_| how.entry) {
+                    self.engine.entries.insert(id, entry);
+                }
+                self.engine.head = Some(head);
+                let revision = Revision(host.revision);
+                let stamp = host.stamp.unwrap();
+                self.hosts[at].position = Some(Position { commit: id, stamp, revision });
+            }
+        }
+    }
+
+    fn check(&mut self, at: usize) {
+        let since = self.hosts[at].seen.1;
+        self.check_since(at, since);
+    }
+
+    fn check_since(&mut self, at: usize, since: i64) {
+        let host = &self.hosts[at];
+        if !self.server.had_since(&host.content, since) {
+            let _ = writeln!(
+                self.log,
+                "at {}: host {at} has {:?} under {:?}, seen at {since}; the server has {:?}",
+                self.now, host.content, host.stamp, self.server.content
+            );
+        }
+    }
+}
+
+#[test]
+fn no_stale_writer_wins_and_no_host_is_wrong() {
+    let mut all = Tally::default();
+    for seed in 1..=60 {
+        let mut world = World::new(seed);
+        for step in 0..STEPS {
+            world.step();
+            assert!(world.log.is_empty(), "seed {seed}, step {step}: {}", world.log);
+        }
+        let tally = world.tally;
+        all.listed += tally.listed;
+        all.whole += tally.whole;
+        all.logged += tally.logged;
+        all.committed += tally.committed;
+        all.lease_lost += tally.lease_lost;
+        all.head_moved += tally.head_moved;
+        all.broken += tally.broken;
+    }
+    // All of it happened, and often.
+    assert!(all.listed > 1_000 && all.whole > 1_000 && all.logged > 1_000, "{all:?}");
+    assert!(all.committed > 1_000 && all.broken > 100, "{all:?}");
+    assert!(all.lease_lost > 100 && all.head_moved > 10, "{all:?}");
+}

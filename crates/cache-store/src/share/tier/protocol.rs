@@ -1,0 +1,371 @@
+//! What hosts agree on, as functions of what each of them sees: no I/O and no clock.
+//!
+//! A section's commits are a chain: each has a random name and names the one it was made from, so
+//! two branches are told apart, and nothing is ever ordered by a stamp or a clock. A stamp is
+//! compared for equality alone.
+
+use crate::model::revision::{Revision, SectionStamp};
+
+/// A moment by the engine's clock, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EngineTime(pub(crate) i64);
+
+/// The random name of a commit, a snapshot or the holder of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CommitId(pub(crate) [u8; 16]);
+
+/// What hosts last agreed on about a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The stamp under which the items are as they are.
+    pub(crate) stamp: SectionStamp,
+    /// Items, and rows that the server counts and that cannot be kept.
+    pub(crate) items: u64,
+    pub(crate) unsupported: u64,
+    /// The items are every item there is at the stamp.
+    pub(crate) complete: bool,
+    /// When the stamp was seen, when the section was last looked at whole, and when its titles
+    /// were last brought up to date.
+    pub(crate) observed: EngineTime,
+    pub(crate) listed: EngineTime,
+    pub(crate) metadata: Option<EngineTime>,
+    /// The newest time of an item, by the server's clock, in seconds: where the next delta begins.
+    pub(crate) changed_until: Option<i64>,
+    pub(crate) snapshot: Snapshot,
+    /// The last commits, oldest first; the last of them is this head.
+    pub(crate) chain: Vec<Link>,
+    /// A keyed hash of the token of whoever listed; zeros where hosts have no secret.
+    pub(crate) seen_with: [u8; 16],
+}
+
+/// A section's items in key order, in chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) id: CommitId,
+    /// The commit whose items these are.
+    pub(crate) of: CommitId,
+    pub(crate) chunks: u32,
+    pub(crate) items: u64,
+    /// Bytes in the engine, in all chunks.
+    pub(crate) bytes: u64,
+}
+
+/// A commit of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) commit: CommitId,
+    /// Bytes of the entry that leads here from the commit before; 0: there is none.
+    pub(crate) bytes: u32,
+    /// What it cost whoever made it, in calls to the server.
+    pub(crate) calls: u32,
+}
+
+/// Commits that a head remembers: so far back a host may be and still catch up without a
+/// snapshot, and so many bytes (25 each) are read with every head.
+pub(crate) const CHAIN: usize = 64;
+
+/// A log entry larger than this is no entry: hosts take the snapshot.
+pub(crate) const ENTRY_AT_MOST: usize = 1 << 20;
+
+impl Head {
+    /// The commit that this is.
+    pub(crate) fn commit(&self) -> Option<CommitId> {
+        self.chain.last().map(|link| link.commit)
+    }
+}
+
+/// Which commit a host's own items are, or are newer than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) commit: CommitId,
+    /// The stamp of the commit: under another the items are something else.
+    pub(crate) stamp: SectionStamp,
+    /// The host's own revision at that moment: as long as it stands, not an item differs.
+    pub(crate) revision: Revision,
+}
+
+impl Position {
+    /// The commit that a host whose section has this stamp can catch up from.
+    pub(crate) fn base(position: Option<Self>, stamp: Option<SectionStamp>) -> Option<CommitId> {
+        position.filter(|position| Some(position.stamp) == stamp).map(|position| position.commit)
+    }
+
+    /// The commit that a host's items are, to the last of them: only from there may it say what
+    /// changed.
+    pub(crate) fn exact(
+        position: Option<Self>,
+        stamp: Option<SectionStamp>,
+        revision: Revision,
+    ) -> Option<CommitId> {
+        Self::base(position.filter(|position| position.revision == revision), stamp)
+    }
+}
+
+/// How a host comes to the items of a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is there.
+    There,
+    /// Through these log entries, in order.
+    Log(Vec<CommitId>),
+    /// Through the snapshot, and then these.
+    Snapshot(Vec<CommitId>),
+}
+
+/// The cheapest way in bytes; `None`: there is none, and the head is of no use.
+pub(crate) fn way(head: &Head, base: Option<CommitId>) -> Option<Way> {
+    let from = |commit: CommitId| {
+        let at = head.chain.iter().position(|link| link.commit == commit)?;
+        let links = head.chain.get(at + 1..)?;
+        let bytes: u64 = links.iter().map(|link| u64::from(link.bytes)).sum();
+        let whole = links.iter().all(|link| link.bytes > 0);
+        whole.then(|| (links.iter().map(|link| link.commit).collect::<Vec<_>>(), bytes))
+    };
+    let snapshot = from(head.snapshot.of);
+    match base.and_then(from) {
+        Some((links, _)) if links.is_empty() => Some(Way::There),
+        Some((links, bytes)) if snapshot.is_none() || bytes <= head.snapshot.bytes => {
+            Some(Way::Log(links))
+        }
+        _ => snapshot.map(|(links, _)| Way::Snapshot(links)),
+    }
+}
+
+/// Calls that taking this way saves: what the commits cost, or what a listing costs.
+pub(crate) fn calls_saved(head: &Head, way: &Way, page: u32) -> u64 {
+    let rows = head.items + head.unsupported;
+    match way {
+        Way::There => 0,
+        Way::Snapshot(_) => rows.div_ceil(u64::from(page.max(1))),
+        Way::Log(links) => {
+            let of = head.chain.iter().filter(|link| links.contains(&link.commit));
+            of.map(|link| u64::from(link.calls)).sum()
+        }
+    }
+}
+
+/// How a commit is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Publish {
+    /// What changed is said in a log entry.
+    pub(crate) entry: bool,
+    /// All items are written anew.
+    pub(crate) snapshot: bool,
+}
+
+/// How a host publishes what it has: `entry` are the bytes of what changed since `head`, if it
+/// knows.
+pub(crate) fn publish(head: Option<&Head>, entry: Option<usize>) -> Publish {
+    let whole = Publish { entry: false, snapshot: true };
+    let (Some(head), Some(entry)) = (head, entry.filter(|bytes| *bytes <= ENTRY_AT_MOST)) else {
+        return whole;
+    };
+    let of = head.chain.iter().position(|link| link.commit == head.snapshot.of);
+    let since = of.and_then(|at| head.chain.get(at + 1..));
+    let Some(since) = since else { return Publish { entry: true, snapshot: true } };
+    let log: u64 = since.iter().map(|link| u64::from(link.bytes)).sum::<u64>() + entry as u64;
+    // A quarter of the snapshot, and the snapshot must not fall off the chain.
+    let due = log > head.snapshot.bytes / 4 || since.len() + 2 > CHAIN;
+    Publish { entry: true, snapshot: due && log > FEW }
+}
+
+/// A log as short as this is never worth a snapshot: 16 KiB.
+const FEW: u64 = 16 << 10;
+
+/// The chain after one more commit.
+pub(crate) fn extended(head: Option<&Head>, link: Link) -> Vec<Link> {
+    let before = head.map(|head| head.chain.as_slice()).unwrap_or_default();
+    let skip = (before.len() + 1).saturating_sub(CHAIN);
+    before.iter().skip(skip).copied().chain([link]).collect()
+}
+
+/// How long ago something was, by the engine's clock, in whole seconds rounded up; `None`: it is
+/// in the future, and says nothing.
+pub(crate) fn age(now: EngineTime, then: EngineTime) -> Option<i64> {
+    let millis = now.0.checked_sub(then.0).filter(|millis| *millis >= 0)?;
+    Some(millis.div_euclid(1_000) + i64::from(millis % 1_000 > 0))
+}
+
+/// What the script that commits decides: the engine does the same (`scripts.rs`).
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Committed,
+    /// The lease ran out, and may be another's.
+    LeaseLost,
+    /// Somebody else committed since.
+    HeadMoved,
+}
+
+/// As the script decides, for the model.
+#[cfg(test)]
+pub(crate) fn commit(
+    lease: Option<CommitId>,
+    mine: CommitId,
+    head: Option<CommitId>,
+    base: Option<CommitId>,
+) -> Verdict {
+    if lease != Some(mine) {
+        Verdict::LeaseLost
+    } else if head != base {
+        Verdict::HeadMoved
+    } else {
+        Verdict::Committed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> CommitId {
+        CommitId([number; 16])
+    }
+
+    fn link(number: u8, bytes: u32) -> Link {
+        Link { commit: id(number), bytes, calls: 3 }
+    }
+
+    /// A head of these links, whose snapshot is of one of them and has 4,000 bytes.
+    fn head(chain: &[Link], of: u8) -> Head {
+        let stamp =
+            SectionStamp { content_changed_at: Some(7), scanned_at: None, updated_at: None };
+        Head {
+            stamp,
+            items: 1_000,
+            unsupported: 1,
+            complete: true,
+            observed: EngineTime(0),
+            listed: EngineTime(0),
+            metadata: None,
+            changed_until: None,
+            snapshot: Snapshot { id: id(99), of: id(of), chunks: 1, items: 1_000, bytes: 4_000 },
+            chain: chain.to_vec(),
+            seen_with: [0; 16],
+        }
+    }
+
+    #[test]
+    fn the_way_to_a_head() {
+        let chain = [link(1, 0), link(2, 100), link(3, 200)];
+        let log = |ids: &[u8]| Some(Way::Log(ids.iter().map(|&n| id(n)).collect()));
+        let snapshot = |ids: &[u8]| Some(Way::Snapshot(ids.iter().map(|&n| id(n)).collect()));
+        // (chain, snapshot of, base, way)
+        let hole = [link(1, 0), link(2, 100), link(3, 0), link(4, 50)];
+        let heavy = [link(1, 0), link(2, 3_000), link(3, 3_000)];
+        for (chain, of, base, expect) in [
+            (&chain[..], 1, None, snapshot(&[2, 3])),
+            (&chain, 3, None, snapshot(&[])),
+            (&chain, 1, Some(3), Some(Way::There)),
+            (&chain, 1, Some(2), log(&[3])),
+            (&chain, 1, Some(1), log(&[2, 3])),
+            (&chain, 1, Some(8), snapshot(&[2, 3])), // another branch, or too far back
+            (&hole, 3, Some(2), snapshot(&[4])),     // no entry leads over the listing
+            (&hole, 3, Some(3), log(&[4])),
+            (&hole, 1, None, None), // and the snapshot lies before it
+            (&hole, 1, Some(3), log(&[4])),
+            (&hole, 8, None, None), // it fell off the chain
+            (&hole, 8, Some(3), log(&[4])),
+            (&heavy, 2, Some(1), snapshot(&[3])), // fewer bytes
+            (&heavy, 2, Some(2), log(&[3])),
+        ] {
+            let way = way(&head(chain, of), base.map(id));
+            assert_eq!(way, expect, "{chain:?}, snapshot of {of}, base {base:?}");
+        }
+    }
+
+    #[test]
+    fn a_position_holds_under_its_stamp_and_is_exact_at_its_revision() {
+        let stamp = head(&[link(1, 0)], 1).stamp;
+        let position = Some(Position { commit: id(1), stamp, revision: Revision(4) });
+        let other = SectionStamp { content_changed_at: Some(8), ..stamp };
+        for (stamp, revision, base, exact) in [
+            (Some(stamp), 4, true, true),
+            (Some(stamp), 5, true, false), // something was read by key since
+            (Some(other), 4, false, false),
+            (None, 4, false, false),
+        ] {
+            assert_eq!(Position::base(position, stamp).is_some(), base);
+            assert_eq!(Position::exact(position, stamp, Revision(revision)).is_some(), exact);
+        }
+        assert_eq!(Position::base(None, Some(stamp)), None);
+    }
+
+    #[test]
+    fn what_is_published() {
+        let short = head(&[link(1, 0), link(2, 100)], 1);
+        let large = |since: usize, bytes: u32| {
+            let links = (0..since).map(|n| link(u8::try_from(n + 2).unwrap(), bytes));
+            let mut head = head(&[link(1, 0)].into_iter().chain(links).collect::<Vec<_>>(), 1);
+            head.snapshot.bytes = 1 << 20;
+            head
+        };
+        let whole = Publish { entry: false, snapshot: true };
+        let entry = Publish { entry: true, snapshot: false };
+        let both = Publish { entry: true, snapshot: true };
+        for (head, bytes, expect) in [
+            (None, None, whole),
+            (None, Some(10), whole),                 // from nothing
+            (Some(short.clone()), None, whole),      // nobody knows what changed
+            (Some(short.clone()), Some(100), entry), // more than a quarter, and next to nothing
+            (Some(short), Some(ENTRY_AT_MOST + 1), whole),
+            (Some(large(2, 10_000)), Some(10_000), entry),
+            (Some(large(2, 100_000)), Some(100_000), both), // longer than a quarter
+            (Some(large(61, 10)), Some(10), entry),
+            (Some(large(63, 1_000)), Some(10), both), // else the snapshot falls off the chain
+        ] {
+            let text = format!("{:?}, {bytes:?}", head.as_ref().map(|head| head.chain.len()));
+            assert_eq!(publish(head.as_ref(), bytes), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_chain_has_an_end() {
+        let mut now: Option<Head> = None;
+        for number in 0..100 {
+            let chain = extended(now.as_ref(), link(number, 1));
+            assert_eq!(chain.len(), usize::from(number + 1).min(CHAIN));
+            assert_eq!(chain.last().unwrap().commit, id(number));
+            now = Some(head(&chain, 0));
+        }
+    }
+
+    #[test]
+    fn a_commit_needs_the_lease_and_the_head_it_started_from() {
+        let (me, other) = (id(1), id(2));
+        let (old, new) = (Some(id(7)), Some(id(8)));
+        for (lease, now, base, expect) in [
+            (Some(me), None, None, Verdict::Committed),
+            (Some(me), old, old, Verdict::Committed),
+            (Some(me), new, old, Verdict::HeadMoved),
+            (Some(me), None, old, Verdict::HeadMoved), // everything was lost since
+            (Some(me), old, None, Verdict::HeadMoved),
+            (Some(other), old, old, Verdict::LeaseLost),
+            (None, old, old, Verdict::LeaseLost),
+        ] {
+            assert_eq!(commit(lease, me, now, base), expect, "{lease:?} {now:?} {base:?}");
+        }
+    }
+
+    #[test]
+    fn ages_are_rounded_up_and_the_future_has_none() {
+        let now = EngineTime(10_000);
+        for (then, expect) in [
+            (10_000, Some(0)),
+            (9_999, Some(1)),
+            (9_000, Some(1)),
+            (8_999, Some(2)),
+            (10_001, None),
+        ] {
+            assert_eq!(age(now, EngineTime(then)), expect, "{then}");
+        }
+    }
+
+    #[test]
+    fn what_taking_saves() {
+        let head = head(&[link(1, 0), link(2, 10), link(3, 10)], 1);
+        assert_eq!(calls_saved(&head, &Way::Snapshot(vec![id(2), id(3)]), 500), 3);
+        assert_eq!(calls_saved(&head, &Way::Log(vec![id(3)]), 500), 3);
+        assert_eq!(calls_saved(&head, &Way::There, 500), 0);
+    }
+}

@@ -1,0 +1,271 @@
+//! The bytes of the values: sealed, so that whatever does not verify is a miss.
+//!
+//! ```text
+//! offset  size  field
+//!      0    16  blake3, keyed with what hosts share, of the key's name and the payload; 16 bytes
+//!     16     n  payload: bincode as in the cache file; items are compressed (LZ4)
+//! ```
+//!
+//! The name is under the seal: a value of another key, section, server or snapshot does not
+//! verify. So are all lengths: nothing is allocated that was not sealed.
+
+use plex_api::{Location, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+
+use crate::format::envelope::{self, Decode, Encode};
+use crate::format::item::ItemFields;
+use crate::model::item::CachedItem;
+use crate::model::revision::SectionStamp;
+use crate::share::tier::protocol::{CommitId, EngineTime, Head, Link, Snapshot};
+
+/// Bytes of the seal.
+const SEAL: usize = 16;
+
+/// Most bytes that a chunk may have before compression.
+const RAW_AT_MOST: usize = 4 << 20;
+
+/// Seals and opens values.
+#[derive(Clone)]
+pub(crate) struct Seal(pub(crate) [u8; 32]);
+
+impl Seal {
+    /// Puts the seal before a payload.
+    pub(crate) fn seal(&self, key: &str, payload: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::with_capacity(SEAL + payload.len());
+        sealed.extend_from_slice(&self.of(key, payload));
+        sealed.extend_from_slice(payload);
+        sealed
+    }
+
+    /// The payload, if it verifies.
+    pub(crate) fn open<'a>(&self, key: &str, sealed: &'a [u8]) -> Option<&'a [u8]> {
+        let (seal, payload) = sealed.split_at_checked(SEAL)?;
+        (seal == self.of(key, payload)).then_some(payload)
+    }
+
+    fn of(&self, key: &str, payload: &[u8]) -> [u8; SEAL] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes()).update(payload);
+        let mut seal = [0; SEAL];
+        hasher.finalize_xof().fill(&mut seal);
+        seal
+    }
+}
+
+/// A probe as it lies in the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SharedProbe {
+    /// When the server was asked.
+    pub(crate) at: EngineTime,
+    pub(crate) sections: Vec<Section>,
+}
+
+#[derive(Encode, Decode)]
+struct ProbeRow {
+    at: i64,
+    sections: Vec<SectionFields>,
+}
+
+#[derive(Encode, Decode)]
+struct SectionFields {
+    key: u32,
+    uuid: String,
+    title: String,
+    kind: String,
+    locations: Vec<(Option<u64>, String)>,
+    stamp: StampFields,
+}
+
+#[derive(Clone, Copy, Encode, Decode)]
+struct StampFields {
+    counter: Option<i64>,
+    scanned: Option<i64>,
+    updated: Option<i64>,
+}
+
+impl StampFields {
+    fn new(stamp: &SectionStamp) -> Self {
+        Self {
+            counter: stamp.content_changed_at,
+            scanned: stamp.scanned_at.map(|at| at.0),
+            updated: stamp.updated_at.map(|at| at.0),
+        }
+    }
+
+    fn into_stamp(self) -> SectionStamp {
+        SectionStamp {
+            content_changed_at: self.counter,
+            scanned_at: self.scanned.map(UnixSeconds),
+            updated_at: self.updated.map(UnixSeconds),
+        }
+    }
+}
+
+impl SharedProbe {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let sections = self.sections.iter().map(|section| SectionFields {
+            key: section.key.0,
+            uuid: section.uuid.0.clone(),
+            title: section.title.clone(),
+            kind: section.kind.to_string(),
+            locations: section.locations.iter().map(|at| (at.id, at.path.clone())).collect(),
+            stamp: StampFields::new(&SectionStamp::of(section)),
+        });
+        encoded(&ProbeRow { at: self.at.0, sections: sections.collect() })
+    }
+
+    /// What the read-through needs of a section; the rest is not there.
+    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+        let row: ProbeRow = envelope::decode(payload)?;
+        let sections = row.sections.into_iter().map(|fields| {
+            let stamp = fields.stamp.into_stamp();
+            let locations = fields.locations.into_iter().map(|(id, path)| Location { id, path });
+            Section {
+                key: SectionKey(fields.key),
+                uuid: SectionUuid(fields.uuid),
+                title: fields.title,
+                kind: SectionKind::from_name(&fields.kind),
+                agent: None,
+                scanner: None,
+                language: None,
+                locations: locations.collect(),
+                refreshing: false,
+                hidden: 0,
+                created_at: None,
+                updated_at: stamp.updated_at,
+                scanned_at: stamp.scanned_at,
+                content_changed_at: stamp.content_changed_at,
+            }
+        });
+        Some(Self { at: EngineTime(row.at), sections: sections.collect() })
+    }
+}
+
+#[derive(Encode, Decode)]
+struct HeadRow {
+    stamp: StampFields,
+    items: u64,
+    unsupported: u64,
+    complete: bool,
+    observed: i64,
+    listed: i64,
+    metadata: Option<i64>,
+    changed_until: Option<i64>,
+    snapshot: ([u8; 16], [u8; 16], u32, u64, u64),
+    chain: Vec<([u8; 16], u32, u32)>,
+    seen_with: [u8; 16],
+}
+
+impl Head {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Snapshot { id, of, chunks, items, bytes } = self.snapshot;
+        let chain = self.chain.iter().map(|link| (link.commit.0, link.bytes, link.calls));
+        encoded(&HeadRow {
+            stamp: StampFields::new(&self.stamp),
+            items: self.items,
+            unsupported: self.unsupported,
+            complete: self.complete,
+            observed: self.observed.0,
+            listed: self.listed.0,
+            metadata: self.metadata.map(|at| at.0),
+            changed_until: self.changed_until,
+            snapshot: (id.0, of.0, chunks, items, bytes),
+            chain: chain.collect(),
+            seen_with: self.seen_with,
+        })
+    }
+
+    /// `None`: it does not decode, or cannot be.
+    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+        let row: HeadRow = envelope::decode(payload)?;
+        let (id, of, chunks, items, bytes) = row.snapshot;
+        let snapshot = Snapshot { id: CommitId(id), of: CommitId(of), chunks, items, bytes };
+        let link = |(commit, bytes, calls)| Link { commit: CommitId(commit), bytes, calls };
+        let head = Self {
+            stamp: row.stamp.into_stamp(),
+            items: row.items,
+            unsupported: row.unsupported,
+            complete: row.complete,
+            observed: EngineTime(row.observed),
+            listed: EngineTime(row.listed),
+            metadata: row.metadata.map(EngineTime),
+            changed_until: row.changed_until,
+            snapshot,
+            chain: row.chain.into_iter().map(link).collect(),
+            seen_with: row.seen_with,
+        };
+        (!head.chain.is_empty()).then_some(head)
+    }
+}
+
+/// What one commit changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The commit that it leads from: it is applied to nothing else.
+    pub(crate) from: [u8; 16],
+    pub(crate) items: Vec<CachedItem>,
+    pub(crate) gone: Vec<u64>,
+}
+
+impl Entry {
+    /// Compressed. `None`: it is too large to be an entry.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let mut raw = encoded(&(self.from, self.gone.clone()));
+        for item in &self.items {
+            push_item(item, &mut raw);
+        }
+        (raw.len() <= RAW_AT_MOST).then(|| compress(&raw))
+    }
+
+    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+        let raw = decompress(payload)?;
+        let ((from, gone), rest) = envelope::decode_first::<([u8; 16], Vec<u64>)>(&raw)?;
+        Some(Self { from, gone, items: items(rest)? })
+    }
+}
+
+/// Puts an item behind what `raw` holds: without its content hash, which is made anew by whoever
+/// reads it.
+pub(crate) fn push_item(item: &CachedItem, raw: &mut Vec<u8>) {
+    // Encoding into a Vec fails on no type of ours, as in the cache file.
+    let _ = envelope::encode(&ItemFields::new(item.borrowed()), raw);
+}
+
+/// Reads items to the last byte, whose keys ascend.
+pub(crate) fn items(mut raw: &[u8]) -> Option<Vec<CachedItem>> {
+    let mut items: Vec<CachedItem> = Vec::new();
+    while !raw.is_empty() {
+        let (fields, rest) = envelope::decode_first::<ItemFields<String>>(raw)?;
+        let item = fields.into_item();
+        if items.last().is_some_and(|last| last.rating_key >= item.rating_key) {
+            return None;
+        }
+        items.push(item);
+        raw = rest;
+    }
+    Some(items)
+}
+
+/// Compresses, behind the length.
+pub(crate) fn compress(raw: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(raw.len() / 2 + 4);
+    payload.extend_from_slice(&u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes());
+    payload.extend_from_slice(&lz4_flex::block::compress(raw));
+    payload
+}
+
+/// What [`compress`] wrote; the length is under the seal and has a bound.
+pub(crate) fn decompress(payload: &[u8]) -> Option<Vec<u8>> {
+    let (length, compressed) = payload.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    if length > RAW_AT_MOST {
+        return None;
+    }
+    let raw = lz4_flex::block::decompress(compressed, length).ok()?;
+    (raw.len() == length).then_some(raw)
+}
+
+fn encoded<T: Encode>(row: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = envelope::encode(row, &mut bytes);
+    bytes
+}

@@ -1,0 +1,60 @@
+//! Which Plex items are these files? No async in sight: a runtime of one thread is kept beside the
+//! engine, and waits for each answer.
+
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use examples::{Server, asked, end};
+use match_core::tokio::runtime::{Builder, Runtime};
+use match_core::{Engine, Query, Run, Selection};
+
+/// Says which Plex items files are. Ends with 3 if the server cannot be asked.
+#[derive(Parser)]
+struct Options {
+    /// The files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// An engine that waits.
+struct Blocking {
+    runtime: Runtime,
+    engine: Engine,
+}
+
+impl Blocking {
+    fn open(server: &Server) -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let engine = runtime.block_on(Engine::open(server.client()?, server.config()))?;
+        Ok(Self { runtime, engine })
+    }
+
+    fn match_files(&self, queries: Vec<Query>) -> anyhow::Result<Run> {
+        Ok(self.runtime.block_on(self.engine.match_files(&Selection::All, queries))?)
+    }
+
+    fn close(self) -> anyhow::Result<()> {
+        Ok(self.runtime.block_on(self.engine.close())?)
+    }
+}
+
+fn main() -> ExitCode {
+    end(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let queries: Result<Vec<Query>, _> = options.files.iter().map(Query::from_file).collect();
+    let engine = Blocking::open(&options.server)?;
+    let run = engine.match_files(queries?)?;
+    for (query, answer) in run.pairs() {
+        println!("{}: {answer}", query.path);
+    }
+    println!("{}", run.report);
+    engine.close()?;
+    asked(&run)
+}

@@ -1,0 +1,165 @@
+//! A daemon: matches the files of a folder again and again, listens to the server in between, shows
+//! what it knew before an outage, serves its numbers to Prometheus, and ends on SIGTERM.
+
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use examples::{Server, end, media_files};
+use match_core::{Answer, Engine, Error, Query, Selection, StreamExt, Watched};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+/// Matches the files of a folder, again and again, until it is told to end.
+#[derive(Parser)]
+struct Options {
+    /// The folder.
+    folder: PathBuf,
+    /// Seconds between two runs. The server's events start one in between.
+    #[arg(long, default_value_t = 300.0)]
+    every: f64,
+    /// Hours for which answers are shown that were true before an outage.
+    #[arg(long, default_value_t = 24)]
+    stale: u64,
+    /// Seconds for which the server is not asked again. Only tests need less than the usual 60.
+    #[arg(long, hide = true)]
+    freshness: Option<u64>,
+    /// Serve numbers to Prometheus at this address.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    server: Server,
+}
+
+fn main() -> ExitCode {
+    end(run(&Options::parse()))
+}
+
+#[tokio::main]
+async fn run(options: &Options) -> anyhow::Result<()> {
+    // Signals are heard from the beginning: nobody can end it without its cache being closed.
+    let mut stop = std::pin::pin!(stopped()?);
+    if let Some(address) = options.metrics {
+        let numbers = PrometheusBuilder::new().install_recorder()?;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("cannot listen at {address}"))?;
+        println!("numbers at http://{}/metrics", listener.local_addr()?);
+        tokio::spawn(serve(listener, numbers));
+    }
+    let mut config = options.server.config();
+    config.stale = Some(Duration::from_secs(options.stale * 3_600));
+    if let Some(freshness) = options.freshness {
+        config.policy.freshness = Duration::from_secs(freshness);
+    }
+    let engine = Engine::open(options.server.client()?, config).await?;
+    println!("{}", engine.opened());
+
+    // Events are read in a task of their own: what lies unread is not known.
+    let (news, mut told) = mpsc::channel(1);
+    let events = engine.watch();
+    let watcher = tokio::spawn(async move {
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Watched::Looked { steps, .. }) if steps.iter().any(|s| s.changes.any()) => {
+                    let _ = news.try_send(()); // one that waits is enough
+                }
+                Ok(_) => {}
+                // The server has no events, or refuses them: runs ask it then.
+                Err(error) => return println!("not listening: {error}"),
+            }
+        }
+    });
+
+    let every = Duration::try_from_secs_f64(options.every).context("--every")?;
+    let mut ended = Ok(());
+    loop {
+        tokio::select! {
+            // A run that is dropped leaves the cache as it was.
+            done = once(&engine, options) => match done {
+                Ok(line) => println!("{line}"),
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            },
+            () = &mut stop => break,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            Some(()) = told.recv() => {}
+            () = &mut stop => break,
+        }
+    }
+    watcher.abort();
+    engine.close().await?;
+    println!("closed");
+    ended
+}
+
+/// One run, as a line.
+async fn once(engine: &Engine, options: &Options) -> anyhow::Result<String> {
+    let files = media_files(&options.folder)?;
+    // A file may have gone since the folder was read.
+    let queries: Vec<Query> = files.iter().filter_map(|file| Query::from_file(file).ok()).collect();
+    let run = match engine.match_files(&Selection::All, queries).await {
+        Ok(run) => run,
+        // The section kept changing, or the damaged file was replaced: the next run sees to it.
+        Err(error @ (Error::Moved { .. } | Error::Damaged { .. })) => {
+            return Ok(format!("again later: {error}"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let found = |answers: &[Answer]| answers.iter().filter(|one| one.high().is_some()).count();
+    let calls = run.report.calls.total().count;
+    let count = run.queries.len();
+    Ok(match (run.outage(), &run.stale) {
+        (None, _) => format!("{} of {count} files found, {calls} calls", found(&run.answers)),
+        (Some(why), Some(then)) => {
+            let (age, found) = (then.age.as_secs(), found(&then.answers));
+            format!("outage: {found} of {count} files were found {age} s ago ({why})")
+        }
+        (Some(why), None) => format!("outage: nothing is known ({why})"),
+    })
+}
+
+/// Ends when the process is told to end.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate())?
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        let terminated = terminate.recv();
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<Option<()>>();
+        tokio::select! {
+            _ = terminated => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    })
+}
+
+/// Answers every request with the numbers.
+async fn serve(listener: TcpListener, numbers: PrometheusHandle) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let body = numbers.render();
+        tokio::spawn(async move {
+            let mut request = [0; 1_024];
+            let _ = stream.read(&mut request).await;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n";
+            let answer =
+                format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        });
+    }
+}

@@ -1,0 +1,144 @@
+//! Reads local files with their metadata, matches them, verifies the matches, and writes what is
+//! different to the server.
+//!
+//! Each line of the file is a query (`path`, and optionally `size`, `title`, `year`, `guids`,
+//! ...) with a `metadata` object: fields by their names (`title`, `summary`, `userRating`, ...)
+//! and lists of tags to add (`genre`, `collection`, ...). Without `--write` nothing is written: the
+//! requests that would be sent are shown.
+
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use examples::{Server, asked, end};
+use match_core::{
+    Change, EditOptions, EditOutcome, Engine, Field, Query, Selection, TagField, Verified,
+};
+use serde::Deserialize;
+
+/// Matches files to Plex items and writes their metadata. Ends with 3 if the server cannot be asked.
+#[derive(Parser)]
+struct Options {
+    /// A file of JSON lines: queries with their metadata.
+    files: PathBuf,
+    /// Write. Without it the requests are shown and none is sent.
+    #[arg(long)]
+    write: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// A line of the file.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(flatten)]
+    query: Query,
+    metadata: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Tags(Vec<String>),
+}
+
+fn main() -> ExitCode {
+    end(run(&Options::parse()))
+}
+
+#[tokio::main]
+async fn run(options: &Options) -> anyhow::Result<()> {
+    let lines = read(&options.files)?;
+    let engine = Engine::open(options.server.client()?, options.server.config()).await?;
+
+    // Which items are they?
+    let queries: Vec<Query> = lines.iter().map(|line| line.query.clone()).collect();
+    let run = engine.match_files(&Selection::All, queries).await?;
+    asked(&run)?;
+    let mut matches = Vec::new();
+    let mut metadata = Vec::new();
+    for (line, answer) in lines.into_iter().zip(&run.answers) {
+        match answer.high() {
+            Some(found) => {
+                matches.push((line.query, found.rating_key));
+                metadata.push(line.metadata);
+            }
+            None => println!("{}: left alone, {answer}", line.query.path),
+        }
+    }
+
+    // Are they still?
+    let verified = engine.verify(&Selection::All, &matches).await?;
+    let mut changes = Vec::new();
+    for (((query, key), metadata), verified) in matches.iter().zip(metadata).zip(verified) {
+        let key = match verified {
+            Verified::Right => *key,
+            Verified::Moved(found) => found.rating_key,
+            other => {
+                println!("{}: left alone, {other}", query.path);
+                continue;
+            }
+        };
+        let change = change(Change::new(key).of_file(&query.path), metadata);
+        changes.push(change.with_context(|| query.path.clone())?);
+    }
+
+    // Write what is different.
+    let count = changes.len();
+    let dry_run = !options.write;
+    let edit_options = EditOptions { dry_run, ..EditOptions::default() };
+    let keys: Vec<_> = changes.iter().map(|change| change.rating_key).collect();
+    let edited = engine.edit(&Selection::All, changes, edit_options).await?;
+    if dry_run {
+        for request in &edited.planned {
+            println!("{request}");
+        }
+    }
+    for (key, outcome) in keys.iter().zip(&edited.outcomes) {
+        if matches!(outcome, EditOutcome::Failed(_)) {
+            println!("item {key}: {outcome}");
+        }
+    }
+    println!("{}", run.report);
+    let counts = edited.counts();
+    println!("{count} changes: {counts}{}", if dry_run { " (dry run)" } else { "" });
+    println!("edits: {} calls", edited.calls.total().count);
+    engine.close().await?;
+    if counts.failed > 0 || (counts.not_tried > 0 && !dry_run) {
+        bail!("{} of {count} changes are not done", counts.failed + counts.not_tried);
+    }
+    Ok(())
+}
+
+/// Reads the lines; empty ones are passed over.
+fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let mut lines = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let line = serde_json::from_str(line);
+        lines.push(line.with_context(|| format!("{}, line {}", file.display(), at + 1))?);
+    }
+    Ok(lines)
+}
+
+/// A change from fields and tags by their names.
+fn change(mut change: Change, metadata: BTreeMap<String, Value>) -> anyhow::Result<Change> {
+    for (name, value) in metadata {
+        change = match value {
+            Value::Text(text) => {
+                let field = Field::ALL.into_iter().find(|field| field.name() == name);
+                change.set(field.with_context(|| format!("there is no field {name}"))?, text)
+            }
+            Value::Tags(tags) => {
+                let field = TagField::ALL.into_iter().find(|field| field.name() == name);
+                change.add_tags(field.with_context(|| format!("there are no tags {name}"))?, tags)
+            }
+        };
+    }
+    Ok(change)
+}

@@ -1,0 +1,131 @@
+//! What the examples share: where the server is, a progress bar, and how they end.
+//!
+//! Each program in `src/bin` is a whole host. They end with 0 when all is well, with 1 after an
+//! error, with 2 when they are called wrongly, and with 3 when the server could not be asked: then
+//! it is worth trying again later.
+
+#![allow(clippy::print_stderr, reason = "programs for the terminal")]
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use match_core::{Client, Config, EngineConfig, Error, OnProgress, Reason, Run, Token};
+
+/// Where the server is, and where the cache.
+#[derive(Debug, clap::Args)]
+pub struct Server {
+    /// The server's address. Its token is read from the variable `PLEX_TOKEN`.
+    #[arg(long, default_value = "http://127.0.0.1:32400")]
+    pub url: String,
+    /// The cache file; one a server.
+    #[arg(long, default_value = "host.matchbox")]
+    pub cache: PathBuf,
+}
+
+impl Server {
+    /// A client of it.
+    ///
+    /// # Errors
+    /// When there is no token, or the address is none.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        let config = Config::new(&self.url, Token::from_env("PLEX_TOKEN")?);
+        Ok(Client::new(config)?)
+    }
+
+    /// The engine's configuration, with a bar on a terminal.
+    pub fn config(&self) -> EngineConfig {
+        let mut config = EngineConfig::new(&self.cache);
+        config.progress = Some(bar());
+        config
+    }
+}
+
+/// A bar on stderr, where that is a terminal; nothing elsewhere.
+fn bar() -> OnProgress {
+    let bar = ProgressBar::no_length();
+    let style = "{spinner} {msg} [{bar:30}] {human_pos} of {human_len}, {per_sec}, {eta}";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
+    OnProgress::new(move |now| {
+        if bar.message() != now.doing() {
+            bar.reset();
+            bar.set_message(now.doing());
+        }
+        bar.set_length(now.total);
+        bar.set_position(now.done);
+        if now.done == now.total {
+            bar.finish_and_clear();
+        }
+    })
+}
+
+/// The server could not be asked.
+#[derive(Debug)]
+struct NotAsked(Reason);
+
+impl fmt::Display for NotAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for NotAsked {}
+
+/// Ends a program whose run could not ask the server, or was refused.
+///
+/// # Errors
+/// The reason of the outage.
+pub fn asked(run: &Run) -> anyhow::Result<()> {
+    match run.outage() {
+        Some(reason) => Err(NotAsked(reason.clone()).into()),
+        None => Ok(()),
+    }
+}
+
+/// One line about an error, and the number that a program ends with.
+pub fn end(done: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    let kind = error.downcast_ref::<NotAsked>().and_then(|NotAsked(reason)| reason.kind());
+    let outage = kind.is_some_and(match_core::ErrorKind::is_outage)
+        || error.downcast_ref::<Error>().is_some_and(Error::is_outage);
+    if outage { ExitCode::from(3) } else { ExitCode::FAILURE }
+}
+
+/// The media files below a folder, in order; links are not followed.
+///
+/// # Errors
+/// A folder that cannot be read is named.
+pub fn media_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    const ENDINGS: [&str; 8] = ["mkv", "mp4", "avi", "m4v", "ts", "mov", "flac", "mp3"];
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let named = || format!("cannot read the folder {}", next.display());
+        for entry in std::fs::read_dir(&next).with_context(named)? {
+            let entry = entry.with_context(named)?;
+            let (path, kind) = (entry.path(), entry.file_type().with_context(named)?);
+            let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && ENDINGS.contains(&ending.as_str()) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The pages with Rust in them: each block is compiled, and run where it can be.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
+    #[doc = include_str!("../../docs/faq.md")]
+    struct Faq;
+}

@@ -1,0 +1,219 @@
+//! Many hosts with a cache file each, one server, and a real engine beside them. What is asserted
+//! first is how many calls were made to the server; then the answers.
+
+mod engine;
+mod holders;
+mod lies;
+mod log;
+
+use std::time::Duration;
+
+use match_core::{Answer, Miss, Run, Selection, SharedCounts};
+use testbed::budget::{Scale, to_queries};
+use testbed::generate::add_movie;
+use testbed::queries::TruthQuery;
+use testbed::shared::{Hosts, ask_all};
+
+const SCALE: Scale = Scale::small(1_000, 100);
+
+/// Every answer of every run is the true one.
+#[track_caller]
+fn check(asked: &[TruthQuery], runs: &[Run]) {
+    for run in runs {
+        assert_eq!(run.answers.len(), asked.len());
+        for (truth, answer) in asked.iter().zip(&run.answers) {
+            match (answer, truth.expect) {
+                (Answer::Absent, None) => {}
+                (Answer::Found(found), Some(expect)) if found.rating_key.0 == expect => {}
+                _ => panic!("{}: truth {:?}, answer {answer:?}", truth.path, truth.expect),
+            }
+        }
+    }
+}
+
+/// What the tier did in all runs.
+fn counts(runs: &[Run]) -> SharedCounts {
+    runs.iter().fold(SharedCounts::default(), |mut sum, run| {
+        sum += &run.report.shared;
+        sum
+    })
+}
+
+/// A film that was not there before.
+fn add(hosts: &Hosts, name: &str) -> TruthQuery {
+    let (key, file) = hosts.stage.pms.edit(|library| {
+        library.advance(60);
+        let added = add_movie(library, 0, name);
+        library.scan(0);
+        added
+    });
+    TruthQuery::new(file, Some(key))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_cold_hosts_cost_as_one_and_a_ninth_nothing() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let asked = hosts.stage.queries(200);
+    let engines = hosts.engines(0..8).await.unwrap();
+    let runs = ask_all(&engines, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls(), 2 + SCALE.pages(), "sections, identity, and one listing");
+    let all = counts(&runs);
+    assert_eq!((all.probes, all.snapshots, all.published), (7, 7, 1));
+    assert_eq!(all.calls_saved, 7 * (1 + SCALE.pages()));
+
+    let ninth = hosts.engines(8..9).await.unwrap();
+    let before = hosts.stage.calls();
+    let runs = ask_all(&ninth, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+
+    hosts.stage.later(Duration::from_secs(61));
+    let tenth = hosts.engines(9..10).await.unwrap();
+    let runs = ask_all(&tenth, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls() - before, 1, "{}", runs[0].report);
+
+    // What a host has is what the one that listed has.
+    drop((engines, ninth, tenth));
+    let items = |host| {
+        let store = cache_store::StoreConfig::new(match_core::INDEXING, hosts.stage.clock.now());
+        let store = cache_store::Store::open(&hosts.stage.host(host).cache, &store).unwrap();
+        let view = store.view().unwrap();
+        let section = view.sections().unwrap().remove(0).id;
+        let items = view.scan(section).unwrap().map(|item| item.unwrap().1.item);
+        items.collect::<Vec<_>>()
+    };
+    let first = items(0);
+    assert_eq!(first.len() as u64, SCALE.items);
+    assert!((1..10).all(|host| items(host) == first));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_of_eight_warm_hosts_costs_a_probe_a_minute() {
+    let Some(hosts) = Hosts::start(Scale::small(60, 100), &[]).await.unwrap() else { return };
+    let asked = hosts.stage.present(20);
+    let engines = hosts.engines(0..8).await.unwrap();
+    check(&asked, &ask_all(&engines, &asked).await.unwrap());
+    let before = hosts.stage.calls();
+    for _ in 0..60 {
+        hosts.stage.later(Duration::from_mins(1));
+        let runs = ask_all(&engines, &asked).await.unwrap();
+        check(&asked, &runs);
+    }
+    assert_eq!(hosts.stage.calls() - before, 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_added_is_asked_once_and_caught_up_with_from_the_log() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let mut asked = hosts.stage.present(50);
+    let engines = hosts.engines(0..8).await.unwrap();
+    ask_all(&engines, &asked).await.unwrap();
+    for name in ["An Added Film (2021)", "Another Added Film (2022)"] {
+        asked.push(add(&hosts, name));
+        hosts.stage.later(Duration::from_secs(61));
+        let before = hosts.stage.calls();
+        let runs = ask_all(&engines, &asked).await.unwrap();
+        check(&asked, &runs);
+        assert!(hosts.stage.calls() - before <= 4, "{}", hosts.stage.calls() - before);
+        let all = counts(&runs);
+        assert_eq!((all.snapshots, all.deltas, all.published), (0, 7, 1));
+        assert!(all.bytes_read < 20_000, "{} bytes for one film", all.bytes_read);
+    }
+    // A cold host reads the snapshot and the log.
+    let cold = hosts.engines(8..9).await.unwrap();
+    let before = hosts.stage.calls();
+    let runs = ask_all(&cold, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_is_gone_for_all() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let mut asked = hosts.stage.present(50);
+    let engines = hosts.engines(0..3).await.unwrap();
+    ask_all(&engines, &asked).await.unwrap();
+    let gone = asked[3].expect.unwrap();
+    hosts.stage.pms.edit(|library| {
+        library.remove_item(0, gone);
+        library.scan(0);
+    });
+    asked
+        .iter_mut()
+        .filter(|truth| truth.expect == Some(gone))
+        .for_each(|truth| truth.expect = None);
+    hosts.stage.later(Duration::from_secs(61));
+    let runs = ask_all(&engines, &asked).await.unwrap();
+    check(&asked, &runs);
+    let cold = hosts.engines(8..9).await.unwrap();
+    check(&asked, &ask_all(&cold, &asked).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_lost_everything_is_filled_by_a_warm_host_without_a_listing() {
+    let Some(mut hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let asked = hosts.stage.present(50);
+    let engines = hosts.engines(0..2).await.unwrap();
+    ask_all(&engines, &asked).await.unwrap();
+    hosts.valkey.restart().unwrap();
+    hosts.stage.later(Duration::from_secs(61));
+    let before = hosts.stage.calls();
+    let runs = ask_all(&engines[..1], &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!((hosts.stage.calls() - before, counts(&runs).published), (1, 1));
+    let cold = hosts.engines(8..9).await.unwrap();
+    let runs = ask_all(&cold, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls() - before, 1, "{}", runs[0].report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_host_begins_from_what_is_old() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let mut asked = hosts.stage.present(50);
+    let engines = hosts.engines(0..1).await.unwrap();
+    ask_all(&engines, &asked).await.unwrap();
+    asked.push(add(&hosts, "An Added Film (2021)"));
+    hosts.stage.later(Duration::from_secs(61));
+    let cold = hosts.engines(8..9).await.unwrap();
+    let before = hosts.stage.calls();
+    let runs = ask_all(&cold, &asked).await.unwrap();
+    check(&asked, &runs);
+    let calls = hosts.stage.calls() - before;
+    assert!(calls <= 4, "a delta and not a listing: {calls}\n{}", runs[0].report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_secret_one_total_is_compared_and_another_accounts_items_are_left() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let asked = hosts.stage.present(50);
+    let engine = async |host| {
+        let mut config = hosts.config(host);
+        let mut tier = match_core::SharedTier::new(hosts.valkey.url());
+        tier.server = hosts.tier().server;
+        config.shared = Some(tier);
+        match_core::Engine::open(hosts.stage.client().unwrap(), config).await.unwrap()
+    };
+    let first = engine(0).await;
+    let all = Selection::All;
+    first.match_files(&all, to_queries(&asked)).await.unwrap();
+    let second = engine(1).await;
+    let before = hosts.stage.calls();
+    let run = second.match_files(&all, to_queries(&asked)).await.unwrap();
+    check(&asked, std::slice::from_ref(&run));
+    assert_eq!(hosts.stage.calls() - before, 1, "one total: {}", run.report);
+
+    // The server shows the next one fewer items, under the same stamp.
+    let hidden = asked[0].expect.unwrap();
+    hosts.stage.pms.edit(|library| {
+        library.quirks.counter_moves_on_delete = false;
+        library.remove_item(0, hidden);
+    });
+    let third = engine(2).await;
+    let run = third.match_files(&all, to_queries(&asked)).await.unwrap();
+    assert_eq!(run.report.shared.misses.get(&Miss::OtherAccount), Some(&1), "{}", run.report);
+    assert_eq!(run.answers[0], Answer::Absent);
+    assert_eq!(run.report.shared.published, 0);
+}

@@ -1,0 +1,101 @@
+//! With a shared tier: one clear line says that it is gone without, and no log holds its password,
+//! the secret, or anything of the library.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use match_core::{Engine, Selection, SharedTier};
+use testbed::budget::to_queries;
+use testbed::shared::{Hosts, SECRET};
+
+/// Where the log of this thread goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// What was logged since the last time.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+}
+
+/// The names of the warnings in a log.
+fn warnings(log: &str) -> Vec<&str> {
+    log.lines().filter(|line| line.contains(" WARN ")).collect()
+}
+
+#[tokio::test]
+async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
+    let scale = testbed::budget::Scale::small(60, 20);
+    let Some(hosts) = Hosts::start(scale, &[]).await.unwrap() else { return };
+    let log = Log::default();
+    let _listening = log.listen();
+    let asked = hosts.stage.queries(30);
+    let everything = Selection::All;
+    // It works: nothing to warn of.
+    let engine = hosts.engine(0).await.unwrap();
+    engine.match_files(&everything, to_queries(&asked)).await.unwrap();
+    let text = log.take();
+    assert_eq!(warnings(&text), Vec::<&str>::new());
+    let mut seen = text;
+
+    let address = format!("127.0.0.1:{}", hosts.valkey.port());
+    let nobody = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    for (host, url, why) in [
+        (1, format!("redis://me:hunter2@{address}"), "it refuses the user or the password"),
+        (2, format!("redis://:hunter2@{nobody}"), "nothing listens at its address"),
+        (3, format!("rediss://:hunter2@{address}"), "it cannot be reached"),
+    ] {
+        let mut config = hosts.stage.host(host);
+        let mut tier = SharedTier::new(url).with_secret(SECRET);
+        tier.server = hosts.tier().server;
+        config.shared = Some(tier);
+        let engine = Engine::open(hosts.stage.client().unwrap(), config).await.unwrap();
+        for _ in 0..3 {
+            engine.match_files(&everything, to_queries(&asked)).await.unwrap();
+            hosts.stage.later(Duration::from_secs(61));
+        }
+        let text = log.take();
+        let told = warnings(&text);
+        assert_eq!(told.len(), 1, "{why}: {told:?}");
+        assert!(
+            told[0].contains("going on without the shared tier") && told[0].contains(why),
+            "{told:?}"
+        );
+        seen += &text;
+    }
+    let ours = ["plex_api", "cache_store", "match_core"];
+    let seen: Vec<&str> =
+        seen.lines().filter(|line| ours.iter().any(|name| line.contains(name))).collect();
+    let seen = seen.join("\n");
+    assert!(seen.contains("taken from") || seen.contains("share"), "the tier was listened to");
+    let mut never = vec![SECRET.to_owned(), "hunter2".to_owned(), address];
+    never.extend(asked.iter().map(|truth| truth.path.clone()));
+    for text in never {
+        assert!(!seen.contains(&text), "the log holds {text}");
+    }
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask cache shared`: what many machines share, in a Valkey or Redis beside them.
+
+use anyhow::{Result, bail};
+use cache_store::SharedTier;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{grouped, print, table};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Count keys and bytes, for each section.
+    Stats {
+        #[command(flatten)]
+        engine: EngineOptions,
+    },
+    /// Remove everything below the prefix, or one section: hosts list again what they need.
+    Clear {
+        #[command(flatten)]
+        engine: EngineOptions,
+        /// Only this section, by uuid.
+        #[arg(long)]
+        section: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct EngineOptions {
+    /// The engine: redis://[user:password@]host[:port]. `-`: it is in MATCHBOX_TIER_URL, where
+    /// others on this machine do not read the password.
+    url: String,
+    /// What every key begins with.
+    #[arg(long, default_value = "matchbox:")]
+    prefix: String,
+}
+
+#[derive(Serialize)]
+struct Cleared {
+    keys: u64,
+}
+
+pub(crate) fn run(command: Command, json: bool) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command {
+        Command::Stats { engine } => {
+            let stats = runtime.block_on(engine.tier()?.stats())?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&stats)?);
+                return Ok(());
+            }
+            let rows = stats.tags.iter().map(|tag| {
+                let expires = tag.first_expires_in.map_or("never".to_owned(), grouped);
+                let numbers = [tag.keys, tag.chunks, tag.entries, tag.bytes].map(grouped);
+                [tag.tag.clone()].into_iter().chain(numbers).chain([expires]).collect::<Vec<_>>()
+            });
+            let header =
+                ["version:server:profile:section", "keys", "chunks", "log", "bytes", "expires, s"];
+            println!("{}", table(&header, rows));
+            Ok(())
+        }
+        Command::Clear { engine, section } => {
+            let keys = runtime.block_on(engine.tier()?.clear(section.as_deref()))?;
+            print(&Cleared { keys }, json, &[("keys", keys)])
+        }
+    }
+}
+
+impl EngineOptions {
+    fn tier(&self) -> Result<SharedTier> {
+        let url = match (self.url.as_str(), std::env::var("MATCHBOX_TIER_URL")) {
+            ("-", Ok(url)) => url,
+            ("-", Err(_)) => bail!("MATCHBOX_TIER_URL is not set"),
+            (url, _) => url.to_owned(),
+        };
+        let mut tier = SharedTier::new(url);
+        tier.prefix.clone_from(&self.prefix);
+        Ok(tier)
+    }
+}
