@@ -28,7 +28,7 @@ use match_core::{
 };
 use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use tempfile::TempDir;
-use testbed::naive;
+use testbed::rivals::naive;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Files asked for in one go.

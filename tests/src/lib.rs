@@ -1,5 +1,5 @@
 //! The test bed of Matchbox: a simulated Plex Media Server over real HTTP, a generator of realistic
-//! libraries, and a naive client for comparison.
+//! libraries, and other clients for comparison.
 //!
 //! This crate is not part of the product. Only [`budget`] and [`corpus`] use the product; the
 //! server and the generator do not depend on it.
@@ -21,10 +21,10 @@ pub mod generate;
 pub mod library;
 mod listing;
 mod meta;
-pub mod naive;
 mod parents;
 pub mod payload;
 pub mod queries;
+pub mod rivals;
 mod routes;
 mod row;
 pub mod server;

@@ -73,7 +73,8 @@ async fn measure(options: &Options, selected: &Selected, progress: &Progress) ->
         let mut input = Input::prepare(options, progress).await?;
         outcome.server = input.seen.take();
         outcome.items = input.items;
-        let story = Story { prefix: String::new(), wanted: &selected.story, trouble: &[] };
+        let python = options.rival.as_deref();
+        let story = Story { prefix: String::new(), wanted: &selected.story, trouble: &[], python };
         outcome.scenarios = story.play(input, progress).await?;
     }
     outcome.budget = budget::run(&selected.rows, mode, progress).await?;

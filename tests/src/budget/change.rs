@@ -107,7 +107,14 @@ fn unseen() -> Vec<Row> {
             "1 item's metadata edited elsewhere, noticed when metadata is due",
             "2",
             |_| 2,
-            |scale, _| edited(scale).boxed(),
+            |scale, _| edited(scale, false).boxed(),
+        ),
+        Row::new(
+            "edited-scanned",
+            "the same, and a scan ran",
+            "2",
+            |_| 2,
+            |scale, _| edited(scale, true).boxed(),
         ),
         Row::new(
             "replaced",
@@ -218,8 +225,8 @@ fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
 }
 
 /// A file that only its title tells. Somebody gives the item another title: asked by the old
-/// one it is not there, asked by the new one it is.
-async fn edited(scale: Scale) -> Result<Played> {
+/// one it is not there, asked by the new one it is. A scan may end that finds nothing.
+async fn edited(scale: Scale, scanned: bool) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     let (key, title, year) = stage.pms.edit(|library| {
         let item = &library.sections[0].items()[0];
@@ -235,7 +242,12 @@ async fn edited(scale: Scale) -> Result<Played> {
     stage.run(&Selection::All, &before).await?;
     stage.later(LATER);
     let new = "Nobody Ever Called It So";
-    stage.pms.edit(|library| library.edit_title(0, key, new));
+    stage.pms.edit(|library| {
+        library.edit_title(0, key, new);
+        if scanned {
+            library.scan(0);
+        }
+    });
     let asked = vec![asked(&title, None), asked(new, Some(key))];
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;

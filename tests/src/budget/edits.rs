@@ -14,7 +14,7 @@ use super::child::{self, Arguments, Task};
 use super::stage::Stage;
 use super::warm::LATER;
 use crate::faults::{Fault, Rule};
-use crate::naive::{Naive, NaiveEdit};
+use crate::rivals::naive::{Naive, NaiveEdit};
 use crate::server::{Endpoint, Requests};
 
 /// One row of the table.

@@ -8,7 +8,7 @@ use crate::model::revision::latest;
 use crate::model::section::{Lookups, SectionId, SectionState};
 use crate::refresh::context::Context;
 use crate::refresh::listing::{self, unreadable};
-use crate::refresh::plan::{Demand, Plan, Planned, unexplained};
+use crate::refresh::plan::{Demand, Plan, Planned, has_recent_metadata, unexplained};
 use crate::refresh::reason::PlanReason;
 use crate::refresh::recent::Recent;
 use crate::share::single_flight::Sighting;
@@ -17,6 +17,10 @@ use crate::store::staging::Spool;
 
 /// What became of a plan: the new state, or what to do instead.
 pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
+
+/// Rows that are read together with the total of a section in which nothing was added: those that
+/// were edited between two scans are few.
+const FEW: u32 = 50;
 
 /// The next plan, and why.
 pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
@@ -61,22 +65,38 @@ impl Context {
 
     async fn totals(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
-        let total = self.client.total(&listing::request(state, Filter::None)).await?;
+        // Metadata that are due come with the total, in the same call.
+        let due = !has_recent_metadata(state, now, &self.policy);
+        let mut rows = Spool::new();
+        let (total, edited) = if due {
+            let first = self.recent_first(state, FEW).await?;
+            let (total, limit) = (first.total, latest(now, &stamp));
+            let read = self.recent(state, first, &mut rows, limit, 0).await?;
+            (total, Some(read))
+        } else {
+            (self.client.total(&listing::request(state, Filter::None)).await?, None)
+        };
         let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
-        if total == state.items + state.unsupported {
+        let (unreadable, metadata) = match edited {
+            Some(Recent::Read(keys)) => (keys, true),
+            // They stay due.
+            _ => (Vec::new(), false),
+        };
+        if total == state.items + state.unsupported && !metadata {
             return self.observed(state, seen).await;
         }
-        // The counter did not move, so nothing was added or replaced: some items vanished.
-        let rows = Spool::new();
+        // The counter did not move, so nothing was added or replaced. Where the total is another,
+        // some items vanished.
         let gone = match self.vanished(state, &rows, total).await? {
             Ok(gone) => gone,
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
         };
         let update = Update {
             scope: Scope::Delta(gone),
+            unreadable,
             total: Some(total),
-            must_change: true,
             complete: state.complete,
+            metadata,
             observed_at: seen.at,
             ..Update::new(state, rows, stamp, now)
         };
@@ -112,7 +132,7 @@ impl Context {
     ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
         let limit = latest(now, &stamp);
-        let first = self.recent_first(state).await?;
+        let first = self.recent_first(state, self.client.page_size()).await?;
         let Some(total) = first.total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
         if first.rows >= total {
             return self.all_at_once(state, seen, first).await;
@@ -123,12 +143,14 @@ impl Context {
             return Ok(instead(Plan::Sweep, PlanReason::ManyVanished));
         }
         let mut rows = Spool::new();
-        let (mut unreadable, sorted) = match self.recent(state, first, &mut rows, limit).await? {
-            Recent::Read(keys) => (keys, true),
-            Recent::Unsorted => (Vec::new(), false),
-            Recent::Large => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
-            Recent::Moved => return Ok(instead(Plan::Delta, PlanReason::ChangedWhileListed)),
-        };
+        let most = self.large_delta(state);
+        let (mut unreadable, sorted) =
+            match self.recent(state, first, &mut rows, limit, most).await? {
+                Recent::Read(keys) => (keys, true),
+                Recent::Unsorted => (Vec::new(), false),
+                Recent::Large => return Ok(instead(Plan::Full, PlanReason::LargeDelta)),
+                Recent::Moved => return Ok(instead(Plan::Delta, PlanReason::ChangedWhileListed)),
+            };
         let mut asked: Vec<fn(UnixSeconds) -> Filter> = match (sorted, state.dated) {
             (true, true) => vec![],
             (true, false) => vec![Filter::AddedSince],

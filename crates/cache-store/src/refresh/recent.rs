@@ -21,16 +21,20 @@ pub(crate) enum Recent {
     Read(Vec<u64>),
     /// The rows are not in that order, or nothing shows that they are.
     Unsorted,
-    /// Half of the section was updated.
+    /// More than that was updated.
     Large,
     /// The section changed meanwhile.
     Moved,
 }
 
 impl Context {
-    /// The first page. A server that does not page tells the total by sending every row.
-    pub(crate) async fn recent_first(&self, state: &SectionState) -> Result<Page, Error> {
-        let size = self.client.page_size();
+    /// The first page, of `size` rows. A server that does not page tells the total by sending every
+    /// row.
+    pub(crate) async fn recent_first(
+        &self,
+        state: &SectionState,
+        size: u32,
+    ) -> Result<Page, Error> {
         let mut page = self.client.page(&listing::recent(state), 0, size).await?;
         let all = Some(page.rows).filter(|rows| *rows > u64::from(size));
         page.total = page.total.or(all);
@@ -43,13 +47,15 @@ impl Context {
         (state.items / 2).max(self.client.page_size().into())
     }
 
-    /// Reads on from the first page until everything is older than what is known.
+    /// Reads on from the first page until everything is older than what is known, or more than
+    /// `at_most` rows were read.
     pub(crate) async fn recent(
         &self,
         state: &SectionState,
         first: Page,
         rows: &mut Spool,
         limit: UnixSeconds,
+        at_most: u64,
     ) -> Result<Recent, Error> {
         let known = state.changed_until.unwrap_or_default();
         let since = known.saturating_sub(self.policy.overlap);
@@ -75,7 +81,7 @@ impl Context {
             if !rest.is_empty() || total.is_some_and(|total| read >= total) {
                 break;
             }
-            if read > self.large_delta(state) {
+            if read > at_most {
                 return Ok(Recent::Large);
             }
             page = self.client.page(&listing::recent(state), read, self.client.page_size()).await?;

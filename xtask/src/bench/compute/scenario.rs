@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use match_core::{AnswerCounts, Report};
 use serde::{Deserialize, Serialize};
+use testbed::rivals::Matched;
 
 /// One line of the table.
 #[derive(Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub(crate) struct Scenario {
     pub(crate) budget: Option<u64>,
     #[serde(flatten)]
     pub(crate) naive: Naive,
+    /// Clients that list everything and match in memory, run on all queries.
+    #[serde(default)]
+    pub(crate) rivals: Vec<Rival>,
     pub(crate) wall_ms: f64,
     /// What Matchbox itself reports, all runs of the scenario together.
     pub(crate) report: Report,
@@ -105,6 +109,49 @@ impl Naive {
     }
 }
 
+/// What a client without a cache needed for the same queries.
+#[derive(Serialize, Deserialize, Clone)]
+pub(crate) struct Rival {
+    /// What it does.
+    pub(crate) name: String,
+    /// Calls for all queries.
+    pub(crate) calls: u64,
+    pub(crate) wall_ms: f64,
+    /// Another item than the true one, or an item where there is none.
+    pub(crate) wrong: u64,
+    /// The item is there, and was not found, or not alone.
+    pub(crate) missed: u64,
+    /// It ended with an error, and answered nothing.
+    #[serde(default)]
+    pub(crate) gave_up: bool,
+}
+
+impl Rival {
+    pub(crate) fn of(name: String, matched: &Matched) -> Self {
+        Self {
+            name,
+            calls: matched.calls,
+            wall_ms: matched.elapsed.as_secs_f64() * 1e3,
+            wrong: matched.wrong as u64,
+            missed: matched.missed as u64,
+            gave_up: false,
+        }
+    }
+
+    /// It ended with an error after so many calls.
+    pub(crate) fn gave_up(name: String, calls: u64) -> Self {
+        Self { name, calls, wall_ms: 0.0, wrong: 0, missed: 0, gave_up: true }
+    }
+
+    /// The same queries asked this many times.
+    pub(crate) fn times(self, times: u64) -> Self {
+        let Self { calls, wrong, missed, .. } = self;
+        #[expect(clippy::cast_precision_loss, reason = "a time, for people")]
+        let wall_ms = self.wall_ms * times as f64;
+        Self { calls: calls * times, wrong: wrong * times, missed: missed * times, wall_ms, ..self }
+    }
+}
+
 /// One answer, as a JSON line.
 #[derive(Serialize)]
 pub(crate) struct Answered {
@@ -126,8 +173,20 @@ impl Scenario {
         self.sampled().is_some()
     }
 
-    /// How many times as many calls the naive client makes for the same answers.
+    /// The client without a cache that makes the fewest calls, if any answered.
+    pub(crate) fn best_rival(&self) -> Option<&Rival> {
+        self.rivals.iter().filter(|rival| !rival.gave_up).min_by_key(|rival| rival.calls)
+    }
+
+    /// How many times as many calls the best of the other clients makes for the same answers.
     pub(crate) fn ratio(&self) -> Option<u64> {
+        let naive = self.naive.calls.filter(|_| !self.naive.gave_up);
+        let calls = self.best_rival().map(|rival| rival.calls).into_iter().chain(naive).min()?;
+        Some(calls / self.calls.total.max(1))
+    }
+
+    /// How many times as many calls the naive client makes.
+    pub(crate) fn naive_ratio(&self) -> Option<u64> {
         let calls = self.naive.calls.filter(|_| !self.naive.gave_up)?;
         Some(calls / self.calls.total.max(1))
     }
@@ -147,6 +206,7 @@ pub(crate) fn example(name: &str) -> Scenario {
         calls: Calls { total: 1, by_endpoint: BTreeMap::new() },
         budget: Some(1),
         naive: Naive::scaled(5, 5, 10),
+        rivals: Vec::new(),
         wall_ms: 1.0,
         report: Report::default(),
         unexpected_unknown: None,

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZO
 use testbed::corpus::Tally;
 
 use crate::bench::compute::outcome::{Assumption, Busy, Outcome, Seen, Series};
-use crate::bench::compute::scenario::Scenario;
+use crate::bench::compute::scenario::{Rival, Scenario};
 
 /// The spans that are phases, and what they are.
 const PHASES: [(&str, &str); 5] = [
@@ -20,7 +20,7 @@ const PHASES: [(&str, &str); 5] = [
 ];
 
 /// The columns.
-pub(crate) const HEADER: [&str; 13] = [
+pub(crate) const HEADER: [&str; 15] = [
     "scenario",
     "items",
     "queries",
@@ -32,8 +32,10 @@ pub(crate) const HEADER: [&str; 13] = [
     "missed",
     "Plex calls",
     "naive calls",
+    "best other",
     "ratio",
     "wall ms",
+    "other ms",
 ];
 
 /// Prints all that was measured.
@@ -59,6 +61,7 @@ pub(crate) fn print(outcome: &Outcome) {
             println!("  {:<8} {step}", scenario.name);
         }
     }
+    print_rivals(outcome);
     if let Some(series) = &outcome.series {
         print_series(series);
     }
@@ -86,6 +89,26 @@ fn print_accuracy(outcome: &Outcome) {
         sum(|tally| tally.low_wrong),
         sum(|tally| tally.high_wrong),
     );
+}
+
+/// What clients without a cache made of the same queries.
+fn print_rivals(outcome: &Outcome) {
+    let with_rivals: Vec<&Scenario> =
+        outcome.scenarios.iter().filter(|scenario| !scenario.rivals.is_empty()).collect();
+    if with_rivals.is_empty() {
+        return;
+    }
+    println!("\nClients without a cache, on the same server");
+    for scenario in with_rivals {
+        for Rival { name, calls, wall_ms, wrong, missed, gave_up } in &scenario.rivals {
+            let told = if *gave_up {
+                "gave up".to_owned()
+            } else {
+                format!("{wall_ms:.0} ms, {wrong} wrong, {missed} missed")
+            };
+            println!("  {:<8} {name:<24} {calls:>7} calls, {told}", scenario.name);
+        }
+    }
 }
 
 fn print_series(series: &Series) {
@@ -161,7 +184,7 @@ pub(crate) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
         let note = if scenario.is_sampled() { "*" } else { "" };
         format!("{calls}{}", if scenario.naive.gave_up { ", gave up" } else { note })
     });
-    let calls = scenario.calls.total;
+    let (calls, best) = (scenario.calls.total, scenario.best_rival());
     [
         scenario.name.clone(),
         scenario.items.to_string(),
@@ -174,7 +197,9 @@ pub(crate) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
         scenario.missed.to_string(),
         scenario.budget.map_or(calls.to_string(), |budget| format!("{calls} of {budget}")),
         naive,
+        best.map_or("-".to_owned(), |rival| rival.calls.to_string()),
         scenario.ratio().map_or("-".to_owned(), |ratio| format!("{ratio} : 1")),
         format!("{:.0}", scenario.wall_ms),
+        best.map_or("-".to_owned(), |rival| format!("{:.0}", rival.wall_ms)),
     ]
 }

@@ -6,6 +6,7 @@ use testbed::budget::{Arguments, EditRow, Row, Scale, edit_rows, rows};
 
 use super::plan::Mode;
 use super::progress::Progress;
+use super::rivals;
 use crate::bench::compute::scenario::Scenario;
 
 /// Sizes above this take minutes together, and are for `--full`.
@@ -61,8 +62,13 @@ async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
     let mut scenario = Scenario::played(row, scale.items, &played);
     let pms = &played.stage.pms;
     let server = (pms.url(), pms.token());
-    let once = super::naive::run(server, None, &played.asked, scale.items).await?;
-    scenario.naive = once.times(scenario.queries / played.asked.len().max(1) as u64);
+    let times = scenario.queries / played.asked.len().max(1) as u64;
+    let naive = rivals::naive(server, None, &played.asked, scale.items).await?;
+    scenario.naive = naive.times(times);
+    for page in rivals::PAGES {
+        let rival = rivals::lister(server, None, &played.asked, page).await;
+        scenario.rivals.push(rival.times(times));
+    }
     played.stage.pms.stop().await;
     Ok(scenario)
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(
         let spec = Spec { seed, items: variant.items(mode), kind: variant.kind };
         let input = Input::generated(&spec).await?;
         let prefix = format!("{} ", variant.name);
-        let story = Story { prefix, wanted: variant.steps, trouble: variant.trouble };
+        let story = Story { prefix, wanted: variant.steps, trouble: variant.trouble, python: None };
         for mut scenario in story.play(input, progress).await? {
             scenario.situation = format!("{}: {}", variant.what, scenario.situation);
             scenarios.push(scenario);

@@ -53,6 +53,10 @@ pub(crate) struct Options {
     /// Write a trace of the run, to open in Chrome or at <https://ui.perfetto.dev>.
     #[arg(long, value_name = "PATH")]
     pub(crate) trace: Option<PathBuf>,
+    /// Run python-plexapi, too, in the four main scenarios. The value is the Python interpreter that
+    /// has the package: `python`, or a path.
+    #[arg(long, value_name = "PYTHON", conflicts_with = "server")]
+    pub(crate) rival: Option<PathBuf>,
     /// Show where the time went, by phase.
     #[arg(long)]
     pub(crate) profile: bool,

@@ -16,7 +16,8 @@ use super::clock::now;
 use super::input::{Input, Server};
 use super::plan::Name;
 use super::progress::Progress;
-use crate::bench::compute::scenario::{Naive, Scenario};
+use super::{python, rivals};
+use crate::bench::compute::scenario::{Naive, Rival, Scenario};
 
 /// Between two scenarios: beyond the freshness window, so that each asks the server.
 const LATER: Duration = Duration::from_hours(1);
@@ -29,6 +30,8 @@ pub(crate) struct Story<'a> {
     pub(crate) wanted: &'a [Name],
     /// What goes wrong with the server, anew in each scenario.
     pub(crate) trouble: &'a [Rule],
+    /// The Python interpreter that has python-plexapi, if that is a rival, too.
+    pub(crate) python: Option<&'a Path>,
 }
 
 impl Story<'_> {
@@ -73,6 +76,8 @@ impl Story<'_> {
                     naive = Some(self.naive(name, &input, &queries).await?);
                 }
                 scenario.naive = naive.unwrap_or_default();
+                progress.say(format!("{prefix}{}: those who list everything", name.text()));
+                scenario.rivals = self.rivals(name, &input, &queries).await?;
             }
             scenarios.push(scenario);
         }
@@ -103,7 +108,32 @@ impl Story<'_> {
             });
         }
         let server = (input.server.url(), input.server.token());
-        super::naive::run(server, input.section.as_deref(), queries, input.items as u64).await
+        rivals::naive(server, input.section.as_deref(), queries, input.items as u64).await
+    }
+
+    /// Those who list everything, in the same trouble and at the same distance.
+    async fn rivals(
+        &self,
+        name: Name,
+        input: &Input,
+        queries: &[TruthQuery],
+    ) -> Result<Vec<Rival>> {
+        let server = (input.server.url(), input.server.token());
+        let mut run = Vec::new();
+        for page in rivals::PAGES {
+            if let Server::Simulated(pms) = &input.server {
+                self.disturb(pms, name, |_| true);
+            }
+            let section = input.section.as_deref();
+            run.push(rivals::lister(server, section, queries, page).await);
+            let python = self.python.filter(|_| name != Name::Outage);
+            if let (Some(python), Some(before)) = (python, requests(&input.server)) {
+                let mut rival = python::run(python, server, section, queries, page).await?;
+                rival.calls = requests(&input.server).unwrap_or_default() - before;
+                run.push(rival);
+            }
+        }
+        Ok(run)
     }
 }
 

@@ -8,8 +8,8 @@ use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
 use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
 use crate::bench::draw::text::grouped;
 
-/// Height of a row: of two bars, of one, of one among many.
-const TWO: u32 = 44;
+/// Height of a row: of three bars, of one, of one among many.
+const THREE: u32 = 60;
 const ONE: u32 = 30;
 const THIN: u32 = 22;
 /// Height of everything else.
@@ -133,19 +133,21 @@ fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
     if with_naive.is_empty() {
         return Ok(None);
     }
-    let mut rows = Rows::new(TWO, 190, &[("Matchbox", 0), ("naive client", 1)]);
+    let series = [("Matchbox", 0), ("best client without a cache", 2), ("naive client", 1)];
+    let mut rows = Rows::new(THREE, 190, &series);
     let mut most: f64 = 10.0;
     for (row, scenario) in with_naive.into_iter().enumerate() {
         rows.names.push(format!("{}, {}", scenario.name, short(number(scenario.items))));
-        let ours = scenario.calls.total;
-        let naive = scenario.naive.calls.unwrap_or_default();
-        for (series, calls) in [ours, naive].into_iter().enumerate() {
-            let edges = [(-0.36, -0.02), (0.02, 0.36)][series];
+        let best = scenario.best_rival().map(|rival| rival.calls);
+        let calls = [Some(scenario.calls.total), best, scenario.naive.calls];
+        for (series, calls) in calls.into_iter().enumerate() {
+            let Some(calls) = calls else { continue };
+            let edges = [(-0.42, -0.16), (-0.13, 0.13), (0.16, 0.42)][series];
             let shown = number(calls.max(1));
             most = most.max(shown);
             // A bar of one call would have no length on this axis: all begin below it.
             rows.bars.push(Bar { row, edges, from: START, to: shown, series });
-            let gave_up = series == 1 && scenario.naive.gave_up;
+            let gave_up = series == 2 && scenario.naive.gave_up;
             let calls = grouped(calls);
             let note = format!("{calls}{}", if gave_up { ", gave up: no answers" } else { "" });
             rows.notes.push((row, f64::midpoint(edges.0, edges.1), shown, note));
@@ -153,7 +155,7 @@ fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
     }
     let axis = (START..most * 12.0).log_scale();
     let svg = draw!(rows, axis, "calls (logarithmic)", |n: &f64| short(*n));
-    let text = "Calls, by the server's own count, beside a client that keeps nothing. Name and \
+    let text = "Calls, by the server's own count, beside clients that keep nothing. Name and \
         number of items on the left.";
     Ok(Some(Plot { title: format!("{title}."), text: text.to_owned(), svg }))
 }

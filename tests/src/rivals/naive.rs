@@ -2,14 +2,13 @@
 //!
 //! It makes a title search for each variant of the file name's title and filters the results by
 //! file name. If no search finds the file, it reads the whole section in pages of 100 and compares
-//! the file names. It keeps nothing between two files, and shares no code with Matchbox.
+//! the file names. It keeps nothing between two files.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use anyhow::Result;
 
+use super::{Http, Listing, Matched, Row, SectionRef, base_name};
 use crate::queries::TruthQuery;
 
 /// The page size of the client library that such tools use.
@@ -24,19 +23,7 @@ const TAGS: [&str; 13] = [
 
 /// A naive client of one server.
 pub struct Naive {
-    client: reqwest::Client,
-    url: String,
-    token: String,
-    calls: std::sync::atomic::AtomicU64,
-}
-
-/// The data of a section that this client uses.
-#[derive(Debug, Clone, Copy)]
-pub struct NaiveSection {
-    /// The numeric key.
-    pub key: u32,
-    /// The type number of its items.
-    pub kind: u32,
+    http: Http,
 }
 
 /// What the client does with each item.
@@ -50,72 +37,28 @@ pub enum NaiveEdit {
     Write,
 }
 
-/// The result of a run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NaiveOutcome {
-    /// Requests sent.
-    pub calls: u64,
-    /// Files with one item of their name.
-    pub found: usize,
-    /// Files with several items.
-    pub ambiguous: usize,
-    /// Files without an item.
-    pub absent: usize,
-    /// Files with one item that is not the right one.
-    pub wrong: usize,
-    /// Files that were not found, although the library has them.
-    pub missed: usize,
-    /// Wall time.
-    pub elapsed: Duration,
-}
-
 impl Naive {
     /// Makes a client. No request is sent.
     pub fn new(url: &str, token: &str) -> Self {
-        Self {
-            client: reqwest::Client::new(),
-            url: url.trim_end_matches('/').to_owned(),
-            token: token.to_owned(),
-            calls: std::sync::atomic::AtomicU64::new(0),
-        }
+        Self { http: Http::new(url, token) }
     }
 
     /// The number of requests sent so far.
     pub fn calls(&self) -> u64 {
-        self.calls.load(std::sync::atomic::Ordering::Relaxed)
+        self.http.calls()
     }
 
     /// The sections that hold files, or only the one with this title.
-    pub async fn sections(&self, title: Option<&str>) -> Result<Vec<NaiveSection>> {
-        let answer: Sections = self.get("/library/sections", &[]).await?;
-        let mut sections = Vec::new();
-        for row in answer.container.rows {
-            if title.is_some_and(|title| row.title != title) {
-                continue;
-            }
-            let kind = match row.kind.as_str() {
-                "movie" => 1,
-                "show" => 4,
-                "artist" => 10,
-                _ => continue,
-            };
-            let key = row.key.parse().context("a section without a numeric key")?;
-            sections.push(NaiveSection { key, kind });
-        }
-        ensure!(!sections.is_empty(), "no such section, or it holds no files");
-        Ok(sections)
+    pub async fn sections(&self, title: Option<&str>) -> Result<Vec<SectionRef>> {
+        self.http.sections(title).await
     }
 
     /// Looks up every file, one after the other, in each section until one has it.
     #[expect(clippy::disallowed_methods, reason = "measures wall time")]
-    pub async fn run(
-        &self,
-        sections: &[NaiveSection],
-        queries: &[TruthQuery],
-    ) -> Result<NaiveOutcome> {
+    pub async fn run(&self, sections: &[SectionRef], queries: &[TruthQuery]) -> Result<Matched> {
         let started = Instant::now();
         let before = self.calls();
-        let mut outcome = NaiveOutcome::default();
+        let mut outcome = Matched::default();
         for query in queries {
             let mut found = Vec::new();
             for &section in sections {
@@ -124,20 +67,7 @@ impl Naive {
                     break;
                 }
             }
-            match found.as_slice() {
-                [] => {
-                    outcome.absent += 1;
-                    outcome.missed += usize::from(query.expect.is_some());
-                }
-                [key] => {
-                    outcome.found += 1;
-                    outcome.wrong += usize::from(query.expect != Some(*key));
-                }
-                _ => {
-                    outcome.ambiguous += 1;
-                    outcome.missed += usize::from(query.expect.is_some());
-                }
-            }
+            outcome.count(&found, query.expect);
         }
         outcome.calls = self.calls() - before;
         outcome.elapsed = started.elapsed();
@@ -152,11 +82,11 @@ impl Naive {
         let before = self.calls();
         for key in keys {
             let item = format!("/library/metadata/{key}");
-            self.get::<serde_json::Value>(&item, &[]).await?;
+            self.http.get::<serde_json::Value>(&item, &[]).await?;
             if edit == NaiveEdit::Read {
                 continue;
             }
-            self.get::<serde_json::Value>(&item, &[]).await?;
+            self.http.get::<serde_json::Value>(&item, &[]).await?;
             if edit == NaiveEdit::Compare {
                 continue;
             }
@@ -166,17 +96,14 @@ impl Naive {
                 ("genre[0].tag.tag", "Drama"),
                 ("collection[0].tag.tag", "Watched with friends"),
             ] {
-                self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let mut url = url::Url::parse(&format!("{}{item}", self.url))?;
-                url.query_pairs_mut().append_pair(name, value);
-                self.client.put(url).header("X-Plex-Token", &self.token).send().await?;
+                self.http.put(&item, name, value).await?;
             }
-            self.get::<serde_json::Value>(&item, &[]).await?;
+            self.http.get::<serde_json::Value>(&item, &[]).await?;
         }
         Ok(self.calls() - before)
     }
 
-    async fn look_up(&self, section: NaiveSection, path: &str) -> Result<Vec<u64>> {
+    async fn look_up(&self, section: SectionRef, path: &str) -> Result<Vec<u64>> {
         let name = base_name(path);
         let list = format!("/library/sections/{}/all", section.key);
         let kind = section.kind.to_string();
@@ -187,7 +114,7 @@ impl Naive {
                 ("X-Plex-Container-Start", "0"),
                 ("X-Plex-Container-Size", "100"),
             ];
-            let page: Listing = self.get(&list, &arguments).await?;
+            let page: Listing = self.http.get(&list, &arguments).await?;
             let found = with_name(&page, &name);
             if !found.is_empty() {
                 return Ok(found);
@@ -202,7 +129,7 @@ impl Naive {
                 ("X-Plex-Container-Start", &from),
                 ("X-Plex-Container-Size", &size),
             ];
-            let page: Listing = self.get(&list, &arguments).await?;
+            let page: Listing = self.http.get(&list, &arguments).await?;
             let rows = page.container.rows.len();
             found.extend(with_name(&page, &name));
             start += rows;
@@ -211,73 +138,6 @@ impl Naive {
             }
         }
     }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str, arguments: &[(&str, &str)]) -> Result<T> {
-        self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut url = url::Url::parse(&format!("{}{path}", self.url))?;
-        url.query_pairs_mut().extend_pairs(arguments);
-        let request = self
-            .client
-            .get(url)
-            .header("Accept", "application/json")
-            .header("X-Plex-Token", &self.token);
-        let bytes = request.send().await?.error_for_status()?.bytes().await?;
-        Ok(serde_json::from_slice(&bytes)?)
-    }
-}
-
-#[derive(Deserialize)]
-struct Sections {
-    #[serde(rename = "MediaContainer")]
-    container: SectionRows,
-}
-
-#[derive(Deserialize)]
-struct SectionRows {
-    #[serde(rename = "Directory")]
-    rows: Vec<SectionRow>,
-}
-
-#[derive(Deserialize)]
-struct SectionRow {
-    key: String,
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-}
-
-#[derive(Deserialize)]
-struct Listing {
-    #[serde(rename = "MediaContainer")]
-    container: Rows,
-}
-
-#[derive(Deserialize)]
-struct Rows {
-    #[serde(rename = "totalSize", default)]
-    total: u64,
-    #[serde(rename = "Metadata", default)]
-    rows: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    #[serde(rename = "ratingKey")]
-    rating_key: String,
-    #[serde(rename = "Media", default)]
-    media: Vec<Media>,
-}
-
-#[derive(Deserialize)]
-struct Media {
-    #[serde(rename = "Part", default)]
-    parts: Vec<Part>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    #[serde(default)]
-    file: String,
 }
 
 /// The items of a page that have a file of this name.
@@ -297,10 +157,6 @@ fn with_name(page: &Listing, name: &str) -> Vec<u64> {
 pub fn scan(library: &[(u64, String)], path: &str) -> Vec<u64> {
     let name = base_name(path);
     library.iter().filter(|(_, file)| base_name(file) == name).map(|(key, _)| *key).collect()
-}
-
-fn base_name(path: &str) -> String {
-    path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
 }
 
 /// The titles for the search: the file name up to the first tag, the same without a date at its

@@ -1,10 +1,12 @@
-//! The naive client beside Matchbox: really run, on a sample where all would take minutes.
+//! The other clients beside Matchbox. The naive one is really run, on a sample where all queries
+//! would take minutes; those that list everything are run on all queries.
 
 use anyhow::Result;
-use testbed::naive::Naive as Client;
 use testbed::queries::TruthQuery;
+use testbed::rivals::lister::Lister;
+use testbed::rivals::naive::Naive as Client;
 
-use crate::bench::compute::scenario::Naive;
+use crate::bench::compute::scenario::{Naive, Rival};
 
 /// A file that its title search does not find costs it a listing in pages of 100, so the
 /// sample shrinks as the library grows: this many rows it may read if nothing is found, about
@@ -16,7 +18,7 @@ const SAMPLE: std::ops::RangeInclusive<u64> = 2..=100;
 
 /// Runs the naive client on an even sample of the queries, in a library of `items` items. It
 /// does not repeat what fails: the first error ends it, as it ends the tools it stands for.
-pub(crate) async fn run(
+pub(crate) async fn naive(
     (url, token): (&str, &str),
     section: Option<&str>,
     queries: &[TruthQuery],
@@ -34,4 +36,23 @@ pub(crate) async fn run(
         Ok(outcome) => Naive::scaled(outcome.calls, sample.len() as u64, queries.len() as u64),
         Err(_) => Naive::gave_up(client.calls()),
     })
+}
+
+/// The page sizes of those who list everything: the one of the client library that most tools use,
+/// and the largest that a careful programmer asks for.
+pub(crate) const PAGES: [usize; 2] = [100, 1_000];
+
+/// Runs the client that lists everything on all queries. An error ends it.
+pub(crate) async fn lister(
+    (url, token): (&str, &str),
+    section: Option<&str>,
+    queries: &[TruthQuery],
+    page: usize,
+) -> Rival {
+    let client = Lister::new(url, token, page);
+    let name = format!("lists in pages of {page}");
+    match client.run(section, queries).await {
+        Ok(matched) => Rival::of(name, &matched),
+        Err(_) => Rival::gave_up(name, client.calls()),
+    }
 }
