@@ -11,6 +11,11 @@
     clippy::cast_precision_loss,
     reason = "a program for the terminal"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "wall time is what is measured, and each case three times"
+)]
 
 use std::time::{Duration, Instant};
 

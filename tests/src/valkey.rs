@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// failure and not a reason to leave them out.
 const NEEDED: &str = "MATCHBOX_NEEDS_ENGINE";
 
+/// Whether the line about tests that are left out was written.
+static TOLD: Once = Once::new();
+
 /// The program, if one is installed. Else one line says, once, what is left out.
 pub fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -25,7 +28,6 @@ pub fn program() -> Option<PathBuf> {
     let found = found.into_iter().find(|path| path.is_file());
     if found.is_none() {
         assert!(std::env::var_os(NEEDED).is_none(), "neither redis-server nor valkey-server here");
-        static TOLD: Once = Once::new();
         TOLD.call_once(|| {
             // Past what a test harness captures.
             let line = "no redis-server or valkey-server: the shared tier's tests are left out";

@@ -44,13 +44,13 @@ fn read(redis: &mut Connection, key: &str, field: Option<&str>) -> Vec<u8> {
 }
 
 fn write(redis: &mut Connection, key: &str, field: Option<&str>, value: &[u8]) {
-    let () = match field {
-        Some(field) => redis::cmd("HSET").arg(key).arg(field).arg(value).exec(redis).unwrap(),
-        None => {
-            let mut set = redis::cmd("SET");
-            set.arg(key).arg(value).arg("KEEPTTL").exec(redis).unwrap()
-        }
+    let mut command = redis::cmd(if field.is_some() { "HSET" } else { "SET" });
+    command.arg(key);
+    match field {
+        Some(field) => command.arg(field).arg(value),
+        None => command.arg(value).arg("KEEPTTL"),
     };
+    command.exec(redis).unwrap();
 }
 
 /// The values that hosts believe: key, and field of a hash.

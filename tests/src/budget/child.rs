@@ -113,7 +113,7 @@ pub(super) fn start(
     launch(
         arguments,
         number,
-        Orders {
+        &Orders {
             url: stage.pms.url().to_owned(),
             token: stage.pms.token().to_owned(),
             page: stage.scale.page,
@@ -141,7 +141,7 @@ pub fn start_host(
     launch(
         arguments,
         number,
-        Orders {
+        &Orders {
             url: stage.pms.url().to_owned(),
             token: stage.pms.token().to_owned(),
             page: stage.scale.page,
@@ -154,10 +154,10 @@ pub fn start_host(
     )
 }
 
-fn launch(arguments: Arguments, number: u64, orders: Orders) -> Result<Working> {
+fn launch(arguments: Arguments, number: u64, orders: &Orders) -> Result<Working> {
     let told = orders.told.clone();
     let file = told.with_extension(format!("orders-{number}"));
-    std::fs::write(&file, serde_json::to_vec(&orders)?)?;
+    std::fs::write(&file, serde_json::to_vec(orders)?)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments).env(ORDERS, file).stdout(Stdio::null()).kill_on_drop(true);
     Ok(Working { child: command.spawn()?, told })
