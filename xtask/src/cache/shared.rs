@@ -26,7 +26,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct EngineOptions {
-    /// The engine: redis://[user:password@]host[:port]. `-`: it is in `MATCHBOX_TIER_URL`, where
+    /// The engine: `redis://user:password@host:port`. `-`: it is in `MATCHBOX_TIER_URL`, where
     /// others on this machine do not read the password.
     url: String,
     /// What every key begins with.
