@@ -339,8 +339,12 @@ fn crowd(criterion: &mut Criterion, stage: &Stage<'_>) {
     }
     group.finish();
     let [different, one] = quickest_of.map(|time| time.as_secs_f64());
-    println!("{} files of one name are matched at {:.2} times the speed of as many different \
-              names", size() / 10, different / one);
+    println!(
+        "{} files of one name are matched at {:.2} times the speed of as many different \
+              names",
+        size() / 10,
+        different / one
+    );
 }
 
 /// How long from an existing file to its first verified match? Floor: to its being open.
