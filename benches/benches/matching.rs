@@ -194,7 +194,11 @@ impl Stage<'_> {
 
     /// Every answer names its item.
     fn check(&self, queries: &[Query], rules: Rules, least: Confidence) {
-        for (decision, &n) in self.all(queries, rules).iter().zip(&self.numbers) {
+        self.check_numbers(queries, &self.numbers, rules, least);
+    }
+
+    fn check_numbers(&self, queries: &[Query], numbers: &[usize], rules: Rules, least: Confidence) {
+        for (decision, &n) in self.all(queries, rules).iter().zip(numbers) {
             let Answer::Found(found) = &decision.answer else { panic!("{n}: {decision:?}") };
             assert_eq!(found.rating_key.0, n as u64 * 3 + 1, "{decision:?}");
             assert!(found.confidence >= least, "{decision:?}");
@@ -312,6 +316,37 @@ fn many(criterion: &mut Criterion, stage: &Stage<'_>, renamed: &[Query]) {
     group.finish();
 }
 
+/// What do files cost that all have one name, so that only folders tell them apart? Floor: as many
+/// files of different names. Every tenth file of the section is one of the crowd: with a million
+/// items 100,000 files are called `movie.mkv`, and each is found.
+fn crowd(criterion: &mut Criterion, stage: &Stage<'_>) {
+    let mut group = criterion.benchmark_group("crowd");
+    group.sample_size(10);
+    let mut quickest_of = [Duration::ZERO; 2];
+    let pool = pool(1);
+    for (at, what) in ["floor: different names", "one name"].into_iter().enumerate() {
+        let numbers: Vec<usize> = (0..size()).filter(|n| n % 10 == 1 - at).collect();
+        let query = |n: &usize| Query::new(format!("/mnt/elsewhere/{}", below(*n)));
+        let queries: Vec<Query> = numbers.iter().map(query).collect();
+        stage.check_numbers(&queries, &numbers, Rules::Paths, Confidence::High);
+        group.throughput(Throughput::Elements(queries.len() as u64));
+        group.bench_function(BenchmarkId::new(what, queries.len()), |bencher| {
+            bencher.iter(|| pool.install(|| stage.all(&queries, Rules::Paths).len()));
+        });
+        if let Some(slot) = quickest_of.get_mut(at) {
+            *slot = quickest(3, || pool.install(|| stage.all(&queries, Rules::Paths).len()));
+        }
+    }
+    group.finish();
+    let [different, one] = quickest_of.map(|time| time.as_secs_f64());
+    println!(
+        "{} files of one name are matched at {:.2} times the speed of as many different \
+              names",
+        size() / 10,
+        different / one
+    );
+}
+
 /// How long from an existing file to its first verified match? Floor: to its being open.
 fn opening(criterion: &mut Criterion, file: &Path, section: SectionId, query: &Query) {
     let mut group = criterion.benchmark_group("open");
@@ -375,6 +410,14 @@ fn ratios(stage: &Stage<'_>, map: &HashMap<String, Vec<u64>>) {
     }
 }
 
+/// Prints how many bytes the indexes hold for each item.
+fn index_bytes(store: &Store, size: usize) {
+    let tables = store.stats().unwrap().tables;
+    let indexes = tables.iter().filter(|table| ["names", "guids", "titles"].contains(&table.name));
+    let bytes: u64 = indexes.map(|table| table.bytes).sum();
+    println!("{} bytes of indexes an item", bytes / size as u64);
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     folding(&mut criterion);
@@ -408,6 +451,8 @@ fn main() {
     }
     one_by_one(&mut criterion, &asked, &map);
     many(&mut criterion, &asked, &renamed);
+    crowd(&mut criterion, &asked);
+    index_bytes(&store, size);
     ratios(&asked, &map);
     criterion.final_summary();
 }

@@ -312,5 +312,8 @@ fn shows_of(
     };
     shows.extend(own.into_iter().map(beside));
     shows.extend(folders.iter().filter(about).cloned());
+    if head.is_empty() && !said_by_host {
+        shows.extend(shows::behind(name, reading.end));
+    }
     shows
 }

@@ -69,7 +69,8 @@ impl Reader<'_> {
             Answer::Ambiguous(keys) => format!("the path: {} items have it alike", keys.len()),
             _ => "the path: no file of this name, or none that may be it".to_owned(),
         });
-        if rules == Rules::All && answer == Answer::Absent {
+        let tied_by_chance = self.shares_no_folder && matches!(answer, Answer::Ambiguous(_));
+        if rules == Rules::All && (answer == Answer::Absent || tied_by_chance) {
             answer = match self.by_neighbour(query, context)? {
                 Some(answer) => answer,
                 None => match self.by_guid(query)? {
@@ -103,6 +104,7 @@ impl Reader<'_> {
             }
         }
         if tails > 0 {
+            self.shares_no_folder = stored.is_empty();
             let items = self.items(&stored)?;
             let candidates = gather(name, &items, context);
             if let Some(answer) = paths::decide_by_folders(query, &candidates) {

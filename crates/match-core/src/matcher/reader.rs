@@ -32,6 +32,8 @@ pub(crate) struct Reader<'v> {
     pub(super) depends: Depends,
     pub(super) tried: Tried,
     pub(super) context: &'v SectionContext,
+    /// The file's name says nothing, and no file lies in folders like its own that do.
+    pub(super) shares_no_folder: bool,
     /// The answer rests on the section's shows.
     pub(super) rests_on_shows: bool,
 }
@@ -45,6 +47,7 @@ impl<'v> Reader<'v> {
             depends: Depends::default(),
             tried: Tried::default(),
             context,
+            shares_no_folder: false,
             rests_on_shows: false,
         }
     }

@@ -51,18 +51,41 @@ pub(crate) fn short(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     Some(Dated { day, from: at, to: at + 1 })
 }
 
+/// The dates of three pairs of digits: `23.11.08`, and where the year comes last `08.11.23`.
+pub(crate) fn pairs(pieces: &[Piece<'_>], at: usize) -> Vec<Dated> {
+    let Some([a, b, c]) = pieces.get(at..at + 3).and_then(|three| three.first_chunk::<3>()) else {
+        return Vec::new();
+    };
+    let apart = matches!(b.gap, "." | "-") && b.gap == c.gap && !a.is_glued();
+    let pair = |piece: &Piece<'_>| piece.number.filter(|_| apart && piece.text.len() == 2);
+    let (Some(a), Some(b), Some(c)) = (pair(a), pair(b), pair(c)) else { return Vec::new() };
+    let days = [sane(2_000 + a, b, c), sane(2_000 + c, b, a)].into_iter().flatten();
+    days.map(|day| Dated { day, from: at, to: at + 3 }).collect()
+}
+
 /// A date with a named month: `8th Nov 2023`, `8 November 2023`, `Nov 8 2023`.
 fn named_month(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
     let mut rest = pieces.iter().enumerate().skip(at);
     let (_, first) = rest.next()?;
     let mut next = || rest.next().map(|(at, piece)| (at, *piece));
     let (day, month, year, last);
-    if let Some(number) = first.number {
+    if let Some(number) = first.number.filter(|_| first.text.len() == 4) {
+        // "2023-Nov-08".
+        (year, month) = (number, month_of(next()?.1.text)?);
+        let (end, of) = next()?;
+        (day, last) = (of.number?, end);
+    } else if let Some(number) = first.number {
         let (_, mut word) = next()?;
+        if word.text == "de" {
+            word = next()?.1;
+        }
         if word.is_glued() && matches!(word.text, "st" | "nd" | "rd" | "th") {
             word = next()?.1;
         }
-        let (end, of) = next()?;
+        let (mut end, mut of) = next()?;
+        if of.text == "de" {
+            (end, of) = next()?;
+        }
         (day, month, year, last) = (number, month_of(word.text)?, of.number?, end);
     } else {
         month = month_of(first.text)?;
@@ -77,12 +100,31 @@ fn named_month(pieces: &[Piece<'_>], at: usize) -> Option<Dated> {
 }
 
 fn month_of(word: &str) -> Option<u32> {
+    if let Some(at) = OTHER_MONTHS.iter().position(|months| months.contains(&word)) {
+        return u32::try_from(at + 1).ok();
+    }
     let short = word.get(..3)?;
     let at = MONTHS.iter().position(|month| month.starts_with(short))?;
     let month = MONTHS.get(at)?;
     let whole = word.len() == 3 || *month == word || word == "sept";
     whole.then(|| u32::try_from(at + 1).ok()).flatten()
 }
+
+/// Months in German, Spanish, French and Italian, as far as they differ.
+const OTHER_MONTHS: [&[&str]; 12] = [
+    &["januar", "enero", "janvier", "gennaio"],
+    &["februar", "febrero", "f\u{e9}vrier", "fevrier", "febbraio"],
+    &["m\u{e4}rz", "maerz", "marzo", "mars"],
+    &["abril", "avril", "aprile"],
+    &["mai", "mayo", "maggio"],
+    &["juni", "junio", "juin", "giugno"],
+    &["juli", "julio", "juillet", "luglio"],
+    &["agosto", "ao\u{fb}t", "aout"],
+    &["septiembre", "septembre", "settembre"],
+    &["oktober", "octubre", "octobre", "ottobre"],
+    &["noviembre", "novembre"],
+    &["dezember", "diciembre", "d\u{e9}cembre", "decembre", "dicembre"],
+];
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -125,6 +167,10 @@ mod tests {
             "news nov 8 2023",
             "news november 8th 2023",
             "news 20231108",
+            "news 8. november 2023",
+            "news 8 de noviembre de 2023",
+            "news 8 novembre 2023",
+            "news 2023-nov-08",
         ] {
             let pieces = pieces(name);
             let found = at(&pieces, 1).map(|dated| dated.day.0);
@@ -140,5 +186,12 @@ mod tests {
         }
         assert_eq!(short(&pieces("news 231108"), 1).map(|dated| dated.day.0), Some(20_231_108));
         assert_eq!(short(&pieces("news 721332"), 1), None);
+        let days = |name| -> Vec<u32> {
+            pairs(&pieces(name), 1).iter().map(|dated| dated.day.0).collect()
+        };
+        assert_eq!(days("news 23.11.08"), [20_231_108, 20_081_123]);
+        assert_eq!(days("news 24.02.13"), [20_240_213]);
+        assert_eq!(days("news 12.13.14"), []);
+        assert_eq!(days("news 5.1.2"), []);
     }
 }

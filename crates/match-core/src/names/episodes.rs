@@ -78,6 +78,8 @@ pub(crate) fn read(name: &str) -> Vec<Reading> {
         readings.extend(bare::numbers(name, &pieces));
         let short = (0..pieces.len()).filter_map(|at| dates::short(&pieces, at));
         readings.extend(short.map(|found| of_day(&pieces, found, Strength::Digits)));
+        let pairs = (0..pieces.len()).flat_map(|at| dates::pairs(&pieces, at));
+        readings.extend(pairs.map(|found| of_day(&pieces, found, Strength::Digits)));
     }
     readings
 }
@@ -102,16 +104,30 @@ pub(crate) fn season_of(folder: &str) -> Option<u32> {
         return Some(0);
     }
     let pieces = pieces(folder);
-    let (word, number) = match pieces.as_slice() {
-        [word, number, ..] if number.is_near() => (word, number.number?),
-        _ => return None,
-    };
-    let whole = word.gap.is_empty() && is_season(word.text);
+    let (number, after) = season_at(&pieces, 0)?;
+    let whole = pieces.first().is_some_and(|first| first.gap.is_empty());
     let year = |text: &str| text.len() == 4;
-    let alone = pieces.get(2).is_none_or(|next| {
+    let alone = pieces.get(after).is_none_or(|next| {
         next.gap.contains(['(', '[', '-', ' ']) && next.number.is_none_or(|_| year(next.text))
     });
     (whole && alone && number <= 2_100).then_some(number)
+}
+
+/// The season that is said at a piece, and the piece after it: `Season 2`, `S2`, `2nd Season`,
+/// `2. Staffel`.
+pub(super) fn season_at(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
+    let (first, second) = (pieces.get(at)?, pieces.get(at + 1)?);
+    if let Some(number) = first.number.filter(|_| first.text.len() <= 2) {
+        // "2nd", "2a", "2\u{ba}": what makes an ordinal of a number is glued to it.
+        let ordinal = second.is_glued() && second.number.is_none() && second.text.len() <= 3;
+        let word = if ordinal { pieces.get(at + 2)? } else { second };
+        let spelled = word.text.len() > 2 && is_season(word.text) && !word.is_glued();
+        let near = word.is_near() || matches!(word.gap, ". " | "\u{aa} " | "\u{ba} " | ".\u{aa} ");
+        return (spelled && near).then_some((number, at + 2 + usize::from(ordinal)));
+    }
+    let apart = first.text.len() > 1 && second.is_near();
+    let said = is_season(first.text) && (second.is_glued() || apart);
+    second.number.filter(|_| said).map(|number| (number, at + 2))
 }
 
 fn dated(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
@@ -134,6 +150,10 @@ fn is_season(word: &str) -> bool {
     matches!(
         word,
         "s" | "se"
+            | "t"
+            | "s\u{e4}song"
+            | "serie"
+            | "s\u{e9}rie"
             | "season"
             | "saison"
             | "staffel"
@@ -174,6 +194,9 @@ fn is_episode(word: &str) -> bool {
             | "avsnitt"
             | "jakso"
             | "puntata"
+            | "afsnit"
+            | "epis\u{f3}dio"
+            | "\u{44d}\u{43f}\u{438}\u{437}\u{43e}\u{434}"
             | "\u{441}\u{435}\u{440}\u{438}\u{44f}"
     )
 }

@@ -74,7 +74,10 @@ const VERSIONS: [&str; 13] = [
 
 /// Whether a name ends with a word for an extra, or is one: `x-trailer`, `x_sample2`, `trailer`.
 fn is_named(name: &str) -> bool {
-    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let plain = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    // "x-trailer 2", "x-trailer-2".
+    let name =
+        if plain.len() < name.len() { plain.trim_end_matches([' ', '-', '_']) } else { name };
     if ALONE.contains(&name.trim_matches([' ', '-', '_', '.'])) {
         return true;
     }
@@ -88,7 +91,8 @@ fn is_named(name: &str) -> bool {
         let looser = matches!(word, "trailer" | "sample");
         let apart = before.ends_with('-')
             || before.ends_with("- ")
-            || looser && before.ends_with(['.', '_']);
+            || looser && before.ends_with(['.', '_'])
+            || looser && (before.ends_with(") ") || before.ends_with("] "));
         (apart && before.contains(char::is_alphanumeric)).then_some(())
     };
     SUFFIXES.iter().any(|word| ends(word).is_some())
@@ -174,6 +178,9 @@ mod tests {
             ("/films/Meadow (1982)/Meadow - trailer.mp4", Some(Extra::Name)),
             ("/films/Meadow (1982)/Meadow-scene2.mp4", Some(Extra::Name)),
             ("/films/Meadow (1982)/theme.mp3", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow (1982) trailer.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow (1982)-trailer 2.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Movie Trailer.mp4", None),
             ("/dl/meadow.1982.1080p-grp-sample.mkv", Some(Extra::Name)),
             ("/dl/sample-meadow.1982.1080p-grp.mkv", Some(Extra::Name)),
             ("/films/Meadow (1982)/Trailers/Theatrical.mkv", Some(Extra::Folder)),

@@ -87,6 +87,16 @@ fn latin(word: &str) -> impl Iterator<Item = char> {
     letters.into_iter()
 }
 
+/// A text in which the two letters that stand for one with marks are the one that is left of it
+/// without them: "muehle" for "m\u{fc}hle" is "muhle", "aa" for "\u{e5}" is "a". `None`: it has none.
+pub(crate) fn without_second_letters(text: &str) -> Option<String> {
+    let mut plain = text.to_owned();
+    for (two, one) in [("ae", "a"), ("oe", "o"), ("ue", "u"), ("aa", "a")] {
+        plain = plain.replace(two, one);
+    }
+    (plain != text).then_some(plain)
+}
+
 /// The letters of a folded title.
 fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter(|letter| *letter != ' ')
@@ -150,6 +160,8 @@ mod tests {
                 assert_eq!(key(title), key(said), "{title} / {said}");
             }
         }
+        assert_eq!(without_second_letters("oede muehle").as_deref(), Some("ode muhle"));
+        assert_eq!(without_second_letters("mill"), None);
         assert_ne!(key("\u{1f3ac}"), key("\u{1f680}x"));
     }
 }

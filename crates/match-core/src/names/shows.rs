@@ -5,8 +5,8 @@
 //! folders name the show.
 
 use super::pieces::pieces;
-use super::same::Same;
-use super::{episodes, tags};
+use super::same::{Same, without_second_letters};
+use super::{episodes, numbers, tags};
 use crate::names::spelling::fold::fold_title;
 use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
@@ -123,7 +123,7 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
         add(head, None);
         let bare = without_prefix(head);
         add(bare, None);
-        if let Some((shorter, season)) = cut_at_season(bare) {
+        if let Some((shorter, season)) = cut_at_season(bare).or_else(|| cut_at_numeral(bare)) {
             add(shorter, Some(season));
         }
         let cut = [without_number(bare), cut_at_bracket(bare), cut_at_tag(bare)];
@@ -131,6 +131,8 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
             add(other, None);
         }
         // "Title A - Title B": two names of one show, or a show and a part of it.
+        let plain = without_second_letters(bare);
+        add(plain.as_deref().unwrap_or_default(), None);
         if let Some((_, year)) = year::positions(bare).last()
             && let Some(until) = bare.rfind(&year.to_string())
         {
@@ -140,6 +142,15 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
         }
     }
     shows
+}
+
+/// The show that stands behind an episode's number, where nothing stands before it: "S02E04 - Show -
+/// Title", "2x04 Show".
+pub(crate) fn behind(name: &str, end: usize) -> Vec<Show> {
+    let rest = trim(name.get(end..).unwrap_or_default());
+    let first = rest.split_once(" - ").map(|(first, _)| first);
+    let cut = [first, cut_at_tag(rest), cut_at_bracket(rest), Some(rest)];
+    cut.into_iter().flatten().filter_map(Show::new).collect()
 }
 
 /// The shows that the folders name, nearest first.
@@ -168,6 +179,7 @@ pub(crate) fn without_prefix(name: &str) -> &str {
         let trimmed = rest.trim_start_matches([' ', '.', '_', '-']);
         let after = match trimmed.chars().next() {
             Some('[') => trimmed.split_once(']').map(|(_, after)| after),
+            Some('\u{3010}') => trimmed.split_once('\u{3011}').map(|(_, after)| after),
             Some('{') => trimmed.split_once('}').map(|(_, after)| after),
             _ => site(trimmed),
         };
@@ -199,19 +211,24 @@ fn without_date(name: &str) -> Option<&str> {
 /// A show and the season after it: "Show S2", "Show Season 2", "Show 2nd Season".
 fn cut_at_season(name: &str) -> Option<(&str, u32)> {
     let pieces = pieces(name);
-    let found = pieces.windows(2).enumerate().skip(1).find_map(|(at, two)| {
-        let [word, number] = two else { return None };
-        let text = name.get(word.start..number.end())?;
-        if !word.is_glued() && number.number.is_some() && episodes::season_of(text).is_some() {
-            return Some((word.start, number.number?));
-        }
-        let before = pieces.get(at - 1)?;
-        let ordinal = matches!(word.text, "st" | "nd" | "rd" | "th") && word.is_glued();
-        let season = before.number.filter(|_| ordinal && number.text == "season")?;
-        Some((before.start, season))
+    let found = pieces.iter().enumerate().skip(1).find_map(|(at, piece)| {
+        let (season, _) = episodes::season_at(&pieces, at).filter(|_| !piece.is_glued())?;
+        Some((piece.start, season))
     });
     let (start, season) = found?;
     Some((name.get(..start)?, season))
+}
+
+/// A show and the number of its season, which stands behind it as that of a sequel does: "Show III",
+/// "Show 2".
+fn cut_at_numeral(name: &str) -> Option<(&str, u32)> {
+    let pieces = pieces(name);
+    let last = pieces.last().filter(|last| !last.is_glued() && pieces.len() > 1)?;
+    let season = match last.number {
+        Some(number) => Some(number).filter(|_| last.text.len() == 1),
+        None => numbers::of_word(last.text).filter(|_| last.text.len() <= 3),
+    };
+    Some((name.get(..last.start)?, season.filter(|season| (2..10).contains(season))?))
 }
 
 /// A show without the number that counts over all seasons, if another number follows: "Show - 12
@@ -313,6 +330,9 @@ mod tests {
             ("willow season 3 - ", 3),
             ("willow 2nd season - ", 2),
             ("willow (season 2) - ", 2),
+            ("willow - 2. staffel - ", 2),
+            ("willow iii - ", 3),
+            ("willow 2 - ", 2),
         ] {
             let shows = before(head, &[head.len()]);
             let cut = shows.iter().find(|show| show.title == "willow");

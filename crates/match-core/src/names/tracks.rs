@@ -12,6 +12,8 @@ pub(crate) struct Track {
     pub(crate) title: String,
     pub(crate) disc: Option<u32>,
     pub(crate) number: Option<u32>,
+    /// The name says the number and nothing else.
+    pub(crate) untitled: bool,
     /// Possible artists, likeliest first.
     pub(crate) artists: Vec<String>,
     /// Possible albums, likeliest first.
@@ -27,6 +29,12 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
         disc = Some(of);
         folders.remove(0);
     }
+    // "Album [Disc 2]".
+    if let Some(folder) = folders.first_mut()
+        && let Some((album, of)) = disc_behind(folder)
+    {
+        (*folder, disc) = (album, Some(of));
+    }
     let folders: Vec<String> = folders.into_iter().map(without_year).collect();
     let mut readings = Vec::new();
     let (numbered, rest) = number_before(name);
@@ -40,6 +48,7 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
             title: title.to_owned(),
             disc: number.and_then(|(disc, _)| disc).or(disc),
             number: number.map(|(_, number)| number),
+            untitled: alone(title).is_some(),
             artists: said().chain(folders.iter().cloned()).collect(),
             albums: said().rev().chain(folders.iter().cloned()).collect(),
         };
@@ -48,7 +57,10 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
         }
     };
     // "Artist - Album - 101 - Title", "01 - Artist - Title", "Artist - Title".
-    let parts: Vec<&str> = rest.split(" - ").map(str::trim).collect();
+    // Releases have "artist-album-01-title", with underscores for spaces.
+    let released = rest.contains('_') && !rest.contains(' ') && rest.contains('-');
+    let between = if released { "-" } else { " - " };
+    let parts: Vec<&str> = rest.split(between).map(|part| part.trim_matches([' ', '_'])).collect();
     if let [before @ .., last] = parts.as_slice() {
         let in_between = before.iter().find_map(|part| whole_number(part));
         let said: Vec<&str> =
@@ -64,7 +76,30 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
         add(rest, numbered, &[]);
     }
     add(name, None, &[]);
+    // "Track 07", "07": the place on the album is all there is.
+    if let Some(number) = alone(name) {
+        add(name, Some((None, number)), &[]);
+    }
+    // "A2 Title": the side of a record, and the place on it.
+    let sided = name
+        .strip_prefix(['a', 'b', 'c', 'd'])
+        .map(|rest| rest.trim_start_matches(|l: char| l.is_ascii_digit()));
+    if let Some(title) =
+        sided.filter(|rest| rest.len() + 1 < name.len() && rest.starts_with([' ', '.', '-', '_']))
+    {
+        add(title, None, &[]);
+    }
     readings
+}
+
+/// The number of a name that says nothing else: `07`, `Track 07`.
+fn alone(name: &str) -> Option<u32> {
+    match pieces(name).as_slice() {
+        [number] => number.number,
+        [word, number] if word.text == "track" => number.number,
+        _ => None,
+    }
+    .filter(|number| *number < 200)
 }
 
 /// The number at the start of a name, with its disc, and the text after it: `01 Title`,
@@ -113,6 +148,15 @@ fn disc_of(folder: &str) -> Option<u32> {
         }
         _ => None,
     }
+}
+
+/// An album and the disc that its folder's name gives behind it.
+fn disc_behind(folder: &str) -> Option<(&str, u32)> {
+    let pieces = pieces(folder);
+    let [_, .., word, number] = pieces.as_slice() else { return None };
+    let disc = matches!(word.text, "cd" | "disc" | "disk" | "disque") && !word.is_glued();
+    let number = number.number.filter(|_| disc && (number.is_glued() || number.is_near()))?;
+    Some((trim(folder.get(..word.start)?), number))
 }
 
 /// An album or artist without the year next to it: `Album (1975)`, `1975 - Album`, `[1975] Album`.
@@ -179,6 +223,17 @@ mod tests {
         let track = first("/m/The Millers - Stones - 101 - Running Water.mp3");
         assert_eq!(track.artists.first().map(String::as_str), Some("the millers"));
         assert_eq!(track.albums.first().map(String::as_str), Some("stones"));
+        let track = first("/m/The Millers/Stones [Disc 2]/02 Coda.flac");
+        assert_eq!(
+            (track.disc, track.albums.first().map(String::as_str)),
+            (Some(2), Some("stones"))
+        );
+        let track = first("/m/x/the_millers-stones-02-running_water.mp3");
+        assert_eq!((track.title.as_str(), track.number), ("running_water", Some(2)));
+        let all = read(&FoldedPath::new("/m/The Millers/Stones/Track 07.mp3"));
+        assert!(all.iter().any(|track| track.untitled && track.number == Some(7)), "{all:?}");
+        let all = read(&FoldedPath::new("/m/The Millers/Stones/A2 Running Water.mp3"));
+        assert!(all.iter().any(|track| track.title == "running water"), "{all:?}");
         // The number may be part of the title.
         let all = read(&FoldedPath::new("/m/x/99 Stones.mp3"));
         assert!(all.iter().any(|track| track.title == "99 stones"));

@@ -24,7 +24,15 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
         // "Title (feat. Somebody)" is "Title".
         let (own, said) = (without_guests(item.title), without_guests(&reading.title));
         Same::of(own, said).map(|same| same.max(Same::Letters))
-    })?;
+    });
+    let album = item
+        .parent_title
+        .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
+    let placed = reading.untitled
+        && album.is_some()
+        && reading.number == item.index
+        && reading.disc.unwrap_or(1) == item.parent_index.unwrap_or(1);
+    let title = title.or(placed.then_some(Same::Key))?;
     let by = |artist: &str| {
         let said = reading.artists.iter().filter_map(|said| {
             Same::of(artist, said).or_else(|| {
@@ -35,9 +43,6 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
         said.min()
     };
     let artist = titles::artists(item).filter_map(by).min()?;
-    let album = item
-        .parent_title
-        .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
     let mut score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
     score -= weight::spelling(title).max(weight::spelling(artist));
     if album.is_some() {

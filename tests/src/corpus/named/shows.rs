@@ -42,7 +42,7 @@ type Form = (&'static str, Survives, fn(&Episode<'_>) -> String);
 use Survives::{Absent, TitleYear};
 
 /// Forms of names for one episode.
-const FORMS: [Form; 41] = [
+const FORMS: [Form; 52] = [
     ("s01e02", TitleYear, |e| dl(e, format!("S{:02}E{:02}.720p.HDTV", e.season, e.number))),
     ("s01.e02", TitleYear, |e| dl(e, format!("s{:02}.e{:02}.ws.dvdrip", e.season, e.number))),
     ("S01 - E02", TitleYear, |e| dash(e, format!("S{:02} - E{:02}", e.season, e.number))),
@@ -131,6 +131,39 @@ const FORMS: [Form; 41] = [
     }),
     ("six digits", TitleYear, |e| {
         dl(e, format!("{:02}{:02}{:02}.720p.HDTV", e.day.0 % 100, e.day.1, e.day.2))
+    }),
+    ("2. Staffel", TitleYear, |e| {
+        format!("/tv/{}/{}. Staffel/{:02} - {}.mkv", e.show, e.season, e.number, e.title)
+    }),
+    ("Staffel behind its number", TitleYear, |e| {
+        format!("/dl/{} - {}. Staffel - Folge {}.avi", e.show, e.season, e.number)
+    }),
+    ("T02E04", TitleYear, |e| dl(e, format!("T{:02}E{:02}.HDTV", e.season, e.number))),
+    ("S02F04", TitleYear, |e| dl(e, format!("S{:02}F{:02}.German", e.season, e.number))),
+    ("season as a numeral of the show", TitleYear, |e| {
+        let numeral = ["", " II", " III"][e.season as usize - 1];
+        format!("/dl/[Fans] {}{numeral} - {:02} [1080p].mkv", e.show, e.number)
+    }),
+    ("number before the show", TitleYear, |e| {
+        format!("/dl/S{:02}E{:02} - {} - {}.mkv", e.season, e.number, e.show, e.title)
+    }),
+    ("German month", TitleYear, |e| {
+        let month = ["Februar", "M\u{e4}rz", "April", "Mai", "Juni", "Juli", "August", "September"];
+        let month = month[e.day.1 as usize - 2];
+        format!("/dl/{} {}. {month} {}.mkv", e.show, e.day.2, e.day.0)
+    }),
+    ("month between year and day", TitleYear, |e| {
+        let month = ["Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep"][e.day.1 as usize - 2];
+        format!("/dl/{}_{}-{month}-{:02}.mkv", e.show.replace(' ', "_"), e.day.0, e.day.2)
+    }),
+    ("date in pairs", TitleYear, |e| {
+        format!("/dl/{} {:02}.{:02}.{:02}.mkv", e.show, e.day.0 % 100, e.day.1, e.day.2)
+    }),
+    ("date in pairs, day first", TitleYear, |e| {
+        format!("/dl/{} {:02}.{:02}.{:02}.mkv", e.show, e.day.2, e.day.1, e.day.0 % 100)
+    }),
+    ("full-width brackets", TitleYear, |e| {
+        format!("/dl/\u{3010}Fans\u{3011}{} [{:02}][1080P].mp4", e.show, e.position)
     }),
     ("title alone, in the season's folder", TitleYear, |e| {
         format!("/tv/{}/Season {}/{}.mkv", e.show, e.season, e.title)

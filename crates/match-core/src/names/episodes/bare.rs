@@ -38,7 +38,14 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         return None;
     }
     let number = next?;
-    let part = matches!(piece.text, "part" | "pt" | "teil" | "parte" | "partie" | "del" | "deel");
+    if matches!(piece.text, "sp" | "special") && number.is_near() && number.text.len() <= 2 {
+        // "SP01" is the first special.
+        let said = Said::Numbered(0, vec![number.number?]);
+        let (start, end) = (piece.start, number.end());
+        return Some(Reading { said, strength: Strength::Worded, start, end });
+    }
+    let part = matches!(piece.text, "part" | "pt" | "teil" | "parte" | "partie" | "del" | "deel")
+        || matches!(piece.text, "chapter" | "chapitre" | "kapitel" | "vol" | "volume");
     let episode = is_episode(piece.text);
     let joined = number.is_glued() || piece.text.chars().count() > 1 && number.is_near();
     if !joined || !(part || episode) || is_tag(pieces, at + 1) {
@@ -47,7 +54,8 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     let strength = if part { Strength::Part } else { Strength::Worded };
     let Some(first) = number.number.filter(|_| number.text.len() <= 5) else {
         // "Part Two".
-        let first = counted(number.text).filter(|_| part)?;
+        let spelled = part || piece.text.len() > 3;
+        let first = counted(number.text).filter(|_| spelled)?;
         return Some(bare(vec![first], strength, piece.start, number.end()));
     };
     // "E07v2" and "E07b" are numbers; the letters and digits of a checksum are not.

@@ -57,7 +57,9 @@ fn episode(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
     let apart = word.text.len() > 1;
     let joined = number.is_glued() || number.gap == "." || apart && number.is_near();
     let near = word.is_near() || word.gap == ", ";
-    (near && is_episode(word.text) && joined && number.text.len() <= 5).then_some(())?;
+    // "S02F03": alone it would be a number of something else.
+    let of_season = is_episode(word.text) || word.text == "f" && word.is_glued();
+    (near && of_season && joined && number.text.len() <= 5).then_some(())?;
     Some((number.number?, at + 2))
 }
 

@@ -162,3 +162,33 @@ fn folders_of_seasons() {
     assert_eq!(leading("1080p"), None);
     assert_eq!(leading("the mill"), None);
 }
+
+#[test]
+fn words_of_other_languages() {
+    for (name, season, number) in [
+        ("willow s02f03", 2, 3),
+        ("willow t02e04", 2, 4),
+        ("willow s\u{e4}song 1 avsnitt 2", 1, 2),
+        (
+            "willow \u{441}\u{435}\u{437}\u{43e}\u{43d} 1 \u{441}\u{435}\u{440}\u{438}\u{44f} 5",
+            1,
+            5,
+        ),
+    ] {
+        first(name, "willow", &Said::Numbered(season, vec![number]));
+    }
+    first("willow sp01", "willow", &Said::Numbered(0, vec![1]));
+    first("willow episode three", "willow", &Said::Bare(vec![3]));
+    first("willow chapter 3", "willow", &Said::Bare(vec![3]));
+    for (folder, season) in [
+        ("2. staffel", Some(2)),
+        ("2nd season", Some(2)),
+        ("2a temporada", Some(2)),
+        ("t2", Some(2)),
+        ("serie 1", Some(1)),
+        ("t-34", None),
+        ("willow season 2", None),
+    ] {
+        assert_eq!(season_of(folder), season, "{folder}");
+    }
+}
