@@ -299,6 +299,11 @@ fn shows_of(
     };
     // "Meadow (2005)/S01E02 of Meadow": the folder says which Meadow it is.
     let beside = |show: Show| {
+        // "Meadow S2/Meadow - 05" is of that season.
+        let of_season =
+            |folder: &&Show| folder.season.is_some() && key(&folder.title) == key(&show.title);
+        let season = folders.iter().find(of_season).and_then(|folder| folder.season);
+        let show = Show { season: show.season.or(season), ..show };
         let same = |folder: &&Show| {
             folder.year.or(folder.country.map(|_| 0)).is_some()
                 && key(&folder.base) == key(&show.title)

@@ -162,10 +162,13 @@ pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
     let mut shows = Vec::new();
     for folder in telling.take(2) {
         let bare = without_prefix(folder);
+        // "Show.S01.1080p": a number in it is of that season.
+        shows.extend(cut_at_season(bare).and_then(|(before, season)| {
+            Some(Show { season: Some(season), ..Show::new(before)? })
+        }));
         shows.extend(Show::new(bare));
-        // "Show (2005) {tvdb-1}", "Show.S01.1080p".
+        // "Show (2005) {tvdb-1}".
         shows.extend(cut_at_bracket(bare).and_then(Show::new));
-        shows.extend(cut_at_season(bare).and_then(|(before, _)| Show::new(before)));
         shows.extend(cut_at_tag(bare).and_then(Show::new));
     }
     shows.dedup();
