@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 
 use super::edits;
+use super::measured::Played;
 use super::stage::Stage;
 
 /// What this program is started with, to be a child.
@@ -161,6 +162,27 @@ fn launch(arguments: Arguments, number: u64, orders: &Orders) -> Result<Working>
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments).env(ORDERS, file).stdout(Stdio::null()).kill_on_drop(true);
     Ok(Working { child: command.spawn()?, told })
+}
+
+/// Holds what children were answered against the truth, and adds up their reports.
+pub(super) fn add_up(told: Vec<Told>, played: &mut Played) -> Result<()> {
+    let mut sum = Report::default();
+    for told in told {
+        ensure!(told.answers.len() == played.asked.len(), "a child left queries without an answer");
+        for (truth, told) in played.asked.iter().zip(told.answers) {
+            played.measured.queries += 1;
+            match (told, truth.expect) {
+                (ToldAnswer::Found(key), Some(expect)) if key == expect => {}
+                (ToldAnswer::Absent, None) => {}
+                (ToldAnswer::Other, _) => played.measured.missed += 1,
+                _ => played.measured.wrong += 1,
+            }
+        }
+        sum += &told.report;
+    }
+    played.measured.answers = sum.answers;
+    played.measured.reports = vec![sum];
+    Ok(())
 }
 
 impl Working {

@@ -1,11 +1,10 @@
 //! Several processes ask at once.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use futures::FutureExt;
 use futures::future::try_join_all;
-use match_core::Report;
 
-use super::child::{self, Arguments, Task, ToldAnswer};
+use super::child::{self, Arguments, Task};
 use super::measured::{Meter, Played};
 use super::stage::Stage;
 use super::{Row, Scale};
@@ -34,21 +33,6 @@ async fn processes(scale: Scale, arguments: Arguments) -> Result<Played> {
     let children = children.collect::<Result<Vec<_>>>()?;
     let told = try_join_all(children.into_iter().map(child::Working::told)).await?;
     let mut played = meter.stop(stage, asked, Vec::new());
-    let mut sum = Report::default();
-    for told in told {
-        ensure!(told.answers.len() == played.asked.len(), "a child left queries without an answer");
-        for (truth, told) in played.asked.iter().zip(told.answers) {
-            played.measured.queries += 1;
-            match (told, truth.expect) {
-                (ToldAnswer::Found(key), Some(expect)) if key == expect => {}
-                (ToldAnswer::Absent, None) => {}
-                (ToldAnswer::Other, _) => played.measured.missed += 1,
-                _ => played.measured.wrong += 1,
-            }
-        }
-        sum += &told.report;
-    }
-    played.measured.answers = sum.answers;
-    played.measured.reports = vec![sum];
+    child::add_up(told, &mut played)?;
     Ok(played)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::FutureExt;
 use match_core::{Engine, Report, Run};
 
-use super::child::{Arguments, ToldAnswer, Working, start_host};
+use super::child::{self, Arguments, Working, start_host};
 use super::measured::{Meter, Played};
 use super::{Row, Scale};
 use crate::generate::add_movie;
@@ -129,22 +129,7 @@ async fn machines(scale: Scale, child: Arguments) -> Result<Played> {
     let children = children.collect::<Result<Vec<_>>>()?;
     let told = futures::future::try_join_all(children.into_iter().map(Working::told)).await?;
     let mut played = meter.stop(hosts.stage, asked, Vec::new());
-    let mut sum = Report::default();
-    for told in told {
-        ensure!(told.answers.len() == played.asked.len(), "a child left queries without an answer");
-        for (truth, told) in played.asked.iter().zip(told.answers) {
-            played.measured.queries += 1;
-            match (told, truth.expect) {
-                (ToldAnswer::Found(key), Some(expect)) if key == expect => {}
-                (ToldAnswer::Absent, None) => {}
-                (ToldAnswer::Other, _) => played.measured.missed += 1,
-                _ => played.measured.wrong += 1,
-            }
-        }
-        sum += &told.report;
-    }
-    played.measured.answers = sum.answers;
-    played.measured.reports = vec![sum];
+    child::add_up(told, &mut played)?;
     Ok(played)
 }
 
