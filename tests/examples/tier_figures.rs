@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use match_core::{Engine, EngineConfig, Selection};
 use testbed::budget::{Scale, to_queries};
-use testbed::server::{Fault, Rule};
+use testbed::server::{Fault, FaultRule};
 use testbed::shared::Hosts;
 
 #[tokio::main]
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let items = std::env::args().nth(1).map_or(Ok(100_000), |items| items.parse())?;
     let Some(hosts) = Hosts::start(Scale::new(items), &[]).await? else { return Ok(()) };
     let asked = to_queries(&hosts.stage.present(20));
-    hosts.stage.pms.script(Rule::always(Fault::Latency(Duration::from_millis(5))));
+    hosts.stage.pms.script(FaultRule::always(Fault::Latency(Duration::from_millis(5))));
     let cold = async |config: EngineConfig| {
         let engine = Engine::open(hosts.stage.client()?, config).await?;
         let (before, started) = (hosts.stage.calls(), Instant::now());

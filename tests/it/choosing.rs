@@ -156,7 +156,7 @@ async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
     assert!(matches!(run.answers[0], Answer::Found(_)), "{:?}", run.answers);
 }
 
-fn held_listing() -> testbed::server::Rule {
-    use testbed::server::{Endpoint, Fault, Rule};
-    Rule::once(Endpoint::Listing, 1, Fault::Held)
+fn held_listing() -> testbed::server::FaultRule {
+    use testbed::server::{Fault, FaultRule, Route};
+    FaultRule::once(Route::Listing, 1, Fault::Held)
 }

@@ -260,7 +260,7 @@ async fn the_pages_in_memory_are_few_whatever_the_total() {
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
-            most = most.max(pms.requests().count(server::Endpoint::Listing) - read);
+            most = most.max(pms.requests().count(server::Route::Listing) - read);
         }
         assert_eq!(read, items as u64 / 100);
         ahead.push(most);

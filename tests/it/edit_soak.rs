@@ -10,7 +10,7 @@ use match_core::{
 };
 use plex_api::{Field, RatingKey};
 use testbed::budget::{Scale, Stage};
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 use crate::soak::{Random, number};
 
@@ -188,15 +188,15 @@ impl Soak {
                 Fault::Outage,
             ]);
             let endpoint = self.random.pick(&[
-                Endpoint::Edit,
-                Endpoint::Edit,
-                Endpoint::Edit,
-                Endpoint::Metadata,
-                Endpoint::Sections,
+                Route::Edit,
+                Route::Edit,
+                Route::Edit,
+                Route::Metadata,
+                Route::Sections,
             ]);
             let nth = 1 + self.random.next() % 5;
             let times = self.random.pick(&[1, 1, 2, 6]);
-            let rule = Rule { endpoint: Some(endpoint), nth, times, fault };
+            let rule = FaultRule { route: Some(endpoint), nth, times, fault };
             told.push(format!("{rule:?}"));
             self.stage.pms.script(rule);
         }

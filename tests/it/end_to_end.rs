@@ -14,7 +14,7 @@ use match_core::{
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
 use testbed::queries::{TruthQuery, absent_queries, queries};
-use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
+use testbed::server::{Fault, FaultRule, Options, Pms, Route};
 
 const ITEMS: usize = 1_200;
 const MOUNT: &str = "/mnt/elsewhere";
@@ -294,7 +294,7 @@ async fn a_section_whose_row_cannot_be_read_is_not_taken_for_removed() {
     world.later();
     let before = digest(&world.cache());
     let rows = Fault::Answer { status: 200, content_type: "application/json", body: ROWS };
-    world.pms.script(Rule::next(Endpoint::Sections, 1, rows));
+    world.pms.script(FaultRule::next(Route::Sections, 1, rows));
     let engine = world.engine().await;
     let asked = world.queries[..1].iter().map(to_query).collect();
     let error = engine.match_files(&Selection::All, asked).await.unwrap_err();

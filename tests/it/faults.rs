@@ -7,7 +7,7 @@ use plex_api::{
     Client, Config, Error, ErrorKind, ItemKind, Listing, Page, RetryPolicy, SectionKey, Token,
 };
 use testbed::generate::{LibraryKind, Spec, generate};
-use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
+use testbed::server::{Fault, FaultRule, Options, Pms, Route};
 
 const ITEMS: u64 = 60;
 const PAGE: u32 = 10;
@@ -58,7 +58,7 @@ async fn a_page_that_goes_wrong_once() {
     ] {
         let (pms, client) = start().await;
         // The third page to arrive; several are in flight together.
-        pms.script(Rule::once(Endpoint::Listing, 3, fault));
+        pms.script(FaultRule::once(Route::Listing, 3, fault));
         let read = read(&client).await;
         let rows =
             read.as_ref().map(|pages| pages.iter().map(|page| page.items.len()).sum::<usize>());
@@ -86,7 +86,7 @@ async fn a_request_that_hangs_is_given_up() {
     for fault in [Fault::Hang, Fault::HangInBody] {
         let (pms, client) = start().await;
         client.sections().await.unwrap(); // connects
-        pms.script(Rule::next(Endpoint::Sections, 9, fault));
+        pms.script(FaultRule::next(Route::Sections, 9, fault));
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
         let error = client.sections().await.unwrap_err();
@@ -99,7 +99,7 @@ async fn a_request_that_hangs_is_given_up() {
 #[tokio::test]
 async fn a_fault_of_one_endpoint_leaves_the_others_alone() {
     let (pms, client) = start().await;
-    pms.script(Rule::next(Endpoint::Listing, u64::MAX, Fault::Status(403)));
+    pms.script(FaultRule::next(Route::Listing, u64::MAX, Fault::Status(403)));
     client.sections().await.unwrap();
     client.identity().await.unwrap();
     assert_eq!(read(&client).await.unwrap_err().kind(), ErrorKind::Forbidden);

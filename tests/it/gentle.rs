@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use match_core::Selection;
 use testbed::budget::{Scale, Stage};
-use testbed::server::Endpoint;
+use testbed::server::Route;
 
 /// Requests of a run in a process of its own, after a day: probe, listings, and the others.
 async fn day(stage: &Stage) -> (u64, u64) {
@@ -14,7 +14,7 @@ async fn day(stage: &Stage) -> (u64, u64) {
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     assert_eq!(run.report.answers.found(), 10);
     let requests = stage.pms.requests();
-    (requests.count(Endpoint::Listing), requests.count(Endpoint::Identity))
+    (requests.count(Route::Listing), requests.count(Route::Identity))
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn what_the_server_takes_is_remembered_with_its_version() {
     stage.pms.edit(|library| library.quirks.most_rows = Some(100));
     stage.run(&Selection::All, &stage.present(10)).await.unwrap();
     let refused = 3; // 1,000, 500, 250
-    assert_eq!(stage.pms.requests().count(Endpoint::Listing), refused + 20);
+    assert_eq!(stage.pms.requests().count(Route::Listing), refused + 20);
     // The sweep of the next day begins with pages of 100; whether the server is still the one
     // that did not take more is worth a call.
     assert_eq!(day(&stage).await, (20, 1));
@@ -41,9 +41,9 @@ async fn what_the_server_takes_is_remembered_with_its_version() {
 async fn a_server_that_was_busy_is_asked_for_whole_pages_again() {
     let stage = Stage::movies(Scale::new(2_000)).await.unwrap();
     let slow = testbed::server::Fault::RowsASecond(500);
-    stage.pms.script(testbed::server::Rule::next(Endpoint::Listing, u64::MAX, slow));
+    stage.pms.script(testbed::server::FaultRule::next(Route::Listing, u64::MAX, slow));
     stage.run(&Selection::All, &stage.present(10)).await.unwrap();
-    assert_eq!(stage.pms.requests().count(Endpoint::Listing), 1 + 2); // 1,000, 500, 500
+    assert_eq!(stage.pms.requests().count(Route::Listing), 1 + 2); // 1,000, 500, 500
     assert_eq!(day(&stage).await, (4, 0));
     stage.pms.clear_faults();
     assert_eq!(day(&stage).await, (1 + 2, 0)); // 500, and what is left

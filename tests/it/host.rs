@@ -6,7 +6,7 @@ use match_core::{Answer, Confidence, Engine, Error, Query, Selection};
 use plex_api::{Client, RatingKey, UnixSeconds};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::queries::TruthQuery;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(60, 10);
 
@@ -87,7 +87,7 @@ async fn stale_answers_are_shown_to_those_who_allow_them() {
     let (stage, engine, asked) = warm().await;
     engine.close().await.unwrap();
     let before = stage.digest().unwrap();
-    stage.pms.script(Rule::always(Fault::Outage));
+    stage.pms.script(FaultRule::always(Fault::Outage));
     for (allowed, shown) in [(None, false), (Some(9), false), (Some(10), true)] {
         let mut config = stage.config();
         config.stale = allowed.map(Duration::from_mins);
@@ -112,7 +112,7 @@ async fn stale_answers_are_shown_to_those_who_allow_them() {
 
 /// Opens an engine that accepts answers a day old, on a server that is down.
 async fn while_away(stage: &Stage) -> Engine {
-    stage.pms.script(Rule::always(Fault::Outage));
+    stage.pms.script(FaultRule::always(Fault::Outage));
     let mut config = stage.config();
     config.stale = Some(Duration::from_hours(24));
     Engine::open(Client::new(stage.client_config()).unwrap(), config).await.unwrap()
@@ -160,8 +160,8 @@ async fn a_sweep_that_fails_for_good_changes_nothing() {
     engine.close().await.unwrap();
     stage.later(Duration::from_hours(25));
     let before = stage.digest().unwrap();
-    let fault = Rule {
-        endpoint: Some(Endpoint::Listing),
+    let fault = FaultRule {
+        route: Some(Route::Listing),
         nth: 3,
         times: u64::MAX,
         fault: Fault::Status(503),

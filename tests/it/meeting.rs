@@ -14,7 +14,7 @@ use plex_api::{Field, RatingKey};
 use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(120, 50);
 
@@ -40,7 +40,7 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
     let key = asked.iter().find_map(|query| query.expect).unwrap();
     let of_key: Vec<TruthQuery> =
         asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
-    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let meanwhile = async {
@@ -67,7 +67,7 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     let (stage, engine, asked) = known().await;
     let old = asked.iter().find(|query| query.expect.is_some()).unwrap().clone();
     let key = old.expect.unwrap();
-    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let new = "Quite Another Place (2021)/Quite Another Place (2021).mkv";
@@ -110,7 +110,7 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     let (stage, engine, asked) = known().await;
     let key = RatingKey(asked[0].expect.unwrap());
     let first = summary(&stage, key);
-    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [key];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let meanwhile = async {
@@ -134,7 +134,7 @@ async fn a_change_is_held_against_what_was_read_for_it() {
     let first = summary(&stage, key);
     stage.later(Duration::from_mins(20));
     stage.pms.edit(|library| library.edit_item(0, key.0, &[("summary.value", "Theirs")]));
-    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let editing = summarise(&engine, key, &first);
     let meanwhile = async {
         stage.pms.held().await;
@@ -165,7 +165,7 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
         library.remove_item(0, gone);
         library.edit_title(0, other, "Another Title");
     });
-    stage.pms.script(Rule::once(Endpoint::Metadata, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let (of_gone, of_other) = (matched(gone), matched(other));
     let verifying = engine.verify(&Selection::All, &of_gone);
     let meanwhile = async {
@@ -187,7 +187,7 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
     looked(&mut watching).await;
     stage.later(Duration::from_mins(2));
-    stage.pms.script(Rule::once(Endpoint::Sections, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Sections, 1, Fault::Held));
     let running = engine.match_files(&Selection::All, to_queries(&asked));
     let meanwhile = async {
         stage.pms.held().await;
@@ -225,7 +225,7 @@ async fn a_run_that_waited_for_the_watcher_takes_what_the_watcher_saw() {
     assert!(matches!(watching.next().await, Some(Ok(Watched::Live))));
     looked(&mut watching).await;
     // The total is the first listing of a delta.
-    stage.pms.script(Rule::once(Endpoint::Listing, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Listing, 1, Fault::Held));
     stage.pms.edit(|library| {
         library.advance(1);
         add_movie(library, 0, "A Late Arrival (2023)");

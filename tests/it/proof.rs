@@ -7,7 +7,7 @@ use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Totals};
 use testbed::queries::TruthQuery;
-use testbed::server::Endpoint;
+use testbed::server::Route;
 
 /// A server ignored `file=` and sent no totals, so it answered with its first rows. The file that
 /// is known to exist was among them, so the filter counted as honoured.
@@ -128,6 +128,6 @@ async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     assert_eq!(run.report.answers.found(), asked.len() as u64);
     // The sweep and the listing.
-    let listings = stage.pms.requests().count(Endpoint::Listing);
+    let listings = stage.pms.requests().count(Route::Listing);
     assert_eq!(listings, 2 * scale.pages(), "{:?}", run.report.steps);
 }

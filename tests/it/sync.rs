@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use match_core::{
     Answer, Change, EditFailure, EditOptions, EditOutcome, EditRun, Engine, Fetched, Level,
-    NotTried, OnForeign, Query, Refusal, Rule as MatchedBy, Selection, Uploaded, Verified,
+    NotTried, OnForeign, Query, Refusal, Rule, Selection, Uploaded, Verified,
 };
 use plex_api::{Artwork, Field, ItemKind, RatingKey, SectionKey, TagField};
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::library::Item;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(60, 20);
 
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// The requests since the last call of this function.
-    fn requests(&self) -> Vec<(Endpoint, u64)> {
+    fn requests(&self) -> Vec<(Route, u64)> {
         let requests = self.stage.pms.requests().by_endpoint.into_iter().collect();
         self.stage.pms.reset_requests();
         requests
@@ -96,7 +96,7 @@ async fn items_are_read_once_and_a_key_that_is_not_there_is_an_answer() {
         (Level::Metadata, 1, true),
     ] {
         let fetched = fetch(level).await.unwrap();
-        assert_eq!(world.requests(), [(Endpoint::Metadata, calls)], "{level:?}");
+        assert_eq!(world.requests(), [(Route::Metadata, calls)], "{level:?}");
         assert_eq!(fetched[5], Fetched::Missing);
         for (at, fetched) in fetched.iter().enumerate().filter(|(at, _)| *at != 5) {
             let Fetched::Found { item, metadata, from_store } = fetched else {
@@ -120,7 +120,7 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     matches.push(matches[0].clone()); // two files of one item
     let verify = || world.engine.verify(&Selection::All, &matches);
     assert_eq!(verify().await.unwrap(), vec![Verified::Right; 7]);
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)]);
+    assert_eq!(world.requests(), [(Route::Metadata, 1)]);
 
     let (same_file, same_guid) = world.stage.pms.edit(|library| {
         let mut again = |at: usize, change: fn(&mut Item)| {
@@ -150,13 +150,13 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     let Verified::Moved(found) = &verified[1] else { panic!("{:?}", verified[1]) };
     assert_eq!(found.rating_key, RatingKey(same_file));
     let Verified::Moved(found) = &verified[2] else { panic!("{:?}", verified[2]) };
-    assert_eq!((found.rating_key, found.evidence.rule), (RatingKey(same_guid), MatchedBy::Guid));
+    assert_eq!((found.rating_key, found.evidence.rule), (RatingKey(same_guid), Rule::Guid));
     assert_eq!(verified[3], Verified::Gone);
     // One read covers all items. The three lost ones are matched again, and the one that is in no
     // section needs a sweep and a delta.
     let requests = world.requests();
-    assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Metadata).unwrap().1, 1);
-    assert_eq!(requests.iter().find(|(at, _)| *at == Endpoint::Sections).unwrap().1, 1);
+    assert_eq!(requests.iter().find(|(at, _)| *at == Route::Metadata).unwrap().1, 1);
+    assert_eq!(requests.iter().find(|(at, _)| *at == Route::Sections).unwrap().1, 1);
     assert!(
         requests.iter().map(|(_, count)| count).sum::<u64>() <= 2 + 3 + 2 * SCALE.pages(),
         "{requests:?}"
@@ -241,7 +241,7 @@ async fn a_dry_run_is_the_plan_and_the_run_is_the_dry_run() {
     changes.extend(world.keys(30)[3..].iter().map(tagged));
     let dry = EditOptions { dry_run: true, ..EditOptions::default() };
     let planned = world.edit_with(changes.clone(), dry).await;
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)], "what has to be read is read");
+    assert_eq!(world.requests(), [(Route::Metadata, 1)], "what has to be read is read");
     assert_eq!(planned.planned.len(), 4);
     assert_eq!(planned.planned[3].keys, world.keys(30)[3..]);
     assert_eq!(planned.planned[3].fields, ["label"]);
@@ -251,7 +251,7 @@ async fn a_dry_run_is_the_plan_and_the_run_is_the_dry_run() {
 
     let run = world.edit(changes.clone()).await;
     assert_eq!(run.planned, planned.planned);
-    assert_eq!(world.requests(), [(Endpoint::Edit, 4)], "and nothing is read again");
+    assert_eq!(world.requests(), [(Route::Edit, 4)], "and nothing is read again");
     assert_eq!(run.counts().done, 30);
     let again = world.edit(changes).await;
     assert_eq!((again.counts().unchanged, again.planned.len()), (30, 0));
@@ -285,7 +285,7 @@ async fn what_somebody_else_edited_is_overwritten_or_skipped_or_told() {
         let run = world.edit_with(vec![titled(key, "Ours")], options).await;
         assert_eq!(run.outcomes, [outcome], "{on_foreign:?}");
         let requests = world.requests();
-        let sent = requests.iter().find(|(at, _)| *at == Endpoint::Edit).map_or(0, |(_, n)| *n);
+        let sent = requests.iter().find(|(at, _)| *at == Route::Edit).map_or(0, |(_, n)| *n);
         assert_eq!(sent, writes, "{on_foreign:?}");
         let title = if writes > 0 { "Ours" } else { "By somebody else" };
         assert_eq!(world.on_server(key).title, title);
@@ -324,7 +324,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
     assert_eq!(refused(4), Refusal::ChoosesItems("id".to_owned()));
     assert_eq!(run.outcomes[5], EditOutcome::Failed(EditFailure::Gone));
     assert_eq!(run.outcomes[6], EditOutcome::Failed(EditFailure::FileGone));
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1)]);
+    assert_eq!(world.requests(), [(Route::Metadata, 1)]);
 
     let nothing = world.edit(Vec::new()).await;
     assert!(nothing.outcomes.is_empty());
@@ -351,7 +351,7 @@ async fn an_item_of_another_section_is_left_alone() {
     // The store does not know the section, so the server gives it.
     engine.store().clear(cache_store::Clear::All).unwrap();
     assert_eq!(edit().await, refused(Some(SectionKey(2))));
-    assert_eq!(stage.pms.requests().count(Endpoint::Edit), 0);
+    assert_eq!(stage.pms.requests().count(Route::Edit), 0);
 }
 
 #[tokio::test]
@@ -382,7 +382,7 @@ async fn of_two_changes_of_an_item_the_later_one_counts() {
         ])
         .await;
     assert_eq!(run.counts().done, 3);
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 2)]);
+    assert_eq!(world.requests(), [(Route::Metadata, 1), (Route::Edit, 2)]);
     let item = world.on_server(key);
     assert_eq!(
         (item.title.as_str(), item.details.tags_of("label")),
@@ -392,7 +392,7 @@ async fn of_two_changes_of_an_item_the_later_one_counts() {
     world.edit(vec![titled(key, "Third")]).await;
     world.edit(vec![titled(key, "Fourth")]).await;
     assert_eq!(world.on_server(key).title, "Fourth");
-    assert_eq!(world.requests(), [(Endpoint::Edit, 2)]);
+    assert_eq!(world.requests(), [(Route::Edit, 2)]);
 }
 
 #[tokio::test]
@@ -401,14 +401,14 @@ async fn an_image_is_uploaded_once() {
     let upload = |kind, image: &[u8]| world.engine.upload(world.key(0), kind, image.to_vec());
     assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Unchanged);
-    assert_eq!(world.requests(), [(Endpoint::Upload, 1)]);
+    assert_eq!(world.requests(), [(Route::Upload, 1)]);
     assert_eq!(upload(Artwork::Background, b"one").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"two").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "two was last");
-    assert_eq!(world.requests(), [(Endpoint::Upload, 3)]);
+    assert_eq!(world.requests(), [(Route::Upload, 3)]);
     let gone = world.engine.upload(NOBODY, Artwork::Poster, vec![1]).await.unwrap();
     assert_eq!(gone, Uploaded::Failed(EditFailure::Gone));
-    world.stage.pms.script(Rule::always(Fault::Status(503)));
+    world.stage.pms.script(FaultRule::always(Fault::Status(503)));
     let failed = upload(Artwork::Poster, b"three").await.unwrap();
     assert!(matches!(failed, Uploaded::Failed(EditFailure::Unconfirmed(_))), "{failed:?}");
     world.stage.pms.clear_faults();

@@ -9,7 +9,7 @@ use plex_api::{Field, RatingKey};
 use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
 
@@ -182,7 +182,7 @@ async fn a_stream_that_is_not_read_is_not_silent() {
 #[tokio::test]
 async fn a_run_does_not_wait_for_a_stream_that_is_not_read() {
     let (stage, engine, mut watching, asked) = listening().await;
-    stage.pms.script(Rule::once(Endpoint::Sections, 1, Fault::Held));
+    stage.pms.script(FaultRule::once(Route::Sections, 1, Fault::Held));
     stage.pms.edit(|library| library.scan(0));
     tokio::select! {
         () = stage.pms.held() => {}
@@ -247,7 +247,7 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
     stage.pms.reset_requests();
     stage.pms.edit(|library| library.scan(0));
     assert_eq!(looked(&mut watching).await, 0);
-    assert_eq!(stage.pms.requests().count(Endpoint::Metadata), 0);
+    assert_eq!(stage.pms.requests().count(Route::Metadata), 0);
     quiet_for(&stage, &engine, &mut watching, Duration::from_mins(2)).await;
     stage.pms.reset_requests();
     let (answers, calls) = ask(&stage, &engine, &asked).await;
@@ -303,7 +303,7 @@ async fn an_item_that_is_told_of_again_and_again_is_read_once_it_is_quiet() {
     ticking.abort();
     let tick = Duration::from_secs(1);
     assert!(quiet + tick >= settle, "{quiet:?}");
-    assert_eq!(stage.pms.requests().count(Endpoint::Metadata), 1, "one batch for four tellings");
+    assert_eq!(stage.pms.requests().count(Route::Metadata), 1, "one batch for four tellings");
     drop(watching);
     engine.close().await.unwrap();
 }

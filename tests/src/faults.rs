@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
-use crate::server::{Endpoint, Shared};
+use crate::server::{Route, Shared};
 use crate::wire::html;
 
 /// What goes wrong with a request.
@@ -69,9 +69,9 @@ pub enum Fault {
 
 /// A fault, and the requests it befalls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub struct FaultRule {
     /// Requests to this endpoint only; `None` for all.
-    pub endpoint: Option<Endpoint>,
+    pub route: Option<Route>,
     /// The first of them that goes wrong, from 1.
     pub nth: u64,
     /// How many go wrong from then on.
@@ -80,39 +80,39 @@ pub struct Rule {
     pub fault: Fault,
 }
 
-impl Rule {
+impl FaultRule {
     /// Every request goes wrong.
     pub const fn always(fault: Fault) -> Self {
-        Self { endpoint: None, nth: 1, times: u64::MAX, fault }
+        Self { route: None, nth: 1, times: u64::MAX, fault }
     }
 
     /// The next `times` requests go wrong, whatever they are.
     pub const fn first(times: u64, fault: Fault) -> Self {
-        Self { endpoint: None, nth: 1, times, fault }
+        Self { route: None, nth: 1, times, fault }
     }
 
     /// The `nth` request (from 1) to an endpoint goes wrong, once.
-    pub const fn once(endpoint: Endpoint, nth: u64, fault: Fault) -> Self {
-        Self { endpoint: Some(endpoint), nth, times: 1, fault }
+    pub const fn once(route: Route, nth: u64, fault: Fault) -> Self {
+        Self { route: Some(route), nth, times: 1, fault }
     }
 
     /// The next `times` requests to an endpoint go wrong.
-    pub const fn next(endpoint: Endpoint, times: u64, fault: Fault) -> Self {
-        Self { endpoint: Some(endpoint), nth: 1, times, fault }
+    pub const fn next(route: Route, times: u64, fault: Fault) -> Self {
+        Self { route: Some(route), nth: 1, times, fault }
     }
 }
 
 /// The rules in force. Of several that befall a request the first one acts; each counts the
 /// requests to its endpoint by itself.
 #[derive(Default)]
-pub(crate) struct Script(Mutex<Vec<(Rule, u64)>>);
+pub(crate) struct Script(Mutex<Vec<(FaultRule, u64)>>);
 
 impl Script {
-    fn rules(&self) -> MutexGuard<'_, Vec<(Rule, u64)>> {
+    fn rules(&self) -> MutexGuard<'_, Vec<(FaultRule, u64)>> {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn add(&self, rule: Rule) {
+    pub(crate) fn add(&self, rule: FaultRule) {
         self.rules().push((rule, 0));
     }
 
@@ -121,10 +121,10 @@ impl Script {
     }
 
     /// What befalls the next request to an endpoint.
-    pub(crate) fn next(&self, endpoint: Endpoint) -> Option<Fault> {
+    pub(crate) fn next(&self, route: Route) -> Option<Fault> {
         let mut fault = None;
         for (rule, seen) in self.rules().iter_mut() {
-            if rule.endpoint.is_some_and(|wanted| wanted != endpoint) {
+            if rule.route.is_some_and(|wanted| wanted != route) {
                 continue;
             }
             *seen += 1;
@@ -281,18 +281,18 @@ mod tests {
     #[test]
     fn each_rule_counts_the_requests_to_its_endpoint() {
         let script = Script::default();
-        script.add(Rule::once(Endpoint::Listing, 3, Fault::Truncated));
-        script.add(Rule::next(Endpoint::Sections, 2, Fault::Status(503)));
-        script.add(Rule { nth: 6, ..Rule::always(Fault::Hang) });
-        let listing = [(); 3].map(|()| script.next(Endpoint::Listing));
+        script.add(FaultRule::once(Route::Listing, 3, Fault::Truncated));
+        script.add(FaultRule::next(Route::Sections, 2, Fault::Status(503)));
+        script.add(FaultRule { nth: 6, ..FaultRule::always(Fault::Hang) });
+        let listing = [(); 3].map(|()| script.next(Route::Listing));
         assert_eq!(listing, [None, None, Some(Fault::Truncated)]);
-        let sections = [(); 3].map(|()| script.next(Endpoint::Sections));
+        let sections = [(); 3].map(|()| script.next(Route::Sections));
         assert_eq!(
             sections,
             [Some(Fault::Status(503)), Some(Fault::Status(503)), Some(Fault::Hang)]
         );
         script.clear();
-        assert_eq!(script.next(Endpoint::Listing), None);
+        assert_eq!(script.next(Route::Listing), None);
     }
 
     #[test]

@@ -2,19 +2,19 @@
 //!
 //! ```
 //! use testbed::generate::{LibraryKind, Spec, generate};
-//! use testbed::server::{Endpoint, Fault, Options, Pms, Rule};
+//! use testbed::server::{Route, Fault, Options, Pms, FaultRule};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> anyhow::Result<()> {
 //! let library = generate(&Spec { seed: 1, items: 100, kind: LibraryKind::Movies });
 //! let pms = Pms::start(library, Options::default()).await?;
 //! // The third page breaks off, once; the next two edits are refused.
-//! pms.script(Rule::once(Endpoint::Listing, 3, Fault::Truncated));
-//! pms.script(Rule::next(Endpoint::Edit, 2, Fault::Status(503)));
+//! pms.script(FaultRule::once(Route::Listing, 3, Fault::Truncated));
+//! pms.script(FaultRule::next(Route::Edit, 2, Fault::Status(503)));
 //! // Somebody else edits an item; who listens to the events is told.
 //! pms.edit(|library| library.edit_title(0, 7, "Renamed"));
 //! reqwest::get(format!("{}/identity", pms.url())).await?;
-//! assert_eq!(pms.requests().count(Endpoint::Identity), 1);
+//! assert_eq!(pms.requests().count(Route::Identity), 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -41,7 +41,7 @@ use crate::faults::{self, Script};
 use crate::library::Library;
 use crate::routes;
 
-pub use crate::faults::{Fault, Rule};
+pub use crate::faults::{Fault, FaultRule};
 
 /// Real servers send a ping this often.
 const PING: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ pub(crate) struct Shared {
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Endpoint {
+pub enum Route {
     /// `/`
     Server,
     /// `/identity`
@@ -117,7 +117,7 @@ pub enum Endpoint {
     Other,
 }
 
-impl Endpoint {
+impl Route {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts.as_slice() {
@@ -144,7 +144,7 @@ impl Endpoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// The counts.
-    pub by_endpoint: BTreeMap<Endpoint, u64>,
+    pub by_endpoint: BTreeMap<Route, u64>,
 }
 
 impl Requests {
@@ -154,7 +154,7 @@ impl Requests {
     }
 
     /// Those to one endpoint.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
+    pub fn count(&self, endpoint: Route) -> u64 {
         self.by_endpoint.get(&endpoint).copied().unwrap_or(0)
     }
 }
@@ -212,7 +212,7 @@ impl Pms {
     }
 
     /// Waits until so many requests to an endpoint were received.
-    pub async fn arrived(&self, endpoint: Endpoint, count: u64) {
+    pub async fn arrived(&self, endpoint: Route, count: u64) {
         loop {
             let arrival = self.shared.arrival.notified();
             if self.requests().count(endpoint) >= count {
@@ -228,7 +228,7 @@ impl Pms {
     }
 
     /// From now on something goes wrong, as the rule says, beside what goes wrong already.
-    pub fn script(&self, rule: Rule) {
+    pub fn script(&self, rule: FaultRule) {
         self.shared.script.add(rule);
     }
 
@@ -236,7 +236,7 @@ impl Pms {
     pub fn set_fault(&self, fault: Fault) {
         self.clear_faults();
         self.shared.down.store(fault == Fault::Outage, Ordering::SeqCst);
-        self.script(Rule::always(fault));
+        self.script(FaultRule::always(fault));
     }
 
     /// All is well again.
@@ -295,7 +295,7 @@ impl Drop for Pms {
 
 impl Shared {
     /// Counts a request and says what befalls it.
-    pub(crate) fn arrived(&self, endpoint: Endpoint) -> Option<Fault> {
+    pub(crate) fn arrived(&self, endpoint: Route) -> Option<Fault> {
         *lock(&self.requests).by_endpoint.entry(endpoint).or_default() += 1;
         self.arrival.notify_waiters();
         self.script.next(endpoint)

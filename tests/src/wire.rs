@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::listing::Arguments;
-use crate::server::{Endpoint, Shared};
+use crate::server::{Route, Shared};
 use crate::{faults, xml};
 
 /// Counts the request and applies a fault, if one is due.
@@ -25,7 +25,7 @@ pub(crate) async fn gate(
     request: Request,
     next: Next,
 ) -> Response {
-    let endpoint = Endpoint::of(request.method(), request.uri().path());
+    let endpoint = Route::of(request.method(), request.uri().path());
     match shared.arrived(endpoint) {
         Some(fault) => faults::answer(fault, request, next, &shared).await,
         None => next.run(request).await,
@@ -53,18 +53,18 @@ struct Wishes {
 
 impl Wishes {
     fn of(shared: &Shared, request: &Request) -> Self {
-        let endpoint = Endpoint::of(request.method(), request.uri().path());
+        let endpoint = Route::of(request.method(), request.uri().path());
         let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
         let named = |name, text| header(name).is_some_and(|value: &str| value.contains(text));
         let arguments = Arguments::parse(request.uri().query().unwrap_or_default());
         let token = header(HeaderName::from_static("x-plex-token"));
         let token = token.or_else(|| arguments.get("X-Plex-Token"));
         Self {
-            allowed: endpoint == Endpoint::Identity || token == Some(shared.token.as_str()),
+            allowed: endpoint == Route::Identity || token == Some(shared.token.as_str()),
             json: named(header::ACCEPT, "application/json"),
             // The event stream does not end, so it cannot be compressed as a whole.
             zipped: shared.gzip
-                && endpoint != Endpoint::Events
+                && endpoint != Route::Events
                 && named(header::ACCEPT_ENCODING, "gzip"),
         }
     }

@@ -12,7 +12,7 @@ use crate::query::Query;
 use crate::rules::Rules;
 use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
-use crate::testing::{NOW, Shelf, movie};
+use crate::testing::{NOW, OneSection, movie};
 
 // There are few of each, so that equal ones are frequent.
 const TITLES: [&str; 5] = ["Alien", "Aliens", "Heat", "The Thing", "Thing"];
@@ -116,27 +116,26 @@ fn what_is_held_is_what_would_be_computed() {
     let mut outlived = 0;
     for (seed, rules) in (1..=6).flat_map(|seed| [(seed, Rules::Paths), (seed, Rules::All)]) {
         let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
-        let mut shelf = Shelf::new();
+        let mut one = OneSection::new();
         let mut items: Vec<CachedItem> = (1..=8).map(|key| dice.item(key)).collect();
-        shelf.list(items.clone());
+        one.list(items.clone());
         for _ in 0..4 {
             let queries: Vec<Query> = (0..40).map(|_| dice.query()).collect();
             let settings = Settings { trust_titles: dice.roll(2) == 0, ..Settings::default() };
-            let decide = |shelf: &Shelf| {
-                let context = SectionContext::new(&shelf.state(), &settings);
-                let view = shelf.store.view().unwrap();
-                let decide =
-                    |query| match_one(&view, shelf.section, &context, query, rules).unwrap();
+            let decide = |one: &OneSection| {
+                let context = SectionContext::new(&one.state(), &settings);
+                let view = one.store.view().unwrap();
+                let decide = |query| match_one(&view, one.section, &context, query, rules).unwrap();
                 queries.iter().map(decide).collect::<Vec<_>>()
             };
-            let revision = shelf.state().revision;
-            let decided = decide(&shelf);
+            let revision = one.state().revision;
+            let decided = decide(&one);
             let records: Vec<Option<MatchRecord>> =
                 decided.iter().map(|made| to_record(made, rules, revision, NOW)).collect();
             dice.change(&mut items);
-            shelf.list(items.clone());
-            let hold = shelf.store.view().unwrap().hold(&shelf.state(), &records).unwrap();
-            let now = decide(&shelf);
+            one.list(items.clone());
+            let hold = one.store.view().unwrap().hold(&one.state(), &records).unwrap();
+            let now = decide(&one);
             for (((holds, record), now), query) in hold.iter().zip(&records).zip(now).zip(&queries)
             {
                 let Some(was) = record.as_ref().and_then(from_record).filter(|_| *holds) else {

@@ -11,14 +11,14 @@ use crate::matcher::indexing::INDEXING;
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
 /// A store that holds one section, in a folder of its own.
-pub(crate) struct Shelf {
+pub(crate) struct OneSection {
     pub(crate) store: std::sync::Arc<Store>,
     pub(crate) section: SectionId,
     filled: i64,
     _folder: TempDir,
 }
 
-impl Shelf {
+impl OneSection {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::new(INDEXING, NOW);

@@ -4,7 +4,7 @@ use match_core::Miss;
 use testbed::budget::Arguments;
 use testbed::budget::child::{ToldAnswer, start_host};
 use testbed::queries::TruthQuery;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 use testbed::shared::{Hosts, ask_all};
 
 use super::{SCALE, check, counts};
@@ -18,8 +18,8 @@ fn paths(asked: &[TruthQuery]) -> Vec<String> {
 
 /// The fifth page is answered when that is said.
 fn hold_page(hosts: &Hosts, fault: Fault) {
-    let endpoint = Some(Endpoint::Listing);
-    hosts.stage.pms.script(Rule { endpoint, nth: 5, times: 1, fault });
+    let route = Some(Route::Listing);
+    hosts.stage.pms.script(FaultRule { route, nth: 5, times: 1, fault });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +29,7 @@ async fn a_host_that_is_killed_while_it_lists_costs_one_more_listing() {
     hold_page(&hosts, Fault::Hang);
     let child =
         start_host(&hosts.stage, CHILD, 9, paths(&asked), Some(hosts.child_tier())).unwrap();
-    child.kill_when(hosts.stage.pms.arrived(Endpoint::Listing, 5)).await.unwrap();
+    child.kill_when(hosts.stage.pms.arrived(Route::Listing, 5)).await.unwrap();
     let spent = hosts.stage.calls();
     assert!(spent <= 2 + SCALE.pages(), "{spent}");
     let engines = hosts.engines(0..4).await.unwrap();

@@ -7,7 +7,7 @@ use plex_api::{Field, RatingKey};
 use testbed::budget::MOUNT;
 use testbed::generate::add_movie;
 use testbed::library::Library;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 use super::{Lost, Soak};
 
@@ -164,10 +164,10 @@ impl Soak {
     async fn meet(&mut self, section: usize, key: u64, keys: &[u64]) {
         self.ready().await;
         let asked = self.questions();
-        let held = self.random.pick(&[Endpoint::Metadata, Endpoint::Listing, Endpoint::Sections]);
-        self.stage.pms.script(Rule::once(held, 1, Fault::Held));
+        let held = self.random.pick(&[Route::Metadata, Route::Listing, Route::Sections]);
+        self.stage.pms.script(FaultRule::once(held, 1, Fault::Held));
         if self.random.once_in(2) {
-            self.stage.pms.script(Rule::once(Endpoint::Edit, 1, Fault::Lost));
+            self.stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Lost));
         }
         let other = RatingKey(self.random.pick(keys));
         let moved = self.random.once_in(2);
@@ -241,10 +241,10 @@ impl Soak {
     /// Makes a fault of requests.
     fn line(&mut self, step: Step) {
         match step {
-            Step::Outage => self.stage.pms.script(Rule::always(Fault::Outage)),
+            Step::Outage => self.stage.pms.script(FaultRule::always(Fault::Outage)),
             Step::Failure => {
                 let endpoint =
-                    self.random.pick(&[Endpoint::Sections, Endpoint::Listing, Endpoint::Metadata]);
+                    self.random.pick(&[Route::Sections, Route::Listing, Route::Metadata]);
                 let fault = self.random.pick(&[
                     Fault::Status(503),
                     Fault::Truncated,
@@ -252,7 +252,7 @@ impl Soak {
                     Fault::FewRows(2),
                 ]);
                 let nth = 1 + self.random.next() % 6;
-                self.stage.pms.script(Rule::once(endpoint, nth, fault));
+                self.stage.pms.script(FaultRule::once(endpoint, nth, fault));
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     let world = World::new().await;
     let changes = world.titles(50);
     let gone =
-        Rule { endpoint: Some(Endpoint::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
+        FaultRule { route: Some(Route::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
     world.stage.pms.script(gone);
     let run = world.edit(changes.clone()).await;
     let counts = run.counts();
@@ -38,7 +38,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     assert_eq!(run.counts().done + run.counts().unchanged, 50);
     assert!(run.counts().unchanged >= 20);
     let requests = world.requests();
-    assert!(requests.contains(&(Endpoint::Edit, 50 - run.counts().unchanged as u64)));
+    assert!(requests.contains(&(Route::Edit, 50 - run.counts().unchanged as u64)));
     assert!(world.engine.open_edits().await.unwrap().is_empty());
     for key in world.keys(50) {
         assert_eq!(world.on_server(key).title, format!("Title of {key}"));
@@ -48,12 +48,12 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
 #[tokio::test]
 async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     let world = World::new().await;
-    let hang = Rule { endpoint: Some(Endpoint::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
+    let hang = FaultRule { route: Some(Route::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
     world.stage.pms.script(hang);
     let running = world.edit(world.titles(40));
     tokio::select! {
         run = running => panic!("{:?}", run.counts()),
-        () = world.stage.pms.arrived(Endpoint::Edit, 5) => {}
+        () = world.stage.pms.arrived(Route::Edit, 5) => {}
     }
     world.stage.pms.clear_faults();
     let open = world.engine.open_edits().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     let run = world.edit(world.titles(40)).await;
     let (done, unchanged) = (run.counts().done, run.counts().unchanged);
     assert_eq!((done + unchanged, unchanged), (40, 4));
-    assert_eq!(world.requests(), [(Endpoint::Metadata, 1), (Endpoint::Edit, 36)]);
+    assert_eq!(world.requests(), [(Route::Metadata, 1), (Route::Edit, 36)]);
 }
 
 /// A server edits the items of a group one by one, up to the one that it refuses. If the run stops
@@ -81,8 +81,8 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     };
     world.edit(summaries("before")).await;
     world.stage.pms.edit(|library| library.poison_item(0, world.key(6).0));
-    world.stage.pms.script(Rule {
-        endpoint: Some(Endpoint::Edit),
+    world.stage.pms.script(FaultRule {
+        route: Some(Route::Edit),
         nth: 2,
         times: u64::MAX,
         fault: Fault::Status(401),
@@ -112,8 +112,8 @@ async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     };
     world.edit(summaries("before")).await;
     world.stage.pms.edit(|library| library.poison_item(0, world.key(3).0));
-    world.stage.pms.script(Rule {
-        endpoint: Some(Endpoint::Edit),
+    world.stage.pms.script(FaultRule {
+        route: Some(Route::Edit),
         nth: 2,
         times: u64::MAX,
         fault: Fault::Status(500),
@@ -142,8 +142,12 @@ async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
         let world = World::new().await;
         let key = world.key(0);
         let before = world.on_server(key).title;
-        world.stage.pms.script(Rule::once(Endpoint::Edit, 1, Fault::Lost));
-        world.stage.pms.script(Rule { nth: 2, times: 1, ..Rule::next(Endpoint::Edit, 1, then) });
+        world.stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Lost));
+        world.stage.pms.script(FaultRule {
+            nth: 2,
+            times: 1,
+            ..FaultRule::next(Route::Edit, 1, then)
+        });
         let run = world.edit(vec![titled(key, "Applied")]).await;
         assert_eq!(world.on_server(key).title, "Applied");
         let in_doubt = matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_)));
@@ -161,8 +165,8 @@ async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
 #[tokio::test]
 async fn an_upload_whose_first_answer_was_lost_is_in_doubt() {
     let world = World::new().await;
-    world.stage.pms.script(Rule::once(Endpoint::Upload, 1, Fault::Lost));
-    world.stage.pms.script(Rule::once(Endpoint::Upload, 2, Fault::Status(401)));
+    world.stage.pms.script(FaultRule::once(Route::Upload, 1, Fault::Lost));
+    world.stage.pms.script(FaultRule::once(Route::Upload, 2, Fault::Status(401)));
     let uploaded = world.engine.upload(world.key(0), Artwork::Poster, vec![1; 64]).await.unwrap();
     let in_doubt = matches!(uploaded, Uploaded::Failed(EditFailure::Unconfirmed(_)));
     assert!(in_doubt, "{uploaded:?}");
@@ -175,7 +179,7 @@ async fn a_refused_change_closes_no_other_runs_note() {
     let world = World::new().await;
     let (in_doubt, other) = (world.key(0), world.key(1));
     let before = world.on_server(in_doubt).title;
-    world.stage.pms.script(Rule::next(Endpoint::Edit, 4, Fault::Lost));
+    world.stage.pms.script(FaultRule::next(Route::Edit, 4, Fault::Lost));
     let run = world.edit(vec![titled(in_doubt, "Applied")]).await;
     assert!(matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_))));
     world.stage.pms.clear_faults();

@@ -9,7 +9,7 @@ use super::stage::Stage;
 use super::{Row, Scale};
 use crate::library::FileFilter;
 use crate::queries::TruthQuery;
-use crate::server::{Endpoint, Fault, Pms, Rule};
+use crate::server::{Fault, FaultRule, Pms, Route};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -107,7 +107,7 @@ fn tenth_more(items: u64, page: u64) -> u64 {
 }
 
 fn slow(pms: &Pms, fault: Fault) {
-    pms.script(Rule::next(Endpoint::Listing, u64::MAX, fault));
+    pms.script(FaultRule::next(Route::Listing, u64::MAX, fault));
 }
 
 async fn gentle_cold(scale: Scale, trouble: fn(&Pms)) -> Result<Played> {

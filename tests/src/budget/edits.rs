@@ -13,9 +13,9 @@ use super::Scale;
 use super::child::{self, Arguments, Task};
 use super::stage::Stage;
 use super::warm::LATER;
-use crate::faults::{Fault, Rule};
+use crate::faults::{Fault, FaultRule};
 use crate::rivals::naive::{Naive, NaiveEdit};
-use crate::server::{Endpoint, Requests};
+use crate::server::{Requests, Route};
 
 /// One row of the table.
 pub struct EditRow {
@@ -27,7 +27,7 @@ pub struct EditRow {
     pub calls: &'static str,
     /// Requests that may be made to each endpoint, for so many items that are acted on. An
     /// endpoint that is not named may not be asked at all.
-    pub budget: fn(u64) -> Vec<(Endpoint, u64)>,
+    pub budget: fn(u64) -> Vec<(Route, u64)>,
     /// Whether so many items may come to that; a verified match that is right counts as done.
     expect: fn(usize, &EditCounts) -> bool,
     play: fn(Stage, Items, Arguments) -> BoxFuture<'static, Result<PlayedEdits>>,
@@ -106,7 +106,7 @@ pub fn edit_rows() -> Vec<EditRow> {
             name: "verify",
             situation: "verify M matches",
             calls: "ceil(M/200)",
-            budget: |count| vec![(Endpoint::Metadata, reads(count))],
+            budget: |count| vec![(Route::Metadata, reads(count))],
             expect: all_done,
             play: |stage, items, _| verify(stage, items).boxed(),
         },
@@ -114,7 +114,7 @@ pub fn edit_rows() -> Vec<EditRow> {
             name: "edit-right",
             situation: "M items, all already right",
             calls: "1 probe, 0 writes",
-            budget: |_| vec![(Endpoint::Sections, 1)],
+            budget: |_| vec![(Route::Sections, 1)],
             expect: |unchanged, counts| {
                 *counts == EditCounts { unchanged, ..EditCounts::default() }
             },
@@ -125,8 +125,8 @@ pub fn edit_rows() -> Vec<EditRow> {
             situation: "M items, each with its own title and summary",
             calls: "1 probe, ceil(M/200) reads, M PUT",
             budget: |count| {
-                let reading = (Endpoint::Metadata, reads(count));
-                vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count)]
+                let reading = (Route::Metadata, reads(count));
+                vec![(Route::Sections, 1), reading, (Route::Edit, count)]
             },
             expect: all_done,
             play: |stage, items, _| edited(stage, items, Work::Own).boxed(),
@@ -136,8 +136,8 @@ pub fn edit_rows() -> Vec<EditRow> {
             situation: "add one collection to M items",
             calls: "1 probe, ceil(M/200) reads, ceil(M/100) PUT",
             budget: |count| {
-                let reading = (Endpoint::Metadata, reads(count));
-                vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count.div_ceil(100))]
+                let reading = (Route::Metadata, reads(count));
+                vec![(Route::Sections, 1), reading, (Route::Edit, count.div_ceil(100))]
             },
             expect: all_done,
             play: |stage, items, _| edited(stage, items, Work::Collection).boxed(),
@@ -147,8 +147,8 @@ pub fn edit_rows() -> Vec<EditRow> {
             situation: "the same, and the server answers 400 whenever one of the items is edited",
             calls: "1 probe, ceil(M/200) reads, ceil(M/100) + 14 PUT",
             budget: |count| {
-                let reading = (Endpoint::Metadata, reads(count));
-                vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, count.div_ceil(100) + 14)]
+                let reading = (Route::Metadata, reads(count));
+                vec![(Route::Sections, 1), reading, (Route::Edit, count.div_ceil(100) + 14)]
             },
             expect: |count, counts| {
                 *counts == EditCounts { done: count - 1, failed: 1, ..EditCounts::default() }
@@ -162,8 +162,8 @@ pub fn edit_rows() -> Vec<EditRow> {
             calls: "1 probe, ceil(M/200) reads, 7/10 M PUT and those in doubt (at most 32)",
             budget: |count| {
                 let writes = count - confirmed(count) + IN_DOUBT;
-                let reading = (Endpoint::Metadata, reads(count));
-                vec![(Endpoint::Sections, 1), reading, (Endpoint::Edit, writes)]
+                let reading = (Route::Metadata, reads(count));
+                vec![(Route::Sections, 1), reading, (Route::Edit, writes)]
             },
             // Those in doubt are read, and found to be unchanged or not.
             expect: |count, counts| {
@@ -278,15 +278,15 @@ async fn edited(stage: Stage, items: Items, work: Work) -> Result<PlayedEdits> {
 async fn crashed(stage: Stage, items: Items, child: Arguments) -> Result<PlayedEdits> {
     let confirmed = confirmed(items.len() as u64);
     stage.pms.reset_requests();
-    stage.pms.script(Rule {
-        endpoint: Some(Endpoint::Edit),
+    stage.pms.script(FaultRule {
+        route: Some(Route::Edit),
         nth: confirmed + 1,
         times: u64::MAX,
         fault: Fault::Hang,
     });
     let task = items.iter().map(|(path, key)| (path.clone(), key.0)).collect();
     let child = child::start(&stage, child, 0, Task::Edit(task))?;
-    child.kill_when(stage.pms.arrived(Endpoint::Edit, confirmed + 1)).await?;
+    child.kill_when(stage.pms.arrived(Route::Edit, confirmed + 1)).await?;
     stage.pms.clear_faults();
     measured(&stage, &items, Work::Own, NaiveEdit::Write).await
 }

@@ -11,7 +11,7 @@ use super::measured::{Meter, Played};
 use super::{Row, Scale};
 use crate::generate::add_movie;
 use crate::queries::TruthQuery;
-use crate::server::{Endpoint, Fault, Rule};
+use crate::server::{Fault, FaultRule, Route};
 use crate::shared::{Hosts, ask_all};
 use crate::valkey;
 
@@ -180,10 +180,10 @@ async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let asked = asked(&hosts);
     let paths: Vec<String> = asked.iter().map(|truth| truth.path.clone()).collect();
     let nth = (scale.pages() / 2).max(1);
-    let endpoint = Some(Endpoint::Listing);
-    hosts.stage.pms.script(Rule { endpoint, nth, times: 1, fault: Fault::Hang });
+    let route = Some(Route::Listing);
+    hosts.stage.pms.script(FaultRule { route, nth, times: 1, fault: Fault::Hang });
     let killed = start_host(&hosts.stage, child, 99, paths, Some(hosts.child_tier()))?;
-    killed.kill_when(hosts.stage.pms.arrived(Endpoint::Listing, nth)).await?;
+    killed.kill_when(hosts.stage.pms.arrived(Route::Listing, nth)).await?;
     let spent = hosts.stage.calls();
     let meter = Meter::start(&hosts.stage);
     let engines = hosts.engines(0..HOSTS).await?;

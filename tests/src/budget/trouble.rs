@@ -12,8 +12,8 @@ use super::change::warmed;
 use super::measured::{Meter, Played};
 use super::stage::{Stage, to_queries};
 use super::{Expect, Row, Scale};
-use crate::faults::{Fault, Rule};
-use crate::server::Endpoint;
+use crate::faults::{Fault, FaultRule};
+use crate::server::Route;
 
 /// Those who ask at once.
 const TASKS: usize = 8;
@@ -60,7 +60,7 @@ async fn tasks(scale: Scale) -> Result<Played> {
 
 async fn down(scale: Scale) -> Result<Played> {
     let (stage, asked) = warmed(scale).await?;
-    stage.pms.script(Rule::always(Fault::Outage));
+    stage.pms.script(FaultRule::always(Fault::Outage));
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;
     Ok(meter.stop(stage, asked, vec![run]))
@@ -69,7 +69,7 @@ async fn down(scale: Scale) -> Result<Played> {
 async fn page_7(scale: Scale) -> Result<Played> {
     let (stage, asked) = warmed(scale).await?;
     stage.later(Duration::from_hours(25));
-    stage.pms.script(Rule::once(Endpoint::Listing, 7, Fault::Status(503)));
+    stage.pms.script(FaultRule::once(Route::Listing, 7, Fault::Status(503)));
     let meter = Meter::start(&stage);
     let run = stage.run(&Selection::All, &asked).await?;
     Ok(meter.stop(stage, asked, vec![run]))

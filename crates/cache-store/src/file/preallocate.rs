@@ -1,8 +1,8 @@
-//! A file that grows in blocks.
+//! A file that grows in chunks.
 //!
 //! redb writes single pages, and a commit writes them in an order that jumps about the file. If a
 //! page of 4 KB lies where the file had no data, the kernel allocates it and sends it to the disk
-//! by itself. So this backend fills a block with zeros, in one write, before the first page in it
+//! by itself. So this backend fills a chunk with zeros, in one write, before the first page in it
 //! is written. It does so only where the file has grown since it was opened. Writing and syncing
 //! the pages of a large commit then takes little more than half of the time. The backend delays
 //! nothing: redb alone decides what is written and synced, and when.
@@ -13,11 +13,11 @@ use std::sync::{Mutex, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// The size of a block. Measurements with 64 KB and with 256 KB gave the same times.
-pub(crate) const BLOCK: usize = 1 << 17;
+/// The size of a chunk. Measurements with 64 KB and with 256 KB gave the same times.
+pub(crate) const CHUNK: usize = 1 << 17;
 
-/// A block of zeros.
-static ZEROS: [u8; BLOCK] = [0; BLOCK];
+/// A chunk of zeros.
+static ZEROS: [u8; CHUNK] = [0; CHUNK];
 
 /// A file that no other process changes while it is open.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Growing<B> {
 struct Grown {
     /// Below this offset there may be data.
     from: u64,
-    /// By block number: whether the block was filled, or has no space above `from` to fill. Blocks
+    /// By chunk number: whether the chunk was filled, or has no space above `from` to fill. Blocks
     /// beyond the end of the list were not filled.
     filled: Vec<bool>,
 }
@@ -42,11 +42,11 @@ impl<B: StorageBackend> Growing<B> {
         Self { file, grown: Mutex::new(None) }
     }
 
-    /// Fills the blocks of these bytes, except those that were filled and those that may hold data.
-    /// Other blocks stay unfilled, because redb may take a page from the far end of a nearly unused
+    /// Fills the chunks of these bytes, except those that were filled and those that may hold data.
+    /// Other chunks stay unfilled, because redb may take a page from the far end of a nearly unused
     /// file.
     fn fill(&self, start: u64, end: u64) -> io::Result<()> {
-        // The lock is held until the blocks are filled, so that nothing is written there before.
+        // The lock is held until the chunks are filled, so that nothing is written there before.
         let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
         let grown = match &mut *grown {
             Some(grown) => grown,
@@ -55,13 +55,13 @@ impl<B: StorageBackend> Growing<B> {
         if end <= grown.from {
             return Ok(());
         }
-        for block in start / BLOCK as u64..end.div_ceil(BLOCK as u64) {
-            let at = usize::try_from(block).map_err(io::Error::other)?;
+        for chunk in start / CHUNK as u64..end.div_ceil(CHUNK as u64) {
+            let at = usize::try_from(chunk).map_err(io::Error::other)?;
             if grown.filled.get(at) == Some(&true) {
                 continue;
             }
-            let start = (block * BLOCK as u64).max(grown.from);
-            let end = ((block + 1) * BLOCK as u64).min(self.file.len()?);
+            let start = (chunk * CHUNK as u64).max(grown.from);
+            let end = ((chunk + 1) * CHUNK as u64).min(self.file.len()?);
             let length = usize::try_from(end.saturating_sub(start)).map_err(io::Error::other)?;
             if let Some(zeros) = ZEROS.get(..length).filter(|zeros| !zeros.is_empty()) {
                 self.file.write(start, zeros)?;
@@ -85,11 +85,11 @@ impl<B: StorageBackend> StorageBackend for Growing<B> {
         let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
         self.file.set_len(len)?;
         if let Some(grown) = &mut *grown {
-            // The block at the cut stays filled: it may hold pages below the cut.
+            // The chunk at the cut stays filled: it may hold pages below the cut.
             grown.from = grown.from.min(len);
             grown
                 .filled
-                .truncate(usize::try_from(len.div_ceil(BLOCK as u64)).unwrap_or(usize::MAX));
+                .truncate(usize::try_from(len.div_ceil(CHUNK as u64)).unwrap_or(usize::MAX));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::file::commit::guard;
 use crate::file::handle::CacheFile;
 use crate::file::write_buffer::Buffered;
-use crate::format::block::ShelfRef;
+use crate::format::block::BlockRef;
 use crate::format::{
     block::BucketRow,
     item::{ItemBody, ItemRow},
@@ -28,7 +28,7 @@ use crate::format::{
 use crate::format::{envelope, place, tables};
 use crate::model::index::{Bucket, Index};
 use crate::model::item::{CachedItem, ItemRef};
-use crate::model::partition::shelf;
+use crate::model::partition::block;
 use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
@@ -314,7 +314,7 @@ impl<'store> View<'store> {
     }
 
     /// The items that share a hash in an index. `Ok(None)` proves that there are none, unless
-    /// damage is reported: the whole shelf that should hold the bucket was read.
+    /// damage is reported: the whole block that should hold the bucket was read.
     pub fn bucket(
         &self,
         index: Index,
@@ -324,7 +324,7 @@ impl<'store> View<'store> {
         Ok(self.buckets(index, section, &[hash])?.pop().flatten())
     }
 
-    /// [`View::bucket`] for many hashes, with results in their order. Shelves are read in the order
+    /// [`View::bucket`] for many hashes, with results in their order. Blocks are read in the order
     /// of the file, which is several times as fast as one by one.
     pub fn buckets(
         &self,
@@ -352,14 +352,14 @@ impl<'store> View<'store> {
             hashes.iter().enumerate().map(|(at, &hash)| (hash, at)).collect();
         order.sort_unstable();
         self.guarded(doing, || {
-            for of_shelf in order.chunk_by(|a, b| shelf(bits, a.0) == shelf(bits, b.0)) {
-                let Some(&(first, _)) = of_shelf.first() else { continue };
-                let number = shelf(bits, first);
+            for of_block in order.chunk_by(|a, b| block(bits, a.0) == block(bits, b.0)) {
+                let Some(&(first, _)) = of_block.first() else { continue };
+                let number = block(bits, first);
                 let value = table.get((section.0, number)).map_err(Error::storage(doing))?;
                 let place = place::block(index, section, number);
                 let found = value.as_ref().ok_or(envelope::Damage::Envelope).and_then(|value| {
-                    let content = ShelfRef::open(place, bits, value.value())?;
-                    for &(hash, at) in of_shelf {
+                    let content = BlockRef::open(place, bits, value.value())?;
+                    for &(hash, at) in of_block {
                         let bucket = content.find(hash)?;
                         if let Some(slot) = buckets.get_mut(at) {
                             *slot = bucket.map(BucketRow::into_bucket);

@@ -1,23 +1,23 @@
 //! An index on disk, in a form that proves what is not in it.
 //!
-//! The top bits of the hash divide a section's index into 2^b blocks, called *shelves*. A shelf is
-//! one sealed record with every bucket of its range. Every shelf exists, even an empty one, and the
+//! The top bits of the hash divide a section's index into 2^b *blocks*. A block is
+//! one sealed record with every bucket of its range. Every block exists, even an empty one, and the
 //! sealed section row holds b. So a sealed record that should hold a hash proves that it is absent.
 //! With one record for each bucket, a hash would be absent when redb finds no key. But redb can
 //! find nothing, without an error, when a flipped bit in an inner page leads it to a wrong page.
-//! With shelves, that is a missing shelf: it is damage, and never a proof.
+//! With blocks, that is a missing block: it is damage, and never a proof.
 //!
-//! Shelves are also smaller and faster to write: about ten buckets share one envelope and one redb
+//! Blocks are also smaller and faster to write: about ten buckets share one envelope and one redb
 //! key.
 
 use crate::format::envelope;
 use crate::format::envelope::{BorrowDecode, Damage, Decode, Encode, Place, Record};
 use crate::model::index::Bucket;
-use crate::model::partition::shelf;
+use crate::model::partition::block;
 use crate::model::revision::Revision;
 use plex_api::RatingKey;
 
-/// An index bucket on a shelf.
+/// An index bucket in a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct BucketRow {
     pub(crate) changed_at: u64,
@@ -34,11 +34,11 @@ impl BucketRow {
     }
 }
 
-/// A shelf on disk. `hashes` holds 8 bytes for each hash, ascending. `ends` holds 4 bytes for each
+/// A block on disk. `hashes` holds 8 bytes for each hash, ascending. `ends` holds 4 bytes for each
 /// hash: the end of its bucket in `body`. All numbers are little endian.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct ShelfRow {
-    /// The `bits` of the index when the shelf was written.
+pub(crate) struct BlockRow {
+    /// The `bits` of the index when the block was written.
     bits: u8,
     hashes: Vec<u8>,
     ends: Vec<u8>,
@@ -46,27 +46,27 @@ pub(crate) struct ShelfRow {
     body: Vec<u8>,
 }
 
-impl Record for ShelfRow {
+impl Record for BlockRow {
     /// Schema 1 had one record for each bucket. Such an index is rebuilt from the items.
     const SCHEMA: u16 = 2;
 }
 
-/// A [`ShelfRow`] that borrows from its page.
+/// A [`BlockRow`] that borrows from its page.
 #[derive(BorrowDecode)]
-pub(crate) struct ShelfRef<'a> {
+pub(crate) struct BlockRef<'a> {
     bits: u8,
     hashes: &'a [u8],
     ends: &'a [u8],
     body: &'a [u8],
 }
 
-impl<'a> ShelfRef<'a> {
-    /// Opens a sealed shelf. A shelf of another division is damage.
+impl<'a> BlockRef<'a> {
+    /// Opens a sealed block. A block of another division is damage.
     pub(crate) fn open(place: Place, bits: u8, bytes: &'a [u8]) -> Result<Self, Damage> {
-        let shelf: Self = envelope::borrow(place, ShelfRow::SCHEMA, bytes)?;
+        let block: Self = envelope::borrow(place, BlockRow::SCHEMA, bytes)?;
         let aligned =
-            shelf.hashes.len() == 2 * shelf.ends.len() && shelf.ends.len().is_multiple_of(4);
-        if shelf.bits == bits && aligned { Ok(shelf) } else { Err(Damage::Payload) }
+            block.hashes.len() == 2 * block.ends.len() && block.ends.len().is_multiple_of(4);
+        if block.bits == bits && aligned { Ok(block) } else { Err(Damage::Payload) }
     }
 
     /// The bucket of a hash. `Ok(None)` proves that there is none.
@@ -96,16 +96,16 @@ impl<'a> ShelfRef<'a> {
     }
 }
 
-/// A shelf in memory, while it is changed.
+/// A block in memory, while it is changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shelf {
+pub(crate) struct Block {
     /// The buckets, ascending by hash, each once.
     buckets: Vec<(u64, BucketRow)>,
 }
 
-impl Shelf {
+impl Block {
     pub(crate) fn open(place: Place, bits: u8, bytes: &[u8]) -> Result<Self, Damage> {
-        let buckets = ShelfRef::open(place, bits, bytes)?.buckets().collect::<Result<_, _>>()?;
+        let buckets = BlockRef::open(place, bits, bytes)?.buckets().collect::<Result<_, _>>()?;
         Ok(Self { buckets })
     }
 
@@ -129,18 +129,18 @@ impl Shelf {
         }
     }
 
-    /// Divides the shelf among the shelves `first..` of a finer division.
+    /// Divides the block among the blocks `first..` of a finer division.
     pub(crate) fn divide(self, bits: u8) -> impl Iterator<Item = (u64, Self)> {
         let mut parts: std::collections::BTreeMap<u64, Self> = std::collections::BTreeMap::new();
         for (hash, bucket) in self.buckets {
-            parts.entry(shelf(bits, hash)).or_default().buckets.push((hash, bucket));
+            parts.entry(block(bits, hash)).or_default().buckets.push((hash, bucket));
         }
         parts.into_iter()
     }
 
-    /// Seals the shelf into `out`.
+    /// Seals the block into `out`.
     pub(crate) fn seal(&self, place: Place, bits: u8, out: &mut Vec<u8>) {
-        let mut row = ShelfRow { bits, hashes: Vec::new(), ends: Vec::new(), body: Vec::new() };
+        let mut row = BlockRow { bits, hashes: Vec::new(), ends: Vec::new(), body: Vec::new() };
         for (hash, bucket) in &self.buckets {
             envelope::encode(bucket, &mut row.body);
             row.hashes.extend_from_slice(&hash.to_le_bytes());
@@ -158,36 +158,36 @@ mod tests {
 
     const PLACE: Place = Place { table: 1, section: 1, key: 3 };
 
-    fn filled(hashes: &[u64]) -> Shelf {
-        let mut shelf = Shelf::default();
+    fn filled(hashes: &[u64]) -> Block {
+        let mut block = Block::default();
         for &hash in hashes {
-            shelf.change(hash, |bucket| {
+            block.change(hash, |bucket| {
                 bucket.changed_at = hash % 7;
                 bucket.keys = vec![hash, hash.wrapping_add(1)];
             });
         }
-        shelf
+        block
     }
 
     #[test]
-    fn a_shelf_reads_back_and_proves_absence() {
-        let shelf = filled(&[9, 3, u64::MAX, 70_000]);
+    fn a_block_reads_back_and_proves_absence() {
+        let block = filled(&[9, 3, u64::MAX, 70_000]);
         let mut bytes = Vec::new();
-        shelf.seal(PLACE, 2, &mut bytes);
-        let read = ShelfRef::open(PLACE, 2, &bytes).unwrap();
+        block.seal(PLACE, 2, &mut bytes);
+        let read = BlockRef::open(PLACE, 2, &bytes).unwrap();
         assert_eq!(read.find(9).unwrap().unwrap().keys, [9, 10]);
         assert_eq!(read.find(70_000).unwrap().unwrap().changed_at, 0);
         assert_eq!(read.find(10), Ok(None));
-        assert_eq!(Shelf::open(PLACE, 2, &bytes), Ok(shelf));
-        assert_eq!(ShelfRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
+        assert_eq!(Block::open(PLACE, 2, &bytes), Ok(block));
+        assert_eq!(BlockRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
     }
 
     #[test]
     fn the_borrowed_and_the_owned_record_are_the_same_bytes() {
         let mut bytes = Vec::new();
         filled(&[1, 2, 3]).seal(PLACE, 0, &mut bytes);
-        let owned: ShelfRow = envelope::open(PLACE, &bytes).unwrap();
-        let borrowed = ShelfRef::open(PLACE, 0, &bytes).unwrap();
+        let owned: BlockRow = envelope::open(PLACE, &bytes).unwrap();
+        let borrowed = BlockRef::open(PLACE, 0, &bytes).unwrap();
         assert_eq!(
             (owned.hashes.as_slice(), owned.ends.as_slice()),
             (borrowed.hashes, borrowed.ends)
@@ -196,19 +196,19 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_bucket_leaves_the_shelf() {
-        let mut shelf = filled(&[5, 6]);
-        shelf.change(5, |bucket| bucket.keys.clear());
-        assert_eq!(shelf, filled(&[6]));
-        shelf.change(7, |_| {});
-        assert_eq!(shelf, filled(&[6]), "nothing entered");
+    fn an_emptied_bucket_leaves_the_block() {
+        let mut block = filled(&[5, 6]);
+        block.change(5, |bucket| bucket.keys.clear());
+        assert_eq!(block, filled(&[6]));
+        block.change(7, |_| {});
+        assert_eq!(block, filled(&[6]), "nothing entered");
     }
 
     #[test]
-    fn shelves_are_ranges_of_the_hash() {
-        assert_eq!(shelf(0, u64::MAX), 0);
-        assert_eq!(shelf(1, u64::MAX), 1);
-        assert_eq!(shelf(3, 0b101 << 61), 0b101);
+    fn blocks_are_ranges_of_the_hash() {
+        assert_eq!(block(0, u64::MAX), 0);
+        assert_eq!(block(1, u64::MAX), 1);
+        assert_eq!(block(3, 0b101 << 61), 0b101);
         let parts: Vec<_> = filled(&[1, 1 << 63, (1 << 63) + 1]).divide(1).collect();
         assert_eq!(parts, [(0, filled(&[1])), (1, filled(&[1 << 63, (1 << 63) + 1]))]);
     }

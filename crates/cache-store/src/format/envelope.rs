@@ -32,7 +32,7 @@ const FORMAT: u8 = 0x4D;
 /// Bytes before the payload.
 const HEADER: usize = 11;
 
-/// The largest payload that is decoded, in bytes. A shelf with a bucket of half a million items is
+/// The largest payload that is decoded, in bytes. A block with a bucket of half a million items is
 /// smaller. The limit keeps a damaged length from allocating more.
 const LIMIT: usize = 4 << 20;
 

@@ -37,8 +37,8 @@ pub(crate) fn item(section: SectionId, rating_key: u64) -> Place {
 }
 
 /// A block of an index.
-pub(crate) fn block(index: Index, section: SectionId, shelf: u64) -> Place {
-    Place { table: index.number(), section: section.0, key: u128::from(shelf) }
+pub(crate) fn block(index: Index, section: SectionId, block: u64) -> Place {
+    Place { table: index.number(), section: section.0, key: u128::from(block) }
 }
 
 /// A remembered match.

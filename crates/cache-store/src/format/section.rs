@@ -159,7 +159,7 @@ impl SectionRow {
     }
 }
 
-/// The row before indexes were divided into shelves.
+/// The row before indexes were divided into blocks.
 #[derive(Decode)]
 struct SectionRow1 {
     uuid: String,
@@ -201,7 +201,7 @@ impl From<SectionRow1> for SectionRow {
             lookups_spent: row.lookups_spent,
             lookups_total: row.lookups_total,
             file_filter: row.file_filter,
-            // Nothing is on a shelf yet. The opening that reads this row rebuilds the indexes.
+            // Nothing is in a block yet. The opening that reads this row rebuilds the indexes.
             divisions: [DivisionFields::default(); 3],
             matches_from: 0,
             shows: None,

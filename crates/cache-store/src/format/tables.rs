@@ -17,7 +17,7 @@ use crate::format::metadata::MetadataRow;
 use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{
-    block::ShelfRow, item::ItemRow, lease::LeaseRow, remembered::MatchRow, section::SectionRow,
+    block::BlockRow, item::ItemRow, lease::LeaseRow, remembered::MatchRow, section::SectionRow,
 };
 use crate::model::index::Index;
 use crate::model::section::SectionId;
@@ -107,9 +107,9 @@ pub(crate) enum Goes {
 pub(crate) static ALL: [Table; 11] = [
     numbered::<SectionRow>(0x11, "sections", Goes::Never),
     numbered::<ItemRow>(0x12, "items", Goes::WithItems),
-    numbered::<ShelfRow>(1, "names", Goes::WithItems),
-    numbered::<ShelfRow>(2, "guids", Goes::WithItems),
-    numbered::<ShelfRow>(3, "titles", Goes::WithItems),
+    numbered::<BlockRow>(1, "names", Goes::WithItems),
+    numbered::<BlockRow>(2, "guids", Goes::WithItems),
+    numbered::<BlockRow>(3, "titles", Goes::WithItems),
     hashed::<MatchRow>(0x13, "matches", Goes::WithMatches),
     numbered::<LeaseRow>(0x14, "leases", Goes::Never),
     numbered::<MetadataRow>(0x15, "metadata", Goes::WithItems),

@@ -1,21 +1,21 @@
 //! Writing the indexes of one section.
 //!
-//! Changes are collected and applied in the order of the shelves. So a batch reads and writes each
-//! shelf once, even if many of its buckets change. If nothing is indexed yet, all entries are
-//! sorted before the first shelf is written, and each shelf is written once.
+//! Changes are collected and applied in the order of the blocks. So a batch reads and writes each
+//! block once, even if many of its buckets change. If nothing is indexed yet, all entries are
+//! sorted before the first block is written, and each block is written once.
 
 use std::ops::Bound;
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::error::Error;
-use crate::format::block::Shelf;
+use crate::format::block::Block;
 use crate::format::envelope::Damage;
 use crate::format::{place, tables};
 use crate::index::external_sort::{BATCH, Entries, Entry};
 use crate::model::index::{Index, Indexing};
 use crate::model::item::CachedItem;
-use crate::model::partition::{Division, shelf};
+use crate::model::partition::{Division, block};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
 
@@ -118,7 +118,7 @@ impl<'txn> Postings<'txn> {
         Ok((!self.damaged).then_some(self.divisions))
     }
 
-    /// Writes every shelf of indexes that are new. It does nothing for indexes that exist.
+    /// Writes every block of indexes that are new. It does nothing for indexes that exist.
     fn build(&mut self) -> Result<(), Error> {
         let Some(first) = self.first.take() else { return Ok(()) };
         let doing = "writing an index";
@@ -132,14 +132,14 @@ impl<'txn> Postings<'txn> {
             let mut division = Division { bits: Some(bits), buckets: 0 };
             let mut table =
                 self.txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
-            // Removes the shelves of a forgotten division, if there are any.
+            // Removes the blocks of a forgotten division, if there are any.
             table.retain_in(tables::whole(section), |_, _| false).map_err(Error::storage(doing))?;
             let end = Bound::Included((section.0, u64::MAX));
             let mut cursor = table.upper_bound_mut(end).map_err(Error::storage(doing))?;
-            for number in 0..division.shelves() {
+            for number in 0..division.blocks() {
                 here.clear();
                 let belongs = |entry: &Result<Entry, Error>| match entry {
-                    Ok((of, hash, _)) => *of == index && shelf(bits, *hash) == number,
+                    Ok((of, hash, _)) => *of == index && block(bits, *hash) == number,
                     Err(_) => true,
                 };
                 while let Some(entry) = entries.next_if(belongs) {
@@ -147,7 +147,7 @@ impl<'txn> Postings<'txn> {
                     here.push(Change { index, hash, key, enters: true });
                     *taken += 1;
                 }
-                let mut content = Shelf::default();
+                let mut content = Block::default();
                 self.change(&mut content, &here);
                 division.buckets += content.len();
                 content.seal(place::block(index, section, number), bits, &mut self.bytes);
@@ -158,7 +158,7 @@ impl<'txn> Postings<'txn> {
             cursor.close().map_err(Error::storage(doing))?;
             self.set(index, division);
         }
-        // A shelf proves what is absent, so entries that the temporary file lost must not go
+        // A block proves what is absent, so entries that the temporary file lost must not go
         // unnoticed.
         self.damaged |= taken != counts;
         Ok(())
@@ -203,9 +203,9 @@ impl<'txn> Postings<'txn> {
             self.damaged = true;
             return Ok(());
         };
-        for here in changes.chunk_by(|a, b| shelf(bits, a.hash) == shelf(bits, b.hash)) {
+        for here in changes.chunk_by(|a, b| block(bits, a.hash) == block(bits, b.hash)) {
             let Some(first) = here.first() else { continue };
-            let number = shelf(bits, first.hash);
+            let number = block(bits, first.hash);
             let Some(mut content) = self.take(&table, index, bits, number)? else { continue };
             division.buckets = division.buckets.saturating_sub(content.len());
             self.change(&mut content, here);
@@ -215,8 +215,8 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Divides an index further, from the last shelf to the first. The parts of a shelf get its
-    /// number or higher numbers, and those shelves are already divided by then.
+    /// Divides an index further, from the last block to the first. The parts of a block get its
+    /// number or higher numbers, and those blocks are already divided by then.
     fn divide(&mut self, index: Index, division: &mut Division) -> Result<(), Error> {
         let doing = "dividing an index";
         let mut table = self.txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
@@ -224,7 +224,7 @@ impl<'txn> Postings<'txn> {
             return Ok(());
         };
         let parts = 1_u64 << after.saturating_sub(before);
-        for number in (0..division.shelves()).rev() {
+        for number in (0..division.blocks()).rev() {
             let Some(whole) = self.take(&table, index, before, number)? else { continue };
             let mut divided = whole.divide(after).peekable();
             for part in (number * parts)..(number + 1) * parts {
@@ -237,19 +237,19 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Reads a shelf that must exist. `None`: it is damaged.
+    /// Reads a block that must exist. `None`: it is damaged.
     fn take(
         &mut self,
         table: &Table<'_, (u32, u64), &'static [u8]>,
         index: Index,
         bits: u8,
         number: u64,
-    ) -> Result<Option<Shelf>, Error> {
+    ) -> Result<Option<Block>, Error> {
         let value =
             table.get((self.section.0, number)).map_err(Error::storage("writing an index"))?;
         let place = place::block(index, self.section, number);
         let read =
-            value.ok_or(Damage::Envelope).and_then(|bytes| Shelf::open(place, bits, bytes.value()));
+            value.ok_or(Damage::Envelope).and_then(|bytes| Block::open(place, bits, bytes.value()));
         self.damaged |= read.is_err();
         Ok(read.ok())
     }
@@ -260,7 +260,7 @@ impl<'txn> Postings<'txn> {
         index: Index,
         bits: u8,
         number: u64,
-        content: &Shelf,
+        content: &Block,
     ) -> Result<(), Error> {
         content.seal(place::block(index, self.section, number), bits, &mut self.bytes);
         table
@@ -269,8 +269,8 @@ impl<'txn> Postings<'txn> {
         Ok(())
     }
 
-    /// Applies the sorted changes of one shelf.
-    fn change(&self, content: &mut Shelf, changes: &[Change]) {
+    /// Applies the sorted changes of one block.
+    fn change(&self, content: &mut Block, changes: &[Change]) {
         for of_bucket in changes.chunk_by(|a, b| a.hash == b.hash) {
             let Some(first) = of_bucket.first() else { continue };
             content.change(first.hash, |bucket| {

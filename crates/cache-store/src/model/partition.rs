@@ -1,17 +1,17 @@
-//! The division of an index into shelves (blocks), by the top bits of a hash.
+//! The division of an index into blocks, by the top bits of a hash.
 
-/// How many buckets a shelf has when an index is built. It can have up to twice as many.
+/// How many buckets a block has when an index is built. It can have up to twice as many.
 const BUCKETS: u64 = 8;
 
-/// With more buckets than this on an average shelf, the index is divided further.
+/// With more buckets than this in an average block, the index is divided further.
 const TOO_MANY: u64 = 8 * BUCKETS;
 
 /// The division of one index of one section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Division {
-    /// The index has 2^`bits` shelves. `None`: no shelf was written, so nothing is indexed.
+    /// The index has 2^`bits` blocks. `None`: no block was written, so nothing is indexed.
     pub(crate) bits: Option<u8>,
-    /// The number of buckets on all shelves.
+    /// The number of buckets in all blocks.
     pub(crate) buckets: u64,
 }
 
@@ -27,18 +27,18 @@ impl Division {
         self.bits.is_some_and(|bits| bits < MAX_BITS && self.buckets >> bits > TOO_MANY)
     }
 
-    /// The number of shelves.
-    pub(crate) fn shelves(self) -> u64 {
+    /// The number of blocks.
+    pub(crate) fn blocks(self) -> u64 {
         self.bits.map_or(0, |bits| 1 << bits.min(MAX_BITS))
     }
 }
 
-/// The shelf of a hash in an index of 2^`bits` shelves.
-pub(crate) fn shelf(bits: u8, hash: u64) -> u64 {
+/// The block of a hash in an index of 2^`bits` blocks.
+pub(crate) fn block(bits: u8, hash: u64) -> u64 {
     hash.checked_shr(64 - u32::from(bits.min(MAX_BITS))).unwrap_or(0)
 }
 
-/// The largest useful `bits`: 2^32 shelves hold 34 billion buckets.
+/// The largest useful `bits`: 2^32 blocks hold 34 billion buckets.
 const MAX_BITS: u8 = 32;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::Error;
 use crate::file::meta::store_row;
-use crate::format::block::ShelfRef;
+use crate::format::block::BlockRef;
 use crate::format::meta::TotalsRow;
 use crate::format::tables::ALL;
 use crate::format::{envelope, place, tables};
@@ -42,7 +42,7 @@ impl Checked {
 
 impl Store {
     /// Verifies the whole file: redb's checksum of every page, the seal of every value in every
-    /// table, that every row belongs to an existing section, that every shelf exists, and that
+    /// table, that every row belongs to an existing section, that every block exists, and that
     /// items, indexes and counts agree. It reads everything: a second or two at a million items.
     ///
     /// If redb itself finds damage, the file is replaced, as everywhere: [`Error::Damaged`]. The
@@ -161,18 +161,18 @@ fn check_section(
     }
     let indexes = Index::ALL.into_iter().zip(state.divisions).zip(expected);
     for ((index, division), (entries, sum)) in indexes {
-        let shelves = txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
+        let blocks = txn.open_table(tables::index(index)).map_err(Error::storage(doing))?;
         let (mut found, mut found_sum, mut buckets) = (0_u64, 0_u64, 0_u64);
-        for number in 0..division.shelves() {
-            let value = shelves.get((state.id.0, number)).map_err(Error::storage(doing))?;
+        for number in 0..division.blocks() {
+            let value = blocks.get((state.id.0, number)).map_err(Error::storage(doing))?;
             let place = place::block(index, state.id, number);
             let bits = division.bits.unwrap_or_default();
-            let read = value.as_ref().map(|value| ShelfRef::open(place, bits, value.value()));
-            let Some(Ok(shelf)) = read else {
-                checked.problem(|| format!("\"{}\": no shelf {index:?} {number}", state.title));
+            let read = value.as_ref().map(|value| BlockRef::open(place, bits, value.value()));
+            let Some(Ok(block)) = read else {
+                checked.problem(|| format!("\"{}\": no block {index:?} {number}", state.title));
                 continue;
             };
-            for bucket in shelf.buckets().flatten() {
+            for bucket in block.buckets().flatten() {
                 buckets += 1;
                 for key in bucket.1.keys {
                     found += 1;

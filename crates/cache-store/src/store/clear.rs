@@ -39,7 +39,7 @@ pub struct Cleared {
     pub items: u64,
     /// Remembered matches.
     pub matches: u64,
-    /// Other rows that belonged to sections or items: index shelves, leases, metadata, edits,
+    /// Other rows that belonged to sections or items: index blocks, leases, metadata, edits,
     /// uploads.
     pub other_rows: u64,
 }
@@ -121,7 +121,7 @@ impl Store {
                 divisions = postings.finish()?;
             }
             let Some(divisions) = divisions else {
-                // The item or one of its shelves is damaged, so the other records that name it are
+                // The item or one of its blocks is damaged, so the other records that name it are
                 // unknown.
                 let mut cleared = Cleared { items: 1, other_rows, ..Cleared::default() };
                 cleared.rows(txn, section, |goes| goes == Goes::WithItems)?;

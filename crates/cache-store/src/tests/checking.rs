@@ -88,14 +88,14 @@ fn indexes_are_sound_through_many_batches_of_changes() {
     // A key leaves its bucket in one batch and enters it again in the next.
     fill(&store, (1..=400).map(|key| movie(key, 1 + key % 2)), 2);
     assert_sound(&store);
-    // Each index is divided further, and shelves are emptied.
+    // Each index is divided further, and blocks are emptied.
     fill(&store, (101..=6_000).map(|key| movie(key, 1 + key % 3)), 3);
     assert!(bits(&store) > before, "{before:?}");
     assert_sound(&store);
     fill(&store, (5_990..=6_000).map(|key| movie(key, 0)), 4);
     assert_sound(&store);
     assert_eq!(items(&store).len(), 11);
-    // All items go, and the shelves stay.
+    // All items go, and the blocks stay.
     fill(&store, [], 5);
     assert_sound(&store);
     fill(&store, (1..=400).map(|key| movie(key, 0)), 6);

@@ -204,20 +204,20 @@ fn ask_beside(store: &Store, id: SectionId, dice: &mut Dice) -> Result<(), Error
     Ok(())
 }
 
-/// Whether redb finds fewer shelves of the names than there are, and reports no error. An index
+/// Whether redb finds fewer blocks of the names than there are, and reports no error. An index
 /// with one record for each bucket would have read this as "absent".
-fn keys_vanish(bytes: &[u8], section: SectionId, shelves: u64) -> bool {
+fn keys_vanish(bytes: &[u8], section: SectionId, blocks: u64) -> bool {
     let count = || {
         let db = Database::builder().create_with_backend(Medium::with(bytes)).ok()?;
         let txn = db.begin_read().ok()?;
         let names = txn.open_table(tables::index(Index::Names)).ok()?;
         let mut found = 0;
-        for shelf in 0..shelves {
-            found += u64::from(names.get((section.0, shelf)).ok()?.is_some());
+        for block in 0..blocks {
+            found += u64::from(names.get((section.0, block)).ok()?.is_some());
         }
         Some(found)
     };
-    std::panic::catch_unwind(count).ok().flatten().is_some_and(|found| found < shelves)
+    std::panic::catch_unwind(count).ok().flatten().is_some_and(|found| found < blocks)
 }
 
 /// Hides the messages of redb's panics: there are hundreds below, and each is caught.
@@ -236,11 +236,11 @@ fn a_thousand_damaged_files_never_give_a_wrong_answer() {
     let sound = sound_file();
     let inner = inner_pages(&sound);
     assert!(inner.len() >= 4, "{} inner pages", inner.len());
-    let (id, shelves) = {
+    let (id, blocks) = {
         let (_folder, path) = place();
         fs::write(&path, &sound).unwrap();
         let state = open(&path).sections().unwrap().remove(0);
-        (state.id, state.divisions[0].shelves())
+        (state.id, state.divisions[0].blocks())
     };
     let trials = &|thread: u64| {
         let (folder, path) = place();
@@ -260,7 +260,7 @@ fn a_thousand_damaged_files_never_give_a_wrong_answer() {
             damage(&mut bytes, usize::try_from(at).unwrap(), &mut dice);
             fs::write(&path, &bytes).unwrap();
             *fates.entry((kind, judge(&path, &mut dice))).or_default() += 1;
-            *vanished.entry(kind).or_default() += u64::from(keys_vanish(&bytes, id, shelves));
+            *vanished.entry(kind).or_default() += u64::from(keys_vanish(&bytes, id, blocks));
             for entry in fs::read_dir(folder.path()).unwrap() {
                 fs::remove_file(entry.unwrap().path()).unwrap();
             }

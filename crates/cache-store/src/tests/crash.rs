@@ -15,7 +15,7 @@ use redb::{Database, StorageBackend};
 use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
 use crate::Opened;
 use crate::file::open::OpenFile;
-use crate::file::preallocate::{BLOCK, Growing};
+use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
 use crate::{Error, Store};
 
@@ -240,7 +240,7 @@ const PAGE: usize = 4_096;
 /// was written, and zeros elsewhere.
 #[test]
 fn a_file_that_grows_in_blocks_keeps_what_was_written() {
-    let mut expect = vec![7; 3 * BLOCK];
+    let mut expect = vec![7; 3 * CHUNK];
     let file = Growing::new(Medium::with(&expect));
     let mut dice = Dice(1);
     for page in (0..=u8::MAX).cycle().take(2_000) {
@@ -269,16 +269,16 @@ fn a_block_is_filled_once_and_only_where_nothing_was_written() {
         medium.operations() - before
     };
     assert_eq!(writes(0), 1, "there was something");
-    file.set_len(9 * BLOCK as u64).unwrap();
-    assert_eq!([writes(8 * BLOCK), writes(8 * BLOCK + PAGE)], [2, 1], "its block, and no other");
+    file.set_len(9 * CHUNK as u64).unwrap();
+    assert_eq!([writes(8 * CHUNK), writes(8 * CHUNK + PAGE)], [2, 1], "its chunk, and no other");
     assert_eq!([writes(2 * PAGE), writes(PAGE), writes(0)], [2, 1, 1], "what was there stays");
-    file.set_len(8 * BLOCK as u64 + 2 * PAGE as u64).unwrap();
-    file.set_len(9 * BLOCK as u64).unwrap();
-    assert_eq!(writes(8 * BLOCK + 2 * PAGE), 1, "a block that is cut is not filled again");
-    file.set_len(8 * BLOCK as u64).unwrap();
-    file.set_len(9 * BLOCK as u64).unwrap();
-    assert_eq!(writes(8 * BLOCK), 2, "one that is cut off is");
+    file.set_len(8 * CHUNK as u64 + 2 * PAGE as u64).unwrap();
+    file.set_len(9 * CHUNK as u64).unwrap();
+    assert_eq!(writes(8 * CHUNK + 2 * PAGE), 1, "a chunk that is cut is not filled again");
+    file.set_len(8 * CHUNK as u64).unwrap();
+    file.set_len(9 * CHUNK as u64).unwrap();
+    assert_eq!(writes(8 * CHUNK), 2, "one that is cut off is");
     let both = medium.operations();
-    file.write(3 * BLOCK as u64 - PAGE as u64, &[1; 2 * PAGE]).unwrap();
+    file.write(3 * CHUNK as u64 - PAGE as u64, &[1; 2 * PAGE]).unwrap();
     assert_eq!(medium.operations() - both, 3, "a page that lies in two");
 }

@@ -7,7 +7,7 @@ use plex_api::{Field, ItemKind, SectionKey, SectionUuid, TagField, UnixSeconds};
 
 use super::upgrading::bytes;
 use super::{Dice, found, match_key, movie, stamp};
-use crate::format::block::{Shelf, ShelfRef, ShelfRow};
+use crate::format::block::{Block, BlockRef, BlockRow};
 use crate::format::edit::EditRow;
 use crate::format::envelope::{Damage, Place, Record};
 use crate::format::item::{ItemBody, ItemFields, ItemRow};
@@ -44,7 +44,7 @@ const ITEM: &str = "4d040052b8b75e34bc93290241cb78a15977f6bd3e7706745e964181fb67
     0701fc654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce0698800\
     01fc00e2a7ca01fc00e2a7ca000101fb8f3500192f66696c6d732f343731312f46696c6d20323335352e6d6b7601\
     fca7540f0001fce069880001fc0020bcbe0001fb6512";
-const SHELF: &str = "4d020075192d745d5ac0a604100807060504030201ffffffffffffffff0808000000110\
+const BLOCK: &str = "4d020075192d745d5ac0a604100807060504030201ffffffffffffffff0808000000110\
     0000011fb2c010201fb6712fb2c0101fc70110100";
 const MATCH_FOUND: &str = "4d02004404c1e5c1c1e44900fb67120000010103fbe80300010c01010101fde3e\
     38185691f4f310000fb2c01fb615101fc00e2a7ca01090a026e6f";
@@ -106,15 +106,15 @@ fn item_row() -> ItemRow {
     ItemRow { changed_at: 2, content, item: ItemFields::new(item()) }
 }
 
-fn shelf() -> Shelf {
-    let mut shelf = Shelf::default();
+fn block() -> Block {
+    let mut block = Block::default();
     for (hash, keys) in [(0x0102_0304_0506_0708, vec![1, 4711]), (u64::MAX, vec![70_000])] {
-        shelf.change(hash, |bucket| {
+        block.change(hash, |bucket| {
             bucket.changed_at = 300;
             bucket.keys = keys;
         });
     }
-    shelf
+    block
 }
 
 fn match_row(outcome: Outcome) -> MatchRow {
@@ -231,11 +231,11 @@ fn sealed_payload<R: Record>(place: Place, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_length_beyond_the_payload_is_damage_and_not_an_allocation() {
-    // Title, locations and uuid of a section; keys of a bucket; what a shelf borrows.
+    // Title, locations and uuid of a section; keys of a bucket; what a block borrows.
     let place = place::section(SECTION_1);
     let section = bytes(SECTION);
-    let shelf_place = place::block(Index::Names, SECTION_1, 3);
-    let shelf = bytes(SHELF);
+    let block_place = place::block(Index::Names, SECTION_1, 3);
+    let block = bytes(BLOCK);
     for huge in HUGE {
         for at in [0, 13, 21] {
             let payload = with_number(&section[11..], at, huge);
@@ -243,9 +243,9 @@ fn a_length_beyond_the_payload_is_damage_and_not_an_allocation() {
             assert_eq!(envelope::open::<SectionRow>(place, &sealed).err(), Some(Damage::Payload));
         }
         for at in [1, 18, 27] {
-            let payload = with_number(&shelf[11..], at, huge);
-            let sealed = sealed_payload::<ShelfRow>(shelf_place, &payload);
-            assert!(ShelfRef::open(shelf_place, 4, &sealed).is_err(), "{at}");
+            let payload = with_number(&block[11..], at, huge);
+            let sealed = sealed_payload::<BlockRow>(block_place, &payload);
+            assert!(BlockRef::open(block_place, 4, &sealed).is_err(), "{at}");
         }
     }
 }
@@ -275,8 +275,8 @@ fn the_bytes_of_every_record() {
     assert_eq!(ItemBody::new(&body).item(), Ok(item()));
     let place = place::block(Index::Names, SECTION_1, 3);
     let mut bytes = Vec::new();
-    shelf().seal(place, 4, &mut bytes);
-    check(place, &envelope::open::<ShelfRow>(place, &bytes).unwrap(), SHELF);
+    block().seal(place, 4, &mut bytes);
+    check(place, &envelope::open::<BlockRow>(place, &bytes).unwrap(), BLOCK);
     let place = place::remembered(SECTION_1, &match_key(1));
     let one = found(4711, Revision(300)).outcome;
     check(place, &match_row(one), MATCH_FOUND);
@@ -326,22 +326,22 @@ fn the_bytes_of_what_is_known_beside_matching() {
 }
 
 #[test]
-fn a_shelf_with_lengths_that_disagree_is_damage() {
+fn a_block_with_lengths_that_disagree_is_damage() {
     let place = place::block(Index::Names, SECTION_1, 3);
-    let golden = bytes(SHELF);
-    let sound = ShelfRef::open(place, 4, &golden).unwrap();
+    let golden = bytes(BLOCK);
+    let sound = BlockRef::open(place, 4, &golden).unwrap();
     assert_eq!(sound.buckets().count(), 2);
     let mut dice = Dice(9);
     for _ in 0..2_000 {
         let mut payload = golden[11..].to_vec();
         let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
         payload[at] = u8::try_from(dice.roll(256)).unwrap();
-        let Some(row) = envelope::decode::<ShelfRow>(&payload) else { continue };
+        let Some(row) = envelope::decode::<BlockRow>(&payload) else { continue };
         let bytes = sealed(place, &row);
-        if let Ok(shelf) = ShelfRef::open(place, 4, &bytes) {
+        if let Ok(block) = BlockRef::open(place, 4, &bytes) {
             // Read to its end: right, wrong or damage, but no panic.
-            let _ = shelf.buckets().flatten().count();
-            let _ = shelf.find(u64::MAX);
+            let _ = block.buckets().flatten().count();
+            let _ = block.find(u64::MAX);
         }
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     use crate::matcher::one::match_one;
     use crate::rules::Rules;
     use crate::settings::Settings;
-    use crate::testing::{Shelf, movie};
+    use crate::testing::{OneSection, movie};
 
     #[test]
     fn stems_that_may_be_shared() {
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn what_lies_beside_an_item_is_its_own_or_about_it() {
-        let mut shelf = Shelf::new();
-        shelf.list([
+        let mut one = OneSection::new();
+        one.list([
             movie(1, "Meadow", Some(1982), "/data/films/Meadow (1982)/x9.mkv"),
             movie(2, "Mill", Some(1980), "/data/films/Mill (1980)/q7.mkv"),
             movie(3, "Mill Again", Some(1981), "/data/films/Mill (1980)/q7.avi"),
         ]);
-        let (state, settings) = (shelf.state(), Settings::default());
-        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        let (state, settings) = (one.state(), Settings::default());
+        let (view, context) = (one.store.view().unwrap(), SectionContext::new(&state, &settings));
         let answer = |path: &str| {
             let query = Query::new(path);
             match_one(&view, state.id, &context, &query, Rules::All).unwrap().answer

@@ -121,7 +121,7 @@ fn fetch<'q>(queries: impl Iterator<Item = &'q Query>) {
     black_box(ends.flatten().fold(0, |all, (first, last)| all ^ first ^ last));
 }
 
-/// Hashes read by one thread in one go: neighbours are in one shelf.
+/// Hashes read by one thread in one go: neighbours are in one block.
 const HASHED_RUN: usize = 512;
 
 /// The rating keys under some hashes, one after the other, and where those of each end: a list of
@@ -166,12 +166,12 @@ pub(crate) fn match_keys(queries: &[Query], settings: &Settings) -> Vec<MatchKey
 mod tests {
     use super::*;
     use crate::matcher::one::match_one;
-    use crate::testing::{Shelf, movie};
+    use crate::testing::{OneSection, movie};
 
     /// More than one chunk; of every third file there is none, and some names are in two folders.
-    fn shelf_and_queries() -> (Shelf, Vec<Query>) {
-        let mut shelf = Shelf::new();
-        shelf.list((0..400_u64).map(|n| {
+    fn section_and_queries() -> (OneSection, Vec<Query>) {
+        let mut one = OneSection::new();
+        one.list((0..400_u64).map(|n| {
             let title = format!("Movie {}", n / 2);
             movie(n + 1, &title, Some(1990), &format!("/data/films/{n} of {title}/{title}.mkv"))
         }));
@@ -179,14 +179,13 @@ mod tests {
             let (folder, name) = (n % 600, n % 600 / 2);
             Query::new(format!("/mnt/{folder} of Movie {name}/Movie {name}.mkv"))
         });
-        (shelf, queries.collect())
+        (one, queries.collect())
     }
 
     #[test]
     fn any_number_of_threads_answers_as_one_by_one() {
-        let (shelf, queries) = shelf_and_queries();
-        let (view, state, settings) =
-            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let (one, queries) = section_and_queries();
+        let (view, state, settings) = (one.store.view().unwrap(), one.state(), Settings::default());
         let context = SectionContext::new(&state, &settings);
         let one = |query| match_one(&view, state.id, &context, query, Rules::Paths).unwrap();
         let one_by_one: Vec<Decision> = queries.iter().map(one).collect();
@@ -200,9 +199,8 @@ mod tests {
 
     #[test]
     fn a_batch_comes_in_chunks_and_can_be_broken_off() {
-        let (shelf, queries) = shelf_and_queries();
-        let (view, state, settings) =
-            (shelf.store.view().unwrap(), shelf.state(), Settings::default());
+        let (one, queries) = section_and_queries();
+        let (view, state, settings) = (one.store.view().unwrap(), one.state(), Settings::default());
         let run = |stop_after: usize| {
             let mut sizes = Vec::new();
             let flow = match_chunks(&view, &state, &queries, &settings, Rules::Paths, |chunk| {

@@ -204,13 +204,13 @@ mod tests {
     use super::*;
     use crate::answer::Confidence;
     use crate::settings::Settings;
-    use crate::testing::{Shelf, movie};
+    use crate::testing::{OneSection, movie};
 
     /// A version in high definition and one in 4K, in folders of one name: they are
     /// one item, whichever of them the file is.
     #[test]
     fn versions_of_one_item_are_no_tie() {
-        let mut shelf = Shelf::new();
+        let mut one = OneSection::new();
         let mut heat = movie(1, "Heat", Some(1995), "/data/films/1080p/Heat (1995)/Heat.mkv");
         heat.parts[0].size = Some(5 << 30);
         let mut second = heat.parts[0].clone();
@@ -218,9 +218,9 @@ mod tests {
         "/data/films/4k/Heat (1995)/Heat.mkv".clone_into(&mut second.file);
         heat.parts.push(second);
         let other = movie(2, "Heat", Some(1986), "/data/films/old/Heat.mkv");
-        shelf.list([heat, other]);
-        let (state, settings) = (shelf.state(), Settings::default());
-        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        one.list([heat, other]);
+        let (state, settings) = (one.state(), Settings::default());
+        let (view, context) = (one.store.view().unwrap(), SectionContext::new(&state, &settings));
         for (path, size, version) in [
             ("/mnt/x/Heat (1995)/Heat.mkv", None, 0),
             ("/mnt/x/Heat (1995)/Heat.mkv", Some(9 << 30), 1),
@@ -242,10 +242,10 @@ mod tests {
     /// What was tried is told in order, with what was rejected, and nothing else is decided.
     #[test]
     fn an_explanation_tells_what_was_tried() {
-        let mut shelf = Shelf::new();
-        shelf.list([movie(1, "Meadow", Some(1982), "/data/films/a.mkv")]);
-        let (state, settings) = (shelf.state(), Settings::default());
-        let (view, context) = (shelf.store.view().unwrap(), SectionContext::new(&state, &settings));
+        let mut one = OneSection::new();
+        one.list([movie(1, "Meadow", Some(1982), "/data/films/a.mkv")]);
+        let (state, settings) = (one.state(), Settings::default());
+        let (view, context) = (one.store.view().unwrap(), SectionContext::new(&state, &settings));
         for (path, tried) in [
             ("/x/Meadow.1982.mkv", "the title \"meadow\" (1982): item 1 has it"),
             (

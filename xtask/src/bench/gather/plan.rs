@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use testbed::budget::{edit_rows, rows};
 use testbed::generate::LibraryKind;
-use testbed::server::{Endpoint, Fault, Rule};
+use testbed::server::{Fault, FaultRule, Route};
 
 /// The scenarios, in the order they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) struct Variant {
     pub(crate) kind: LibraryKind,
     pub(crate) steps: &'static [Name],
     /// What goes wrong with the server, anew in each step.
-    pub(crate) trouble: &'static [Rule],
+    pub(crate) trouble: &'static [FaultRule],
     /// Only with `--full`.
     full_only: bool,
 }
@@ -89,52 +89,52 @@ pub(crate) const VARIANTS: &[Variant] = &[
     Variant {
         name: "5ms",
         what: "a server 5 ms away",
-        trouble: &[Rule::always(Fault::Latency(Duration::from_millis(5)))],
+        trouble: &[FaultRule::always(Fault::Latency(Duration::from_millis(5)))],
         ..BASE
     },
     Variant {
         name: "50ms",
         what: "a server 50 ms away",
-        trouble: &[Rule::always(Fault::Latency(Duration::from_millis(50)))],
+        trouble: &[FaultRule::always(Fault::Latency(Duration::from_millis(50)))],
         ..BASE
     },
     Variant {
         name: "slow",
         what: "a slow socket: 1 KiB each millisecond",
-        trouble: &[Rule::always(Fault::Slow(Duration::from_millis(1)))],
+        trouble: &[FaultRule::always(Fault::Slow(Duration::from_millis(1)))],
         ..TROUBLE
     },
     Variant {
         name: "maintenance",
         what: "the first two requests are answered with 503",
-        trouble: &[Rule::first(2, Fault::Maintenance)],
+        trouble: &[FaultRule::first(2, Fault::Maintenance)],
         ..TROUBLE
     },
     Variant {
         name: "truncated",
         what: "the first answer and the first two pages end in the middle",
         trouble: &[
-            Rule::first(1, Fault::Truncated),
-            Rule::next(Endpoint::Listing, 2, Fault::Truncated),
+            FaultRule::first(1, Fault::Truncated),
+            FaultRule::next(Route::Listing, 2, Fault::Truncated),
         ],
         ..TROUBLE
     },
     Variant {
         name: "too-many",
         what: "the first request is answered with 429 and Retry-After: 1",
-        trouble: &[Rule::first(1, Fault::TooMany(1))],
+        trouble: &[FaultRule::first(1, Fault::TooMany(1))],
         ..TROUBLE
     },
     Variant {
         name: "few-rows",
         what: "no page has more than 100 rows, whatever is asked for",
-        trouble: &[Rule::always(Fault::FewRows(100))],
+        trouble: &[FaultRule::always(Fault::FewRows(100))],
         ..TROUBLE
     },
     Variant {
         name: "bad-utf8",
         what: "titles that are no UTF-8",
-        trouble: &[Rule::next(Endpoint::Listing, u64::MAX, Fault::BadUtf8)],
+        trouble: &[FaultRule::next(Route::Listing, u64::MAX, Fault::BadUtf8)],
         ..TROUBLE
     },
 ];

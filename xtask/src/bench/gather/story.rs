@@ -10,7 +10,7 @@ use match_core::{Answer, Engine, EngineConfig, Run};
 use plex_api::{Client, Config, Token};
 use testbed::budget::to_queries;
 use testbed::queries::TruthQuery;
-use testbed::server::{Fault, Pms, Rule};
+use testbed::server::{Fault, FaultRule, Pms};
 
 use super::clock::now;
 use super::input::{Input, Server};
@@ -29,7 +29,7 @@ pub(crate) struct Story<'a> {
     /// Those that are reported; what they need before them is played too.
     pub(crate) wanted: &'a [Name],
     /// What goes wrong with the server, anew in each scenario.
-    pub(crate) trouble: &'a [Rule],
+    pub(crate) trouble: &'a [FaultRule],
     /// The Python interpreter that has python-plexapi, if that is a rival, too.
     pub(crate) python: Option<&'a Path>,
 }
@@ -89,7 +89,7 @@ impl Story<'_> {
     }
 
     /// Lets the trouble begin anew, as far as it is `wanted`.
-    fn disturb(&self, pms: &Pms, name: Name, wanted: fn(&Rule) -> bool) {
+    fn disturb(&self, pms: &Pms, name: Name, wanted: fn(&FaultRule) -> bool) {
         pms.clear_faults();
         for rule in self.trouble.iter().filter(|rule| wanted(rule)) {
             pms.script(*rule);

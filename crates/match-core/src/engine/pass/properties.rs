@@ -19,7 +19,7 @@ use crate::query::Query;
 use crate::rules::Rules;
 use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
-use crate::testing::{NOW, Shelf, movie};
+use crate::testing::{NOW, OneSection, movie};
 
 type Library = BTreeMap<u64, CachedItem>;
 
@@ -96,7 +96,7 @@ impl Reader {
         Self { queries: Arc::new(queries), settings: Arc::default(), progress, waits: Arc::new(()) }
     }
 
-    fn asks(&self, cache: &Shelf, asked: Vec<usize>, rules: Rules) -> Pass {
+    fn asks(&self, cache: &OneSection, asked: Vec<usize>, rules: Rules) -> Pass {
         let keys = self.queries.iter().map(|query| match_key(query, &self.settings));
         Pass {
             store: Arc::clone(&cache.store),
@@ -115,14 +115,14 @@ impl Reader {
         }
     }
 
-    fn pass(&self, cache: &Shelf, asked: Vec<usize>, rules: Rules) -> Passed {
+    fn pass(&self, cache: &OneSection, asked: Vec<usize>, rules: Rules) -> Passed {
         let passed = self.asks(cache, asked, rules).run().unwrap();
         assert!(!passed.damaged && passed.unproven.is_empty() && passed.doubtful.is_empty());
         passed
     }
 
     /// The answers, and how many of them were remembered by the paths and computed at last.
-    fn answers(&self, cache: &Shelf) -> (Vec<Answer>, u64) {
+    fn answers(&self, cache: &OneSection) -> (Vec<Answer>, u64) {
         let mut answers = vec![Answer::Absent; self.queries.len()];
         let first = self.pass(cache, (0..answers.len()).collect(), Rules::Paths);
         let remembered = first.lookups.remembered;
@@ -138,7 +138,7 @@ impl Reader {
     }
 
     /// The same, from the indexes alone.
-    fn fresh(&self, cache: &Shelf) -> Vec<Answer> {
+    fn fresh(&self, cache: &OneSection) -> Vec<Answer> {
         let view = cache.store.view().unwrap();
         let context = SectionContext::new(&cache.state(), &self.settings);
         let one =
@@ -179,7 +179,7 @@ proptest! {
         steps in proptest::collection::vec(library(), 2..5),
         queries in queries(),
     ) {
-        let (mut cache, reader) = (Shelf::new(), Reader::new(queries));
+        let (mut cache, reader) = (OneSection::new(), Reader::new(queries));
         for library in steps {
             cache.list(library.into_values());
             let fresh = reader.fresh(&cache);
@@ -198,7 +198,7 @@ proptest! {
     ) {
         let file = twin.parts[0].file.replace("/data/films", "/mnt/a");
         queries.push(Query::new(file));
-        let (mut cache, reader) = (Shelf::new(), Reader::new(queries));
+        let (mut cache, reader) = (OneSection::new(), Reader::new(queries));
         cache.list(library.clone().into_values());
         reader.answers(&cache);
         library.insert(50, CachedItem { rating_key: RatingKey(50), ..twin });
@@ -211,7 +211,7 @@ proptest! {
         mut library in library(),
         queries in queries(),
     ) {
-        let (mut cache, reader) = (Shelf::new(), Reader::new(queries));
+        let (mut cache, reader) = (OneSection::new(), Reader::new(queries));
         cache.list(library.clone().into_values());
         let (before, _) = reader.answers(&cache);
         library.insert(99, unrelated());
@@ -232,10 +232,10 @@ proptest! {
 
     #[test]
     fn order_is_nothing(library in library(), queries in queries()) {
-        let (mut there, mut back) = (Shelf::new(), Shelf::new());
+        let (mut there, mut back) = (OneSection::new(), OneSection::new());
         there.list(library.clone().into_values());
         back.list(library.into_values().rev());
-        let decided = |cache: &Shelf, queries: &[&Query]| {
+        let decided = |cache: &OneSection, queries: &[&Query]| {
             let view = cache.store.view().unwrap();
             match_all(&view, &cache.state(), queries, &Settings::default(), Rules::All).unwrap()
         };
@@ -253,7 +253,7 @@ proptest! {
         library in library(),
         paths in proptest::collection::vec((any::<String>(), any::<String>(), years()), 1..8),
     ) {
-        let mut cache = Shelf::new();
+        let mut cache = OneSection::new();
         let odd = paths.iter().zip(100..).map(|((path, title, year), key)| {
             movie(key, title, *year, path)
         });
@@ -270,7 +270,7 @@ proptest! {
 
 #[test]
 fn a_pass_that_nobody_waits_for_stops_and_remembers_nothing() {
-    let mut cache = Shelf::new();
+    let mut cache = OneSection::new();
     cache.list([movie(1, "Heat", Some(1995), "/data/films/Heat (1995)/heat.mkv")]);
     let reader = Reader::new(vec![Query::new("/mnt/a/Heat (1995)/heat.mkv")]);
     let abandoned =
