@@ -12,7 +12,7 @@ mod model;
 mod opening;
 mod sharing;
 mod shows;
-mod upgrading;
+pub(crate) mod upgrading;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

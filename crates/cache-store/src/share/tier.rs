@@ -26,16 +26,15 @@ use plex_api::{Clock, Section, UnixSeconds};
 use tracing::warn;
 
 use crate::error::Error;
+use crate::model::position::CommitId;
 use crate::model::section::{SectionId, SectionState};
 use crate::random_id::draw;
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Counting, Miss};
 use crate::share::tier::keys::{Names, SectionNames, hex};
-use crate::share::tier::protocol::{CommitId, EngineTime, Head, Position, age};
+use crate::share::tier::protocol::{EngineTime, Head, age};
 use crate::share::tier::redis::Engine;
 use crate::share::tier::wire::{Seal, SharedProbe};
-
-pub(crate) use crate::share::tier::snapshot::Sums;
 
 /// How long data stay in the engine after they were last written.
 const DATA: Duration = Duration::from_hours(7 * 24);
@@ -70,7 +69,6 @@ struct Known {
     server: Option<String>,
     /// It is another than the one whose keys would be used.
     left: bool,
-    positions: HashMap<SectionId, Position>,
     /// Whether the server shows us as many items as it showed those with that token.
     joined: HashMap<(SectionId, [u8; 16]), bool>,
     /// When we last edited something of a section: what was read before is older.
@@ -199,14 +197,6 @@ impl Tier {
 
     fn section_names(&self, state: &SectionState) -> Option<SectionNames> {
         Some(self.names()?.section(&state.uuid.0))
-    }
-
-    pub(crate) fn position(&self, section: SectionId) -> Option<Position> {
-        self.known().positions.get(&section).copied()
-    }
-
-    fn set_position(&self, section: SectionId, position: Position) {
-        self.known().positions.insert(section, position);
     }
 
     /// Notes that something of a section was edited by us.

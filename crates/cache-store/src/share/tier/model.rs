@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use crate::model::revision::{Revision, SectionStamp};
+use crate::model::position::{CommitId, Position};
+use crate::model::revision::SectionStamp;
 use crate::share::tier::protocol::{
-    CommitId, EngineTime, Head, Link, Position, Snapshot, Verdict, Way, age, commit, extended,
-    publish, way,
+    EngineTime, Head, Link, Snapshot, Verdict, Way, age, base, commit, extended, publish, way,
 };
 
 /// Steps of one seed.
@@ -135,24 +135,31 @@ enum At {
     Held {
         holder: CommitId,
         base: Option<Head>,
-        before: Option<Content>,
     },
     /// It has written what it read to its own file.
     Read {
         holder: CommitId,
         base: Option<Head>,
-        before: Option<Content>,
     },
 }
 
 struct Host {
     content: Content,
     stamp: Option<SectionStamp>,
-    revision: u64,
     position: Option<Position>,
     /// The stamp that was seen, and when.
     seen: (SectionStamp, i64),
     at: At,
+}
+
+impl Host {
+    /// Its items are these now, and whatever differs was touched.
+    fn write(&mut self, content: Content) {
+        let differs = |key: &u64| self.content.get(key) != content.get(key);
+        let keys: Vec<u64> = (0..KEYS).filter(differs).collect();
+        self.position = self.position.take().and_then(|position| position.touch(&keys));
+        self.content = content;
+    }
 }
 
 /// What happened, to be sure that it did.
@@ -187,7 +194,6 @@ impl World {
         let host = || Host {
             content: Content::new(),
             stamp: None,
-            revision: 0,
             position: None,
             seen: (stamp, 0),
             at: At::Idle,
@@ -228,7 +234,7 @@ impl World {
                 let host = self.host();
                 let host = &mut self.hosts[host];
                 (host.content, host.stamp, host.position) = (Content::new(), None, None);
-                (host.at, host.revision) = (At::Idle, host.revision + 1); // its file was cleared
+                host.at = At::Idle; // its file was cleared
             }
             10 | 11 => self.read_by_key(),
             _ => {
@@ -274,11 +280,12 @@ impl World {
         let host = &mut self.hosts[host];
         let before = host.content.get(&key).copied();
         if host.stamp.is_some() && now != before {
+            let mut content = host.content.clone();
             match now {
-                Some(value) => drop(host.content.insert(key, value)),
-                None => drop(host.content.remove(&key)),
+                Some(value) => drop(content.insert(key, value)),
+                None => drop(content.remove(&key)),
             }
-            host.revision += 1;
+            host.write(content);
         }
     }
 
@@ -287,19 +294,18 @@ impl World {
         match host.at.clone() {
             At::Idle => self.probe(at),
             At::Seen => self.seek(at),
-            At::Held { holder, base, before } => {
+            At::Held { holder, base } => {
                 // It lists: what the server has now, under the stamp that was seen before.
                 let host = &mut self.hosts[at];
-                host.content = self.server.content.clone();
+                host.write(self.server.content.clone());
                 host.stamp = Some(host.seen.0);
-                host.revision += 1;
-                host.at = At::Read { holder, base, before };
+                host.at = At::Read { holder, base };
                 self.tally.listed += 1;
                 self.check(at);
             }
-            At::Read { holder, base, before } => {
+            At::Read { holder, base } => {
                 self.hosts[at].at = At::Idle;
-                self.publish(at, holder, base.as_ref(), before);
+                self.publish(at, holder, base.as_ref());
             }
         }
     }
@@ -339,14 +345,14 @@ impl World {
         if away {
             // It lists by itself, and publishes nothing.
             let host = &mut self.hosts[at];
-            (host.content, host.stamp) = (self.server.content.clone(), Some(host.seen.0));
-            (host.revision, host.at) = (host.revision + 1, At::Idle);
+            host.write(self.server.content.clone());
+            (host.stamp, host.at) = (Some(host.seen.0), At::Idle);
             self.check(at);
         } else if self.engine.lease(self.now).is_none() {
             self.engine.lease = Some((holder, self.now + LEASE));
             // Looked at again under the lease; a short log is taken first.
             let head = self.engine.head.clone();
-            let base = Position::base(self.hosts[at].position, self.hosts[at].stamp);
+            let base = base(self.hosts[at].position.as_ref(), self.hosts[at].stamp);
             if let Some(head) = &head
                 && matches!(way(head, base), Some(Way::Log(_)))
             {
@@ -357,16 +363,13 @@ impl World {
                 host.at = At::Idle;
                 return;
             }
-            let exact = Position::exact(host.position, host.stamp, Revision(host.revision));
-            let same = exact.is_some() && exact == head.as_ref().and_then(Head::commit);
-            let before = same.then(|| host.content.clone());
-            host.at = At::Held { holder, base: head, before };
+            host.at = At::Held { holder, base: head };
         }
     }
 
     fn take(&mut self, at: usize, head: Option<&Head>) -> bool {
         let host = &self.hosts[at];
-        let base = Position::base(host.position, host.stamp);
+        let base = base(host.position.as_ref(), host.stamp);
         let Some((head, way)) = head.and_then(|head| Some((head, way(head, base)?))) else {
             return false;
         };
@@ -384,38 +387,29 @@ impl World {
         let commit = head.commit().unwrap();
         let seen = self.engine.seen[&commit];
         let host = &mut self.hosts[at];
+        let mut touched = Vec::new();
+        if let (Way::Log(_), Some(before)) = (&way, &host.position) {
+            // What the log did not bring may still be newer.
+            let same = |key: &u64| host.content.get(key) == content.get(key);
+            touched = before.touched.iter().copied().filter(same).collect();
+        }
         (host.content, host.stamp) = (content, Some(head.stamp));
-        host.revision += 1;
-        host.position =
-            Some(Position { commit, stamp: head.stamp, revision: Revision(host.revision) });
+        host.position = Some(Position { commit, stamp: head.stamp, touched });
         // A base of another stamp is as old as that stamp.
         let since = if head.stamp == host.seen.0 { host.seen.1 } else { seen };
         self.check_since(at, since);
         true
     }
 
-    fn publish(
-        &mut self,
-        at: usize,
-        holder: CommitId,
-        base: Option<&Head>,
-        before: Option<Content>,
-    ) {
+    fn publish(&mut self, at: usize, holder: CommitId, base: Option<&Head>) {
         let id = self.dice.id();
         let snapshot_id = self.dice.id();
         let host = &self.hosts[at];
         let from = base.and_then(Head::commit);
-        let entry = before.zip(from).map(|(before, from)| {
-            let mut changed = BTreeMap::new();
-            for (key, value) in &host.content {
-                if before.get(key) != Some(value) {
-                    changed.insert(*key, Some(*value));
-                }
-            }
-            for key in before.keys().filter(|key| !host.content.contains_key(key)) {
-                changed.insert(*key, None);
-            }
-            Entry { from, changed }
+        let position = host.position.as_ref().filter(|position| Some(position.commit) == from);
+        let entry = position.map(|position| {
+            let now = |key: &u64| (*key, host.content.get(key).copied());
+            Entry { from: position.commit, changed: position.touched.iter().map(now).collect() }
         });
         // As large as a few hundred items, so that both ways are gone.
         let bytes = entry.as_ref().map(|entry| 40 + 400 * entry.changed.len());
@@ -460,9 +454,9 @@ impl World {
                     self.engine.entries.insert(id, entry);
                 }
                 self.engine.head = Some(head);
-                let revision = Revision(host.revision);
                 let stamp = host.stamp.unwrap();
-                self.hosts[at].position = Some(Position { commit: id, stamp, revision });
+                let touched = Vec::new();
+                self.hosts[at].position = Some(Position { commit: id, stamp, touched });
             }
         }
     }

@@ -10,11 +10,12 @@ use plex_api::UnixSeconds;
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
+use crate::model::position::CommitId;
 use crate::model::section::{Lookups, SectionState};
 use crate::share::off_thread::off_thread;
 use crate::share::tier::counts::Miss;
 use crate::share::tier::keys::SectionNames;
-use crate::share::tier::protocol::{CommitId, Head, Position, Way};
+use crate::share::tier::protocol::{Head, Way};
 use crate::share::tier::wire::{Entry, decompress, items};
 use crate::share::tier::{Look, Tier};
 use crate::store::Store;
@@ -42,6 +43,7 @@ impl Tier {
         let (Some(head), Some(names)) = (&look.head, self.section_names(state)) else {
             return Ok(None);
         };
+        let Some(commit) = head.commit() else { return Ok(None) };
         let read = match way {
             Way::There => return Ok(None),
             Way::Log(links) => self.read_log(store, &names, head, links).await,
@@ -59,6 +61,7 @@ impl Tier {
             listed_at: look.at.ours(head.listed),
             metadata_at: head.metadata.map(|at| look.at.ours(at)),
             changed_until: head.changed_until.map(UnixSeconds),
+            commit,
         };
         let update = Update {
             scope,
@@ -72,7 +75,7 @@ impl Tier {
         };
         match off_thread(store, move |store| store.apply(update)).await? {
             Applied::Done(state, changes) => {
-                self.note_taken(head, way, &state);
+                self.note_taken(way);
                 Ok(Some((*state, changes)))
             }
             Applied::Disagrees | Applied::Unexplained | Applied::Damaged => {
@@ -86,11 +89,7 @@ impl Tier {
         }
     }
 
-    fn note_taken(&self, head: &Head, way: &Way, state: &SectionState) {
-        if let Some(commit) = head.commit() {
-            let position = Position { commit, stamp: head.stamp, revision: state.revision };
-            self.set_position(state.id, position);
-        }
+    fn note_taken(&self, way: &Way) {
         let mut counts = self.counting.change();
         match way {
             Way::Snapshot(_) => counts.snapshots += 1,
