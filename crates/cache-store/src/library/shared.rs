@@ -11,14 +11,17 @@ use crate::error::Error;
 use crate::library::{Library, Observed, Step, step};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
+use crate::random_id::draw;
 use crate::refresh::listing;
 use crate::refresh::plan::{Demand, Plan, Planned};
 use crate::refresh::reason::PlanReason;
 use crate::share::single_flight::{Sighting, Since};
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Miss, SharedCounts};
-use crate::share::tier::protocol::{Head, Way, base, calls_saved, way};
-use crate::share::tier::{Hold, Lease, Look, Probed, Tier};
+use crate::share::tier::hold::{Hold, Lease};
+use crate::share::tier::probe::Probed;
+use crate::share::tier::protocol::{Head, Way, base, calls_saved, crowd_delay, way};
+use crate::share::tier::{Look, Tier};
 use crate::store::Store;
 
 /// How often one refresh looks at the tier before it asks the server itself.
@@ -31,6 +34,8 @@ pub(super) struct Round {
     /// What the engine showed when the lease was held: whoever publishes starts from it.
     look: Option<Look>,
     looks: u32,
+    /// It was another's turn, and others may have waited, too.
+    waited: bool,
     /// Something of the tier was of no use.
     missed: bool,
     /// It is clear that the server is asked.
@@ -208,6 +213,9 @@ impl Library {
         if !round.missed
             && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
         {
+            if let (true, Way::Snapshot(_), Some(head)) = (round.waited, &way, &look.head) {
+                tokio::time::sleep(crowd_delay(head.snapshot.bytes, draw())).await;
+            }
             if let Some(taken) = self.take(tier, state, seen, &look, &way).await? {
                 steps.push(taken);
                 return Ok(true);
@@ -223,7 +231,10 @@ impl Library {
                     round.lease = Some(lease);
                     true // somebody may have published since it was looked
                 }
-                Hold::Again => true,
+                Hold::Again => {
+                    round.waited = true;
+                    true
+                }
                 Hold::Without => false,
             });
         }

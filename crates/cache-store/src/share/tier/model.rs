@@ -4,11 +4,13 @@
 //! every step: each item that a host has is as the server had it at some moment since the host's stamp was
 //! seen, and what the engine has can be read as nothing else.
 
-use std::collections::{BTreeMap, HashMap};
+mod around;
+
 use std::fmt::Write;
 
 use crate::model::position::{CommitId, Position};
 use crate::model::revision::SectionStamp;
+use crate::share::tier::model::around::{Content, Dice, Engine, Entry, KEYS, Server};
 use crate::share::tier::protocol::{
     EngineTime, Head, Link, Snapshot, Verdict, Way, age, base, commit, extended, publish, way,
 };
@@ -19,112 +21,6 @@ const STEPS: usize = 4_000;
 /// How long a lease lasts and a probe is fresh, in the model's milliseconds.
 const LEASE: i64 = 40;
 const FRESH: i64 = 60;
-
-/// Items that there can be.
-const KEYS: u64 = 12;
-
-type Content = BTreeMap<u64, u64>;
-
-/// What changed from one commit to the next: `None` is gone.
-#[derive(Clone)]
-struct Entry {
-    from: CommitId,
-    changed: BTreeMap<u64, Option<u64>>,
-}
-
-/// xorshift: the same schedule from the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    fn one_in(&mut self, sides: u64) -> bool {
-        self.roll(sides) == 0
-    }
-
-    fn id(&mut self) -> CommitId {
-        let half = self.roll(u64::MAX).to_le_bytes();
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&half);
-        CommitId(id)
-    }
-}
-
-/// The server: what it had, and when that began.
-struct Server {
-    content: Content,
-    stamp: SectionStamp,
-    history: Vec<(i64, Content)>,
-}
-
-impl Server {
-    fn change(&mut self, dice: &mut Dice, now: i64) {
-        let key = dice.roll(KEYS);
-        if dice.one_in(3) {
-            self.content.remove(&key);
-        } else {
-            self.content.insert(key, dice.roll(1_000_000));
-        }
-        // It has no order.
-        let counter = i64::from_le_bytes(dice.roll(u64::MAX).to_le_bytes());
-        self.stamp.content_changed_at = Some(counter);
-        self.history.push((now, self.content.clone()));
-    }
-
-    /// Whether it had each item, or had it not, as this content does at some moment since then, or
-    /// in that very moment. Not all in one moment: a host reads items by key, too.
-    fn had_since(&self, content: &Content, since: i64) -> bool {
-        let last_before = self.history.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
-        let since = &self.history[last_before..];
-        (0..KEYS).all(|key| since.iter().any(|(_, had)| had.get(&key) == content.get(&key)))
-    }
-}
-
-#[derive(Clone, Default)]
-struct Engine {
-    head: Option<Head>,
-    /// When the stamp of each commit was seen: what is checked, and nobody decides by.
-    seen: HashMap<CommitId, i64>,
-    snapshots: HashMap<CommitId, Content>,
-    entries: HashMap<CommitId, Entry>,
-    lease: Option<(CommitId, i64)>,
-    probe: Option<(i64, SectionStamp)>,
-}
-
-impl Engine {
-    fn lease(&self, now: i64) -> Option<CommitId> {
-        self.lease.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
-    }
-
-    /// What a host comes to; `None`: something on the way is gone, or does not fit.
-    fn read(&self, head: &Head, way: &Way, mine: &Content) -> Option<Content> {
-        let (mut content, links) = match way {
-            Way::There => return Some(mine.clone()),
-            Way::Log(links) => (mine.clone(), links),
-            Way::Snapshot(links) => (self.snapshots.get(&head.snapshot.id)?.clone(), links),
-        };
-        for link in links {
-            let entry = self.entries.get(link)?;
-            let at = head.chain.iter().position(|known| known.commit == *link)?;
-            if head.chain.get(at.checked_sub(1)?)?.commit != entry.from {
-                return None;
-            }
-            for (key, value) in &entry.changed {
-                match value {
-                    Some(value) => drop(content.insert(*key, *value)),
-                    None => drop(content.remove(key)),
-                }
-            }
-        }
-        // The total is compared.
-        (content.len() as u64 == head.items).then_some(content)
-    }
-}
 
 /// Where a host is in a refresh.
 #[derive(Clone)]

@@ -4,6 +4,8 @@
 //! two branches are told apart, and nothing is ever ordered by a stamp or a clock. A stamp is
 //! compared for equality alone.
 
+use std::time::Duration;
+
 use crate::model::position::{CommitId, Position};
 use crate::model::revision::SectionStamp;
 
@@ -159,6 +161,15 @@ pub(crate) fn extended(head: Option<&Head>, link: Link) -> Vec<Link> {
 pub(crate) fn age(now: EngineTime, then: EngineTime) -> Option<i64> {
     let millis = now.0.checked_sub(then.0).filter(|millis| *millis >= 0)?;
     Some(millis.div_euclid(1_000) + i64::from(millis % 1_000 > 0))
+}
+
+/// How long somebody who waited for a snapshot waits before they read it: as all who did begin in
+/// the same moment, each begins at a random one, within the longer the more bytes it has.
+pub(crate) fn crowd_delay(bytes: u64, random: u64) -> Duration {
+    // A gigabit brings a MiB to two hosts in this time.
+    const MIB: u64 = 20_000;
+    let most = (bytes.min(1 << 30) * MIB) >> 20;
+    Duration::from_micros(random % (most + 1))
 }
 
 /// What the script that commits decides: the engine does the same (`scripts.rs`).
@@ -332,6 +343,16 @@ mod tests {
         ] {
             assert_eq!(age(now, EngineTime(then)), expect, "{then}");
         }
+    }
+
+    #[test]
+    fn a_crowd_spreads_by_the_size_of_what_it_reads() {
+        let mib = |bytes| (0..1_000).map(|n| crowd_delay(bytes, n * 7_919)).max().unwrap();
+        assert_eq!(crowd_delay(100 << 20, 0), Duration::ZERO);
+        assert!(mib(100 << 20) > Duration::from_millis(1_900));
+        assert!(mib(100 << 20) <= Duration::from_secs(2));
+        assert!(mib(1 << 20) <= Duration::from_millis(20));
+        assert!(crowd_delay(u64::MAX, u64::MAX) <= Duration::from_secs(21));
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::model::position::{CommitId, Position};
 use crate::model::section::SectionState;
 use crate::share::off_thread::off_thread;
 use crate::share::tier::counts::Miss;
+use crate::share::tier::hold::Lease;
 use crate::share::tier::keys::{SectionNames, hex};
 use crate::share::tier::protocol::{Head, Link, Publish, Snapshot, extended, publish};
 use crate::share::tier::snapshot::{read_chunks, read_entry};
-use crate::share::tier::{DATA, Lease, Look, Tier, new_id, scripts};
+use crate::share::tier::{DATA, Look, Tier, new_id, scripts};
 use crate::store::Store;
 
 /// How long a snapshot stays that another replaced: whoever is reading it comes to an end.
