@@ -142,7 +142,8 @@ async fn count(client: &Client, listing: &Listing) -> Option<u64> {
     }
 }
 
-const HOW_TO_GET_A_TOKEN: &str = "in Plex's web app open an item, its menu, \"Get Info\", \"View \
+/// Where the token is to be found, for messages.
+pub(crate) const HOW_TO_GET_A_TOKEN: &str = "in Plex's web app open an item, its menu, \"Get Info\", \"View \
      XML\": the address of that page ends with X-Plex-Token=...; put what follows into the \
      variable PLEX_TOKEN";
 

@@ -16,6 +16,7 @@ use super::assumptions;
 use super::options::Options;
 use super::progress::Progress;
 use crate::bench::compute::outcome::Seen;
+use crate::doctor::HOW_TO_GET_A_TOKEN;
 
 /// Items of a default run; the call budget is stated for this size.
 const ITEMS: usize = 10_000;
@@ -113,7 +114,7 @@ impl Input {
         progress: &Progress,
     ) -> Result<Self> {
         let Ok(token) = std::env::var("PLEX_TOKEN") else {
-            bail!("set PLEX_TOKEN to the token of the server");
+            bail!("PLEX_TOKEN is not set: {HOW_TO_GET_A_TOKEN}");
         };
         let section = options.section.clone().context("name the section with --section")?;
         progress.say("listing the section, to know what is true");
