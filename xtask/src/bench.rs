@@ -9,7 +9,7 @@
 //! - An answer is wrong or missed. With `--queries FILE` titles may have to decide, so only wrong
 //!   answers count.
 //! - A scenario makes more calls than its budget.
-//! - The naive client makes less than 10,000 calls for one of ours on a warm run at 10,000 items.
+//! - The naive client makes fewer than 10,000 calls for one of ours on a warm run at 10,000 items.
 //! - With `--baseline`, a count rose or a time left the noise band.
 
 mod compute;

@@ -1,4 +1,4 @@
-//! `cargo xtask corpus`: precision and recall of the rules, for each way in which a local name may
+//! `cargo xtask corpus`: precision and recall of the rules, for each way in which a local file may
 //! differ from the server's.
 
 use std::path::PathBuf;

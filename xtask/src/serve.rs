@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// The seed of the generated library. Another seed makes another server.
     #[arg(long, default_value_t = 1, conflicts_with = "library")]
     seed: u64,
-    /// Any name: the server's identity is made from it. So two servers with the same library have
+    /// Any name. The server's identity is made from it, so servers with the same library can have
     /// different identities.
     #[arg(long, conflicts_with = "library")]
     identity: Option<String>,

@@ -74,7 +74,7 @@ impl Rule {
         Self::FuzzyTitle,
     ];
 
-    /// Whether the rule compares paths with the same file name (rules 1 to 4).
+    /// Whether the rule compares paths and file names: rules 1 to 4.
     pub fn is_path(self) -> bool {
         self <= Self::FileName
     }

@@ -18,7 +18,7 @@ const LARGEST: u64 = 4 << 20;
 /// One film, episode or show, as a `.nfo` file describes it.
 ///
 /// Kodi, Jellyfin and many other programs write such files, and people edit them. So XML that is
-/// not well-formed and unknown elements are skipped.
+/// not well-formed is read as far as possible, and unknown elements are skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nfo {

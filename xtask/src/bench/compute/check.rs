@@ -27,8 +27,8 @@ pub(crate) struct Terms {
 }
 
 /// Fails the run if an answer is wrong or (unless titles had to decide) missed, if a budget was
-/// exceeded, if a warm run has not the required ratio to the other clients, or if the server could
-/// not be asked.
+/// exceeded, if a warm run does not have the required ratio to the other clients, or if the server
+/// could not be asked.
 pub(crate) fn judge(outcome: &Outcome, terms: Terms) -> Result<()> {
     outcome.all().try_for_each(|scenario| judge_one(scenario, terms))?;
     for line in &outcome.accuracy {

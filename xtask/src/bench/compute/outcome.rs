@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
     pub(crate) seed: u64,
     /// Items on the server of `scenarios`.
     pub(crate) items: usize,
-    /// Changes of one library, one after the other with one cache.
+    /// The main scenarios, one after the other with one library and one cache.
     pub(crate) scenarios: Vec<Scenario>,
     /// The rows of the call budget.
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! Plays changes of a library, one after the other with one cache, and measures a run after each.
+//! Plays the main scenarios, one after the other with one library and one cache, and measures the
+//! run of each.
 
 use std::path::Path;
 use std::time::Duration;
@@ -56,7 +57,7 @@ impl Story<'_> {
             if let Server::Simulated(pms) = &input.server {
                 pms.edit(|library| library.advance(LATER.as_secs().cast_signed()));
                 if name == Name::Added {
-                    // Without absent files, which another scenario measures.
+                    // Ask for no absent files: another scenario measures their proof.
                     queries.retain(|query| query.expect.is_some());
                     queries.push(add_one(pms));
                 }
