@@ -27,7 +27,7 @@ fn describe() {
         describe_counter!("matchbox_found_total", "Found files by the rule that decided");
         describe_counter!(
             "matchbox_lookups_total",
-            "Answers by their source, one for each file and section"
+            "Answers by layer, one for each file and section"
         );
         describe_counter!("matchbox_rekeyed_total", "Files whose item has a new rating key");
         describe_counter!(
