@@ -28,6 +28,7 @@ use testbed::shared::Hosts;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let items = std::env::args().nth(1).map_or(Ok(100_000), |items| items.parse())?;
     let Some(hosts) = Hosts::start(Scale::new(items), &[]).await? else { return Ok(()) };
+    let empty = used_memory(&hosts)?;
     let asked = to_queries(&hosts.stage.present(20));
     hosts.stage.pms.script(FaultRule::always(Fault::Latency(Duration::from_millis(5))));
     let cold = async |config: EngineConfig| {
@@ -59,5 +60,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("from the server {:?}, from the tier {:?} (medians of 3)", server[1], tier[1]);
     println!("{:.1} times as fast", server[1].as_secs_f64() / tier[1].as_secs_f64());
     println!("{:.1} bytes an item in the engine", bytes as f64 / items as f64);
+    let used = used_memory(&hosts)?.saturating_sub(empty);
+    println!("used_memory {used} bytes above the empty engine's {empty}");
     Ok(())
+}
+
+/// What the engine says that it uses, in bytes.
+fn used_memory(hosts: &Hosts) -> Result<u64, Box<dyn std::error::Error>> {
+    let info: String = redis::cmd("INFO").arg("memory").query(&mut hosts.valkey.client()?)?;
+    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    Ok(used.unwrap_or_default().trim().parse()?)
 }
