@@ -34,8 +34,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cold = async |config: EngineConfig| {
         let engine = Engine::open(hosts.stage.client()?, config).await?;
         let (before, started) = (hosts.stage.calls(), Instant::now());
+        let cpu = cpu_seconds();
         let run = engine.match_files(&Selection::All, asked.clone()).await?;
         let took = started.elapsed();
+        println!("CPU {:.2} s", cpu_seconds() - cpu);
         engine.close().await?;
         Ok::<_, Box<dyn std::error::Error>>((took, hosts.stage.calls() - before, run.report))
     };
@@ -63,6 +65,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let used = used_memory(&hosts)?.saturating_sub(empty);
     println!("used_memory {used} bytes above the empty engine's {empty}");
     Ok(())
+}
+
+/// Seconds of CPU time that this process used, the simulated server included; 0 where there is no
+/// `/proc`.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = stat.split_whitespace().skip(13).take(2).filter_map(|n| n.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 /// What the engine says that it uses, in bytes.

@@ -151,41 +151,28 @@ impl Tier {
         let chunks = (0..snapshot.chunks).map(|number| async move {
             let key = names.chunk(snapshot.id, number);
             let value = self.engine.get(&key, CHUNK).await?.ok_or(Miss::Incomplete)?;
-            Ok::<_, Miss>((key, value))
-        });
-        let mut chunks = std::pin::pin!(stream::iter(chunks).buffered(AT_ONCE));
-        let (mut read, mut last) = (0, None);
-        while let Some(chunk) = chunks.next().await {
-            let (key, value) = chunk?;
             let seal = self.seal.clone();
             let open = move |_: &Store| {
                 let raw = seal.open(&key, &value).and_then(decompress);
                 Ok(raw.and_then(|raw| items(&raw)))
             };
-            let items = off_thread(store, open).await?.ok_or(Miss::NotVerified)?;
+            Ok::<_, Trouble>(off_thread(store, open).await?.ok_or(Miss::NotVerified)?)
+        });
+        let mut chunks = std::pin::pin!(stream::iter(chunks).buffered(AT_ONCE));
+        let (mut read, mut last) = (0, None);
+        let mut next = chunks.next().await;
+        while let Some(chunk) = next {
+            let items = chunk?;
             read += items.len() as u64;
             let first = items.first().map(|item| item.rating_key);
             if read > snapshot.items || last.is_some() && first <= last {
                 return Err(Miss::NotVerified.into());
             }
             last = items.last().map(|item| item.rating_key).or(last);
-            // What the log has of an item is later, and goes between the others in its place.
-            let mut merged = Vec::with_capacity(items.len());
-            for item in items {
-                let mut later = Vec::new();
-                while let Some(entry) = changed.first_entry() {
-                    if *entry.key() > item.rating_key.0 {
-                        break;
-                    }
-                    later.push(entry.remove_entry());
-                }
-                let replaced = later.last().is_some_and(|(key, _)| *key == item.rating_key.0);
-                merged.extend(later.into_iter().filter_map(|(_, item)| item));
-                if !replaced {
-                    merged.push(item);
-                }
-            }
-            rows = spooled(store, rows, merged).await?;
+            // One is opened while the one before it is spooled.
+            let spooling = spooled(store, rows, merged(items, &mut changed));
+            let (chunk, spooled) = futures::future::join(chunks.next(), spooling).await;
+            (next, rows) = (chunk, spooled?);
         }
         if read != snapshot.items {
             return Err(Miss::Incomplete.into());
@@ -195,6 +182,32 @@ impl Tier {
         let keys = rows.take_keys();
         Ok((rows, Scope::Complete(keys)))
     }
+}
+
+/// Items of a snapshot, and between them what the log has: it is later, and replaces them.
+fn merged(
+    items: Vec<CachedItem>,
+    changed: &mut BTreeMap<u64, Option<CachedItem>>,
+) -> Vec<CachedItem> {
+    if changed.is_empty() {
+        return items;
+    }
+    let mut merged = Vec::with_capacity(items.len());
+    for item in items {
+        let mut later = Vec::new();
+        while let Some(entry) = changed.first_entry() {
+            if *entry.key() > item.rating_key.0 {
+                break;
+            }
+            later.push(entry.remove_entry());
+        }
+        let replaced = later.last().is_some_and(|(key, _)| *key == item.rating_key.0);
+        merged.extend(later.into_iter().filter_map(|(_, item)| item));
+        if !replaced {
+            merged.push(item);
+        }
+    }
+    merged
 }
 
 /// Adds items to a spool, off the async threads.
