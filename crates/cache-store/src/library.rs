@@ -301,6 +301,9 @@ impl Library {
     /// The server's list of its sections, and its rows that cannot be read, if it was observed a
     /// moment ago.
     async fn recent_list(&self) -> Result<Option<(Vec<SectionState>, Vec<UnsupportedRow>)>, Error> {
+        if !self.context.asked_last().await? {
+            return Ok(None);
+        }
         let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
@@ -390,6 +393,7 @@ impl Library {
         };
         let known = self.context.blocking(Store::sections).await?;
         self.check_server(&known, &listed).await?;
+        self.context.note_asked().await?;
         let noted = Arc::clone(&listed);
         let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
         let explained = BTreeSet::new();
@@ -406,8 +410,8 @@ impl Library {
         Ok((listed, others, at))
     }
 
-    /// Refuses another server. The uuids of the sections tell, so a server that is known costs
-    /// no call; and a file in which nothing is cached yet belongs to nobody: it is bound when
+    /// Refuses another server. The uuids of the sections tell, so a server that is known costs no
+    /// call, as long as it is asked at the same address (a copy of a server has the same uuids); and a file in which nothing is cached yet belongs to nobody: it is bound when
     /// the first section is listed.
     async fn check_server(
         &self,
@@ -417,7 +421,8 @@ impl Library {
         let bound = self.context.blocking(Store::server).await?.is_some();
         let recognised =
             listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
-        if (bound && recognised) || (!bound && known.is_empty()) {
+        let same = recognised && self.context.asked_last().await?;
+        if (bound && same) || (!bound && known.is_empty()) {
             return Ok(());
         }
         self.context.bind().await

@@ -12,7 +12,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope::{Damage, Place, Record};
 use crate::format::item::{ItemBody, ItemFields, ItemRow};
 use crate::format::lease::LeaseRow;
-use crate::format::meta::{CountersRow, PagingRow, StoreRow, TotalsRow};
+use crate::format::meta::{AskerRow, CountersRow, PagingRow, StoreRow, TotalsRow};
 use crate::format::metadata::MetadataRow;
 use crate::format::remembered::MatchRow;
 use crate::format::section::SectionRow;
@@ -63,6 +63,7 @@ const SHOW: &str = "4d0100e8b9b6be86565dc00d57696c6c6f77202832303035290106d098d0
 const MATCH_ABSENT: &str = "4d0200b45d8d22a074555f020103fbe80300010c01010101fde3e38185691f4f31\
     0000fb2c01fb615101fc00e2a7ca01090a026e6f";
 const TOTALS: &str = "4d0100be49ae535b16f948027b7d";
+const ASKER: &str = "4d010031fae32de779728a01020304";
 const PAGING: &str = "4d0100c7d15900a4a0538764fcffffffff0104312e3433";
 const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
 
@@ -287,6 +288,7 @@ fn the_bytes_of_every_record() {
     check(place::totals(), &totals, TOTALS);
     let paging = PagingRow { rows: 100, at_most: u32::MAX, version: Some("1.43".into()) };
     check(place::paging(), &paging, PAGING);
+    check(place::asker(), &AskerRow { hash: [1, 2, 3, 4] }, ASKER);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(place::lease(SECTION_1), &lease, LEASE);
 }
