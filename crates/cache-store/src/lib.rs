@@ -6,9 +6,11 @@ mod format;
 mod index;
 mod library;
 mod model;
+mod no_disk;
 mod random_id;
 mod refresh;
 mod share;
+mod spill;
 mod store;
 mod watch;
 
@@ -17,7 +19,7 @@ mod tests;
 
 // Names for a host.
 pub use error::Error;
-pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
+pub use file::config::{Opened, Sharing, StoreConfig, Unwritable, Upgrade};
 pub use library::Step;
 pub use library::selection::Selection;
 pub use model::edit::{EditProgress, Progress, RunId};
@@ -26,6 +28,7 @@ pub use model::metadata::Metadata;
 pub use model::remembered::Failure;
 pub use model::revision::{Revision, SectionStamp};
 pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
+pub use no_disk::{DiskFault, NoDisk};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
 #[cfg(feature = "shared")]

@@ -37,6 +37,7 @@ use crate::format::meta::StoreRow;
 use crate::format::tables;
 use crate::model::index::Indexing;
 use crate::model::section::SectionId;
+use crate::no_disk::NoDisk;
 use crate::random_id::draw;
 
 /// The cache of one server's sections on disk, in one file.
@@ -75,9 +76,9 @@ impl Store {
     }
 
     pub(crate) fn over(file: OpenFile, path: &Path, config: &StoreConfig) -> Self {
-        let OpenFile { db, opened, file_id } = file;
+        let (file, opened) = CacheFile::new(file, path, config);
         Self {
-            file: CacheFile::new(db, file_id, path, config),
+            file,
             indexing: config.indexing,
             opened,
             holder: draw(),
@@ -89,6 +90,12 @@ impl Store {
     /// What the opening found.
     pub fn opened(&self) -> &Opened {
         &self.opened
+    }
+
+    /// Why nothing is kept on disk, if so: the file could not be written when it was opened or later,
+    /// and the cache is in memory ([`Unwritable::Memory`](crate::Unwritable::Memory)).
+    pub fn no_disk(&self) -> Option<NoDisk> {
+        self.file.no_disk()
     }
 
     /// Whether other processes may have the file open too.

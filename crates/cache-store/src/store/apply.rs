@@ -195,8 +195,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
     match rows.take_entries() {
-        Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
-        _ => writer.put_all(rows.read()?)?,
+        Some(entries) if writer.first => writer.put_first(rows.read(), entries)?,
+        _ => writer.put_all(rows.read())?,
     }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
