@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "what was measured stands in the output of a test")]
 
+mod aborting;
 mod checking;
 mod clearing;
 mod corruption;

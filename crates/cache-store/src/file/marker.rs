@@ -2,8 +2,8 @@
 //!
 //! redb panics on some damaged pages. In a host that is built with `panic = "abort"`, or whose panic
 //! hook ends the process, nothing can catch that: the host would die at every start. So a start that
-//! finds the marker of a process that died checks the whole file before it trusts it. redb reports
-//! damage then, and does not panic. A start that died even in that check is known by what the marker
+//! finds the marker of a process that died checks the whole file before it trusts it. redb then
+//! reports damage and does not panic. A start that died even in that check is known by what the marker
 //! says: then the file is moved aside without being read. A healthy file is moved aside only if two
 //! starts one after the other were killed within those milliseconds, and that costs calls, no more.
 //!

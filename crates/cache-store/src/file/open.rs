@@ -17,7 +17,7 @@ use crate::file::commit::caught;
 use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
 use crate::file::inspect::{Found, inspect};
 use crate::file::marker::{Left, Marker};
-use crate::file::overlay::Overlay;
+use crate::file::overlay::{Locks, Overlay};
 use crate::file::preallocate::Growing;
 use crate::file::upgrade::{self, Prepared};
 use crate::no_disk::NoDisk;
@@ -89,19 +89,16 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
     if left == Left::Checking && config.sharing == Sharing::Exclusive {
         return start_anew(path, config, first_section, "the last start died when it checked it");
     }
-    let doubtful = left != Left::Nothing;
-    if let Some(marker) = marker.as_mut().filter(|_| doubtful) {
-        marker.checking();
-    }
-    let unclean = !created && refuse_unread(path, config)?;
-    let checked = if doubtful || (unclean && PANICS_END_THE_PROCESS) {
+    if left != Left::Nothing {
         if let Some(marker) = &mut marker {
             marker.checking();
         }
-        check(path, config)
-    } else {
-        Ok(())
-    };
+        if let Err(Failure::Damaged(what)) = check(path, config) {
+            return start_anew(path, config, first_section, &what);
+        }
+    }
+    let unclean = !created && refuse_unread(path, config)?;
+    let checked = if unclean && PANICS_END_THE_PROCESS { check(path, config) } else { Ok(()) };
     match checked.and_then(|()| attempt(path, config, first_section)) {
         Ok((db, prepared)) => {
             let opened = match prepared.upgrade {
@@ -120,20 +117,26 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
 /// is checked whole before it is used: perhaps a damaged page ended the process.
 const PANICS_END_THE_PROCESS: bool = cfg!(panic = "abort");
 
-/// Reads every page of a file. redb reports damage here and does not panic. Nothing is checked while
-/// another process has the file open.
+/// Reads every page of a file, and writes nothing. redb reports damage here and does not panic. A
+/// file that another process has open is not checked.
 fn check(path: &Path, config: &StoreConfig) -> Result<(), Failure> {
-    info!(path = %Private(path.display()), "the cache file was not closed: it is checked");
+    info!(path = %Private(path.display()), "a process ended and did not close the cache: it is checked");
     let checked = caught(|| {
         let file = fs::File::options().read(true).write(true).open(path)?;
-        let mut builder = builder(config, ConcurrencyMode::ExclusiveWriter);
-        builder.set_check_integrity_on_open(true);
-        builder.create_with_backend(FileBackend::new(file)?)?.close()
+        let memory = Overlay::new(Some(FileBackend::new(file)?), Locks::Alone)?;
+        checking(config).create_with_backend(memory)
     });
     match checked {
         Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Ok(()),
-        checked => classify(path, config, checked),
+        checked => classify(path, config, checked).map(drop),
     }
+}
+
+/// Opens a file that nobody else uses, and checks every page first.
+fn checking(config: &StoreConfig) -> Builder {
+    let mut builder = builder(config, ConcurrencyMode::ExclusiveWriter);
+    builder.set_check_integrity_on_open(true);
+    builder
 }
 
 fn start_anew(
@@ -168,7 +171,7 @@ pub(crate) fn in_memory(
     let readable = config.sharing == Sharing::Exclusive
         && inspect(path).is_ok_and(|found| found == Found::Redb);
     if let Some(file) = readable.then(|| fs::File::open(path).ok()).flatten() {
-        let base = FileBackend::new(file).ok().and_then(|base| Overlay::new(Some(base)).ok());
+        let base = FileBackend::new(file).ok().and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
         match base.map(|base| over(base, path, config, first_section, no_disk.clone())) {
             Some(Ok(open)) => return Ok(open),
             Some(Err(Failure::Damaged(what))) => warn!(path = %shown, what, "it is damaged, too"),
@@ -189,7 +192,7 @@ pub(crate) fn over_nothing(
     no_disk: NoDisk,
 ) -> Result<OpenFile, Error> {
     let doing = "starting a cache in memory";
-    let empty = Overlay::new(None)
+    let empty = Overlay::new(None, Locks::Shared)
         .map_err(|source| Error::Io { doing, path: path.to_owned(), source })?;
     over(empty, path, config, first_section, no_disk).map_err(|failure| match failure {
         Failure::Damaged(what) => Error::Storage { doing, source: what.into() },
@@ -205,9 +208,8 @@ fn over(
     no_disk: NoDisk,
 ) -> Result<OpenFile, Failure> {
     // Damage could not be moved aside later, so it is looked for now.
-    let mut builder = builder(config, ConcurrencyMode::ExclusiveWriter);
-    builder.set_check_integrity_on_open(true);
-    let db = classify(path, config, caught(|| builder.create_with_backend(memory.clone())))?;
+    let opened = caught(|| checking(config).create_with_backend(memory.clone()));
+    let db = classify(path, config, opened)?;
     let (db, prepared) = prepared(db, path, config, first_section)?;
     let opened = Opened::InMemory(no_disk);
     Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: Some(memory) })

@@ -20,7 +20,17 @@ pub(crate) struct Overlay(Arc<Inner>);
 
 struct Inner {
     base: Option<FileBackend>,
+    locks: Locks,
     state: RwLock<State>,
+}
+
+/// How the base is locked while it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// Others may read it, too.
+    Shared,
+    /// Nobody else may have it open. The base must be open for writing.
+    Alone,
 }
 
 struct State {
@@ -38,11 +48,11 @@ impl fmt::Debug for Overlay {
 }
 
 impl Overlay {
-    /// Begins with the content of a file that was opened for reading, or with nothing.
-    pub(crate) fn new(base: Option<FileBackend>) -> io::Result<Self> {
+    /// Begins with the content of a file that is open, or with nothing.
+    pub(crate) fn new(base: Option<FileBackend>, locks: Locks) -> io::Result<Self> {
         let len = base.as_ref().map_or(Ok(0), StorageBackend::len)?;
         let state = State { len, shown: len, pages: BTreeMap::new() };
-        Ok(Self(Arc::new(Inner { base, state: RwLock::new(state) })))
+        Ok(Self(Arc::new(Inner { base, locks, state: RwLock::new(state) })))
     }
 
     /// The length in bytes.
@@ -150,11 +160,14 @@ impl StorageBackend for Overlay {
         self.0.base.as_ref().map_or(Ok(()), StorageBackend::close)
     }
 
-    // The base is only read. So all locks on it are shared: several processes may read it, and none
-    // may write it meanwhile.
+    // redb takes the locks of a writer. The base is only read, so they can be shared: several
+    // processes may read it then, and none may write it meanwhile.
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.base()?.try_lock_shared_range(start, end)
+        match self.0.locks {
+            Locks::Shared => self.base()?.try_lock_shared_range(start, end),
+            Locks::Alone => self.base()?.try_lock_range(start, end),
+        }
     }
 
     fn try_lock_shared_range(
@@ -166,7 +179,10 @@ impl StorageBackend for Overlay {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.base()?.lock_shared_range(start, end)
+        match self.0.locks {
+            Locks::Shared => self.base()?.lock_shared_range(start, end),
+            Locks::Alone => self.base()?.lock_range(start, end),
+        }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
@@ -199,7 +215,7 @@ mod tests {
         fs::write(&path, &before).unwrap();
         for begin in [before.clone(), Vec::new()] {
             let file = || FileBackend::new(File::open(&path).unwrap()).unwrap();
-            let overlay = Overlay::new((!begin.is_empty()).then(file)).unwrap();
+            let overlay = Overlay::new((!begin.is_empty()).then(file), Locks::Shared).unwrap();
             let mut expect = begin;
             let mut dice = Dice(1);
             for turn in 0..2_000_u32 {
