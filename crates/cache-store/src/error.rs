@@ -31,6 +31,9 @@ pub enum Error {
     /// memory ([`Unwritable::Memory`](crate::Unwritable::Memory)): ask again. What is not in the
     /// file is then listed again. The engine asks again by itself for the answers of a run.
     NoDisk(NoDisk),
+    /// The caller is not on a tokio runtime: run it on one, with its timers and its I/O
+    /// (`Builder::enable_all`).
+    NoRuntime,
     /// A newer version of Matchbox wrote the file. The file was left untouched: use that version,
     /// or name another path.
     NewerFormat {
@@ -261,6 +264,10 @@ impl fmt::Display for Error {
                 f,
                 "{} is {what}, and a cache is a file: name another path for it",
                 path.display()
+            ),
+            Self::NoRuntime => f.write_str(
+                "there is no tokio runtime here: call this from within one, as the documentation \
+                 of `Engine` shows",
             ),
             Self::NoDisk(no_disk) => write!(
                 f,

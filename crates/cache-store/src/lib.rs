@@ -71,6 +71,8 @@ pub use refresh::plan::{Demand, Planned, has_recent_metadata, has_shows, is_fres
 #[doc(hidden)]
 pub use refresh::read_items::ItemRead;
 #[doc(hidden)]
+pub use share::off_thread::blocking;
+#[doc(hidden)]
 pub use store::leases::Lease;
 #[doc(hidden)]
 pub use watch::watch;

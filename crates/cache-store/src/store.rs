@@ -138,7 +138,7 @@ impl Store {
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+        work: impl FnMut(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.file.write(doing, work)
     }

@@ -169,12 +169,14 @@ impl CacheFile {
     /// Runs one write transaction: all of it is written, or nothing. The transaction writes the
     /// buffered matches before it calls `work`, so `work` finds every match in its table.
     ///
+    /// If the disk fails and the file goes on in memory, `work` runs once more, there.
+    ///
     /// `work` must not read through the store. Otherwise a replacement of the file would wait for
     /// `work`, and `work` for the replacement.
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let _span = trace_span!("write", doing).entered();
         // No other writer may run from here until the buffer knows what is in the file. Otherwise
@@ -182,12 +184,18 @@ impl CacheFile {
         // matches: over newer ones, or back after they were cleared.
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let buffered = self.buffer.snapshot();
-        let done = self.with_db(doing, |db, _| {
-            commit(db, doing, |txn| {
-                buffered.write(txn)?;
-                work(txn)
+        let mut write = || {
+            self.with_db(doing, |db, _| {
+                commit(db, doing, |txn| {
+                    buffered.write(txn)?;
+                    work(txn)
+                })
             })
-        })?;
+        };
+        let done = match write() {
+            Err(Error::NoDisk(_)) => write()?,
+            done => done?,
+        };
         self.buffer.written(&buffered);
         Ok(done)
     }

@@ -41,7 +41,7 @@ impl Store {
             .collect();
         self.write("pruning it", |txn| {
             let mut cleared = Cleared::default();
-            for id in gone {
+            for &id in &gone {
                 cleared.rows(txn, id, |_| true)?;
             }
             let doing = "pruning matches";
