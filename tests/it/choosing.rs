@@ -160,3 +160,30 @@ fn held_listing() -> testbed::server::FaultRule {
     use testbed::server::{Fault, FaultRule, Route};
     FaultRule::once(Route::Listing, 1, Fault::Held)
 }
+
+/// A section that was removed on the server stayed in the file for ever. A month after it was last
+/// seen it goes; until then it may come back, and costs nothing.
+#[tokio::test]
+async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
+    let (stage, engine, asked) = two_sections().await;
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    let items = || engine.store().stats().unwrap().sections.len();
+    let removed = stage.pms.edit(|library| library.sections.remove(1));
+    let day = Duration::from_hours(24);
+    for days in [1, 28] {
+        stage.later(day * days);
+        engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+        assert_eq!(items(), 2);
+    }
+    // It comes back, and is as it was: two probes' worth of calls for it, and no listing.
+    stage.pms.edit(|library| library.sections.push(removed));
+    let before = stage.calls();
+    let run = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert!(run.answers.iter().all(|answer| matches!(answer, Answer::Found(_))));
+    assert!(stage.calls() - before <= 3, "{} calls", stage.calls() - before);
+    stage.pms.edit(|library| library.sections.remove(1));
+    stage.later(day * 31);
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert_eq!(items(), 1);
+    assert!(engine.store().check().unwrap().is_sound());
+}

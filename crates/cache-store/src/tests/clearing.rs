@@ -33,9 +33,9 @@ fn a_refresh_during_which_something_was_cleared_writes_nothing() {
         ("all", |store, _| store.clear(Clear::All).map(drop)),
         ("server", |store, _| store.clear(Clear::Server).map(drop)),
         ("invalidate", Store::invalidate),
-        ("prune", |store, _| {
-            store.prune(NOW.saturating_add(Duration::from_hours(2)), Duration::from_hours(1))?;
-            Ok(())
+        ("forget", |store, _| {
+            let later = NOW.saturating_add(Duration::from_hours(1));
+            store.forget_gone(&store.sections()?, &[], later).map(drop)
         }),
     ];
     for ((what, clear), whole) in clearings.iter().flat_map(|c| [(c, true), (c, false)]) {

@@ -1,7 +1,6 @@
 //! Buffering, clearing, pruning, bounds, and statistics.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use plex_api::{Artwork, ItemKind, Location, RatingKey, UnixSeconds};
 
@@ -232,27 +231,26 @@ fn another_folder_of_the_section_ends_every_match() {
 }
 
 #[test]
-fn pruning_takes_what_was_not_used() {
+fn a_section_that_is_gone_and_was_not_observed_for_long_leaves_nothing() {
     let (_folder, path) = place();
     let store = open(&path);
     fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
     let revision = store.sections().unwrap()[0].revision;
-    let aged = |days: i64| MatchRecord {
-        last_used: UnixSeconds(NOW.0 - days * 86_400),
-        ..found(1, revision)
-    };
-    let matches = (0..10_u32).map(|n| (match_key(n.into()), aged(i64::from(n) * 10))).collect();
-    store.remember(section(&store), matches).unwrap();
-    let month = Duration::from_hours(30 * 24);
-    assert_eq!(store.prune(NOW, month).unwrap(), Cleared { matches: 6, ..Cleared::default() });
-    assert!(remembered(&store, 3).is_some() && remembered(&store, 4).is_none());
-    assert_eq!(items(&store).len(), 50);
-
-    let later = UnixSeconds(NOW.0 + 31 * 86_400);
-    let cleared = store.prune(later, month).unwrap();
-    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 4));
+    store.remember(section(&store), vec![(match_key(1), found(1, revision))]).unwrap();
+    store.flush().unwrap();
+    let known = store.sections().unwrap();
+    let later = UnixSeconds(NOW.0 + 1);
+    let nothing = Cleared::default();
+    assert_eq!(store.forget_gone(&known, &known, later).unwrap(), nothing, "it is listed");
+    assert_eq!(store.forget_gone(&known, &[], NOW).unwrap(), nothing, "it was observed since");
+    let mut old = known.clone();
+    old[0].observed_at = Some(UnixSeconds(NOW.0 - 1));
+    assert_eq!(store.forget_gone(&old, &[], NOW).unwrap(), nothing, "by another process");
+    let cleared = store.forget_gone(&known, &[], later).unwrap();
+    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 1));
     assert_eq!(store.sections().unwrap(), []);
     assert_sound(&store);
+    assert!(section(&store) > known[0].id, "its number is not used again");
 }
 
 #[test]
