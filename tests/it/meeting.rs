@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{
-    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Query,
-    RunProgress, Selection, Verified, Watched,
+    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Progress,
+    Query, RunProgress, Selection, Verified, Watched,
 };
 use plex_api::{Field, RatingKey};
 use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
@@ -122,6 +122,39 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     read.unwrap();
     assert!(summarise(&engine, key, &first).await, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
+}
+
+/// Two runs of edits on one item shared one note and one row of what is known. The note that the
+/// first run sent an edit was lost, and each run took its own field for all that had changed: setting
+/// the other one back was then "unchanged", and never sent.
+#[tokio::test]
+async fn two_runs_of_edits_on_one_item_do_not_undo_what_the_other_knows() {
+    let (stage, engine, asked) = known().await;
+    let key = RatingKey(asked[0].expect.unwrap());
+    let first = summary(&stage, key);
+    engine.items(&Selection::All, &[key], Level::Metadata).await.unwrap();
+    let title = async |text: &str| {
+        let changes = vec![Change::new(key).set(Field::Title, text)];
+        engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap()
+    };
+    stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Held));
+    let titled = title("A Title of Ours");
+    let meanwhile = async {
+        stage.pms.held().await;
+        let before = engine.open_edits().await.unwrap();
+        assert_eq!((before.len(), &before[0].progress), (1, &Progress::Sent));
+        assert!(summarise(&engine, key, "Ours").await);
+        assert_eq!(engine.open_edits().await.unwrap().len(), 1, "the other one is still in doubt");
+        stage.pms.release();
+    };
+    let (run, ()) = tokio::join!(titled, meanwhile);
+    assert_eq!(run.counts().done, 1);
+    assert_eq!(engine.open_edits().await.unwrap(), []);
+    let before = stage.calls();
+    assert!(summarise(&engine, key, &first).await, "it is not unchanged");
+    assert_eq!(stage.calls() - before, 2, "it is read once more, and sent");
+    assert_eq!(summary(&stage, key), first);
+    assert_eq!(title("A Title of Ours").await.counts().unchanged, 1);
 }
 
 /// While an item was read to be edited, a refresh came first. What was read was not kept, and the

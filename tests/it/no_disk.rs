@@ -42,7 +42,8 @@ async fn without_a_folder_every_answer_is_right_and_nothing_is_kept() {
 
     for _ in 0..2 {
         let before = stage.calls();
-        let engine = Engine::open(stage.client().unwrap(), config(Unwritable::Memory)).await.unwrap();
+        let engine =
+            Engine::open(stage.client().unwrap(), config(Unwritable::Memory)).await.unwrap();
         let Opened::InMemory(no_disk) = engine.opened() else { panic!("{}", engine.opened()) };
         assert_eq!(no_disk.fault, DiskFault::Failed);
         let run = ask(&engine, &asked).await;

@@ -51,6 +51,8 @@ pub use file::view::{Kept, StoredItem, View};
 #[doc(hidden)]
 pub use library::{Library, Refreshed};
 #[doc(hidden)]
+pub use model::edit::Confirmed;
+#[doc(hidden)]
 pub use model::index::{Bucket, Index, IndexKeys, Indexing};
 #[doc(hidden)]
 pub use model::item::{ContentHash, Day, ItemRef, PartRef};

@@ -26,9 +26,8 @@ pub(crate) fn guard<T>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    caught(work).unwrap_or_else(|what| {
-        Err(Error::Storage { doing, source: Box::new(Broken(what)) })
-    })
+    caught(work)
+        .unwrap_or_else(|what| Err(Error::Storage { doing, source: Box::new(Broken(what)) }))
 }
 
 /// Runs work on a file. If redb panics, it says what it met, here and in the log: the panic hook has

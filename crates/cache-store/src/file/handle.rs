@@ -32,8 +32,7 @@ struct Handle {
 
 impl Handle {
     fn new(file: OpenFile) -> (Self, Opened) {
-        let mut handle =
-            Self { db: None, generation: 0, file_id: 0, closed: false, memory: None };
+        let mut handle = Self { db: None, generation: 0, file_id: 0, closed: false, memory: None };
         let opened = handle.take(file);
         (handle, opened)
     }

@@ -171,7 +171,9 @@ pub(crate) fn in_memory(
     let readable = config.sharing == Sharing::Exclusive
         && inspect(path).is_ok_and(|found| found == Found::Redb);
     if let Some(file) = readable.then(|| fs::File::open(path).ok()).flatten() {
-        let base = FileBackend::new(file).ok().and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
+        let base = FileBackend::new(file)
+            .ok()
+            .and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
         match base.map(|base| over(base, path, config, first_section, no_disk.clone())) {
             Some(Ok(open)) => return Ok(open),
             Some(Err(Failure::Damaged(what))) => warn!(path = %shown, what, "it is damaged, too"),
@@ -192,8 +194,11 @@ pub(crate) fn over_nothing(
     no_disk: NoDisk,
 ) -> Result<OpenFile, Error> {
     let doing = "starting a cache in memory";
-    let empty = Overlay::new(None, Locks::Shared)
-        .map_err(|source| Error::Io { doing, path: path.to_owned(), source })?;
+    let empty = Overlay::new(None, Locks::Shared).map_err(|source| Error::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    })?;
     over(empty, path, config, first_section, no_disk).map_err(|failure| match failure {
         Failure::Damaged(what) => Error::Storage { doing, source: what.into() },
         Failure::Refused(error) => error,

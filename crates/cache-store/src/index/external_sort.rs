@@ -98,7 +98,8 @@ impl Runs {
     fn merge(self) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let runs = starts.zip(&self.ends).map(|(next, &end)| Run { next, end, read: Vec::new() });
-        let mut merge = Merge { spilled: self.bytes, runs: runs.collect(), first: BinaryHeap::new() };
+        let mut merge =
+            Merge { spilled: self.bytes, runs: runs.collect(), first: BinaryHeap::new() };
         for run in 0..merge.runs.len() {
             merge.refill(run)?;
         }

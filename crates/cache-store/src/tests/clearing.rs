@@ -12,8 +12,8 @@ use super::{
 use crate::store::apply::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{
-    Clear, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId, SectionState,
-    Store, StoreConfig,
+    Clear, Confirmed, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId,
+    SectionState, Store, StoreConfig,
 };
 
 /// The result of a refresh that began when the section was `base`: everything, or only the changes.
@@ -83,7 +83,9 @@ pub(super) fn write_late(store: &Store, id: SectionId) {
     store.put_metadata(id, &[(key, metadata.clone())], &[RatingKey(2)]).unwrap();
     let (run, progress) = (RunId(1), Progress::Sent);
     let edit = EditProgress { section: id, rating_key: key, run, progress, at: NOW };
-    store.note_edits(&[edit], &[(id, key, metadata)], &[(id, RatingKey(2))]).unwrap();
+    let (before, after) = (metadata.clone(), metadata);
+    let confirmed = Confirmed { section: id, rating_key: key, before, after };
+    store.note_edits(&[edit], &[confirmed], &[(id, RatingKey(2))]).unwrap();
     store.put_upload(id, key, Artwork::Poster, ImageHash::of(b"poster")).unwrap();
     let _ = store.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
 }

@@ -17,7 +17,7 @@ use crate::Opened;
 use crate::file::open::OpenFile;
 use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
-use crate::{Error, Store, StoreConfig};
+use crate::{Error, Store, StoreConfig, Unwritable};
 
 /// A medium in memory that fails at a chosen operation.
 #[derive(Debug, Clone, Default)]
@@ -144,8 +144,9 @@ impl Medium {
     }
 }
 
+/// What the medium does not have counts as lost here, so the store must not go on in memory.
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
-    on_medium(medium, folder, &config())
+    on_medium(medium, folder, &StoreConfig { unwritable: Unwritable::Refuse, ..config() })
 }
 
 /// Opens a store on a medium. No file is touched, unless the store asks for a new one.

@@ -182,7 +182,8 @@ fn a_read_only_file_is_an_error_that_says_so() {
     open(&path).close().unwrap();
     allow(&path, 0o400);
     if is_bound(&path) {
-        for config in [refuse(), StoreConfig { unwritable: Unwritable::Refuse, ..super::shared() }] {
+        for config in [refuse(), StoreConfig { unwritable: Unwritable::Refuse, ..super::shared() }]
+        {
             let error = Store::open(&path, &config).err().unwrap();
             assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
             assert!(error.to_string().contains("cannot be written"), "{error}");

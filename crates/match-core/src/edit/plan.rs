@@ -193,7 +193,7 @@ impl Engine {
         let edits = ready.iter().filter_map(|ready| {
             let target = targets.get(ready.target)?;
             let state = states.iter().find(|state| state.id == ready.section)?;
-            let Difference { edit, after, fields } = &ready.difference;
+            let Difference { edit, after, fields, .. } = &ready.difference;
             Some((target.key, state.key, after.kind, edit.clone(), fields.clone()))
         });
         *planned = group(edits);
@@ -219,11 +219,11 @@ impl Engine {
         let mut items = HashMap::new();
         for ready in &ready {
             let Some(target) = targets.get(ready.target) else { continue };
-            let after = ready.difference.after.clone();
-            items.insert(target.key, Item { section: ready.section, after });
+            let Difference { before, after, .. } = ready.difference.clone();
+            items.insert(target.key, Item { section: ready.section, before, after });
         }
-        let sent = if planned.is_empty() {
-            HashMap::new()
+        let (sent, met) = if planned.is_empty() {
+            Default::default()
         } else {
             self.send(id, planned, &items).await?
         };
@@ -233,7 +233,9 @@ impl Engine {
             let Some(target) = targets.get_mut(target) else { continue };
             target.outcome = Some(match sent.get(&target.key) {
                 Some(Sent::Confirmed) => {
-                    written.entry(section).or_default().push((target.key, difference.after));
+                    if !met.contains(&target.key) {
+                        written.entry(section).or_default().push((target.key, difference.after));
+                    }
                     EditOutcome::Done { fields: difference.fields, overwritten }
                 }
                 Some(Sent::Failed(failure)) => {
@@ -284,7 +286,7 @@ impl Engine {
             let open = store.edits()?;
             let closed = open.iter().filter(|edit| is_over(edit));
             let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
-            store.note_edits(&[], &[], &closed)
+            store.note_edits(&[], &[], &closed).map(drop)
         })
         .await
     }
