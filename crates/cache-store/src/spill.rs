@@ -57,7 +57,7 @@ impl Spill {
                 self.memory.clear();
             }
             Err(error) => {
-                tracing::warn!(%error, "no temporary file: what is read from the server waits in memory");
+                tracing::warn!(%error, "no temporary file: a listing waits in memory");
             }
         }
     }

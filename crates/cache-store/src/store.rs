@@ -43,9 +43,10 @@ use crate::random_id::draw;
 /// The cache of one server's sections on disk, in one file.
 ///
 /// redb panics on some damaged pages. Every call here catches the panic, and returns an error or
-/// replaces the file. But the panic hook runs before the catch: the default hook prints a message,
-/// and a hook that ends the process ends it. The host owns the hook; the store sets none. A build
-/// with `panic = "abort"` cannot catch panics.
+/// replaces the file. But the panic hook runs before the catch: the default hook prints a message
+/// (a warning in the log explains it), and a hook that ends the process ends it. The host owns the
+/// hook; the store sets none. A build with `panic = "abort"` cannot catch panics: there the process
+/// ends, and the next opening finds the damage and moves the file aside (`docs/format.md`, 8).
 pub struct Store {
     pub(crate) file: CacheFile,
     pub(crate) indexing: Indexing,

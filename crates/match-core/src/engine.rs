@@ -137,6 +137,11 @@ impl EngineConfig {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Two things rely on catching a panic, and both are bounded where `panic = "abort"` does not allow
+/// it. A damaged cache file ends the process once, and the next opening moves it aside. With the
+/// feature `shared` and `rediss://` addresses, a program without a TLS provider panics in the client
+/// of the shared tier: such a program is built wrongly, and finds out at its first run.
 pub struct Engine {
     pub(crate) library: Arc<Library>,
     /// Exchanged as a whole when mappings are adopted; a run keeps those it began with.

@@ -39,11 +39,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        warn!(
-            text,
-            "redb met a damaged page and panicked, which was expected and is healed: the message \
-             of a panic in redb means this, and no fault of the program"
-        );
+        warn!(text, "redb panicked on a damaged page, as expected; the cache heals");
         format!("the storage engine met a damaged page: {text}")
     })
 }

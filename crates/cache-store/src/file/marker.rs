@@ -38,7 +38,9 @@ impl Marker {
     /// Sets the marker of a cache file. `None`: another process opens the file at this moment, or
     /// there is no room. The file is then opened without a marker.
     pub(crate) fn set(cache: &Path) -> Option<(Self, Left)> {
-        Self::try_set(cache).inspect_err(|error| tracing::debug!(%error, "no marker")).ok()
+        Self::try_set(cache)
+            .inspect_err(|error| tracing::debug!(%error, "no marker beside the cache"))
+            .ok()
     }
 
     fn try_set(cache: &Path) -> io::Result<(Self, Left)> {

@@ -120,7 +120,7 @@ const PANICS_END_THE_PROCESS: bool = cfg!(panic = "abort");
 /// Reads every page of a file, and writes nothing. redb reports damage here and does not panic. A
 /// file that another process has open is not checked.
 fn check(path: &Path, config: &StoreConfig) -> Result<(), Failure> {
-    info!(path = %Private(path.display()), "a process ended and did not close the cache: it is checked");
+    info!(path = %Private(path.display()), "the cache is checked: a process ended and did not close it");
     let checked = caught(|| {
         let file = fs::File::options().read(true).write(true).open(path)?;
         let memory = Overlay::new(Some(FileBackend::new(file)?), Locks::Alone)?;
@@ -166,7 +166,7 @@ pub(crate) fn in_memory(
     no_disk: NoDisk,
 ) -> Result<OpenFile, Error> {
     let shown = Private(path.display());
-    warn!(path = %shown, reason = %no_disk, "NOTHING IS KEPT: the cache is in memory");
+    warn!(path = %shown, reason = %no_disk, "nothing is kept: the cache is in memory");
     // A shared file is written by others while it is read.
     let readable = config.sharing == Sharing::Exclusive
         && inspect(path).is_ok_and(|found| found == Found::Redb);
@@ -174,14 +174,15 @@ pub(crate) fn in_memory(
         let base = FileBackend::new(file)
             .ok()
             .and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
-        match base.map(|base| over(base, path, config, first_section, no_disk.clone())) {
+        let opened = base.map(|base| over(base, path, config, first_section, no_disk.clone()));
+        let what = match opened {
             Some(Ok(open)) => return Ok(open),
-            Some(Err(Failure::Damaged(what))) => warn!(path = %shown, what, "it is damaged, too"),
-            Some(Err(Failure::Refused(error))) => {
-                warn!(path = %shown, error = %Private(&error), "and it cannot be read");
-            }
-            None => {}
-        }
+            Some(Err(Failure::Damaged(what))) => what,
+            Some(Err(Failure::Refused(error))) => error.to_string(),
+            None => "it cannot be opened".to_owned(),
+        };
+        let what = Private(what);
+        warn!(path = %shown, %what, "the cache file cannot be read either: the memory begins empty");
     }
     over_nothing(path, config, first_section, no_disk)
 }

@@ -53,7 +53,7 @@ impl Store {
             let mut cleared = Cleared::default();
             // The rows are read anew: another process may have observed one since.
             for state in read_sections(txn)?.iter().filter(|state| is_gone(state)) {
-                info!(section = state.id.0, title = %Private(&state.title), "gone for long: removed");
+                info!(section = state.id.0, title = %Private(&state.title), "a section that is gone for long was removed");
                 cleared.rows(txn, state.id, |_| true)?;
             }
             Ok(cleared)
