@@ -2,6 +2,7 @@
 
 pub(crate) mod commit;
 pub(crate) mod config;
+pub(crate) mod database;
 pub(crate) mod handle;
 pub(crate) mod inspect;
 pub(crate) mod marker;

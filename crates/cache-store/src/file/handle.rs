@@ -12,6 +12,7 @@ use tracing::{trace_span, warn};
 use crate::error::{Error, Remedy};
 use crate::file::commit::{commit, guard};
 use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
+use crate::file::database;
 use crate::file::open::{self, OpenFile};
 use crate::file::overlay::Overlay;
 use crate::file::write_buffer::Buffer;
@@ -279,7 +280,7 @@ impl CacheFile {
         // Another process may have replaced a shared file.
         let ours = || {
             self.config.sharing == Sharing::Exclusive
-                || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id)
+                || database::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id)
         };
         let (path, config) = (&self.path, &self.config);
         let first = self.first_free.load(Ordering::Relaxed);
