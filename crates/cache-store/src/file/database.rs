@@ -185,6 +185,8 @@ pub(crate) fn checking(config: &StoreConfig) -> Builder {
 mod tests {
     use std::io;
 
+    use plex_api::UnixSeconds;
+
     use super::*;
     use crate::model::index::{IndexKeys, Indexing};
 
