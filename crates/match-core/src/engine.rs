@@ -30,6 +30,7 @@ use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
+use crate::edit::turns::Turns;
 use crate::engine::numbers::Numbers;
 use crate::engine::progress::{OnProgress, Phase, Teller};
 use crate::engine::run_result::Run;
@@ -150,6 +151,7 @@ pub struct Engine {
     stale: Option<Duration>,
     pub(crate) progress: Teller,
     numbers: Numbers,
+    pub(crate) turns: Turns,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -198,6 +200,7 @@ impl Engine {
             stale: config.stale,
             progress,
             numbers: Numbers::default(),
+            turns: Turns::default(),
             unwritten: Mutex::default(),
         })
     }

@@ -75,6 +75,9 @@ impl Engine {
     /// or are not known (about 200 items a call), and sends only the differences: one request for
     /// an item, or one for up to a hundred items with the same edit.
     ///
+    /// If another run of this engine edits one of the items, this one waits until that run has ended.
+    /// If another process does, both edit it, and it is read before it is compared again.
+    ///
     /// A change has final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. The errors are the same as of [`Engine::match_files`].
@@ -93,6 +96,12 @@ impl Engine {
         for target in &mut targets {
             target.outcome = check_steps(&target.steps).err().map(refused);
         }
+        let _turn = if options.dry_run {
+            None
+        } else {
+            let keys = targets.iter().map(|target| target.key).collect();
+            Some(self.turns.wait(keys).await)
+        };
         let (id, mut planned) = (RunId::draw(), Vec::new());
         if targets.iter().any(|target| target.outcome.is_none()) {
             let made = self.make(id, sections, &mut targets, &mut planned, options).await;
