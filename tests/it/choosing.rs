@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Client, Config, Engine, Error, Query, Selection, Token};
+use match_core::{Answer, Client, Config, Engine, Error, Query, Run, Selection, Token};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
@@ -191,4 +191,31 @@ async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
 fn held_listing() -> testbed::server::FaultRule {
     use testbed::server::{Fault, FaultRule, Route};
     FaultRule::once(Route::Listing, 1, Fault::Held)
+}
+
+/// A section that was removed on the server stayed in the file for ever. A month after it was last
+/// seen it goes; until then it may come back, and costs nothing.
+#[tokio::test]
+async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
+    let (stage, engine, asked) = two_sections().await;
+    let first = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    let found = |run: &Run| run.answers.iter().filter(|is| matches!(is, Answer::Found(_))).count();
+    let items = || engine.store().stats().unwrap().sections.len();
+    let removed = stage.pms.edit(|library| library.sections.remove(1));
+    let day = Duration::from_hours(24);
+    for days in [1, 28] {
+        stage.later(day * days);
+        engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+        assert_eq!(items(), 2);
+    }
+    stage.pms.edit(|library| library.sections.push(removed));
+    let run = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert_eq!(found(&run), found(&first));
+    let added: u64 = run.report.steps.iter().map(|step| step.changes.added).sum();
+    assert_eq!(added, 0, "it comes back, and is as it was");
+    stage.pms.edit(|library| library.sections.remove(1));
+    stage.later(day * 31);
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert_eq!(items(), 1);
+    assert!(engine.store().check().unwrap().is_sound());
 }

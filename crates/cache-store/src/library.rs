@@ -6,6 +6,7 @@ mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds, UnsupportedRow};
 use serde::Serialize;
@@ -395,7 +396,15 @@ impl Library {
         self.check_server(&known, &listed).await?;
         self.context.note_asked().await?;
         let noted = Arc::clone(&listed);
-        let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
+        let (whole, before) = (others.is_empty(), at.saturating_sub(FORGOTTEN_AFTER));
+        let states = self.context.blocking(move |store| {
+            let states = store.note_sections(&noted)?;
+            if whole {
+                store.forget_gone(&known, &states, before)?;
+            }
+            Ok(states)
+        });
+        let states = states.await?;
         let explained = BTreeSet::new();
         let probe = Probe { listed, states, unreadable: others, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
@@ -502,6 +511,10 @@ impl Library {
         Err(Error::Moved { title: state.title })
     }
 }
+
+/// How long a section that the server does not list any more stays in the file. It may be hidden from
+/// this token, or its disk may be away for a while: listing it again costs a call for each page.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// The server's sections, those that cannot be read, and when it was asked, by our clock.
 type Observed = (Vec<plex_api::Section>, Vec<UnsupportedRow>, UnixSeconds);

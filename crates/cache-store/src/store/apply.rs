@@ -147,12 +147,21 @@ impl Store {
     /// Applies an update, all of it or nothing.
     pub(crate) fn apply(&self, update: Update) -> Result<Applied, Error> {
         let mut outcome = None;
+        // The rows are read once. If the disk failed meanwhile, they have to be asked for again.
+        let (mut update, mut lost) = (Some(update), false);
         let written = self.write("writing a refresh", |txn| {
+            let Some(update) = update.take() else {
+                lost = true;
+                return Err(rolled_back());
+            };
             let applied = run(txn, self.indexing, update)?;
             let done = matches!(applied, Applied::Done(..));
             outcome = Some(applied);
             if done { Ok(()) } else { Err(rolled_back()) }
         });
+        if lost {
+            return Err(self.no_disk().map_or_else(rolled_back, Error::NoDisk));
+        }
         match (outcome, written) {
             (Some(applied), _) if !matches!(applied, Applied::Done(..)) => Ok(applied),
             (Some(applied), Ok(())) => Ok(applied),
@@ -195,8 +204,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
     match rows.take_entries() {
-        Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
-        _ => writer.put_all(rows.read()?)?,
+        Some(entries) if writer.first => writer.put_first(rows.read(), entries)?,
+        _ => writer.put_all(rows.read())?,
     }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {

@@ -86,8 +86,8 @@ impl Store {
         })
     }
 
-    /// The size of the cache file in bytes, or 0 if it is unknown.
+    /// The size of the cache file in bytes, on disk or in memory, or 0 if it is unknown.
     pub fn file_bytes(&self) -> u64 {
-        std::fs::metadata(self.path()).map_or(0, |file| file.len())
+        self.file.size()
     }
 }
