@@ -67,14 +67,22 @@ pub(crate) fn key_of_folded(folded: &str) -> String {
         }
         match numbers::of_word(word) {
             Some(number) => key.push_str(&number.to_string()),
-            // Names leave out what stands for "&".
-            None if word == "and" => {}
             None if word.is_ascii() => key.push_str(shortened(word)),
             None => key.extend(latin(word)),
         }
     }
     // A title of signs that no alphabet has stays as it is.
-    if key.is_empty() { folded.replace(' ', "") } else { without_second_letters(key) }
+    if key.is_empty() { folded.replace(' ', "") } else { without_second_letters(without_and(key)) }
+}
+
+/// A key without "and", which names leave out where the title has "&". A key of which little would
+/// be left stays as it is: "sandman" is not "sman".
+fn without_and(key: String) -> String {
+    if !key.contains("and") {
+        return key;
+    }
+    let plain = key.replace("and", "");
+    if plain.len() > 4 { plain } else { key }
 }
 
 /// Words that may stand before the number of a sequel.
@@ -178,6 +186,7 @@ mod tests {
             ("Mill: Part I", "mill 1", Some(Same::Key)),
             ("Mill & Meadow", "mill meadow", Some(Same::Key)),
             ("Mill & Meadow", "mill and meadow", Some(Same::Folded)),
+            ("Mill & Meadow", "millandmeadow", Some(Same::Letters)),
             ("Dr. Mill", "doctor mill", Some(Same::Key)),
             ("\u{d6}de M\u{fc}hle", "oede muehle", Some(Same::Key)),
             ("K\u{e6}rlighedens \u{d8}", "kaerlighedens oe", Some(Same::Key)),

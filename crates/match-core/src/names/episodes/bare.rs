@@ -145,6 +145,10 @@ fn standing(
     let counted = piece.gap.ends_with('#');
     let boxed = counted || piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
     let round = piece.gap.ends_with('(');
+    // "Show 3-4" may as well be the third of four.
+    if numbers.len() > 1 && !dashed && !boxed {
+        return None;
+    }
     let rank = match (dashed, closed, boxed) {
         (true, true, _) => 0,
         (_, _, true) => 1,
