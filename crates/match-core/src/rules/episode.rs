@@ -293,3 +293,85 @@ fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<
 fn file<'a>(item: &'a ItemRef<'_>) -> Option<&'a str> {
     item.parts.first().map(|part| part.file)
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_store::CachedItem;
+    use plex_api::ItemKind;
+
+    use super::*;
+    use crate::query::Query;
+    use crate::rules::candidates::SectionContext;
+    use crate::settings::Settings;
+    use crate::testing::{OneSection, movie};
+
+    fn episode(key: u64, number: u32, file: &str) -> CachedItem {
+        CachedItem {
+            kind: ItemKind::Episode,
+            grandparent_title: Some("Willow (2010)".to_owned()),
+            parent_index: Some(2),
+            index: Some(number),
+            ..movie(key, "Chapter", None, file)
+        }
+    }
+
+    #[test]
+    fn a_file_of_several_episodes_is_the_first_of_them_and_is_not_certain() {
+        use Confidence::{High, Low};
+        let one = OneSection::new();
+        let settings = Settings { trust_titles: true, ..Settings::default() };
+        let context = SectionContext::new(&one.state(), &settings);
+        let show = Show::new("willow (2010)").unwrap();
+        let asked = Asked { show: &show, meant: None, by_id: None };
+        let query = Query::new("/dl/Willow (2010) - S02E03E04.mkv");
+        let query = Prepared::new(&query, &context);
+        // The library's key, number and file of each episode; what is found, and its rival.
+        let apart = [(24, 3, "a"), (23, 4, "b"), (25, 5, "c")];
+        let together = [(24, 3, "a"), (23, 4, "a")];
+        for (library, numbers, found) in [
+            (&apart[..], &[3, 4][..], Some((24, Low, Some(23)))),
+            (&apart[..], &[4, 5], Some((23, Low, Some(25)))),
+            // A part of the file is there.
+            (&apart[1..], &[3, 4], Some((23, Low, None))),
+            (&apart[..1], &[3, 4], Some((24, Low, None))),
+            (&apart[..], &[3], Some((24, High, None))),
+            (&together, &[3, 4], Some((24, High, None))),
+            (&together, &[3, 4, 5], Some((24, Low, None))),
+            (&apart, &[6, 7], None),
+        ] {
+            let items: Vec<CachedItem> =
+                library.iter().map(|&(key, number, file)| episode(key, number, file)).collect();
+            let items: Vec<ItemRef<'_>> = items.iter().map(CachedItem::borrowed).collect();
+            let answer = numbered(&query, &asked, 2, numbers, &items);
+            let answer = answer.as_ref().and_then(Answer::found);
+            let said =
+                answer.map(|f| (f.rating_key.0, f.confidence, f.evidence.rival.map(|r| r.0)));
+            assert_eq!(said, found, "{numbers:?} of {library:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_season_that_counts_on_is_its_place_there() {
+        let one = OneSection::new();
+        let context = SectionContext::new(&one.state(), &Settings::default());
+        let show = Show::new("willow (2010)").unwrap();
+        let asked = Asked { show: &show, meant: None, by_id: None };
+        let query = Query::new("/dl/[Grp] Willow (2010) S3 - 02.mkv");
+        let query = Prepared::new(&query, &context);
+        // The first number of the third season, and what its second is. The second season ends at 4.
+        for (first, found) in [(5, Some(32)), (6, None), (1, None)] {
+            let second = (3..=4).map(|number| episode(20 + u64::from(number), number, "x"));
+            let third = (0..3).map(|at| {
+                let file = format!("{at}");
+                let number = first + at;
+                let item = episode(31 + u64::from(at), number, &file);
+                CachedItem { parent_index: Some(3), ..item }
+            });
+            let items: Vec<CachedItem> = second.chain(third).collect();
+            let items: Vec<ItemRef<'_>> = items.iter().map(CachedItem::borrowed).collect();
+            let answer = absolute(&query, &asked, Some(3), &[2], &items);
+            let key = answer.as_ref().and_then(Answer::found).map(|found| found.rating_key.0);
+            assert_eq!(key, found, "{first}");
+        }
+    }
+}
