@@ -1,6 +1,7 @@
 //! A cache file that an earlier version wrote, through the engine.
 
 use std::io::Read;
+use std::time::Duration;
 
 use cache_store::Opened;
 use match_core::{Answer, Confidence, Engine, EngineConfig, Query, Selection};
@@ -59,18 +60,20 @@ async fn a_file_of_a_former_version_is_listed_once_and_answers_as_a_new_one() {
     std::fs::write(&path, former).unwrap();
 
     let library = library();
-    let clock = Clock::manual(UnixSeconds(library.now() + 60));
+    let clock = Clock::manual(UnixSeconds(library.now()));
     let pms = Pms::start(library, Options::default()).await.unwrap();
     let asked = [
-        // It remembers other answers, or none, for the first four.
+        // The file remembers answers for the first three; that of the second was "ambiguous".
         ("/mnt/films/Orchard (1999)/movie.mkv", Some((4, Confidence::High))),
-        ("/mnt/films/a1/x9.mkv", Some((1, Confidence::High))),
         ("/dl/Meadow.1982.Final.Cut.mkv", Some((1, Confidence::Low))),
         ("/dl/Nobody.Filmed.1990.mkv", None),
+        ("/data/films/a1/x9.mkv", Some((1, Confidence::High))),
         ("/dl/Mill.Meadow.IV.The.Flood.1977.mkv", Some((3, Confidence::Low))),
         ("/mnt/films/Quarry (2001)/Trailers/movie.mkv", None),
     ];
     for calls in [[1, 1], [1, 0]] {
+        clock.advance(Duration::from_mins(5));
+        pms.edit(|library| library.advance(300));
         pms.reset_requests();
         let client = Client::new(Config::new(pms.url(), Token::new(pms.token()))).unwrap();
         let mut config = EngineConfig::new(&path);

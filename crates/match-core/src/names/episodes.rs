@@ -187,7 +187,7 @@ fn is_season(word: &str) -> bool {
 }
 
 /// Words that mean a season only as the name of a folder.
-const BOOKS: [&str; 7] = ["book", "volume", "vol", "buch", "libro", "livre", "bok"];
+const BOOKS: [&str; 8] = ["book", "volume", "vol", "part", "buch", "libro", "livre", "bok"];
 
 /// Whether a word means an episode.
 fn is_episode(word: &str) -> bool {

@@ -145,8 +145,10 @@ fn standing(
     let counted = piece.gap.ends_with('#');
     let boxed = counted || piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
     let round = piece.gap.ends_with('(');
-    // "Show 3-4" may as well be the third of four.
-    if numbers.len() > 1 && !dashed && !boxed {
+    // "Show 3-4" may as well be the third of four, and "1-05" is season and number.
+    let last = next.checked_sub(1).and_then(|last| pieces.get(last));
+    let alike = last.is_some_and(|last| last.text.len() == piece.text.len());
+    if numbers.len() > 1 && (!(dashed || boxed) || !alike) {
         return None;
     }
     let rank = match (dashed, closed, boxed) {

@@ -29,14 +29,15 @@ fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     Some(reading(pieces, season.start, next, number, numbers))
 }
 
-/// Season and number with a point, where nothing else is beside them: `[2.04]`, `- 2.04 -`. A decimal
-/// number looks alike, so this is weaker.
+/// Season and number with a point or a dash, where nothing else is beside them: `[2.04]`, `- 2-04 -`.
+/// A decimal number looks alike, so this is weaker.
 pub(super) fn pointed(name: &str, pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
     let [season, episode] = pieces.get(at..at + 2)?.first_chunk::<2>()?;
     let behind = name.get(episode.end()..).unwrap_or_default().trim_start();
     let alone = season.gap.ends_with(['[', '(']) && behind.starts_with([']', ')'])
         || season.gap == " - " && (behind.is_empty() || behind.starts_with("- "));
-    let sane = season.text.len() <= 2 && episode.gap == "." && episode.text.len() == 2;
+    let joined = episode.gap == "." || episode.gap == "-" && season.text.len() == 1;
+    let sane = season.text.len() <= 2 && joined && episode.text.len() == 2;
     let said = Said::Numbered(season.number?, vec![episode.number?]);
     let (start, end) = (season.start, episode.end());
     (alone && sane).then_some(Reading { said, strength: Strength::Number, start, end })

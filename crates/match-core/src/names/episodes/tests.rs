@@ -63,6 +63,7 @@ fn season_and_number() {
         ("willow.season.one.episode.two.720p", 1, &[2]),
         ("willow - 1.02 - the mill", 1, &[2]),
         ("willow [1.02] the mill", 1, &[2]),
+        ("willow - 1-02 - the mill", 1, &[2]),
     ] {
         first(name, "willow", &Said::Numbered(season, numbers.to_vec()));
     }
