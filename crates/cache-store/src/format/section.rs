@@ -35,18 +35,25 @@ pub(crate) struct SectionRow {
     /// When they were listed, and how many there are.
     shows: Option<(i64, u64)>,
     dated: bool,
+    settled: bool,
+    counted_at: Option<i64>,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 4;
+    const SCHEMA: u16 = 5;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, 3 before `dated`: nothing was known of either.
-        let shows = if schema == 2 { &[0][..] } else { &[] };
-        envelope::decode(&[payload, shows, &[0]].concat())
+        // 2 ended before the shows, 3 before `dated`, 4 before `settled`: nothing was known of
+        // what follows.
+        let nothing: &[u8] = match schema {
+            2 => &[0; 4],
+            3 => &[0; 3],
+            _ => &[0; 2],
+        };
+        envelope::decode(&[payload, nothing].concat())
     }
 }
 
@@ -121,6 +128,8 @@ impl SectionRow {
             matches_from: state.matches_from.0,
             shows: state.shows.map(|shows| (shows.at.0, shows.count)),
             dated: state.dated,
+            settled: state.settled,
+            counted_at: state.counted_at.map(|at| at.0),
         }
     }
 
@@ -138,9 +147,11 @@ impl SectionRow {
             items: self.items,
             unsupported: self.unsupported,
             complete: self.complete,
+            settled: self.settled,
             observed_at: self.observed_at.map(UnixSeconds),
             metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
+            counted_at: self.counted_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
             shows: self.shows.map(|(at, count)| ShowsListed { at: UnixSeconds(at), count }),
             dated: self.dated,
@@ -206,6 +217,8 @@ impl From<SectionRow1> for SectionRow {
             matches_from: 0,
             shows: None,
             dated: false,
+            settled: false,
+            counted_at: None,
         }
     }
 }

@@ -8,7 +8,8 @@ use plex_api::{Filter, Section};
 use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::error::Error;
-use crate::library::{Library, Observed, Step, step};
+use crate::library::refreshed::Step;
+use crate::library::{Library, Observed};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
 use crate::refresh::listing;
@@ -76,14 +77,18 @@ impl Library {
     }
 
     /// The server's sections: as another host saw them a moment ago, or as the server lists them.
-    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, plex_api::Error> {
+    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, Error> {
         let Some(tier) = &self.tier else { return self.observe().await };
         if tier.server().is_none() || !tier.is_verified() {
             self.find_server(tier).await?;
         }
         let (lease, before) = match since {
             Since::Ending => match tier.probe(self.context.policy.freshness).await {
-                Probed::Shared(sections, at) => return Ok((sections, Vec::new(), at)),
+                Probed::Shared(listed, at) => {
+                    // It may be from before what is cached was listed.
+                    let (others, before) = (Vec::new(), Arc::default());
+                    return Ok(Observed { listed, others, before, at });
+                }
                 Probed::Ask(lease, before) => (lease, before),
             },
             // Something happened that only the server can show.
@@ -91,7 +96,7 @@ impl Library {
         };
         let observed = self.observe().await;
         match (&observed, lease) {
-            (Ok((sections, others, _)), Some(lease)) => {
+            (Ok(Observed { listed: sections, others, .. }), Some(lease)) => {
                 let known = before.as_ref().map(|probe| probe.sections.as_slice());
                 let is_it = self.is_server(tier, sections, known.unwrap_or_default()).await;
                 if is_it && others.is_empty() {
@@ -305,7 +310,7 @@ impl Library {
             Way::Log(_) | Way::There => PlanReason::SharedLog,
         };
         debug!(%reason, items = state.items, "taken from the shared tier");
-        Ok(Some(step(&state, Planned { plan: Plan::Shared, reason }, changes)))
+        Ok(Some(Step::new(&state, Planned { plan: Plan::Shared, reason }, changes)))
     }
 
     /// Whether the server shows this account what it showed whoever listed. Known from the token

@@ -134,6 +134,17 @@ pub(crate) fn is_recent(at: UnixSeconds, now: UnixSeconds, policy: &Policy) -> b
     younger(at, now, policy.freshness)
 }
 
+/// How long a section's total is believed while its stamp stands.
+const COUNTED: Duration = Duration::from_hours(1);
+
+/// Whether the total is to be compared although the stamp stands. After a database was restored,
+/// the counter may come to a value that it had before.
+pub(crate) fn is_count_due(cached: &SectionState, now: UnixSeconds) -> bool {
+    let counted = cached.counted_at.max(cached.listed_at);
+    let known = !cached.is_partial() && !cached.is_unexplained();
+    known && counted.is_none_or(|at| !younger(at, now, COUNTED + Duration::from_secs(1)))
+}
+
 /// Whether titles, years and guids are recent enough to answer from them.
 pub fn has_recent_metadata(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
     cached.metadata_at.is_some_and(|at| younger(at, now, policy.metadata_max_age))

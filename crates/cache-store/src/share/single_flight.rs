@@ -22,6 +22,8 @@ pub(crate) struct Probe {
     pub(crate) states: Vec<SectionState>,
     /// Rows of sections that cannot be read.
     pub(crate) unreadable: Vec<UnsupportedRow>,
+    /// Our states as they were before the server was asked.
+    pub(crate) before: Arc<Vec<SectionState>>,
     /// When the server was asked, by our clock.
     pub(crate) at: UnixSeconds,
     /// Goes up with every probe of this process: seconds do not tell two of them apart.
@@ -87,6 +89,7 @@ pub(crate) struct Flights {
     probing: Arc<tokio::sync::Mutex<()>>,
     probed: Mutex<Probed>,
     noting: tokio::sync::Mutex<()>,
+    settling: tokio::sync::Mutex<()>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
     /// The probe from which each section's stamp in the store is.
     stored: Mutex<HashMap<SectionId, u64>>,
@@ -141,6 +144,11 @@ impl Flights {
     /// Waits until nobody else notes what a probe showed.
     pub(crate) async fn noting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.noting.lock().await
+    }
+
+    /// Waits until nobody else compares stamps for an absence: what they find settles it for all.
+    pub(crate) async fn settling(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.settling.lock().await
     }
 
     /// Notes from which probe the stamp of a section in the store is.

@@ -156,7 +156,7 @@ impl Engine {
         options: EditOptions,
     ) -> Result<(), Error> {
         let demand = Demand { metadata: true, ..Demand::files(0) };
-        let states = self.library.refresh(sections, demand).await?.sections;
+        let states = self.library.refresh(sections, demand).await?.whole()?;
         let policy = self.library.policy().clone();
         let (contexts, now) = (self.contexts().await?, self.library.clock().now());
         let judge = Judge { states: &states, contexts, policy: &policy, now };
