@@ -42,7 +42,9 @@ mod faults;
 mod gentle;
 mod host;
 mod meeting;
+mod partial;
 mod proof;
+mod quirks;
 mod report;
 #[cfg(feature = "shared")]
 mod shared;

@@ -536,7 +536,7 @@ impl Library {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);
                     #[cfg(feature = "shared")]
-                    Box::pin(self.tell(&state, round)).await?;
+                    let state = Box::pin(self.tell(state, round)).await?;
                     steps.push(Step::new(&state, planned, changes));
                     return Ok(Some(state));
                 }

@@ -337,20 +337,46 @@ impl Library {
     }
 
     /// Publishes what a refresh brought, if it was this host's turn.
-    pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
+    pub(super) async fn tell(
+        &self,
+        state: SectionState,
+        round: Round,
+    ) -> Result<SectionState, Error> {
         let Round { lease: Some(lease), look: Some(look), before, calls, .. } = round else {
-            return Ok(());
+            return Ok(state);
         };
-        let Some(tier) = &self.tier else { return Ok(()) };
-        if !self.may_publish(tier, state).await {
-            return Ok(());
+        let Some(tier) = &self.tier else { return Ok(state) };
+        if !self.may_publish(tier, &state).await {
+            return Ok(state);
         }
         let contested = look.head.as_ref().and_then(|head| tier.joined(state.id, head));
         if contested == Some(false) {
-            return Ok(());
+            return Ok(state);
         }
+        let state = self.settle(state).await?;
         let calls = self.context.client.calls().total().count.saturating_sub(calls);
-        tier.publish(&self.context.store, state, lease, &look, before, calls).await
+        tier.publish(&self.context.store, &state, lease, &look, before, calls).await?;
+        Ok(state)
+    }
+
+    /// Compares the stamp of a section again that was listed for all hosts, so that not each of them
+    /// has to before it answers that a file is absent.
+    async fn settle(&self, state: SectionState) -> Result<SectionState, Error> {
+        let Some(stamp) = state.stamp.filter(|_| state.is_unsettled()) else { return Ok(state) };
+        let at = self.context.clock.now();
+        let Ok((listed, _)) = self.context.client.section_rows().await else { return Ok(state) };
+        let stands =
+            |section: &Section| section.uuid == state.uuid && SectionStamp::of(section) == stamp;
+        if !listed.iter().any(stands) {
+            return Ok(state);
+        }
+        let listed = state.clone();
+        let note = move |store: &Store| {
+            let id = listed.id;
+            store.note_probe(None, &[(listed.clone(), stamp)], &[listed], at)?;
+            store.view()?.section(id)
+        };
+        Ok(self.context.blocking(note).await?.unwrap_or(state))
     }
 
     /// Only what is explained, of the server whose keys are used.

@@ -63,7 +63,8 @@ impl Context {
         counted: Option<UnixSeconds>,
     ) -> Result<Outcome, Error> {
         let (base, Sighting { stamp, at, .. }) = (state.clone(), *seen);
-        let note = move |store: &Store| store.note_unchanged(&base, stamp, at, counted);
+        let settles = counted.is_some() && seen.is_after(state);
+        let note = move |store: &Store| store.note_unchanged(&base, stamp, at, counted, settles);
         let noted = self.blocking(note).await?;
         Ok(match noted {
             Some(state) => Ok((state, Changes::default())),
@@ -108,7 +109,11 @@ impl Context {
         };
         let update = Update {
             // The search for them took several calls.
-            settled: Some(false).filter(|_| !gone.is_empty()),
+            settled: if gone.is_empty() {
+                seen.is_after(state).then_some(true)
+            } else {
+                Some(false)
+            },
             scope: Scope::Delta(gone),
             unreadable,
             total: Some(total),

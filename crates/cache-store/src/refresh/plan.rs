@@ -84,7 +84,8 @@ pub enum Plan {
 
 impl Plan {
     /// Whether the server is asked more than for the stamps.
-    pub(crate) fn asks(self) -> bool {
+    #[doc(hidden)]
+    pub fn asks(self) -> bool {
         !matches!(self, Self::Fresh | Self::Unchanged | Self::Targeted)
     }
 

@@ -37,11 +37,13 @@ impl Probe {
     pub(crate) fn sighting(&self, state: &SectionState) -> Option<Sighting> {
         let listed = self.listed.iter().find(|section| section.uuid == state.uuid)?;
         let explained = self.explained.contains(&state.id);
+        let before = self.before.iter().find(|before| before.id == state.id);
         Some(Sighting {
             stamp: SectionStamp::of(listed),
             at: self.at,
             probe: self.number,
             explained,
+            listed_before: before.and_then(|before| before.listed_at),
         })
     }
 }
@@ -55,12 +57,21 @@ pub(crate) struct Sighting {
     probe: u64,
     /// A moved counter needs no further explanation.
     pub(crate) explained: bool,
+    /// When the section had last been listed when the server was asked.
+    listed_before: Option<UnixSeconds>,
 }
 
 impl Sighting {
     /// The stamp that was last stored.
     pub(crate) fn stored(state: &SectionState) -> Option<Self> {
-        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0, explained: false })
+        let (stamp, at) = (state.observed?, state.observed_at?);
+        Some(Self { stamp, at, probe: 0, explained: false, listed_before: None })
+    }
+
+    /// Whether the stamp was asked for after the section was listed as it is now: where it shows
+    /// that nothing was added meanwhile, nothing was missed.
+    pub(crate) fn is_after(&self, state: &SectionState) -> bool {
+        state.complete && state.listed_at.is_some() && state.listed_at == self.listed_before
     }
 }
 

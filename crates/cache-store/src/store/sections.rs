@@ -90,14 +90,16 @@ impl Store {
     }
 
     /// Writes that a stamp was observed while the items were unchanged, if the section is still as
-    /// in `base`. `counted`: when its total was asked for, and was what it should be. `None`: a
-    /// refresh or a clear came first, and nothing was written.
+    /// in `base`. `counted`: when its total was asked for, and was what it should be; `settles`: the
+    /// stamp was asked for after it was listed. `None`: a refresh or a clear came first, and nothing
+    /// was written.
     pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
         stamp: SectionStamp,
         at: UnixSeconds,
         counted: Option<UnixSeconds>,
+        settles: bool,
     ) -> Result<Option<SectionState>, Error> {
         self.write("noting a section", |txn| {
             // The row is read anew: its title may have changed, or the stamp may have been observed
@@ -110,6 +112,7 @@ impl Store {
             state.observed = Some(stamp);
             state.observed_at = later.or(Some(at));
             state.counted_at = counted.or(state.counted_at);
+            state.settled |= settles && state.listed_at == base.listed_at;
             put_section(txn, &state)?;
             Ok(Some(state))
         })

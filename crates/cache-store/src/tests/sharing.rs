@@ -70,7 +70,7 @@ fn a_refresh_that_another_overtook_writes_nothing() {
     fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
     let base = one.sections().unwrap().remove(0);
     fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
-    assert_eq!(one.note_unchanged(&base, stamp(1), NOW, None).unwrap(), None);
+    assert_eq!(one.note_unchanged(&base, stamp(1), NOW, None, false).unwrap(), None);
     assert_eq!(one.sections().unwrap()[0].items, 12);
     assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
 }

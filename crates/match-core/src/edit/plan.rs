@@ -8,7 +8,7 @@ use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
     SectionId, SectionState, Selection, has_recent_metadata,
 };
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{Field, RatingKey, TagField, UnixSeconds};
 use tracing::info;
 
 use crate::edit::change::{Change, Step};
@@ -317,6 +317,7 @@ impl Judge<'_> {
         let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
         if !(holds || target.files.is_empty())
             || !is_current(known, metadata, state, self.now, self.policy)
+            || !is_told(&target.steps) && !self.is_recent(metadata)
         {
             return Settled::Unsure;
         }
@@ -340,6 +341,12 @@ impl Judge<'_> {
             }
             Some(_) => Settled::Unsure,
         }
+    }
+
+    /// Whether metadata were read not longer ago than titles are believed. The only way to see what
+    /// no stamp tells of is to read the item again, about 200 a call.
+    fn is_recent(&self, metadata: &Metadata) -> bool {
+        younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
     /// Whether an item of a section holds each of the files.
@@ -392,6 +399,19 @@ impl Judge<'_> {
             _ => Ok(Some((section, difference, foreign))),
         }
     }
+}
+
+/// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
+/// labels, locks and ratings do not move it (PlexKodiConnect issues 2095 and 2141).
+fn is_told(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Set(field, _) => *field != Field::UserRating,
+        Step::AddTags(field, _) | Step::RemoveTags(field, _) | Step::ReplaceTags(field, _) => {
+            !matches!(field, TagField::Label | TagField::Collection)
+        }
+        Step::Lock(..) => false,
+        Step::Raw(..) => true,
+    })
 }
 
 /// Whether stored metadata may still be used as those of the item. They may not if a listing shows

@@ -164,8 +164,8 @@ impl Engine {
         let again = self.library.look_again(want, demand, unsettled.as_deref()).await;
         report.phases.refresh.record(started.elapsed());
         let again = again?;
-        for step in again.iter().flat_map(|again| &again.steps).cloned() {
-            report.step(StepReport::from(step));
+        for step in again.iter().flat_map(|again| &again.steps).filter(|step| step.plan.asks()) {
+            report.step(StepReport::from(step.clone()));
         }
         Ok(again)
     }
