@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Query, Run, Selection};
+use match_core::{Answer, Query, Rule, Run, Selection};
 use plex_api::ErrorKind;
 use testbed::budget::{MOUNT, Scale, Stage};
 use testbed::library::Quirks;
@@ -13,7 +13,7 @@ const SCALE: Scale = Scale::small(90, 10);
 /// Three sections; the second has this quirk.
 async fn stage(quirk: fn(&mut Quirks)) -> (Stage, Vec<TruthQuery>) {
     let stage = Stage::sections(SCALE, 3).await.unwrap();
-    let mut asked = stage.present(SCALE.items);
+    let mut asked = stage.present(4 * SCALE.items); // some items have several files
     asked.extend(stage.absent(3));
     stage.pms.edit(|library| quirk(&mut library.quirks));
     (stage, asked)
@@ -51,7 +51,11 @@ async fn a_section_that_fails_leaves_what_is_found_elsewhere() {
     let (stage, asked) = stage(|quirks| quirks.failing_section = Some(1)).await;
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     let (second, others, none) = split(&stage, &asked, &run);
-    assert!(others.len() >= 60 && others.iter().all(|answer| answer.high().is_some()));
+    // That a name is unique, nobody can say now.
+    let high = |answer: &&&Answer| {
+        answer.high().is_some() == (answer.found().unwrap().evidence.rule < Rule::FileName)
+    };
+    assert!(others.len() >= 60 && others.iter().all(|answer| high(&answer)), "{others:?}");
     assert!(second.iter().chain(&none).all(is_500), "absence needs all: {second:?}");
     assert!(run.outage().is_none());
     assert_eq!(run.report.failed.len(), 1, "{}", run.report);
@@ -79,14 +83,14 @@ async fn what_a_failing_section_had_is_not_found_in_another() {
         item.rating_key = 0;
         let file = item.media[0].parts[0].file.clone();
         item.media[0].parts[0].id = 0;
-        item.media[0].parts[0].file = file.replace("-1/", "-0/Elsewhere/");
+        item.media[0].parts[0].file = file.replace("-1/", "-0/Other/");
         library.add_item(0, item);
         TruthQuery::new(file.replacen("/data/movies-1", MOUNT, 1), Some(key))
     });
-    let run = stage.run(&Selection::All, &[twin.clone()]).await.unwrap();
-    let found = |answer: &Answer| answer.found().map(|found| found.rating_key.0);
-    assert_eq!(found(&run.answers[0]), twin.expect);
     stage.run(&Selection::All, &asked).await.unwrap();
+    let run = stage.run(&Selection::All, std::slice::from_ref(&twin)).await.unwrap();
+    let found = |answer: &Answer| answer.found().map(|found| found.rating_key.0);
+    assert_eq!(found(&run.answers[0]), twin.expect, "{}: {:?}", twin.path, run.answers);
     stage.later(Duration::from_hours(1));
     stage.pms.edit(|library| {
         library.quirks.failing_section = Some(1);
@@ -106,7 +110,10 @@ async fn a_section_that_this_token_may_not_see_is_left_out() {
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     let (second, others, none) = split(&stage, &asked, &run);
     assert!(others.len() >= 60);
-    assert!(second.iter().chain(&none).all(|answer| **answer == Answer::Absent), "{second:?}");
+    // One may be as good as another of the same title elsewhere.
+    let absent = second.iter().filter(|answer| ***answer == Answer::Absent).count();
+    assert!(absent + 2 > second.len() && second.iter().all(|answer| answer.found().is_none()));
+    assert!(none.iter().all(|answer| **answer == Answer::Absent), "{none:?}");
     let failed = &run.report.failed[0];
     assert_eq!((failed.section.as_str(), failed.left_out), ("Movies 1", true));
     assert!(failed.reason.contains("403"), "{}", failed.reason);

@@ -107,8 +107,17 @@ impl Soak {
             let ignored: [&[&str]; 6] =
                 [&[], &[], &[], &["id"], &["updatedAt:desc"], &["id", "updatedAt:desc"]];
             library.quirks.ignored_sorts = random.pick(&ignored);
-            let updated = [Updated::Told, Updated::Told, Updated::NotBySome, Updated::NotTold];
+            let updated = [
+                Updated::Told,
+                Updated::Told,
+                Updated::NotBySome,
+                Updated::OldBySome,
+                Updated::NotTold,
+            ];
             library.quirks.updated = random.pick(&updated);
+            let unknown: [&[&str]; 5] =
+                [&[], &[], &[], &["addedAt", "title"], &["updatedAt", "file"]];
+            library.quirks.unknown_filters = random.pick(&unknown);
             library.quirks.counter_moves_on_delete = !random.once_in(3);
             if random.once_in(4) {
                 library.quirks.totals = Totals::NotTold;

@@ -386,7 +386,7 @@ async fn of_two_changes_of_an_item_the_later_one_counts() {
     let item = world.on_server(key);
     assert_eq!(
         (item.title.as_str(), item.details.tags_of("label")),
-        ("Second", &["b".to_owned()][..])
+        ("Second", &["B".to_owned()][..])
     );
     // Of two runs the later one counts.
     world.edit(vec![titled(key, "Third")]).await;

@@ -80,7 +80,9 @@ impl Soak {
             library.sections[section].items().iter().map(|item| item.rating_key).collect()
         });
         let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
-        let name = format!("Film No {} ({})", self.named, 1950 + self.named % 70);
+        // A filter reads a comma, and an operator at the head, as more than a name.
+        let film = self.random.pick(&["Film", "Film", "Film, Or", "=Film"]);
+        let name = format!("{film} No {} ({})", self.named, 1950 + self.named % 70);
         self.named += 1;
         let needs_item = !matches!(
             step,
