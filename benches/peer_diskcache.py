@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What does Python's diskcache do with the records of `stores.rs`, used as Stash2Plex uses it?
+"""Measures Python's diskcache with the records of `stores.rs`, used as in Stash2Plex.
 
     python3 -m venv venv && venv/bin/pip install diskcache
     venv/bin/python benches/peer_diskcache.py [items]            # default 100000
 
 The whole library is one value under one key: a list of dicts with key, title and paths, pickled.
-A lookup reads that value and scans it, which is what it does for every file whose title was not
-found. Nothing here is needed by anything else; it is for the table in `docs/benchmarks.md`.
+A lookup reads that value and scans it, as Stash2Plex does for every file whose title was not found.
+This script is only for the numbers in `docs/benchmarks.md`.
 """
 
 import os
@@ -47,7 +47,7 @@ def median(times):
 
 
 def first_get(folder, name):
-    """Run in a process of its own: opens the cache and looks one file up."""
+    """Runs in its own process: opens the cache and looks up one file."""
     taken, key = timed(lambda: find(diskcache.Cache(folder).get(LIBRARY), name))
     assert key is not None
     print(taken)
@@ -57,8 +57,8 @@ def main(count):
     library = list(rows(count))
     name = library[count // 2]["file_paths"][0].rsplit("/", 1)[-1]
     with tempfile.TemporaryDirectory() as folder:
-        # As it is opened there, but for the limit of 100 MB, at which a library of half a million
-        # is dropped at once.
+        # Opened as in Stash2Plex, but without its limit of 100 MB: diskcache would drop a library
+        # of half a million items at once.
         cache = diskcache.Cache(folder, size_limit=8 << 30)
         load, _ = timed(lambda: cache.set(LIBRARY, library))
         cache.close()

@@ -1,9 +1,9 @@
-//! How fast is a page of a listing decoded on one core?
+//! The time to decode a page of a listing on one core.
 //!
-//! The page has 1,000 movies in the shape and size that servers send (about 2.2 KB each, tags
-//! and summary included, as from a server that ignores the request to leave them out).
-//! `lean` is what matching reads, `full` everything; `floor` only checks the syntax of the
-//! JSON, which no decoder of it can beat by much.
+//! The page has 1,000 movies in the form and size of a real server (about 2.2 KB each, with tags
+//! and summary, as from a server that ignores the request to leave them out). `lean` decodes the
+//! fields that matching reads, `full` decodes everything. `floor` only checks the JSON syntax; no
+//! decoder can be much faster.
 
 #![recursion_limit = "256"] // the `json!` of a whole item
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const ITEMS: u64 = 1000;
 
-/// A movie as a listing spells it. The values are made up; names, order and lengths are not.
+/// A movie as in a listing. The values are invented; names, order and lengths are real.
 fn movie(key: u64) -> Value {
     let title = format!("The Lighthouse Keeper's Daughter {key}");
     let folder = format!("/data/media/movies/{title} (1989) {{imdb-tt{key:07}}}");
@@ -75,7 +75,7 @@ fn decode_pages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Bytes(body.len() as u64));
     for (name, detail) in [("lean", Detail::Lean), ("full", Detail::Full)] {
-        // Dropping the page is the reader's time, not the decoder's.
+        // The time to drop the page is not measured.
         group.bench_function(name, |bencher| {
             bencher.iter_batched(|| (), |()| decode::page(&body, detail), BatchSize::LargeInput);
         });

@@ -1,15 +1,15 @@
-//! How fast are files matched, and where does the time go?
+//! The time to match files, and the time of each step.
 //!
 //!     cargo bench -p benches --bench matching
 //!     MATCHING_N=1000000 cargo bench -p benches --bench matching    # another size than 100,000
 //!     MATCHING_CACHE_MB=1024 ...    # another page cache than the default
 //!
-//! A verified match is an index lookup, the item read and decoded, its path compared, the evidence
-//! made: [`match_all`] on an open store. Each question has a floor (what nobody could do without)
-//! and a ceiling (the dearest case), named in its comment. Every answer is checked before it is
-//! measured. The ratios to a hash map in memory (the floor of all: it holds the library ready,
-//! keeps nothing over a restart, and compares no folders) and to the linear scan of Stash2Plex are
-//! printed at the end of the run.
+//! For a verified match, [`match_all`] on an open store looks into an index, reads and decodes the
+//! item, compares its path, and makes the evidence. Each measurement has a floor (work that cannot
+//! be avoided) and a ceiling (the most expensive case), which its comment names. Every answer is
+//! checked before it is measured. At the end the bench prints the ratios to a hash map in memory
+//! and to the linear scan of Stash2Plex. The hash map is the floor of everything: it has the
+//! library in memory, keeps nothing over a restart, and compares no folders.
 
 #![allow(clippy::unwrap_used, reason = "a bench has nobody to report an error to")]
 
@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use testbed::rivals::naive;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Files asked for in one go.
+/// The number of files in one batch.
 const BATCH: usize = 20_000;
 
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -88,7 +88,7 @@ fn year(n: usize) -> u16 {
     1930 + u16::try_from(n % 95).unwrap()
 }
 
-/// Where a file is below the section's folder; of every tenth only the folder tells.
+/// The path of a file below the section's folder. Every tenth file has a generic name.
 fn below(n: usize) -> String {
     let (title, year) = (title(n), year(n));
     match n % 10 {
@@ -133,7 +133,7 @@ fn item(n: usize) -> CachedItem {
     }
 }
 
-/// The numbers of the files that are asked for, from all over the library.
+/// The numbers of the files in the batch, in random order from the whole library.
 fn asked(size: usize) -> Vec<usize> {
     let mut order: Vec<(u64, usize)> =
         (0..size).map(|at| (xxh3_64(&at.to_le_bytes()), at)).collect();
@@ -166,7 +166,7 @@ fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-/// The quickest of a few rounds: what the work costs when nothing else interferes.
+/// The shortest time of a few rounds, because then nothing else interfered.
 #[expect(clippy::disallowed_methods, reason = "measures wall time")]
 fn quickest<T>(rounds: usize, mut work: impl FnMut() -> T) -> Duration {
     let time = |work: &mut dyn FnMut() -> T| {
@@ -177,7 +177,7 @@ fn quickest<T>(rounds: usize, mut work: impl FnMut() -> T) -> Duration {
     (0..rounds).map(|_| time(&mut work)).min().unwrap()
 }
 
-/// A library that is open, and what is asked of it.
+/// An open library, and queries for it.
 struct Stage<'a> {
     view: View<'a>,
     state: SectionState,
@@ -192,7 +192,7 @@ impl Stage<'_> {
         match_all(&self.view, &self.state, &queries, &self.settings, rules).unwrap()
     }
 
-    /// Every answer names its item.
+    /// Checks that every answer names the right item.
     fn check(&self, queries: &[Query], rules: Rules, least: Confidence) {
         self.check_numbers(queries, &self.numbers, rules, least);
     }
@@ -206,8 +206,8 @@ impl Stage<'_> {
     }
 }
 
-/// What does folding a name cost? Floor: ASCII that is folded already, which is only looked at.
-/// Ceiling: letters with marks of their own, as a Mac writes them.
+/// The time to fold a name. Floor: ASCII that is already folded and only needs a check. Ceiling:
+/// decomposed letters, as on a Mac.
 fn folding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fold");
     for (what, name) in [
@@ -225,8 +225,8 @@ fn folding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What does a match key cost? Floor: the hash of the path's bytes as they are. Ceiling: a query
-/// that says everything.
+/// The time to make a match key. Floor: the hash of the path's bytes. Ceiling: a query with all
+/// fields.
 fn keys(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key");
     let settings = Settings::default();
@@ -250,8 +250,8 @@ fn keys(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What does one look into the store cost, and one whole match on one thread? Floor: a hash map
-/// of folded names. Ceiling: the whole match.
+/// The time of each access to the store, and of a whole match, on one thread. Floor: a hash map of
+/// folded names. Ceiling: the whole match.
 fn one_by_one(criterion: &mut Criterion, stage: &Stage<'_>, map: &HashMap<String, Vec<u64>>) {
     let mut group = criterion.benchmark_group("one thread");
     group.sample_size(10);
@@ -263,7 +263,7 @@ fn one_by_one(criterion: &mut Criterion, stage: &Stage<'_>, map: &HashMap<String
     let hash = |query: &Query| {
         FoldedPath::new(&query.path).file_name().map_or(0, |name| xxh3_64(name.as_bytes()))
     };
-    // Not the names that thousands of files have: a match looks for those with their folders.
+    // Without the names of thousands of files: a match looks them up together with their folders.
     let telling = stage.queries.iter().filter(|query| !query.path.ends_with("/movie.mkv"));
     let hashes: Vec<u64> = telling.map(hash).collect();
     group.bench_function(named("index lookup"), |bencher| {
@@ -286,8 +286,8 @@ fn one_by_one(criterion: &mut Criterion, stage: &Stage<'_>, map: &HashMap<String
     group.finish();
 }
 
-/// How many verified matches a second, by threads? Floor: files that are not there, which need no
-/// item. Ceiling: names of no movie, which are read in every way there is.
+/// Verified matches in a second, by number of threads. Floor: absent files, which need no item.
+/// Ceiling: names of no movie, for which every reading is tried.
 fn many(criterion: &mut Criterion, stage: &Stage<'_>, renamed: &[Query]) {
     let absent: Vec<Query> =
         stage.numbers.iter().map(|n| Query::new(format!("/mnt/x/nobody filmed {n}.mkv"))).collect();
@@ -316,9 +316,9 @@ fn many(criterion: &mut Criterion, stage: &Stage<'_>, renamed: &[Query]) {
     group.finish();
 }
 
-/// What do files cost that all have one name, so that only folders tell them apart? Floor: as many
-/// files of different names. Every tenth file of the section is one of the crowd: with a million
-/// items 100,000 files are called `movie.mkv`, and each is found.
+/// The time for files that all have one name, so that only folders tell them apart. Floor: the same
+/// number of files with different names. Every tenth file of the section has this name: of a
+/// million items, 100,000 files are called `movie.mkv`, and each is found.
 fn crowd(criterion: &mut Criterion, stage: &Stage<'_>) {
     let mut group = criterion.benchmark_group("crowd");
     group.sample_size(10);
@@ -347,12 +347,12 @@ fn crowd(criterion: &mut Criterion, stage: &Stage<'_>) {
     );
 }
 
-/// How long from an existing file to its first verified match? Floor: to its being open.
+/// The time from an existing file to its first verified match. Floor: only the opening.
 fn opening(criterion: &mut Criterion, file: &Path, section: SectionId, query: &Query) {
     let mut group = criterion.benchmark_group("open");
     group.sample_size(10);
     let id = |what: &str| BenchmarkId::new(what, size());
-    // Closing is not measured, but has to be done before the next opening.
+    // Closing is not measured, but must come before the next opening.
     group.bench_function(id("floor: open"), |bencher| {
         bencher.iter_batched(|| (), |()| open(file), BatchSize::PerIteration);
     });
@@ -382,7 +382,7 @@ fn in_map<'a>(map: &'a HashMap<String, Vec<u64>>, query: &Query) -> Option<&'a V
     map.get(FoldedPath::new(&query.path).file_name()?)
 }
 
-/// Prints what one match costs beside the floor and beside the linear scan.
+/// Prints the time of one match, of the floor and of the linear scan.
 fn ratios(stage: &Stage<'_>, map: &HashMap<String, Vec<u64>>) {
     let size = size();
     let library: Vec<(u64, String)> =
@@ -410,7 +410,7 @@ fn ratios(stage: &Stage<'_>, map: &HashMap<String, Vec<u64>>) {
     }
 }
 
-/// Prints how many bytes the indexes hold for each item.
+/// Prints the bytes of the indexes for each item.
 fn index_bytes(store: &Store, size: usize) {
     let tables = store.stats().unwrap().tables;
     let indexes = tables.iter().filter(|table| ["names", "guids", "titles"].contains(&table.name));

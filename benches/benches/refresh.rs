@@ -1,17 +1,17 @@
-//! What does it cost to write a refresh in which one item in a hundred changed, between the floor
-//! (one durable write) and the ceiling (listing the section into an empty file)?
+//! The time to write a refresh in which 1 % of the items changed. The floor is one durable write,
+//! the ceiling is a listing of the section into an empty file.
 //!
 //!     cargo bench -p benches --bench refresh
 //!     STORES_N=1000000 cargo bench ...              # another size than 100,000
 //!
-//! No server is asked: this is the store's share. `delta` is handed the changed items alone, as a
-//! delta from the server brings them; `listing` all of them, as a sweep that finds every change
-//! by itself; both write what differs and nothing else.
+//! No server is asked: only the store is measured. `delta` gets only the changed items, as in a
+//! delta from the server. `listing` gets all items, as in a sweep, and finds the changes itself.
+//! Both write only what differs.
 
 #![allow(clippy::unwrap_used, reason = "a bench has nobody to report an error to")]
 
 #[path = "stores/engine.rs"]
-#[expect(dead_code, reason = "what only the other engines need")]
+#[expect(dead_code, reason = "only the other engines need it")]
 mod engine;
 #[path = "stores/ours.rs"]
 mod ours;
@@ -28,7 +28,7 @@ fn size() -> u64 {
     std::env::var("STORES_N").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000)
 }
 
-/// The items of a section; every hundredth has the year of this `edition`.
+/// The items of a section. Every hundredth item has the year of this `edition`.
 fn items(size: u64, edition: u64) -> Vec<CachedItem> {
     let item = |key| CachedItem { year: year(key, edition), ..movie(key) };
     (1..=size).map(item).collect()

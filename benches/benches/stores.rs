@@ -1,13 +1,13 @@
-//! What does the store do in a second, and what do other stores, with the same records?
+//! The speed of the store, and of other stores with the same records.
 //!
 //!     cargo bench -p benches --bench stores                      # ours alone
-//!     cargo bench -p benches --bench stores --features engines   # beside SQLite, LMDB, fjall
+//!     cargo bench -p benches --bench stores --features engines   # with SQLite, LMDB, fjall
 //!     STORES_N=1000000 cargo bench ...                           # another size than 100,000
 //!
-//! Ours does the whole work: it hashes contents, seals every record with a checksum, decodes
-//! into owned items, and proves absences. The others are handed bytes of the same length and
-//! hand them back, with an index from hash to key of the same shape. A store that is much
-//! faster here and keeps no checksum has not done the same thing.
+//! Our store does the whole work: it hashes contents, seals every record with a checksum, decodes
+//! owned items, and proves absences. The other stores take and return bytes of the same length, and
+//! have an index of the same form from hash to key. So a store without checksums that is much
+//! faster here does less work.
 
 #![allow(clippy::unwrap_used, reason = "a bench has nobody to report an error to")]
 
@@ -31,7 +31,7 @@ use cache_store::Sharing;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group};
 use engine::{Engine, Row, rows, shuffled};
 
-/// How many rows are asked for in one go.
+/// The number of rows in one batch.
 const BATCH: usize = 10_000;
 
 fn size() -> usize {
@@ -68,7 +68,7 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Elements(1));
     group.bench_function(id("open_first_get"), |bencher| {
-        // Closing is not measured, but has to be done before the next opening.
+        // Closing is not measured, but must come before the next opening.
         bencher.iter_batched(
             || (),
             |()| {
@@ -130,7 +130,7 @@ fn bench<E: Engine>(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Opening after a process was killed while it wrote, to the first item read.
+/// Measures an opening, up to the first item, after a process was killed during a write.
 fn killed(criterion: &mut Criterion) {
     let size = size();
     let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,7 @@
-//! What the examples share: where the server is, a progress bar, and how they end.
+//! The common code of the examples: options of the server, a progress bar, and exit codes.
 //!
-//! Each program in `src/bin` is a whole host. They end with 0 when all is well, with 1 after an
-//! error, with 2 when they are called wrongly, and with 3 when the server could not be asked: then
-//! it is worth trying again later.
+//! Each program in `src/bin` is a complete host. The exit code is 0 after success, 1 after an
+//! error, 2 for wrong arguments, and 3 if the server could not be asked. After 3, try again later.
 
 #![allow(clippy::print_stderr, reason = "programs for the terminal")]
 
@@ -14,28 +13,28 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use match_core::{Client, Config, EngineConfig, Error, OnProgress, Reason, Run, Token};
 
-/// Where the server is, and where the cache.
+/// Options for the server and the cache file.
 #[derive(Debug, clap::Args)]
 pub struct Server {
     /// The server's address. Its token is read from the variable `PLEX_TOKEN`.
     #[arg(long, default_value = "http://127.0.0.1:32400")]
     pub url: String,
-    /// The cache file; one a server.
+    /// The cache file. Use one for each server.
     #[arg(long, default_value = "host.matchbox")]
     pub cache: PathBuf,
 }
 
 impl Server {
-    /// A client of it.
+    /// A client for the server.
     ///
     /// # Errors
-    /// When there is no token, or the address is none.
+    /// If there is no token, or if the address is invalid.
     pub fn client(&self) -> anyhow::Result<Client> {
         let config = Config::new(&self.url, Token::from_env("PLEX_TOKEN")?);
         Ok(Client::new(config)?)
     }
 
-    /// The engine's configuration, with a bar on a terminal.
+    /// The engine's configuration, with a progress bar.
     pub fn config(&self) -> EngineConfig {
         let mut config = EngineConfig::new(&self.cache);
         config.progress = Some(bar());
@@ -43,7 +42,7 @@ impl Server {
     }
 }
 
-/// A bar on stderr, where that is a terminal; nothing elsewhere.
+/// A progress bar on stderr. It shows nothing if stderr is not a terminal.
 fn bar() -> OnProgress {
     let bar = ProgressBar::no_length();
     let style = "{spinner} {msg} [{bar:30}] {human_pos} of {human_len}, {per_sec}, {eta}";
@@ -73,10 +72,10 @@ impl fmt::Display for NotAsked {
 
 impl std::error::Error for NotAsked {}
 
-/// Ends a program whose run could not ask the server, or was refused.
+/// Checks that a run could ask the server.
 ///
 /// # Errors
-/// The reason of the outage.
+/// The reason if the server could not be asked, or refused the run.
 pub fn asked(run: &Run) -> anyhow::Result<()> {
     match run.outage() {
         Some(reason) => Err(NotAsked(reason.clone()).into()),
@@ -84,7 +83,7 @@ pub fn asked(run: &Run) -> anyhow::Result<()> {
     }
 }
 
-/// One line about an error, and the number that a program ends with.
+/// Prints an error in one line, and returns the exit code.
 pub fn end(done: anyhow::Result<()>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");
@@ -94,10 +93,10 @@ pub fn end(done: anyhow::Result<()>) -> ExitCode {
     if outage { ExitCode::from(3) } else { ExitCode::FAILURE }
 }
 
-/// The media files below a folder, in order; links are not followed.
+/// The media files below a folder, sorted. Links are not followed.
 ///
 /// # Errors
-/// A folder that cannot be read is named.
+/// If a folder cannot be read. The error names the folder.
 pub fn media_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     const ENDINGS: [&str; 8] = ["mkv", "mp4", "avi", "m4v", "ts", "mov", "flac", "mp3"];
     let mut files = Vec::new();
@@ -119,7 +118,7 @@ pub fn media_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The pages with Rust in them: each block is compiled, and run where it can be.
+/// The pages with Rust code. The doctests compile each block, and run it if possible.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../../README.md")]

@@ -1,4 +1,4 @@
-//! Every example is run as the program it is, against the simulated server and real files.
+//! Runs every example as a program, with the simulated server and real files.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use testbed::generate::{LibraryKind, generate_all};
 use testbed::library::Section;
 use testbed::server::{Fault, Options, Pms};
 
-/// A server, a folder with its files, and a folder to work in.
+/// A server, and a folder with the server's files, which is also the working folder.
 struct Stage {
     pms: Pms,
     folder: TempDir,
@@ -54,7 +54,7 @@ impl Stage {
         command
     }
 
-    /// Runs a program to its end, off the async threads: the server has to answer meanwhile.
+    /// Runs a program to its end. It runs off the async threads, because the server must answer.
     async fn run(&self, program: &str, arguments: &[&str]) -> Ended {
         let mut command = self.command(program);
         command.args(arguments);
@@ -83,7 +83,7 @@ impl Ended {
         self.out
     }
 
-    /// Ended with a code and one line that says why.
+    /// Checks that the program ended with this code and one line with the reason.
     #[track_caller]
     fn badly(self, code: i32, why: &str) {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
@@ -118,7 +118,7 @@ async fn sync_shows_then_writes_then_has_nothing_to_do() {
     let before = stage.pms.requests().total();
     let again = stage.run(SYNC, &["files.jsonl", "--write"]).await.well();
     assert!(again.contains("1 changes: 0 done, 1 unchanged"), "{again}");
-    // A new process asks for the stamps once (nothing is fresh: the edit moved them) and verifies.
+    // A new process asks for the stamps (the edit changed them, so none is fresh), and verifies.
     assert!(stage.pms.requests().total() - before <= 3, "{again}");
 }
 
@@ -137,7 +137,7 @@ async fn what_is_wrong_is_one_line_and_a_number() {
     }
     stage.run(DAEMON, &["/no/such"]).await.badly(1, "folder /no/such: No such file");
 
-    // Neither a token, nor the right one, nor a server.
+    // No token, a wrong token, and no server.
     let media = stage.media().to_str().unwrap().to_owned();
     let mut command = stage.command(TV);
     command.arg(&media).env_remove("PLEX_TOKEN");
@@ -149,7 +149,7 @@ async fn what_is_wrong_is_one_line_and_a_number() {
     let file = stage.media().join(episode.trim_start_matches('/'));
     let file = file.to_str().unwrap();
     let lines = stage.folder.path().join("ok.jsonl");
-    let elsewhere = tempfile::tempdir().unwrap(); // without a cache that might answer
+    let elsewhere = tempfile::tempdir().unwrap(); // without a cache, which could answer
     for (program, argument) in
         [(SYNC, lines.to_str().unwrap()), (BLOCKING, file), (TV, &media), (NFO, &media)]
     {
@@ -241,7 +241,7 @@ async fn nfo_files_go_into_plex_dry_first() {
     assert_eq!(plots(), 3);
 }
 
-/// Reads lines of a process until one contains a text.
+/// The output of a process, read line by line.
 struct Lines(BufReader<std::process::ChildStdout>);
 
 impl Lines {
@@ -305,7 +305,7 @@ async fn a_daemon_lives_through_an_outage_and_ends_when_it_is_told() {
     assert!(told.success());
     lines.until("closed");
     assert_eq!(daemon.wait().unwrap().code(), Some(0));
-    // The cache was closed, and is as good as ever.
+    // The cache was closed, and another program can open it.
     let mut command = stage.command(BLOCKING);
     command.arg(stage.media().join("nothing.mkv"));
     finish(command).await.badly(1, "nothing.mkv");

@@ -29,7 +29,7 @@ pub enum Survives {
     FileName,
     /// Title and year, in a common style.
     TitleYear,
-    /// Less than that. It is no fault if nothing is found.
+    /// Less than that. Finding nothing is not a fault.
     Little,
     /// The file is not in the library.
     Absent,
@@ -44,7 +44,7 @@ pub struct Case {
     pub survives: Survives,
     /// The query; its `expect` is not used.
     pub query: TruthQuery,
-    /// The right rating keys. None: the file is not in the library.
+    /// The right rating keys. Empty if the file is not in the library.
     pub right: Vec<u64>,
     /// The item is in the trash, so high confidence is wrong.
     pub trashed: bool,

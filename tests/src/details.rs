@@ -1,5 +1,5 @@
-//! Data of an item from people and agents that matching does not read: texts, tags, locks, images.
-//! Edits set them, and rows contain them.
+//! Data from people and agents that matching does not read: texts, tags, locks, images. Edits set
+//! them, and rows contain them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(crate) const TAGS: [(&str, &str); 11] = [
 /// The most tags of a field that a listing sends. Only a read by key sends all.
 const TAGS_OF_A_LISTING: usize = 3;
 
-/// Data of an item from people and agents for which [`Item`](crate::library::Item) has no fields.
+/// Data from people and agents for which [`Item`](crate::library::Item) has no fields.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Details {
     /// Values by field name: `tagline`, `studio`, `userRating`, ...

@@ -44,7 +44,7 @@ enum Form {
 }
 
 impl Form {
-    /// Reads a value. An empty one is null, which clears the field. `None`: the value is not valid.
+    /// Reads a value. An empty value is null, which clears the field. `None` if it is not valid.
     fn read(self, value: &str) -> Option<Value> {
         if value.is_empty() {
             return Some(Value::Null);
@@ -75,7 +75,7 @@ enum Change {
 }
 
 impl Change {
-    /// Reads an argument. `None`: it is not an edit. An error: the edit is not valid.
+    /// Reads an argument. `None` if it is not an edit, and an error if the edit is not valid.
     fn read(name: &str, value: &str) -> Option<Result<Self, StatusCode>> {
         let (field, what) = name.split_once('.')?;
         let (field, position) = match field.split_once('[') {
@@ -126,11 +126,11 @@ fn changes(arguments: &Arguments) -> Result<Vec<Change>, StatusCode> {
 }
 
 impl Library {
-    /// Edits an item as a request would. The pairs are spelled as in the API:
+    /// Edits an item as a request does. The pairs have the form of the API:
     /// `("genre[0].tag.tag", "Drama")`.
     ///
     /// # Panics
-    /// If a server would refuse the edit.
+    /// If the server would refuse the edit.
     pub fn edit_item(&mut self, section: usize, key: u64, pairs: &[(&str, &str)]) {
         let changes = pairs.iter().map(|(name, value)| Change::read(name, value).unwrap());
         let changes: Vec<Change> = changes.collect::<Result<_, _>>().unwrap();

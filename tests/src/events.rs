@@ -10,7 +10,7 @@ use crate::row::Row;
 pub struct Notice {
     /// The name of the frame: `timeline`, `activity`, ...
     pub name: &'static str,
-    /// Its data.
+    /// The data of the frame.
     pub data: Value,
 }
 

@@ -1,4 +1,4 @@
-//! Libraries as people have them, of any size, the same for the same seed.
+//! Generates realistic libraries of any size. The same seed gives the same library.
 
 use std::collections::HashSet;
 
@@ -6,41 +6,41 @@ use serde_json::Value;
 
 use crate::library::{Item, Library, Media, Part, SectionKind};
 
-/// What to generate.
+/// The library to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// Decides everything.
+    /// The seed of the generator.
     pub seed: u64,
-    /// How many items.
+    /// The number of items.
     pub items: usize,
-    /// What kind of library.
+    /// The kind of library.
     pub kind: LibraryKind,
 }
 
-/// What kind of library.
+/// A kind of library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LibraryKind {
     /// One section "Movies" with real titles and years.
     Movies,
-    /// One section "TV Shows" of episodes.
+    /// One section "TV Shows" with episodes.
     Episodes,
-    /// One section "Personal" of videos without any agent.
+    /// One section "Personal" with videos, without an agent.
     PersonalVideos,
-    /// One section "Music" of tracks.
+    /// One section "Music" with tracks.
     Music,
 }
 
 /// Titles and years of real movies.
 const MOVIES: &str = include_str!("../data/movies.tsv");
 
-/// When the generated libraries are looked at: 2026-01-01.
+/// The present time of the generated libraries: 2026-01-01.
 const NOW: i64 = 1_767_225_600;
 
-/// Seconds a day.
+/// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A small generator of numbers (`SplitMix64`): the same everywhere, and nothing depends on
-/// how good they are.
+/// A small random number generator (`SplitMix64`). It gives the same numbers everywhere. Nothing
+/// depends on their quality.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -62,7 +62,7 @@ impl Random {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    /// True once in `times`.
+    /// True once in `times` calls, on average.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }
@@ -71,7 +71,7 @@ impl Random {
         &from[self.below(from.len())]
     }
 
-    /// Brings a list into another order.
+    /// Shuffles a list.
     pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             list.swap(at, self.below(at + 1));
@@ -84,8 +84,8 @@ pub fn generate(spec: &Spec) -> Library {
     generate_all(spec.seed, None, &[(spec.kind, spec.items)])
 }
 
-/// Generates a library with several sections, each of so many items. The server is another one
-/// for each seed; and for each identity, where one is given.
+/// Generates a library with several sections, each with this number of items. Each seed makes a
+/// different server. If there is an identity, each identity does.
 pub fn generate_all(
     seed: u64,
     identity: Option<&str>,
@@ -111,8 +111,8 @@ pub fn generate_all(
     library
 }
 
-/// Adds one movie now. `name` is a title with its year in brackets. Returns its rating key
-/// and its path as a client sees it that mounts the section at `/mnt/elsewhere`.
+/// Adds one movie at the present time. `name` is a title with its year in brackets. Returns its
+/// rating key, and its path for a client that has the section mounted at `/mnt/elsewhere`.
 pub fn add_movie(library: &mut Library, section: usize, name: &str) -> (u64, String) {
     let (title, year) = name.rsplit_once(" (").unwrap();
     let year = year.trim_end_matches(')').parse().unwrap();
@@ -129,7 +129,7 @@ fn titles() -> Vec<(&'static str, u16)> {
     lines.filter_map(|line| line.split_once('\t')).map(|(t, y)| (t, y.parse().unwrap())).collect()
 }
 
-/// More titles than there are real ones, in the ways in which real ones are made.
+/// Makes more titles from real ones, in the way of sequels and remakes.
 fn derived(title: &str, round: usize, random: &mut Random) -> String {
     const BEFORE: [&str; 8] = [
         "The Return of",
@@ -180,7 +180,7 @@ fn movies(library: &mut Library, count: usize, random: &mut Random) {
             continue;
         }
         let files = layout(root, &title, year, &name, random);
-        // Names that differ in their punctuation alone can be one release name.
+        // Names that differ only in punctuation can give the same release name.
         if !paths.insert(files[0].to_lowercase()) {
             continue;
         }
@@ -199,7 +199,7 @@ fn movies(library: &mut Library, count: usize, random: &mut Random) {
     }
 }
 
-/// Where a movie's files are and what they are called.
+/// The paths of a movie's files.
 fn layout(root: &str, title: &str, year: u16, name: &str, random: &mut Random) -> Vec<String> {
     let quality = *random.pick(&[
         "1080p.BluRay.x264",
@@ -209,7 +209,7 @@ fn layout(root: &str, title: &str, year: u16, name: &str, random: &mut Random) -
     ]);
     let group = *random.pick(&["SPARKS", "FGT", "NTb", "RARBG"]);
     match random.below(20) {
-        // A file name that says nothing, in a folder that says all.
+        // A generic file name, in a folder with title and year.
         0 => vec![format!("{root}/{name}/movie.mkv")],
         1 => vec![
             format!("{root}/{name}/{name} - cd1.avi"),
@@ -222,7 +222,7 @@ fn layout(root: &str, title: &str, year: u16, name: &str, random: &mut Random) -
             vec![format!("{root}/{release}/{release}.mkv")]
         }
         6 => vec![format!("{root}/{}.({year})/{name}.mkv", file_safe(title))],
-        // Same title, two years: the file name repeats, the folder decides.
+        // A file name without the year. If a remake has the same title, only the folder differs.
         7 => vec![format!("{root}/{name}/{}.mkv", file_safe(title))],
         8 => {
             vec![format!("{root}/{name} {{tmdb-{}}}/{name} [{quality}].mkv", random.below(900_000))]
@@ -319,7 +319,7 @@ fn personal(library: &mut Library, count: usize, random: &mut Random) {
     for at in 0..count {
         let year = 2005 + at % 20;
         let (folder, name) = match random.below(3) {
-            // A camera starts to count anew with every card: the name repeats each year.
+            // Cameras count from the start with every card, so the name repeats each year.
             0 => (format!("{year} Holidays"), format!("IMG_{:04}", at / 20)),
             1 => (
                 format!("{year} Garden"),
@@ -345,7 +345,7 @@ fn music(library: &mut Library, count: usize, random: &mut Random) {
     let titles = titles();
     for at in 0..count {
         let (track, album) = (at % 10, at / 10);
-        // The titles of films will do for those of songs, albums and bands.
+        // Songs, albums and bands get their titles from films.
         let named = |from: usize| titles[from % titles.len()].0;
         let round = album / titles.len();
         let artist = format!("The {} Band", file_safe(named(album / 3 + 700)));
@@ -368,7 +368,7 @@ fn music(library: &mut Library, count: usize, random: &mut Random) {
     }
 }
 
-/// A title as it can be a file name.
+/// Makes a title a valid file name.
 pub(crate) fn file_safe(title: &str) -> String {
     let safe: String = title
         .chars()
@@ -377,7 +377,7 @@ pub(crate) fn file_safe(title: &str) -> String {
     safe.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Filler of the length that real summaries have.
+/// Text as long as real summaries.
 const SUMMARY: &str = "When a quiet town is shaken by an event nobody saw coming, an unlikely \
     group of neighbours has to put old quarrels aside. What begins as a search for the truth \
     soon becomes a journey through loyalties, debts and half-forgotten promises, and each of \

@@ -1,8 +1,11 @@
-//! What the simulated server holds, and how its stamps move.
+//! The library of the simulated server, and how its stamps move.
 //!
-//! The stamps move as they were seen to move on real servers: the change counter on added
-//! items, replaced files and new collections, and not on edits of metadata; `scannedAt` at
-//! the end of every scan; an item's `updatedAt` on edits, and not when a file is replaced.
+//! The stamps move as on the real servers that were observed:
+//!
+//! - The change counter moves for added items, replaced files and new collections, but not for
+//!   edits of metadata.
+//! - `scannedAt` moves at the end of every scan.
+//! - An item's `updatedAt` moves for edits, but not when a file is replaced.
 
 use serde_json::Value;
 
@@ -10,42 +13,42 @@ use crate::details::Details;
 use crate::events::Notice;
 use crate::parents::Parents;
 
-/// A server's content. Time is its own: it passes when [`Library::advance`] says so.
+/// The content of a server. It has its own clock, which only [`Library::advance`] moves.
 #[derive(Debug, Clone)]
 pub struct Library {
-    /// The server's lasting identity.
+    /// The server's permanent identity.
     pub machine_identifier: String,
     /// The server's version.
     pub version: String,
-    /// The sections, in the order they are listed.
+    /// The sections, in the order of the list.
     pub sections: Vec<Section>,
-    /// Where nothing is known of real servers, or they differ.
+    /// Behaviour that is not known of real servers, or in which they differ.
     pub quirks: Quirks,
     now: i64,
     counter: i64,
     next_key: u64,
     next_media: u64,
     next_section: u32,
-    /// What listeners have not been told yet.
+    /// Notices that were not sent to listeners yet.
     notices: Vec<Notice>,
 }
 
-/// Behaviour that differs between servers, or of which nothing is known.
+/// Behaviour that differs between servers, or that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quirks {
-    /// The change counter moves when an item is removed.
+    /// Whether the change counter moves when an item is removed.
     pub counter_moves_on_delete: bool,
     /// What the undocumented `file=` filter does.
     pub file_filter: FileFilter,
-    /// These sorts, as requests spell them, are ignored: rows come by title.
+    /// The server ignores these sorts (as in requests) and sorts rows by title.
     pub ignored_sorts: &'static [&'static str],
-    /// Whether items say when they were updated.
+    /// Whether rows have `updatedAt`.
     pub updated: Updated,
     /// Filters by these fields are not known: they are passed over, with 200 and the whole list.
     pub unknown_filters: &'static [&'static str],
-    /// Whether listings say how many rows there are in all.
+    /// Whether listings have a total.
     pub totals: Totals,
-    /// Listings without paging are refused with 400, as servers announce.
+    /// The server refuses listings without paging with 400, as servers announce.
     pub needs_paging: bool,
     /// A section, by position, that is listed and that this token may not see: 403.
     pub hidden_section: Option<usize>,
@@ -54,7 +57,7 @@ pub struct Quirks {
     /// The listing of a section that is gone is answered with 200 and an empty container, as some
     /// servers do.
     pub empty_for_gone: bool,
-    /// Listings of more rows are refused with 400, as servers announce.
+    /// The server refuses listings of more rows with 400, as servers announce.
     pub most_rows: Option<u64>,
 }
 
@@ -76,22 +79,23 @@ impl Default for Quirks {
     }
 }
 
-/// Whether items say when they were updated.
+/// Whether rows have `updatedAt`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Updated {
-    /// Each does.
+    /// All rows have it.
     #[default]
     Told,
-    /// Some never do, as in libraries of music and of shows that were seen: every fifth key.
+    /// Some rows never have it, as in libraries of music and shows that were observed: here every
+    /// fifth key.
     NotBySome,
-    /// Some say a time long before they were added, as in libraries of music that were seen.
+    /// Some rows have a time long before they were added, as in libraries of music that were seen.
     OldBySome,
-    /// None does.
+    /// No row has it.
     NotTold,
 }
 
 impl Updated {
-    /// What an item says.
+    /// The `updatedAt` in the row of an item.
     pub(crate) fn of(self, item: &Item) -> Option<i64> {
         let odd = item.rating_key.is_multiple_of(5);
         match self {
@@ -104,23 +108,23 @@ impl Updated {
     }
 }
 
-/// Whether listings say how many rows there are in all.
+/// Whether listings have a total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Totals {
-    /// They do.
+    /// They have a total.
     Told,
-    /// They do not.
+    /// They have no total.
     NotTold,
 }
 
 /// What the undocumented `file=` filter does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFilter {
-    /// It is ignored: everything comes back.
+    /// The server ignores it and sends all rows.
     Ignored,
-    /// Items with a file of this name, whatever its case.
+    /// The server sends items with a file of this name, in any letter case.
     Exact,
-    /// Items with a file whose path contains the text, whatever its case.
+    /// The server sends items with a file whose path contains the text, in any letter case.
     Substring,
     /// As `Exact`, but a request without `type=4` on a section of shows answers 500.
     Error500WithoutType4,
@@ -131,11 +135,11 @@ pub enum FileFilter {
 pub struct Section {
     /// The numeric key.
     pub key: u32,
-    /// The lasting identity.
+    /// The permanent identity.
     pub uuid: String,
     /// The title.
     pub title: String,
-    /// What it holds.
+    /// The kind of its items.
     pub kind: SectionKind,
     /// The metadata agent.
     pub agent: String,
@@ -149,28 +153,28 @@ pub struct Section {
     pub scanned_at: i64,
     /// The change counter.
     pub content_changed_at: i64,
-    /// A scan is running.
+    /// Whether a scan is running.
     pub refreshing: bool,
-    /// The collections, in the order they were made.
+    /// The collections, in the order of creation.
     pub collections: Vec<Collection>,
     /// The items, by rating key.
     items: Vec<Item>,
     pub(crate) parents: Parents,
 }
 
-/// A collection of a section. Its members have its title among their tags.
+/// A collection of a section. Its members have its title as a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
-    /// The rating key, of the same sequence as those of items.
+    /// The rating key, from the same sequence as the keys of items.
     pub rating_key: u64,
     /// The title, which no other collection of the section has.
     pub title: String,
 }
 
-/// What a section holds.
+/// The kind of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SectionKind {
-    /// Movies, and videos without any agent.
+    /// Movies, and videos without an agent.
     Movie,
     /// Shows.
     Show,
@@ -191,7 +195,7 @@ impl SectionKind {
         }
     }
 
-    /// The type number of the items that a listing has when it is asked for no type.
+    /// The type number of the items in a listing without a `type`.
     pub fn top(self) -> u32 {
         match self {
             Self::Show => 2,
@@ -200,7 +204,7 @@ impl SectionKind {
         }
     }
 
-    /// The type number of the items that hold files.
+    /// The type number of the items with files.
     pub fn leaf(self) -> u32 {
         match self {
             Self::Movie => 1,
@@ -211,7 +215,7 @@ impl SectionKind {
     }
 }
 
-/// An item that holds files.
+/// An item with files.
 #[derive(Debug, Clone, Default)]
 pub struct Item {
     /// The rating key; 0 until the item is added.
@@ -220,7 +224,7 @@ pub struct Item {
     pub kind: u32,
     /// The title.
     pub title: String,
-    /// The season or album, which exists as soon as an item names it.
+    /// The season or album. It is created with the first item that names it.
     pub parent: Option<u64>,
     /// The show or artist.
     pub grandparent: Option<u64>,
@@ -242,19 +246,19 @@ pub struct Item {
     pub added_at: i64,
     /// When it was last changed.
     pub updated_at: i64,
-    /// In the trash since.
+    /// When it was moved to the trash.
     pub deleted_at: Option<i64>,
     /// Duration in milliseconds.
     pub duration_ms: u64,
     /// Versions.
     pub media: Vec<Media>,
-    /// A captured row, served as it is instead of all of the above.
+    /// A captured row, which is served unchanged instead of the fields above.
     pub captured: Option<Value>,
-    /// What matching does not read.
+    /// Data that matching does not read.
     pub details: Details,
-    /// Its `Guid` list is of another form than any that is known.
+    /// The `Guid` list of its row has an unknown form.
     pub malformed_guid: bool,
-    /// Its row is of another form where it is asked for without guids.
+    /// Its row has an unknown form in answers without guids.
     pub malformed_trimmed: bool,
 }
 
@@ -263,7 +267,7 @@ pub struct Item {
 pub struct Media {
     /// The server-wide id; 0 until the item is added.
     pub id: u64,
-    /// 42: made by the server itself.
+    /// 42 if the server made the version.
     pub proxy_type: Option<u32>,
     /// The files.
     pub parts: Vec<Part>,
@@ -280,7 +284,7 @@ pub struct Part {
     pub size: u64,
     /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// The file's modification time: the change stamp in the part's key.
+    /// The file's modification time, which is the change stamp in the part's key.
     pub mtime: i64,
 }
 
@@ -292,12 +296,12 @@ impl Item {
 }
 
 impl Section {
-    /// How many items it has.
+    /// The number of items.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether it has none.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -323,7 +327,7 @@ impl Library {
             sections: Vec::new(),
             quirks: Quirks::default(),
             now,
-            // As large as one that was seen: no float holds it.
+            // As large as a counter of a real server: a float cannot hold it exactly.
             counter: 8_457_612_157_631_014_061,
             next_key: 1,
             next_media: 1,
@@ -337,7 +341,7 @@ impl Library {
         self.now
     }
 
-    /// Lets time pass.
+    /// Moves the clock.
     pub fn advance(&mut self, seconds: i64) {
         self.now += seconds;
     }
@@ -372,7 +376,7 @@ impl Library {
         self.sections.len() - 1
     }
 
-    /// Adds an item as it is now, at this moment. Returns its rating key, never used before.
+    /// Adds an item at the present time. Returns its new rating key.
     pub fn add_item(&mut self, section: usize, mut item: Item) -> u64 {
         item.added_at = self.now;
         item.updated_at = self.now;
@@ -383,7 +387,7 @@ impl Library {
         key
     }
 
-    /// Puts an item with its own times and moves no stamp: for building a library.
+    /// Puts an item with its own times, and moves no stamp. This is for building a library.
     pub fn put_item(&mut self, section: usize, mut item: Item) -> u64 {
         if item.rating_key == 0 {
             item.rating_key = self.next_key;
@@ -405,8 +409,8 @@ impl Library {
         key
     }
 
-    /// Puts a show, of which episodes are that name it as their `grandparent` and by its title. There
-    /// may be others of that title. Returns its rating key.
+    /// Puts a show. Its episodes name it by key (`grandparent`) and title. There may be other shows
+    /// with this title. Returns its rating key.
     pub fn put_show(&mut self, section: usize, mut show: Item) -> u64 {
         if show.rating_key == 0 {
             show.rating_key = self.next_key;
@@ -431,14 +435,14 @@ impl Library {
         }
     }
 
-    /// A scan ended. `scannedAt` moves even when it found nothing.
+    /// Runs a scan. `scannedAt` moves even if the scan finds nothing.
     pub fn scan(&mut self, section: usize) {
         self.tell(Notice::scan(&self.sections[section], "started"));
         self.sections[section].scanned_at = self.now;
         self.tell(Notice::scan(&self.sections[section], "ended"));
     }
 
-    /// Removes an item for good.
+    /// Removes an item.
     pub fn remove_item(&mut self, section: usize, key: u64) {
         let items = &mut self.sections[section].items;
         let before = items.len();
@@ -452,21 +456,21 @@ impl Library {
         self.tell(Notice::deleted(&self.sections[section], key));
     }
 
-    /// Its files went missing: the item stays listed, in the trash.
+    /// Moves an item to the trash, as if its files were missing. It stays in listings.
     pub fn trash_item(&mut self, section: usize, key: u64) {
         let now = self.now;
         self.item_at(section, key).deleted_at = Some(now);
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Its files came back.
+    /// Moves an item out of the trash, as if its files were back.
     pub fn restore_item(&mut self, section: usize, key: u64) {
         self.item_at(section, key).deleted_at = None;
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// The item's first file is replaced by another. The item keeps its rating key and its
-    /// `updatedAt`; the part is a new one.
+    /// Replaces the item's first file. The item keeps its rating key and its `updatedAt`, and gets
+    /// a new part.
     pub fn replace_file(&mut self, section: usize, key: u64, file: &str, size: u64) {
         let now = self.now;
         let mut media = self.item_at(section, key).media[0].clone();
@@ -480,21 +484,21 @@ impl Library {
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// The item's first file is moved, and the scan recognises it: the part is the same one
-    /// under another path. Whether the counter moves on a real server is not known.
+    /// Moves the item's first file, as if the scan recognised it: the part stays the same and gets
+    /// another path. Whether the counter moves on a real server is not known.
     pub fn move_file(&mut self, section: usize, key: u64, file: &str) {
         file.clone_into(&mut self.item_at(section, key).media[0].parts[0].file);
         self.changed(section);
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Somebody edits a title. `updatedAt` moves, the counter does not.
+    /// Edits a title. `updatedAt` moves, the counter does not.
     pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
         self.edit_item(section, key, &[("title.value", title)]);
     }
 
-    /// A collection is created if there is none of this title: the counter moves, its members'
-    /// `updatedAt` does not. Returns its rating key.
+    /// Creates a collection, unless there is one with this title. The counter moves; `updatedAt` of
+    /// the members does not. Returns its rating key.
     pub fn add_collection(&mut self, section: usize, title: &str) -> u64 {
         let collections = &mut self.sections[section].collections;
         if let Some(there) = collections.iter().find(|collection| collection.title == title) {
@@ -507,8 +511,8 @@ impl Library {
         rating_key
     }
 
-    /// The section gets another agent: every guid and `updatedAt` is rewritten, and the
-    /// section's own `updatedAt` moves; the counter does not.
+    /// Gives the section another agent. Every guid and `updatedAt` changes, and the section's own
+    /// `updatedAt` moves; the counter does not.
     pub fn migrate_agent(&mut self, section: usize) {
         let now = self.now;
         let section = &mut self.sections[section];
@@ -519,7 +523,7 @@ impl Library {
         }
     }
 
-    /// The section is removed and created again under the same title: another key, another
+    /// Removes the section and creates it again with the same title: it has another key, another
     /// uuid, and the same files as new items.
     pub fn recreate_section(&mut self, section: usize) {
         let old = self.sections.remove(section);
@@ -532,20 +536,20 @@ impl Library {
         self.sections.insert(section, moved);
     }
 
-    /// Listeners will be told.
+    /// Queues a notice for listeners.
     pub(crate) fn tell(&mut self, notice: Notice) {
         self.notices.push(notice);
     }
 
-    /// What listeners have not been told yet.
+    /// Takes the notices that were not sent to listeners yet.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// One item, to change it without moving any stamp.
+    /// One item, to change it without moving a stamp.
     ///
     /// # Panics
-    /// When it is not there.
+    /// If there is no such item.
     pub fn item_at(&mut self, section: usize, key: u64) -> &mut Item {
         let Section { items, parents, .. } = &mut self.sections[section];
         match items.binary_search_by_key(&key, |item| item.rating_key) {
@@ -554,7 +558,7 @@ impl Library {
         }
     }
 
-    /// The counter is one sequence for the whole server.
+    /// Moves the section's counter. The whole server has one sequence of numbers.
     fn changed(&mut self, section: usize) {
         self.counter += 1;
         self.sections[section].content_changed_at = self.counter;

@@ -1,5 +1,5 @@
-//! Shows and seasons above episodes, artists and albums above tracks: items that hold no files
-//! of their own. They come into being with the first item that names them.
+//! Shows and seasons above episodes, artists and albums above tracks: items without own files. The
+//! first item that names one creates it.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::library::{Item, Section};
 
-/// Type numbers of what lies above each other, top down.
+/// Type numbers of the levels of a hierarchy, top down.
 const FAMILIES: [[u32; 3]; 2] = [[2, 3, 4], [8, 9, 10]];
 
-/// The items above those of a section that hold files.
+/// The items of a section that are above those with files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parents {
-    /// By rating key.
+    /// The items, by rating key.
     items: Vec<Item>,
     /// Rating keys by the key of the item above (0 for none) and title.
     by_title: HashMap<(u64, String), u64>,
@@ -30,8 +30,8 @@ impl Parents {
         self.items.get_mut(at)
     }
 
-    /// Gives an item its parents, if its kind has any and it names the one at the top. New ones
-    /// get `next_key` and the one behind it.
+    /// Sets the parents of an item, if its kind has parents and it names the top one. New parents
+    /// get `next_key` and the next key.
     pub(crate) fn adopt(&mut self, item: &mut Item, next_key: &mut u64) {
         let family = FAMILIES.into_iter().find(|[.., leaf]| *leaf == item.kind);
         let (Some([top, middle, _]), Some(title)) = (family, item.grandparent_title.clone()) else {
@@ -81,13 +81,13 @@ impl Parents {
         key
     }
 
-    /// The item above that an item names by its key.
+    /// The grandparent that an item names by key, if the title agrees.
     fn of(&self, item: &Item, title: &str) -> Option<u64> {
         let above = self.item(item.grandparent?)?;
         (above.title == title).then_some(above.rating_key)
     }
 
-    /// Adds an item above others, or replaces one.
+    /// Adds a parent item, or replaces one.
     pub(crate) fn put(&mut self, item: Item) {
         match self.items.binary_search_by_key(&item.rating_key, |other| other.rating_key) {
             Ok(at) => self.items[at] = item,
@@ -96,13 +96,13 @@ impl Parents {
     }
 }
 
-/// Whether items of this kind (type number) lie above others.
+/// Whether items of this kind (type number) are above others.
 pub(crate) fn is_parent(kind: u32) -> bool {
     FAMILIES.iter().any(|family| family[..2].contains(&kind))
 }
 
 impl Section {
-    /// One item, one without files too.
+    /// One item, with or without files.
     pub fn find(&self, key: u64) -> Option<&Item> {
         self.item(key).or_else(|| self.parents.item(key))
     }

@@ -1,4 +1,4 @@
-//! Captured `/library/sections/{id}/all` answers, served as they are.
+//! Serves captured `/library/sections/{id}/all` answers unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::library::{Item, Library, Media, Part, SectionKind};
 
-/// When captured libraries are looked at: 2026-01-01.
+/// The present time of captured libraries: 2026-01-01.
 const NOW: i64 = 1_767_225_600;
 
-/// Builds a server from captured pages. Pages of one section (by uuid) are joined; each row is
-/// served just as it was captured.
+/// Builds a library from captured pages. Pages of one section (by uuid) are joined. Each row is
+/// served unchanged.
 ///
-/// Fails on a file that cannot be read, is no JSON, or is no listing of items, and names it.
+/// The error names a file that cannot be read, is not JSON, or is not a listing of items.
 pub fn library_from_pages(paths: &[PathBuf]) -> Result<Library> {
     let mut library = Library::new("capturedcapturedcapturedcapturedcaptured", NOW);
     for path in paths {
@@ -47,7 +47,7 @@ fn add_page(library: &mut Library, path: &Path) -> Result<()> {
         Some("episode") => SectionKind::Show,
         Some("track") => SectionKind::Artist,
         Some("photo") => SectionKind::Photo,
-        Some(other) => bail!("it lists items of type \"{other}\", which hold no files"),
+        Some(other) => bail!("it lists items of type \"{other}\", which have no files"),
     };
     let text = |name: &str| container.get(name).and_then(Value::as_str).map(str::to_owned);
     let uuid = text("librarySectionUUID").unwrap_or_else(|| format!("{}", path.display()));
@@ -74,7 +74,7 @@ fn add_page(library: &mut Library, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the row of an episode says of its show.
+/// The show in the row of an episode.
 fn show_of(row: &Value) -> Option<Item> {
     let text = |name: &str| Some(row.get(name)?.as_str()?.to_owned());
     Some(Item {
@@ -85,7 +85,7 @@ fn show_of(row: &Value) -> Option<Item> {
     })
 }
 
-/// Reads off a row what the server itself has to know: its key, its files, its times.
+/// Reads the data that the server needs from a row: its key, files and times.
 fn captured(row: &Value) -> Option<Item> {
     let rating_key = match row.get("ratingKey")? {
         Value::String(text) => text.parse().ok()?,
@@ -121,7 +121,7 @@ fn captured(row: &Value) -> Option<Item> {
     })
 }
 
-/// The deepest folder that all files lie in, as it is spelled.
+/// The deepest folder that contains all files.
 fn common_folder(files: &[String]) -> String {
     let Some((first, rest)) = files.split_first() else { return "/".to_owned() };
     let folder = |file: &str| file.rfind(['/', '\\']).map_or(0, |at| at);
@@ -130,7 +130,7 @@ fn common_folder(files: &[String]) -> String {
         let same = first.bytes().zip(file.bytes()).take_while(|(a, b)| a == b).count();
         let ends = matches!(file.as_bytes().get(common), Some(b'/' | b'\\'));
         if same < common || !ends {
-            // Back to the last separator: a folder ends at one.
+            // Go back to the last separator, where a folder ends.
             let same = same.min(common);
             common = first[..first.floor_char_boundary(same)].rfind(['/', '\\']).unwrap_or(0);
         }

@@ -11,10 +11,10 @@ use crate::library::Library;
 /// A query, and the item that is the right answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TruthQuery {
-    /// What is asked.
+    /// The query.
     #[serde(flatten)]
     pub query: Query,
-    /// The rating key of the item with this file. `None`: no item has it.
+    /// The rating key of the item with this file. `None` if no item has it.
     #[serde(deserialize_with = "rating_key")]
     pub expect: Option<u64>,
 }
@@ -58,8 +58,8 @@ fn rating_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>,
 }
 
 /// Queries for files that the library has. The client has the section's folder mounted at `mount`.
-/// There are `count` queries, in an order that does not depend on the server's, or one for each
-/// file if there are fewer. Versions that the server made itself are left out.
+/// There are `count` queries, or one for each file if there are fewer files. Their order does not
+/// depend on the server's. Versions that the server made itself are left out.
 pub fn queries(library: &Library, count: usize, seed: u64, mount: &str) -> Vec<TruthQuery> {
     let mut all = Vec::new();
     for section in &library.sections {

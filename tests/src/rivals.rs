@@ -1,6 +1,5 @@
-//! Other clients of the same server, for comparison: what tools do without a good cache
-//! ([`naive`]), and what a good programmer writes without one ([`lister`]). They share no code with
-//! Matchbox.
+//! Other clients of the same server, for comparison: [`naive`] works like tools without a good
+//! cache, and [`lister`] is a careful client without a cache. They share no code with Matchbox.
 
 pub mod lister;
 pub mod naive;
@@ -12,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// A server, asked over plain HTTP, and the number of requests to it.
+/// A plain HTTP client of a server, which counts its requests.
 pub(crate) struct Http {
     client: reqwest::Client,
     url: String,
@@ -49,7 +48,7 @@ pub struct Matched {
 }
 
 impl Matched {
-    /// Counts what was found for a file of which the truth is known.
+    /// Counts the result for a file whose true item is known.
     pub(crate) fn count(&mut self, found: &[u64], expect: Option<u64>) {
         match found {
             [] => {
@@ -84,7 +83,7 @@ impl Http {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The sections that hold files, or only the one with this title.
+    /// The sections with files, or only the one with this title.
     pub(crate) async fn sections(&self, title: Option<&str>) -> Result<Vec<SectionRef>> {
         let answer: Sections = self.get("/library/sections", &[]).await?;
         let mut sections = Vec::new();
@@ -101,7 +100,7 @@ impl Http {
             let key = row.key.parse().context("a section without a numeric key")?;
             sections.push(SectionRef { key, kind });
         }
-        ensure!(!sections.is_empty(), "no such section, or it holds no files");
+        ensure!(!sections.is_empty(), "there is no such section, or it has no files");
         Ok(sections)
     }
 
@@ -122,7 +121,7 @@ impl Http {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// Sends an edit, and ignores what comes of it.
+    /// Sends an edit, and ignores the status of the answer.
     pub(crate) async fn put(&self, path: &str, name: &str, value: &str) -> Result<()> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let mut url = url::Url::parse(&format!("{}{path}", self.url))?;

@@ -1,4 +1,4 @@
-//! Items and sections in the server's JSON spelling.
+//! Items and sections in the server's JSON form.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -7,18 +7,18 @@ use crate::details::Details;
 use crate::library::{Collection, Item, Section, Updated};
 use crate::parents::is_parent;
 
-/// What of a row is sent.
+/// The parts of a row to send.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     /// `includeGuids=1`.
     pub(crate) guids: bool,
-    /// A read by key, which says more than a listing.
+    /// A read by key, which has more data than a listing.
     pub(crate) full: bool,
     /// `excludeElements`.
     pub(crate) without_elements: Vec<String>,
     /// `excludeFields`.
     pub(crate) without_fields: Vec<String>,
-    /// Whether items say when they were updated.
+    /// Whether rows have `updatedAt`.
     pub(crate) updated: Updated,
 }
 
@@ -108,7 +108,7 @@ struct File<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A row that says which section it is from, which those of a listing leave to its head.
+    /// A row with its section. In a listing, the head has the section instead.
     pub(crate) fn of_section(item: &'a Item, section: &Section, shape: &Shape) -> Self {
         let mut row = Self::new(item, shape);
         if let Self::Made(made) = &mut row {
@@ -183,7 +183,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A captured row with what was edited laid over it.
+/// A captured row with its edited values.
 fn edited(row: &Value, item: &Item, details: Map<String, Value>) -> Value {
     let mut row = row.clone();
     row["title"] = Value::from(item.title.as_str());
@@ -194,7 +194,7 @@ fn edited(row: &Value, item: &Item, details: Map<String, Value>) -> Value {
     row
 }
 
-/// What rows call a type of item.
+/// The name of a type of item in rows.
 pub(crate) fn type_name(kind: u32) -> &'static str {
     match kind {
         1 => "movie",

@@ -1,7 +1,5 @@
-//! The layers of every request and answer: counters, faults, the token, the format (JSON or XML),
-//! compression.
-//!
-//! The layers are listed from the outside in: a fault changes the bytes that are really sent.
+//! The layers of every request and answer, from the outside in: counters, faults, the token, the
+//! format (JSON or XML), compression. A fault changes the bytes that are really sent.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -44,7 +42,7 @@ pub(crate) async fn spell(
     if zipped { in_gzip(response).await } else { response }
 }
 
-/// What the head of a request asks for.
+/// The wishes in the head of a request.
 struct Wishes {
     allowed: bool,
     json: bool,

@@ -1,12 +1,16 @@
-//! `cargo xtask bench`: Matchbox beside a naive client, through real HTTP and a real file.
+//! `cargo xtask bench`: compares Matchbox with a naive client, over real HTTP and with a real cache
+//! file.
 //!
-//! Three layers: `gather` plays situations, `compute` holds what came of them against the truth,
-//! the budget and an earlier run, `draw` shows it.
+//! There are three layers. `gather` plays the situations. `compute` compares the results with the
+//! truth, the budget and an earlier run. `draw` shows them.
 //!
-//! It exits non-zero on any wrong or missed answer (with `--queries FILE`, where titles may
-//! have to decide, on wrong ones only), on a call budget that was not kept to, on a warm run at
-//! 10,000 items that is not 10,000 times cheaper in calls than the naive client, and, with
-//! `--baseline`, on counts that rose or times that left the noise band.
+//! The bench exits non-zero in these cases:
+//!
+//! - An answer is wrong or missed. With `--queries FILE` titles may have to decide, so only wrong
+//!   answers count.
+//! - A scenario makes more calls than its budget.
+//! - The naive client makes fewer than 10,000 calls for one of ours on a warm run at 10,000 items.
+//! - With `--baseline`, a count rose or a time left the noise band.
 
 mod compute;
 mod draw;
@@ -28,10 +32,10 @@ use gather::progress::Progress;
 use gather::story::Story;
 use gather::{budget, matrix, series};
 
-/// Seed of the corpus: the one that `cargo xtask corpus` plays.
+/// Seed of the corpus, the same as in `cargo xtask corpus`.
 const CORPUS_SEED: u64 = 11;
 
-/// Does a child's work: the bench started this program again.
+/// Does the work of a child process that the bench started.
 pub(crate) fn child() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let started = runtime.block_on(testbed::budget::child::work())?;

@@ -1,4 +1,4 @@
-//! `cargo xtask cache`: inspects and cleans a cache file, and what machines share.
+//! `cargo xtask cache`: inspects and cleans a cache file, and the shared tier.
 
 mod shared;
 
@@ -12,8 +12,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
 use serde::Serialize;
 
-/// The file has to exist. It is opened as by a host: a file of an earlier version is upgraded, and
-/// a damaged file is moved aside, with a message.
+/// The file must exist. A file of an earlier version is upgraded, and a damaged file is moved
+/// aside, with a message, as a host does it.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -38,7 +38,7 @@ enum Command {
         /// The cache file.
         path: PathBuf,
     },
-    /// Clear everything except the server that the file belongs to, or less.
+    /// Clear everything except the server that the file belongs to, unless an option changes this.
     Clear {
         /// The cache file.
         path: PathBuf,
@@ -48,7 +48,7 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Look at what many machines share, in a Valkey or Redis (`docs/shared-tier.md`).
+    /// Inspect or clear the shared tier, in Valkey or Redis (`docs/shared-tier.md`).
     #[command(subcommand)]
     Shared(shared::Command),
     /// Give free pages back to the file system.
@@ -112,19 +112,19 @@ pub(crate) fn run(options: Options) -> Result<()> {
     }
 }
 
-/// Asks on the terminal whether it is meant. Where there is none, nobody can be asked.
+/// Asks the user to confirm. Without a terminal, this is an error.
 fn confirmed(what: &What, path: &Path, stats: &Stats) -> Result<bool> {
     let items: u64 = stats.sections.iter().map(|section| section.items).sum();
     let file = path.display();
     let what = match what {
-        What { item: Some(key), .. } => format!("what is cached of item {key}"),
-        What { section: Some(name), .. } => format!("what is cached of section \"{name}\""),
+        What { item: Some(key), .. } => format!("the cached data of item {key}"),
+        What { section: Some(name), .. } => format!("the cached data of section \"{name}\""),
         What { matches: true, .. } => "the remembered matches".to_owned(),
         What { server: true, .. } => format!("all ({items} items) and which server it belongs to"),
         _ => format!("all ({items} items)"),
     };
     if !std::io::stdin().is_terminal() {
-        bail!("clears {what} in {file}: say --yes where nobody can be asked");
+        bail!("nobody can confirm without a terminal: to clear {what} in {file}, say --yes");
     }
     eprint!("Clear {what} in {file}? It has to be read from the server again. [y/N] ");
     let mut answer = String::new();
@@ -230,7 +230,7 @@ impl What {
     }
 }
 
-/// Prints a result as JSON, or as a few named numbers.
+/// Prints a result as JSON, or as a list of named numbers.
 fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(result)?);

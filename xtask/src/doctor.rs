@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: first contact with a server. It reads, and writes nothing to the server.
+//! `cargo xtask doctor`: first contact with a server. It writes nothing to the server.
 
 mod checks;
 mod diagnosis;
@@ -19,10 +19,10 @@ pub(crate) struct Options {
     /// The server's address, `http://host:32400`.
     #[arg(long, value_name = "URL")]
     server: String,
-    /// A folder of local files: how they match, and where the server has the folder.
+    /// A folder of local files. Shows how they match, and where the folder is on the server.
     #[arg(long, value_name = "FOLDER")]
     files: Option<PathBuf>,
-    /// How many of the files are tried, spread evenly over the folder.
+    /// How many of the files are matched, spread evenly over the folder.
     #[arg(long, default_value_t = 100)]
     sample: usize,
     /// Print JSON.
@@ -44,12 +44,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// Looks as far as it comes; what stops it is part of the result.
+/// Looks at the server, up to the first error. The error is part of the result.
 async fn diagnose(options: &Options) -> Result<Diagnosis> {
     let mut diagnosis = Diagnosis { url: options.server.clone(), ..Diagnosis::default() };
     let token = Token::from_env("PLEX_TOKEN");
     let mut config = Config::new(&options.server, token.clone().unwrap_or_else(|_| Token::new("")));
-    // Somebody waits in front of the terminal.
+    // Short, because somebody waits at the terminal.
     config.retry.deadline = Duration::from_secs(10);
     let client = match Client::new(config) {
         Ok(client) => client,
@@ -69,7 +69,7 @@ async fn look(
     has_token: bool,
     diagnosis: &mut Diagnosis,
 ) -> Result<Option<Trouble>> {
-    // Whether there is a server needs no token.
+    // This call needs no token.
     let identity = match client.identity().await {
         Ok(identity) => identity,
         Err(error) => return Ok(Some(no_server(&error))),
@@ -87,7 +87,7 @@ async fn look(
         Ok(found) => found,
         Err(error) => return Ok(Some(refused(&error))),
     };
-    // Somebody else's token may see sections, and nothing of the server itself.
+    // A token of another account may see sections, but not the server's own data.
     if let (Ok(server), Some(seen)) = (client.server().await, &mut diagnosis.server) {
         seen.name = server.friendly_name;
     }
@@ -118,7 +118,7 @@ async fn look(
     let measured = checks::check(client, section, items, &mut diagnosis.checks).await;
     let page = match measured {
         Ok(page) => page,
-        Err(error) => return Ok(Some(Trouble::new(error.to_string(), "ask again later"))),
+        Err(error) => return Ok(Some(Trouble::new(error.to_string(), "try again later"))),
     };
     let calls = u32::try_from(first.calls).unwrap_or(u32::MAX);
     first.seconds = page.saturating_mul(calls).as_secs_f64();
@@ -133,7 +133,7 @@ async fn look(
     Ok(None)
 }
 
-/// How many rows a listing has; where the server does not tell, how many its first page has.
+/// The number of rows of a listing. If the server reports no total, the rows of the first page.
 async fn count(client: &Client, listing: &Listing) -> Option<u64> {
     match client.total(listing).await {
         Ok(Some(total)) => Some(total),
@@ -142,11 +142,12 @@ async fn count(client: &Client, listing: &Listing) -> Option<u64> {
     }
 }
 
-const HOW_TO_GET_A_TOKEN: &str = "in Plex's web app open an item, its menu, \"Get Info\", \"View \
+/// Where to find the token, for messages.
+pub(crate) const HOW_TO_GET_A_TOKEN: &str = "in Plex's web app open an item, its menu, \"Get Info\", \"View \
      XML\": the address of that page ends with X-Plex-Token=...; put what follows into the \
      variable PLEX_TOKEN";
 
-/// There is no server, or what answers is none.
+/// Advice if no Plex server answers at the address.
 fn no_server(error: &PlexError) -> Trouble {
     let advice = match error.kind() {
         ErrorKind::Connect => {
@@ -170,7 +171,7 @@ fn no_server(error: &PlexError) -> Trouble {
     Trouble::new(error.to_string(), advice)
 }
 
-/// There is a server, and it does not show its sections.
+/// Advice if the server answers, but does not show its sections.
 fn refused(error: &PlexError) -> Trouble {
     match error.kind() {
         ErrorKind::Unauthorized => Trouble::new(

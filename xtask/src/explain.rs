@@ -1,4 +1,4 @@
-//! `cargo xtask explain`: explains the match of a file, with only a cache file.
+//! `cargo xtask explain`: explains the match of a file from a cache file, without a server.
 
 use std::path::PathBuf;
 

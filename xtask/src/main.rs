@@ -37,7 +37,7 @@ struct Options {
 enum Command {
     /// Measure Matchbox against a naive client on a simulated server, and check every answer.
     Bench(Box<bench::Options>),
-    /// Look at a cache file: stats, check, clear, compact.
+    /// Inspect or clean a cache file: stats, check, clear, compact.
     Cache(cache::Options),
     /// Do the work of one process in a bench with several processes; not for other uses.
     #[command(hide = true)]
@@ -47,17 +47,17 @@ enum Command {
     Conformance(conformance::Options),
     /// Match files with known answers: precision and recall by distortion and rule.
     Corpus(corpus::Options),
-    /// Look at a server as a new host would, read-only: what this token may see, what a first run
+    /// Look at a server as a new host would, read-only: what this token can see, what a first run
     /// costs, how local files match, and what to put into the configuration.
     Doctor(doctor::Options),
-    /// Explain the match of a file, with only a cache file.
+    /// Explain the match of a file from a cache file, without a server.
     Explain(explain::Options),
     /// Run the simulated Plex Media Server on its own, until it is interrupted.
     Serve(serve::Options),
 }
 
-/// What is logged unless `RUST_LOG` says otherwise. A certificate that is refused is an error that
-/// the commands tell themselves.
+/// The log filter if `RUST_LOG` is not set. The certificate verifier is off, because the commands
+/// report a refused certificate themselves.
 const QUIET: &str = "error,rustls_platform_verifier=off";
 
 /// Sends the log to stderr, and to a trace and a profile if they are requested. The trace is

@@ -7,8 +7,8 @@ use testbed::generate::{LibraryKind, generate_all};
 use testbed::payload::library_from_pages;
 use testbed::server::{self, Pms};
 
-/// Options of `cargo xtask serve`. What is generated is the same for the same seed: real titles of
-/// films, with made-up files below /data.
+/// Options of `cargo xtask serve`. The same seed generates the same library: real titles of films,
+/// with invented files below /data.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Serve captured `/library/sections/{id}/all` answers instead of a generated library.
@@ -23,17 +23,17 @@ pub(crate) struct Options {
     /// How many artists to generate, in a section "Music": 30 tracks each.
     #[arg(long, default_value_t = 0, conflicts_with = "library")]
     artists: usize,
-    /// What the library is generated from. Another seed is another server.
+    /// The seed of the generated library. Another seed makes another server.
     #[arg(long, default_value_t = 1, conflicts_with = "library")]
     seed: u64,
-    /// A name of your own that the server's identity is made from: two with the same library are
-    /// two servers then.
+    /// Any name. The server's identity is made from it, so servers with the same library can have
+    /// different identities.
     #[arg(long, conflicts_with = "library")]
     identity: Option<String>,
     /// The port on 127.0.0.1; 0 uses a free port.
     #[arg(long, default_value_t = 32_400)]
     port: u16,
-    /// The token that clients have to send.
+    /// The token that clients must send.
     #[arg(long, default_value = "testbed-token")]
     token: String,
 }
@@ -63,7 +63,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         let pms = Pms::start(library, wanted).await.with_context(|| {
             format!("cannot listen on port {port} of 127.0.0.1: name another one with --port, or 0")
         })?;
-        // What is announced is there.
+        // Printed only now, when the server is running.
         for section in sections {
             println!("{section}");
         }

@@ -1,4 +1,4 @@
-//! What is asked of every store, and the records they are given.
+//! The functions of every store under test, and the records.
 
 use std::path::Path;
 
@@ -6,32 +6,32 @@ use cache_store::{CachedItem, CachedPart};
 use plex_api::{ItemKind, RatingKey, UnixSeconds};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A store under test. All data is of a numbered section.
+/// A store under test. All data belong to a numbered section.
 pub(crate) trait Engine: Sync {
-    /// In the names of the measurements.
+    /// The name in the measurements.
     const NAME: &'static str;
 
-    /// Opens or creates it in a folder.
+    /// Opens or creates the store in a folder.
     fn open(folder: &Path) -> Self;
-    /// Writes all rows and their index, durably, in one transaction. May take the items out.
+    /// Writes all rows and their index, durably, in one transaction. It may take the items out of
+    /// the rows.
     fn load(&self, section: u32, rows: &mut [Row]);
-    /// Reads rows one by one; returns how many there are.
+    /// Reads rows one by one. Returns how many exist.
     fn get(&self, section: u32, rows: &[&Row]) -> usize;
-    /// Reads the same rows in the order of their keys, as a batch does that has sorted what it
-    /// asks for.
+    /// Reads the same rows in the order of their keys, as a sorted batch does.
     fn get_sorted(&self, section: u32, rows: &[&Row]) -> usize {
         let mut rows = rows.to_vec();
         rows.sort_unstable_by_key(|row| row.key);
         self.get(section, &rows)
     }
-    /// Looks hashes up in the index, in whatever order is fastest; returns how many there are.
+    /// Looks up hashes in the index, in the fastest order. Returns the number of entries.
     fn index(&self, section: u32, hashes: &[u64]) -> usize;
-    /// Reads the whole section; returns how many rows there are.
+    /// Reads the whole section. Returns the number of rows.
     fn scan(&self, section: u32) -> usize;
     /// Writes one small record, durably.
     fn write_durably(&self, section: u32, number: u64);
-    /// Ends everything that was remembered of a section, durably: in the others the write of a
-    /// generation, told from the last by its `number`.
+    /// Ends all remembered answers of a section, durably. The other stores write a generation, each
+    /// with a new `number`.
     fn invalidate(&self, section: u32, number: u64);
     /// Removes a section, durably.
     fn delete(&self, section: u32);
@@ -40,13 +40,13 @@ pub(crate) trait Engine: Sync {
 /// A record.
 #[derive(Clone)]
 pub(crate) struct Row {
-    /// What ours stores; `None` once it did.
+    /// The item for our store; `None` after it was stored.
     pub(crate) item: Option<CachedItem>,
-    /// What the others store: as many bytes.
+    /// The bytes for the other stores, as many as ours writes.
     #[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "for the other engines"))]
     pub(crate) bytes: Vec<u8>,
     pub(crate) key: u64,
-    /// Of its file name.
+    /// The hash of the file name.
     pub(crate) hash: u64,
 }
 
@@ -55,12 +55,12 @@ pub(crate) fn name_hash(item: &CachedItem) -> u64 {
     xxh3_64(file.rsplit('/').next().unwrap_or(file).as_bytes())
 }
 
-/// Movies in the shape of a real library, in the order of their keys.
+/// Movies as in a real library, in the order of their keys.
 pub(crate) fn rows(count: usize) -> Vec<Row> {
     (1..=count as u64).map(row).collect()
 }
 
-/// The row number `key`, from 1.
+/// The row with this number, from 1.
 pub(crate) fn row(key: u64) -> Row {
     let item = movie(key);
     let mut bytes = format!("{item:?}").into_bytes();
@@ -69,7 +69,7 @@ pub(crate) fn row(key: u64) -> Row {
     Row { key: item.rating_key.0, bytes, hash, item: Some(item) }
 }
 
-/// The item number `number`, from 1; its rating key is three times that.
+/// The item with this number, from 1. Its rating key is three times the number.
 pub(crate) fn movie(key: u64) -> CachedItem {
     let title = format!("The Lighthouse Keeper {key}");
     CachedItem {
@@ -105,7 +105,7 @@ pub(crate) fn movie(key: u64) -> CachedItem {
     }
 }
 
-/// The numbers below `count` in an order that looks random and is always the same.
+/// The numbers below `count`, in a random order that is always the same.
 pub(crate) fn shuffled(count: usize) -> impl Iterator<Item = usize> {
     let mut order: Vec<(u64, usize)> =
         (0..count).map(|at| (xxh3_64(&at.to_le_bytes()), at)).collect();

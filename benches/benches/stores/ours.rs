@@ -10,17 +10,17 @@ use plex_api::{RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSec
 
 use crate::engine::{Engine, Row, name_hash};
 
-/// One index, as the others have; the matcher's three are measured by `cargo xtask bench`.
+/// One index, as in the other stores. `cargo xtask bench` measures the matcher's three indexes.
 const INDEXING: Indexing = Indexing { version: 1, keys };
 
 fn keys(item: &CachedItem) -> IndexKeys {
     IndexKeys { names: vec![name_hash(item)], ..IndexKeys::default() }
 }
 
-/// With the file to itself.
+/// The store in exclusive mode.
 pub(crate) struct Ours(pub(crate) Store);
 
-/// Sharing the file with other processes.
+/// The store in shared mode.
 pub(crate) struct OursShared(Ours);
 
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -29,7 +29,7 @@ pub(crate) const STAMP: SectionStamp =
     SectionStamp { content_changed_at: Some(1), scanned_at: None, updated_at: None };
 
 fn open(folder: &Path, sharing: Sharing) -> Ours {
-    // As large as for the others.
+    // The same size as for the other stores.
     open_with(folder, sharing, CACHE)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn filled(engine: &Ours, section: u32, items: impl IntoIterator<Item 
     engine.0.fill(SectionId(section), items, STAMP, NOW).unwrap();
 }
 
-/// Memory for pages, for those stores that have a cache of their own.
+/// Memory for pages, for the stores with their own cache.
 pub(crate) const CACHE: usize = 64 << 20;
 
 fn listed(number: u32) -> Section {

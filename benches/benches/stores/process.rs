@@ -1,5 +1,5 @@
-//! What only a process of its own shows: how much memory it takes, and how long it takes to open
-//! a file after one was killed. The bench starts itself again for both.
+//! Measurements that need a process of their own: the memory of a process, and the opening of a
+//! file after a process was killed. The bench starts itself again for both.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::engine::{Engine, movie, row};
 use crate::ours::{Ours, STAMP, filled, open_with};
 
-/// What a child is to do: `memory` or `killed`, how many rows, in which mode, and where.
+/// The task of a child: `memory` or `killed`, the number of rows, the mode, and the folder.
 const TASK: &str = "STORES_CHILD";
 
-/// Memory for pages in the child whose memory is measured: small, so that the rest shows.
+/// Memory for pages in the child whose memory is measured. It is small, so that the other memory
+/// shows.
 const SMALL_CACHE: usize = 16 << 20;
 
-/// Does what a parent asked for; `false`: there is none.
+/// Does the task of a child. Returns `false` if this process is not a child.
 pub(crate) fn is_child() -> bool {
     let Ok(task) = std::env::var(TASK) else { return false };
     let mut words = task.splitn(4, ' ');
@@ -43,13 +44,13 @@ fn line(child: &mut Child) -> String {
     line.trim().to_owned()
 }
 
-/// Loads rows that are made on the way, looks up 10,000, and says how much memory that took.
+/// Loads rows (each is made when it is needed), looks up 10,000, and prints the memory of both.
 fn take_memory(folder: &Path, rows: usize) {
     let before = peak();
     let engine = open_with(folder, Sharing::Exclusive, SMALL_CACHE);
     filled(&engine, 1, (1..=rows as u64).map(movie));
     let loaded = peak();
-    // The rows that are asked for are not kept: theirs is not the store's memory.
+    // These rows are not kept, because their memory is not the store's.
     let hashes: Vec<u64> = (0..10_000_u64)
         .map(|n| {
             let row = row(xxh3_64(&n.to_le_bytes()) % rows as u64 + 1);
@@ -61,7 +62,7 @@ fn take_memory(folder: &Path, rows: usize) {
     println!("before {before} loaded {loaded} read {} MB", peak());
 }
 
-/// The most memory this process had, in megabytes.
+/// The peak memory of this process, in megabytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -78,7 +79,7 @@ pub(crate) fn print_memory(rows: usize) {
     eprintln!("memory: ours {rows} rows, {} MB for pages: {said}", SMALL_CACHE / 1_000_000);
 }
 
-/// Opens the file, says so after a commit, and goes on writing until it is killed.
+/// Opens the file, prints `ready` after a commit, and writes until it is killed.
 fn wait_to_be_killed(folder: &Path, rows: usize, sharing: Sharing) {
     let engine = open_with(folder, sharing, SMALL_CACHE);
     for number in 0.. {
@@ -96,7 +97,7 @@ fn wait_to_be_killed(folder: &Path, rows: usize, sharing: Sharing) {
     }
 }
 
-/// A file that a process was killed on, while it wrote a refresh.
+/// A file whose process was killed while it wrote a refresh.
 pub(crate) fn left_by_a_kill(folder: &Path, rows: usize, sharing: Sharing) -> PathBuf {
     let mut child = start("killed", rows, sharing, folder);
     assert_eq!(line(&mut child), "ready");
@@ -105,7 +106,7 @@ pub(crate) fn left_by_a_kill(folder: &Path, rows: usize, sharing: Sharing) -> Pa
     folder.to_owned()
 }
 
-/// Opens the file in the mode it is used in.
+/// Opens the file in this mode.
 pub(crate) fn reopen(folder: &Path, sharing: Sharing) -> Ours {
     open_with(folder, sharing, crate::ours::CACHE)
 }

@@ -1,5 +1,5 @@
-//! SQLite: WAL, every commit synced, prepared statements, tables clustered by their key. A
-//! connection a thread, as SQLite wants it.
+//! SQLite: WAL, every commit synced, prepared statements, tables clustered by their key. Each read
+//! opens its own connection, because SQLite needs one for each thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -12,14 +12,14 @@ use crate::evidence::Evidence;
 /// Which Plex item a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This one.
+    /// This item.
     Found(Match),
-    /// One of these, best first, and nothing tells them apart; or it may be this one, and too
-    /// little speaks for it.
+    /// One of these items, best first: nothing tells them apart. If it is a single item, the
+    /// evidence for it is too weak.
     Ambiguous(Vec<RatingKey>),
-    /// None, and that is proven.
+    /// No item, and that is proven.
     Absent,
-    /// The server could not be asked. Nothing may be concluded from it.
+    /// The server could not be asked. Conclude nothing from this.
     Unknown(Reason),
 }
 
@@ -37,7 +37,7 @@ impl Answer {
         self.found().filter(|found| found.confidence == Confidence::High)
     }
 
-    /// Every item that it names, best first.
+    /// Every item of the answer, best first.
     pub fn keys(&self) -> impl Iterator<Item = RatingKey> {
         let (found, candidates) = match self {
             Self::Found(found) => (Some(found), &[][..]),
@@ -50,7 +50,7 @@ impl Answer {
             .chain(candidates.iter().copied())
     }
 
-    /// Its kind in one word.
+    /// The kind of the answer, in one word.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Found(_) => "found",
@@ -87,7 +87,7 @@ impl Serialize for Answer {
     }
 }
 
-/// For people, in one line: `item 7, with high confidence: the whole path agrees (...)`.
+/// As one line: `item 7, with high confidence: the whole path agrees (...)`.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -112,7 +112,7 @@ impl fmt::Display for Match {
     }
 }
 
-/// Keys with commas between them; of very many the first few.
+/// Keys with commas between them. If there are many, only the first few.
 pub(crate) struct List<'a>(pub(crate) &'a [RatingKey]);
 
 impl fmt::Display for List<'_> {
@@ -134,15 +134,15 @@ impl fmt::Display for List<'_> {
 pub struct Match {
     /// The item.
     pub rating_key: RatingKey,
-    /// Other items that hold the very same file, ascending: a file with episodes 4 to 6 is
-    /// listed under all three.
+    /// Other items that have the same file, ascending. For example, a file with episodes 4 to 6
+    /// belongs to three items.
     pub others: Vec<RatingKey>,
-    /// Which version (`Media`) of the item the file is, counted from 0. Of versions that nothing
-    /// tells apart it is the first by path.
+    /// The number of the item's version (`Media`) that has the file, from 0. If nothing tells
+    /// versions apart, it is the first by path.
     pub version: u16,
     /// How sure the answer is.
     pub confidence: Confidence,
-    /// Why.
+    /// Why the item matches.
     pub evidence: Evidence,
 }
 
@@ -150,7 +150,7 @@ pub struct Match {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// Likely, but something speaks against it or too little for it: ask before writing.
+    /// Likely, but there is evidence against it, or too little for it. Ask a person before a write.
     Low,
     /// Safe to write to.
     High,
@@ -165,24 +165,24 @@ impl fmt::Display for Confidence {
     }
 }
 
-/// An answer and what it was made from.
+/// An answer and the data that it depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The answer; never [`Answer::Unknown`].
     pub answer: Answer,
-    /// The index buckets that were looked into.
+    /// The index buckets that were read.
     pub depends: Depends,
-    /// It rests on the section's shows, too: it is as true as they are known.
+    /// The answer also depends on the section's shows, as far as they are known.
     pub rests_on_shows: bool,
 }
 
 /// Why nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// The server could not be asked, or refused: kind, and a message that says what to do.
-    /// All answers of a run share the text.
+    /// The server could not be asked, or refused: the kind of the error, and a message that says
+    /// what to do. All answers of a run share the text.
     Server(ErrorKind, Arc<str>),
-    /// The section kept changing while an absence was to be proven.
+    /// The section changed during each attempt to prove an absence.
     NotProven,
 }
 
@@ -193,7 +193,8 @@ impl From<&plex_api::Error> for Reason {
 }
 
 impl Reason {
-    /// What went wrong at the server. `None`: it answered, and that did not settle it.
+    /// The kind of the server's error. `None` if the server answered, but the section kept
+    /// changing.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Server(kind, _) => Some(*kind),

@@ -1,4 +1,4 @@
-//! Evidence: why an answer was given, as data and as one sentence.
+//! The reason for an answer, as data and as one sentence.
 
 use std::fmt;
 
@@ -10,21 +10,22 @@ use serde::{Deserialize, Serialize};
 pub struct Evidence {
     /// The rule that decided.
     pub rule: Rule,
-    /// How many path components agree, counted from the file name. 0: the file names differ.
+    /// How many path components agree, counted from the file name. 0 if the file names differ.
     pub components: u16,
     /// The score, in thousandths.
     pub score: u16,
-    /// The score of the best other candidate, in thousandths. 0: there was none.
+    /// The score of the best other candidate, in thousandths. 0 if there is none.
     pub runner_up: u16,
     /// The best other candidate.
     pub rival: Option<RatingKey>,
-    /// Which of [`crate::Settings::mappings`] made the paths agree, counted from 0.
+    /// The number of the mapping that made the paths agree: its place, from 0, in
+    /// [`crate::Settings::mappings`].
     pub mapping: Option<u16>,
-    /// Where the answer came from.
+    /// The source of the answer.
     pub source: Source,
 }
 
-/// Where an answer came from.
+/// The source of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,7 +35,7 @@ pub enum Source {
     Index,
     /// The answer was remembered, and still holds.
     Remembered,
-    /// The server was asked for this one file in this run; then the answer was computed.
+    /// This run asked the server for the file, and then computed the answer.
     LookedUp,
 }
 
@@ -50,7 +51,7 @@ pub enum Rule {
     SizeDuration,
     /// Only the file name agrees.
     FileName,
-    /// The folder and the file name agree, but the extension is another.
+    /// The folder and the file name agree, but the extension differs.
     Beside,
     /// A guid agrees.
     Guid,
@@ -73,7 +74,7 @@ impl Rule {
         Self::FuzzyTitle,
     ];
 
-    /// Whether the rule uses only where the file is and what its name is.
+    /// Whether the rule compares paths and file names: rules 1 to 4.
     pub fn is_path(self) -> bool {
         self <= Self::FileName
     }

@@ -1,30 +1,30 @@
-//! Explains in words what the rules tried for one query.
+//! The steps of the rules for one query, as text.
 
 use cache_store::ItemRef;
 
 use crate::answer::{Answer, Decision};
 
-/// A decision, and everything that was tried before it.
+/// A decision, and everything that the rules tried before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// The decision, the same as of [`crate::match_one`].
+    /// The same decision as from [`crate::match_one`].
     pub decision: Decision,
     /// Each reading of the names, in the order in which they were tried, with its result. For an
     /// absent answer this includes the items that were rejected.
     pub tried: Vec<String>,
 }
 
-/// Notes that are written while a query is decided, if somebody wants to read them.
+/// Notes about how a query is decided. They are written only on request.
 #[derive(Debug, Default)]
 pub(crate) struct Tried(Option<Vec<String>>);
 
 impl Tried {
-    /// Notes that are kept.
+    /// Notes that are written.
     pub(crate) fn written() -> Self {
         Self(Some(Vec::new()))
     }
 
-    /// Notes a reading, the items that it found, and the result of the rule.
+    /// Writes down a reading, the items that it found, and the result of the rule.
     pub(crate) fn note(
         &mut self,
         what: impl FnOnce() -> String,
@@ -49,19 +49,19 @@ impl Tried {
         tried.push(format!("{}: {outcome}", what()));
     }
 
-    /// Notes one line.
+    /// Writes one line.
     pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
         if let Some(tried) = &mut self.0 {
             tried.push(what());
         }
     }
 
-    /// Whether somebody wants to read the notes.
+    /// Whether notes are written.
     pub(crate) fn is_written(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The notes, one a line.
+    /// The notes, one in each line.
     pub(crate) fn into_lines(self) -> Vec<String> {
         self.0.unwrap_or_default()
     }

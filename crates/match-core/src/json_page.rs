@@ -1,4 +1,4 @@
-//! `docs/json.md` shows what is really written: each of its blocks is compared.
+//! Compares each block of `docs/json.md` with the JSON that the code writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::mapping::{MappingSuggestion, PathMapping};
 use crate::query::Query;
 use crate::report::Report;
 
-/// The blocks by their names.
+/// The blocks of the page, by name.
 fn blocks() -> BTreeMap<String, Value> {
     let page = include_str!("../../../docs/json.md");
     let blocks = page.split("```json ").skip(1).map(|block| {
@@ -125,7 +125,7 @@ fn the_page_shows_what_is_written() {
         assert_eq!(blocks.get(*name), Some(value), "{name}");
     }
     assert_eq!(blocks.len(), expected.len(), "each block is compared");
-    // What is written is read as it was.
+    // The written query reads as the same query.
     let read: Query = serde_json::from_value(blocks["query"].clone()).unwrap();
     assert_eq!(read, query);
 }

@@ -1,4 +1,4 @@
-//! What a Kodi or Jellyfin `.nfo` file says of the file beside it.
+//! Reads Kodi and Jellyfin `.nfo` files: metadata of the media file beside them.
 
 use std::borrow::Cow;
 use std::io;
@@ -12,17 +12,17 @@ use quick_xml::events::{BytesStart, Event};
 
 use crate::query::Query;
 
-/// A larger file is none of these.
+/// The largest size of a `.nfo` file, in bytes.
 const LARGEST: u64 = 4 << 20;
 
 /// One film, episode or show, as a `.nfo` file describes it.
 ///
-/// Such files are made by Kodi, Jellyfin and many others, and edited by hand: what is not
-/// well-formed is passed over, and what is not understood is left out.
+/// Kodi, Jellyfin and many other programs write such files, and people edit them. So XML that is
+/// not well-formed is read as far as possible, and unknown elements are skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nfo {
-    /// Film, episode or show. `None`: the file is not XML and only names pages of works.
+    /// Film, episode or show. `None` if the file is not XML and only has addresses of pages.
     pub kind: Option<ItemKind>,
     /// Title.
     pub title: Option<String>,
@@ -34,13 +34,13 @@ pub struct Nfo {
     pub show: Option<String>,
     /// Year of release.
     pub year: Option<u16>,
-    /// The day of release, or on which an episode was first on air, `YYYY-MM-DD`.
+    /// The day of release, or an episode's air date, `YYYY-MM-DD`.
     pub date: Option<String>,
     /// Season of an episode.
     pub season: Option<u32>,
     /// Number of an episode within its season.
     pub episode: Option<u32>,
-    /// Ids as Plex spells them: `imdb://tt0078748`, `tmdb://348`, `tvdb://81189`.
+    /// Ids in Plex's form: `imdb://tt0078748`, `tmdb://348`, `tvdb://81189`.
     pub guids: Vec<String>,
     /// Description.
     pub plot: Option<String>,
@@ -52,7 +52,7 @@ pub struct Nfo {
     pub content_rating: Option<String>,
     /// Genres.
     pub genres: Vec<String>,
-    /// Tags of the owner's own.
+    /// The owner's tags.
     pub tags: Vec<String>,
     /// Sets of films.
     pub collections: Vec<String>,
@@ -65,15 +65,15 @@ pub struct Nfo {
 }
 
 impl Nfo {
-    /// Reads a `.nfo` file: several of a file with several episodes, one otherwise, none if it
-    /// describes nothing that is understood.
+    /// Reads a `.nfo` file. The result has one entry for each episode of the file, or one entry, or
+    /// none if the file has nothing that can be read.
     ///
-    /// [`Error::Io`] names the file that cannot be read, or that is larger than 4 MB.
+    /// If the file cannot be read or is larger than 4 MB, [`Error::Io`] names it.
     pub fn read(path: impl AsRef<Path>) -> Result<Vec<Self>, Error> {
         let path = path.as_ref();
         let read = || {
             if std::fs::metadata(path)?.len() > LARGEST {
-                let text = "it is larger than 4 MB, which no .nfo file is";
+                let text = "it is larger than 4 MB, so it is not a .nfo file";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
             std::fs::read(path)
@@ -83,9 +83,9 @@ impl Nfo {
         Ok(Self::parse(&bytes))
     }
 
-    /// Reads what lies beside a media file: `NAME.nfo`, or the folder's `movie.nfo`. An episode
-    /// that does not name its show is given the title of the nearest `tvshow.nfo`, in its folder or
-    /// one above it. None if there is no such file.
+    /// Reads the `.nfo` file beside a media file: `NAME.nfo`, or the folder's `movie.nfo`. If an
+    /// episode does not name its show, the title comes from the nearest `tvshow.nfo`, in its folder
+    /// or the folder above. The result is empty if there is no `.nfo` file.
     pub fn beside(file: impl AsRef<Path>) -> Result<Vec<Self>, Error> {
         let file = file.as_ref();
         let own = file.with_extension("nfo");
@@ -106,7 +106,7 @@ impl Nfo {
         Ok(all)
     }
 
-    /// Reads the bytes of a `.nfo` file: UTF-8, or UTF-16 with its mark at the beginning.
+    /// Reads the bytes of a `.nfo` file: UTF-8, or UTF-16 with a byte order mark.
     pub fn parse(bytes: &[u8]) -> Vec<Self> {
         let text = text_of(bytes);
         let mut reader = Reader::from_str(&text);
@@ -120,7 +120,7 @@ impl Nfo {
         let mut outside = String::new();
         let mut nfo = Self::default();
         loop {
-            // What was read before something that cannot be read is used.
+            // An error ends the loop. The data before it are used.
             match reader.read_event() {
                 Err(_) | Ok(Event::Eof) => break,
                 Ok(Event::Start(start)) => open.push(Element::new(&start)),
@@ -150,7 +150,7 @@ impl Nfo {
             }
         }
         found.extend(Some(nfo).filter(|nfo| nfo.kind.is_some()));
-        // A file may be, or end with, the address of a page about the work.
+        // A file may consist of the address of a page about the work, or end with one.
         let pages = pages(&outside);
         match found.first_mut() {
             Some(nfo) if nfo.guids.is_empty() => nfo.guids = pages,
@@ -160,7 +160,7 @@ impl Nfo {
         found
     }
 
-    /// Takes what a closed element says.
+    /// Stores the value of a closed element.
     fn take(&mut self, above: &[Element], element: Element) {
         let Element { name, kind, text } = element;
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -197,7 +197,7 @@ impl Nfo {
             ["tagline"] => self.tagline = Some(text),
             ["studio"] => self.studio = self.studio.take().or(Some(text)),
             ["mpaa"] => self.content_rating = Some(text),
-            // Older files have them in one element.
+            // Older files have all of them in one element.
             ["genre"] => self.genres.extend(text.split(" / ").map(str::to_owned)),
             ["country"] => self.countries.extend(text.split(" / ").map(str::to_owned)),
             ["director"] => self.directors.extend(text.split(" / ").map(str::to_owned)),
@@ -208,7 +208,7 @@ impl Nfo {
         }
     }
 
-    /// Takes an id of those that Plex has, once.
+    /// Adds an id, if it is of a kind that Plex has and is not there yet.
     fn id(&mut self, kind: &str, id: &str) {
         let digits = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
         let right = match kind.to_ascii_lowercase().as_str() {
@@ -224,8 +224,8 @@ impl Nfo {
 }
 
 impl Query {
-    /// Says what a `.nfo` file says: title, show, year, season, episode, day and ids. What the file
-    /// does not say stays as it was.
+    /// Sets the values that a `.nfo` file has: title, show, year, season, episode, air date, kind.
+    /// It adds the file's ids. Values that the file does not have stay as they are.
     #[must_use]
     pub fn nfo(mut self, nfo: &Nfo) -> Self {
         let Nfo { kind, title, show, year, date, season, episode, guids, .. } = nfo.clone();
@@ -242,10 +242,10 @@ impl Query {
     }
 }
 
-/// An element that is open.
+/// An open element.
 struct Element {
     name: String,
-    /// Its `type`.
+    /// The value of the attribute `type`.
     kind: Option<String>,
     text: String,
 }
@@ -262,7 +262,7 @@ impl Element {
     }
 }
 
-/// Where text belongs: into the innermost element, or outside of all.
+/// Where text belongs: in the innermost open element, or outside of all elements.
 fn into<'a>(open: &'a mut [Element], outside: &'a mut String) -> &'a mut String {
     open.last_mut().map_or(outside, |element| &mut element.text)
 }
@@ -306,7 +306,7 @@ fn is_date(text: &str) -> bool {
     matches!(parts.as_slice(), [y, m, d] if digits(y, 4) && digits(m, 2) && digits(d, 2))
 }
 
-/// Guids of the pages that a text names.
+/// Guids of the pages whose addresses are in a text.
 fn pages(text: &str) -> Vec<String> {
     let after = |page: &str, kind: &str, prefix: &str| {
         let (_, rest) = text.split_once(page)?;

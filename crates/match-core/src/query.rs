@@ -1,4 +1,4 @@
-//! What a host knows of a local file.
+//! What a host knows about a local file.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::names::spelling::non_utf8::{escape, unescape};
 
-/// What the host knows of a local file. Only the path is needed; everything else is evidence.
+/// What the host knows about a local file. Only the path is required. Everything else is evidence.
 ///
 /// ```
 /// use match_core::Query;
@@ -21,9 +21,9 @@ use crate::names::spelling::non_utf8::{escape, unescape};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// The form in JSON is stable, both ways: an object with the names of the fields, of which only
-/// `path` has to be there. What is not known is left out when it is written, and names that mean
-/// nothing here are passed over when it is read. `kind` is the API's name of it (`"episode"`).
+/// The JSON form is stable, for reading and writing: an object with the names of the fields. Only
+/// `path` is required. Writing leaves out unknown values, and reading ignores unknown names. `kind`
+/// is the API's name for the kind (`"episode"`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// The file's path, as the host sees it.
@@ -55,10 +55,10 @@ pub struct Query {
     /// Number of an episode counted over all regular seasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute: Option<u32>,
-    /// The day on which an episode was first on air, `YYYY-MM-DD`.
+    /// An episode's air date, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aired: Option<String>,
-    /// Whom a track is by.
+    /// Artist of a track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artist: Option<String>,
     /// Title of a track's album.
@@ -70,18 +70,16 @@ pub struct Query {
     /// Number of a track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub track: Option<u32>,
-    /// Which edition of a movie it is: `Director's Cut`.
+    /// Edition of a movie: `Director's Cut`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// What kind of item it is.
+    /// The kind of item.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "kind_by_name")]
     pub kind: Option<ItemKind>,
 }
 
 impl Query {
-    /// A query for a path alone.
-    ///
-    /// A path that is not UTF-8 comes from [`Query::from_path`].
+    /// A query with only a path. For a path that is not UTF-8, use [`Query::from_path`].
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -104,148 +102,147 @@ impl Query {
         }
     }
 
-    /// A query for a path as the system has it, whether it is UTF-8 or not. What is not
-    /// becomes private characters, from which [`Query::path_bytes`] gets it back.
+    /// A query for any path of the system, UTF-8 or not. Bytes that are not UTF-8 become private
+    /// characters. [`Query::path_bytes`] restores them.
     pub fn from_path(path: &Path) -> Self {
         Self::new(escape(path.as_os_str().as_encoded_bytes()))
     }
 
-    /// A query for a file that is there: its path, made absolute without following links, and its
-    /// size. It reads nothing else of the file.
+    /// A query for an existing file: its absolute path, without following links, and its size. It
+    /// reads nothing else of the file.
     ///
-    /// [`Error::Io`] names the file if there is none, if it is a folder, or if it may not be looked
-    /// at.
+    /// If there is no such file, if it is a folder, or if access is denied, [`Error::Io`] names it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let failed = |source| Error::Io { doing: "read the size of", path: path.into(), source };
         let found = std::fs::metadata(path).map_err(failed)?;
         if !found.is_file() {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
         }
         let absolute = std::path::absolute(path).map_err(failed)?;
         Ok(Self::from_path(&absolute).size(found.len()))
     }
 
-    /// Says its size in bytes.
+    /// Sets the size in bytes.
     #[must_use]
     pub fn size(mut self, size: u64) -> Self {
         self.size = Some(size);
         self
     }
 
-    /// Says its duration in milliseconds.
+    /// Sets the duration in milliseconds.
     #[must_use]
     pub fn duration_ms(mut self, duration_ms: u64) -> Self {
         self.duration_ms = Some(duration_ms);
         self
     }
 
-    /// Says its title.
+    /// Sets the title.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// Says its year of release.
+    /// Sets the year of release.
     #[must_use]
     pub fn year(mut self, year: u16) -> Self {
         self.year = Some(year);
         self
     }
 
-    /// Says its guids (`imdb://tt0078748`), in place of those that were said before.
+    /// Sets the guids (`imdb://tt0078748`), and replaces earlier ones.
     #[must_use]
     pub fn guids(mut self, guids: impl IntoIterator<Item: Into<String>>) -> Self {
         self.guids = guids.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Says the title of an episode's show.
+    /// Sets the title of an episode's show.
     #[must_use]
     pub fn show(mut self, show: impl Into<String>) -> Self {
         self.show = Some(show.into());
         self
     }
 
-    /// Says the season of an episode.
+    /// Sets the season of an episode.
     #[must_use]
     pub fn season(mut self, season: u32) -> Self {
         self.season = Some(season);
         self
     }
 
-    /// Says the number of an episode within its season.
+    /// Sets the number of an episode within its season.
     #[must_use]
     pub fn episode(mut self, episode: u32) -> Self {
         self.episode = Some(episode);
         self
     }
 
-    /// Says the number of an episode, counted over all regular seasons.
+    /// Sets the number of an episode, counted over all regular seasons.
     #[must_use]
     pub fn absolute(mut self, absolute: u32) -> Self {
         self.absolute = Some(absolute);
         self
     }
 
-    /// Says on which day an episode was first on air, `YYYY-MM-DD`.
+    /// Sets an episode's air date, `YYYY-MM-DD`.
     #[must_use]
     pub fn aired(mut self, aired: impl Into<String>) -> Self {
         self.aired = Some(aired.into());
         self
     }
 
-    /// Says whom a track is by.
+    /// Sets the artist of a track.
     #[must_use]
     pub fn artist(mut self, artist: impl Into<String>) -> Self {
         self.artist = Some(artist.into());
         self
     }
 
-    /// Says the title of a track's album.
+    /// Sets the title of a track's album.
     #[must_use]
     pub fn album(mut self, album: impl Into<String>) -> Self {
         self.album = Some(album.into());
         self
     }
 
-    /// Says the number of a track's disc.
+    /// Sets the number of a track's disc.
     #[must_use]
     pub fn disc(mut self, disc: u32) -> Self {
         self.disc = Some(disc);
         self
     }
 
-    /// Says the number of a track.
+    /// Sets the number of a track.
     #[must_use]
     pub fn track(mut self, track: u32) -> Self {
         self.track = Some(track);
         self
     }
 
-    /// Says which edition of a movie it is: `Director's Cut`.
+    /// Sets the edition of a movie: `Director's Cut`.
     #[must_use]
     pub fn edition(mut self, edition: impl Into<String>) -> Self {
         self.edition = Some(edition.into());
         self
     }
 
-    /// Says what kind of item it is.
+    /// Sets the kind of item.
     #[must_use]
     pub fn kind(mut self, kind: ItemKind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// The path's bytes, as they were given to [`Query::from_path`]: on Unix the bytes of the
-    /// name, on Windows the encoding of `OsStr::as_encoded_bytes`.
+    /// The bytes of the path that [`Query::from_path`] got: on Unix the bytes of the name, on
+    /// Windows the encoding of `OsStr::as_encoded_bytes`.
     pub fn path_bytes(&self) -> Vec<u8> {
         unescape(&self.path)
     }
 }
 
-/// A kind as the API names it; one that has no name here, by its number.
+/// A kind by the API's name, or by its number if it has no name here.
 mod kind_by_name {
     use super::{Deserialize, Deserializer, ItemKind, Serialize, Serializer};
 

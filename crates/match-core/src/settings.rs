@@ -1,11 +1,11 @@
-//! The settings that decide a match, beside the files themselves.
+//! The settings that decide a match, together with the files.
 
 use crate::mapping::{MappingSuggestion, PathMapping};
 use crate::names::spelling::path::FoldedPath;
 
-/// The version of the rules. It is part of every match key, so that answers of other rules are not
-/// read. It goes up when any query may get another answer, also because of a new version of the
-/// name parser.
+/// The version of the rules. It is part of every match key, so that answers of other versions are
+/// not used. It goes up when any query may get another answer, also because of a change in the
+/// reading of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlgorithmVersion(pub u32);
 
@@ -23,22 +23,22 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The path as the server spells it, by the most specific mapping that fits.
+    /// The server's path for a local path, by the most specific mapping that fits.
     pub fn to_plex(&self, path: &str) -> Option<String> {
         most_specific(&self.mappings, |mapping| &mapping.local)
             .into_iter()
             .find_map(|mapping| mapping.to_plex(path))
     }
 
-    /// The path as the host spells it, by the most specific mapping that fits.
+    /// The local path for a path of the server, by the most specific mapping that fits.
     pub fn to_local(&self, path: &str) -> Option<String> {
         most_specific(&self.mappings, |mapping| &mapping.plex)
             .into_iter()
             .find_map(|mapping| mapping.to_local(path))
     }
 
-    /// Adds suggestions of at least `support` files as mappings, after the existing ones. So a
-    /// mapping that a person gave is kept.
+    /// Adds suggestions with at least `support` files as mappings, after the existing ones. It does
+    /// not replace existing mappings.
     pub fn adopt(&mut self, suggestions: &[MappingSuggestion], support: u64) {
         for suggestion in suggestions.iter().filter(|suggestion| suggestion.support >= support) {
             let local = FoldedPath::new(&suggestion.mapping.local);
@@ -73,7 +73,7 @@ impl FoldedMappings {
         Self(folded)
     }
 
-    /// The path as the server spells it, with the number of the mapping that fits.
+    /// The server's path, with the number of the mapping that fits.
     pub(crate) fn map(&self, path: &FoldedPath) -> Option<(u16, FoldedPath)> {
         self.0.iter().find_map(|(number, local, plex)| Some((*number, path.moved(local, plex)?)))
     }

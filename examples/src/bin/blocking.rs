@@ -1,5 +1,5 @@
-//! Which Plex items are these files? No async in sight: a runtime of one thread is kept beside the
-//! engine, and waits for each answer.
+//! Shows which Plex items files are, without async code. A runtime with one thread waits for each
+//! result of the engine.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -11,7 +11,7 @@ use examples::{Server, asked, end};
 use match_core::tokio::runtime::{Builder, Runtime};
 use match_core::{Engine, Query, Run, Selection};
 
-/// Says which Plex items files are. Ends with 3 if the server cannot be asked.
+/// Shows which Plex items the files are. Ends with 3 if the server cannot be asked.
 #[derive(Parser)]
 struct Options {
     /// The files.
@@ -21,7 +21,7 @@ struct Options {
     server: Server,
 }
 
-/// An engine that waits.
+/// An engine with blocking functions.
 struct Blocking {
     runtime: Runtime,
     engine: Engine,

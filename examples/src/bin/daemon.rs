@@ -1,5 +1,6 @@
-//! A daemon: matches the files of a folder again and again, listens to the server in between, shows
-//! what it knew before an outage, serves its numbers to Prometheus, and ends on SIGTERM.
+//! A daemon. It matches the files of a folder periodically, and listens to the server between the
+//! runs. In an outage it shows its earlier answers. It serves its numbers to Prometheus, and ends
+//! on SIGTERM.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -17,18 +18,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// Matches the files of a folder, again and again, until it is told to end.
+/// Matches the files of a folder periodically. Ends on SIGTERM or an interrupt.
 #[derive(Parser)]
 struct Options {
     /// The folder.
     folder: PathBuf,
-    /// Seconds between two runs. The server's events start one in between.
+    /// Seconds between two runs. Events of the server start a run earlier.
     #[arg(long, default_value_t = 300.0)]
     every: f64,
-    /// Hours for which answers are shown that were true before an outage.
+    /// Hours for which earlier answers are shown in an outage.
     #[arg(long, default_value_t = 24)]
     stale: u64,
-    /// Seconds for which the server is not asked again. Only tests need less than the usual 60.
+    /// The freshness window in seconds. Only tests need less than the default of 60.
     #[arg(long, hide = true)]
     freshness: Option<u64>,
     /// Serve numbers to Prometheus at this address.
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<()> {
-    // Signals are heard from the beginning: nobody can end it without its cache being closed.
+    // Listen for signals from the start, so that the cache is always closed.
     let mut stop = std::pin::pin!(stopped()?);
     if let Some(address) = options.metrics {
         let numbers = PrometheusBuilder::new().install_recorder()?;
@@ -61,7 +62,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let engine = Engine::open(options.server.client()?, config).await?;
     println!("{}", engine.opened());
 
-    // Events are read in a task of their own: what lies unread is not known.
+    // A task of its own reads the events, so that none waits unread during a run.
     let (news, mut told) = mpsc::channel(1);
     let events = engine.watch();
     let watcher = tokio::spawn(async move {
@@ -69,10 +70,10 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         while let Some(event) = events.next().await {
             match event {
                 Ok(Watched::Looked { steps, .. }) if steps.iter().any(|s| s.changes.any()) => {
-                    let _ = news.try_send(()); // one that waits is enough
+                    let _ = news.try_send(()); // one waiting message is enough
                 }
                 Ok(_) => {}
-                // The server has no events, or refuses them: runs ask it then.
+                // The server sends no events, or refuses them. Runs then ask the server.
                 Err(error) => return println!("not listening: {error}"),
             }
         }
@@ -82,7 +83,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let mut ended = Ok(());
     loop {
         tokio::select! {
-            // A run that is dropped leaves the cache as it was.
+            // A dropped run leaves the cache as it was.
             done = once(&engine, options) => match done {
                 Ok(line) => println!("{line}"),
                 Err(error) => {
@@ -104,14 +105,14 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     ended
 }
 
-/// One run, as a line.
+/// Makes one run. Returns its result as a line.
 async fn once(engine: &Engine, options: &Options) -> anyhow::Result<String> {
     let files = media_files(&options.folder)?;
-    // A file may have gone since the folder was read.
+    // Skip files that were deleted since the folder was read.
     let queries: Vec<Query> = files.iter().filter_map(|file| Query::from_file(file).ok()).collect();
     let run = match engine.match_files(&Selection::All, queries).await {
         Ok(run) => run,
-        // The section kept changing, or the damaged file was replaced: the next run sees to it.
+        // The section changed all the time, or the damaged file was replaced. The next run works.
         Err(error @ (Error::Moved { .. } | Error::Damaged { .. })) => {
             return Ok(format!("again later: {error}"));
         }
@@ -130,7 +131,7 @@ async fn once(engine: &Engine, options: &Options) -> anyhow::Result<String> {
     })
 }
 
-/// Ends when the process is told to end.
+/// Completes on SIGTERM or an interrupt.
 fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     let mut terminate = {
@@ -149,7 +150,7 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Answers every request with the numbers.
+/// Answers every HTTP request with the numbers.
 async fn serve(listener: TcpListener, numbers: PrometheusHandle) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let body = numbers.render();

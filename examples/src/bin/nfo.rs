@@ -1,5 +1,6 @@
-//! Metadata from `.nfo` files into Plex: what the files beside the media say of them is used to find
-//! the items, and then written to them. Without `--write` the requests are shown and none is sent.
+//! Writes metadata from `.nfo` files to Plex. The program finds the items with the help of the
+//! `.nfo` files beside the media, and then writes the metadata to them. Without `--write` it only
+//! shows the requests.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -14,12 +15,12 @@ use match_core::{
     Verified,
 };
 
-/// Writes what .nfo files say to Plex. Ends with 3 if the server cannot be asked.
+/// Writes metadata from .nfo files to Plex. Ends with 3 if the server cannot be asked.
 #[derive(Parser)]
 struct Options {
     /// A folder of media files with .nfo files beside them.
     folder: PathBuf,
-    /// Write. Without it the requests are shown and none is sent.
+    /// Send the requests. Without this, they are only shown.
     #[arg(long)]
     write: bool,
     #[command(flatten)]
@@ -45,7 +46,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     asked(&run)?;
     let items = engine.describe(&run.keys()).await?;
 
-    // Which nfo belongs to which item? A file with several episodes has one for each.
+    // Find the nfo of each item. A file with several episodes has one nfo for each.
     let mut matches: Vec<(Query, RatingKey)> = Vec::new();
     let mut wanted: Vec<&Nfo> = Vec::new();
     for ((query, answer), nfos) in run.pairs().zip(&described) {
@@ -66,7 +67,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
 
-    // Nothing is written to an item that is not the file's any more.
+    // Write nothing to an item that no longer has the file.
     let verified = engine.verify(&Selection::All, &matches).await?;
     let mut changes = Vec::new();
     for (((query, key), nfo), verified) in matches.iter().zip(wanted).zip(verified) {
@@ -91,12 +92,12 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     println!("{count} items: {counts}{}", if dry_run { " (dry run)" } else { "" });
     engine.close().await?;
     if counts.failed > 0 || (counts.not_tried > 0 && !dry_run) {
-        bail!("{} of {count} items are not done", counts.failed + counts.not_tried);
+        bail!("{} of {count} items were not changed", counts.failed + counts.not_tried);
     }
     Ok(())
 }
 
-/// What the item shall be: what the nfo does not say stays as it is.
+/// Makes a change from an nfo. Values that the nfo does not have stay as they are.
 fn change(key: RatingKey, query: &Query, nfo: &Nfo) -> Change {
     let mut fields = vec![
         (Field::Title, &nfo.title),
@@ -105,7 +106,7 @@ fn change(key: RatingKey, query: &Query, nfo: &Nfo) -> Change {
         (Field::OriginallyAvailableAt, &nfo.date),
     ];
     let mut tags = vec![(TagField::Director, &nfo.directors), (TagField::Writer, &nfo.writers)];
-    // An episode has no more than these; what an item does not have is refused.
+    // An episode has only these fields and tags. The server refuses others.
     if nfo.episode.is_none() {
         fields.extend([
             (Field::OriginalTitle, &nfo.original_title),

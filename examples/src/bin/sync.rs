@@ -2,9 +2,9 @@
 //! different to the server.
 //!
 //! Each line of the file is a query (`path`, and optionally `size`, `title`, `year`, `guids`,
-//! ...) with a `metadata` object: fields by their names (`title`, `summary`, `userRating`, ...)
-//! and lists of tags to add (`genre`, `collection`, ...). Without `--write` nothing is written: the
-//! requests that would be sent are shown.
+//! ...) with a `metadata` object: fields by name (`title`, `summary`, `userRating`, ...), and lists
+//! of tags to add (`genre`, `collection`, ...). Without `--write` the program only shows the
+//! requests.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -20,12 +20,12 @@ use match_core::{
 };
 use serde::Deserialize;
 
-/// Matches files to Plex items and writes their metadata. Ends with 3 if the server cannot be asked.
+/// Matches files to Plex items, and writes metadata. Ends with 3 if the server cannot be asked.
 #[derive(Parser)]
 struct Options {
-    /// A file of JSON lines: queries with their metadata.
+    /// A file with JSON lines: queries with their metadata.
     files: PathBuf,
-    /// Write. Without it the requests are shown and none is sent.
+    /// Send the requests. Without this, they are only shown.
     #[arg(long)]
     write: bool,
     #[command(flatten)]
@@ -56,7 +56,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let lines = read(&options.files)?;
     let engine = Engine::open(options.server.client()?, options.server.config()).await?;
 
-    // Which items are they?
+    // Find the items.
     let queries: Vec<Query> = lines.iter().map(|line| line.query.clone()).collect();
     let run = engine.match_files(&Selection::All, queries).await?;
     asked(&run)?;
@@ -72,7 +72,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
 
-    // Are they still?
+    // Verify that the items still have the files.
     let verified = engine.verify(&Selection::All, &matches).await?;
     let mut changes = Vec::new();
     for (((query, key), metadata), verified) in matches.iter().zip(metadata).zip(verified) {
@@ -88,7 +88,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         changes.push(change.with_context(|| query.path.clone())?);
     }
 
-    // Write what is different.
+    // Write the values that are different.
     let count = changes.len();
     let dry_run = !options.write;
     let edit_options = EditOptions { dry_run, ..EditOptions::default() };
@@ -110,12 +110,12 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     println!("edits: {} calls", edited.calls.total().count);
     engine.close().await?;
     if counts.failed > 0 || (counts.not_tried > 0 && !dry_run) {
-        bail!("{} of {count} changes are not done", counts.failed + counts.not_tried);
+        bail!("{} of {count} changes were not made", counts.failed + counts.not_tried);
     }
     Ok(())
 }
 
-/// Reads the lines; empty ones are passed over.
+/// Reads the lines, and skips empty ones.
 fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let mut lines = Vec::new();
@@ -126,7 +126,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// A change from fields and tags by their names.
+/// Adds fields and tags to a change, by name.
 fn change(mut change: Change, metadata: BTreeMap<String, Value>) -> anyhow::Result<Change> {
     for (name, value) in metadata {
         change = match value {

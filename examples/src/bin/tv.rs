@@ -1,5 +1,5 @@
-//! A folder of episodes: which they are on the server, files with several episodes, and several
-//! files of one episode.
+//! Finds the episodes of a folder on the server. It shows files that have several episodes, and
+//! episodes that have several files.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -11,7 +11,7 @@ use clap::Parser;
 use examples::{Server, asked, end, media_files};
 use match_core::{Engine, Query, RatingKey, SectionKind, Selection};
 
-/// Says which episodes the files of a folder are. Ends with 3 if the server cannot be asked.
+/// Shows which episodes the files of a folder are. Ends with 3 if the server cannot be asked.
 #[derive(Parser)]
 struct Options {
     /// A folder of episodes.
@@ -29,13 +29,13 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let files = media_files(&options.folder)?;
     let queries: Result<Vec<Query>, _> = files.iter().map(Query::from_file).collect();
     let engine = Engine::open(options.server.client()?, options.server.config()).await?;
-    // Films and music are not even looked at.
+    // The run does not read sections of films and music.
     let shows = Selection::Kind(SectionKind::Show);
     let run = engine.match_files(&shows, queries?).await?;
     asked(&run)?;
     let items = engine.describe(&run.keys()).await?;
 
-    // A file may be several episodes, and an episode may have several files.
+    // A file may have several episodes, and an episode may have several files.
     let mut files_of: BTreeMap<RatingKey, Vec<&str>> = BTreeMap::new();
     for (query, answer) in run.pairs() {
         match answer.high() {

@@ -1,5 +1,5 @@
-//! Names as people write them, of invented shows, films and records. In each form a name means one
-//! item, or none.
+//! Common forms of names, for invented shows, films and records. In each form a name means one item
+//! or none.
 
 mod films;
 mod known;
@@ -25,7 +25,7 @@ fn case(distortion: &'static str, survives: Survives, path: String, right: Vec<u
     Case { distortion, survives, query: TruthQuery::new(path, None), right, trashed: false }
 }
 
-/// A title for a number. No other number has the same title with these words.
+/// A title for a number. With the same words, no other number gets this title.
 fn title(n: usize, words: [&[&str]; 3]) -> String {
     let [first, second, third] = words;
     let (a, rest) = (first[n % first.len()], n / first.len());

@@ -1,5 +1,5 @@
 //! Runs a corpus through the engine and counts the results. They are plain data for tests, for the
-//! pages of the bench, and for JSON.
+//! page of the bench, and for JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,7 @@ pub struct Line {
     pub all: Tally,
     /// The cases with a found item, by the rule that decided.
     pub by_rule: BTreeMap<String, Tally>,
-    /// The first few cases with a wrong result, for people.
+    /// The first few cases with a wrong result, as text.
     pub examples: Vec<String>,
 }
 
@@ -53,13 +53,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The part of the files in the library that was found, in thousandths. `None`: no file is in
-    /// the library.
+    /// The share of the files in the library that was found, in thousandths. `None` if no file is
+    /// in the library.
     pub fn recall(&self) -> Option<u64> {
         thousandths(self.high_right + self.low_right, self.there)
     }
 
-    /// The part of the found items that is right, in thousandths. `None`: nothing was found.
+    /// The share of found items that is right, in thousandths. `None` if nothing was found.
     pub fn precision(&self) -> Option<u64> {
         let right = self.high_right + self.low_right;
         thousandths(right, right + self.high_wrong + self.low_wrong)
@@ -131,7 +131,7 @@ fn tally(cases: &[Case], answers: &[Answer]) -> Vec<Line> {
     lines
 }
 
-/// Counts an answer. `false`: somebody should look at the case.
+/// Counts an answer. Returns `false` if the case is an example to show.
 fn count(tally: &mut Tally, case: &Case, answer: &Answer) -> bool {
     tally.cases += 1;
     tally.there += u64::from(!case.right.is_empty());

@@ -1,8 +1,8 @@
-//! What a good programmer writes who has no cache: each run lists every section whole, builds a map
-//! by file name, and matches in memory.
+//! A careful client without a cache. Each run lists every section completely, builds a map by file
+//! name, and matches in memory.
 //!
-//! Of several files of one name it takes the one whose path has the most folders in common with the
-//! query's, from the file name up. It looks at nothing else.
+//! If several files have the same name, it takes the one whose path has the most folders in common
+//! with the query's, from the file name up. It uses no other data.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -18,7 +18,7 @@ pub struct Lister {
     page: usize,
 }
 
-/// The files of a library by their names.
+/// The files of a library, by name.
 type Files = HashMap<String, Vec<(String, u64)>>;
 
 impl Lister {
@@ -32,7 +32,7 @@ impl Lister {
         self.http.calls()
     }
 
-    /// Lists the sections that hold files, or only the one with this title, and matches every query.
+    /// Lists the sections with files, or only the one with this title, and matches every query.
     #[expect(clippy::disallowed_methods, reason = "measures wall time")]
     pub async fn run(&self, title: Option<&str>, queries: &[TruthQuery]) -> Result<Matched> {
         let started = Instant::now();
@@ -63,7 +63,7 @@ impl Lister {
                 ("X-Plex-Container-Size", &size),
             ];
             let page: Listing = self.http.get(&list, &arguments).await?;
-            ensure!(page.container.total > 0 || start == 0, "the server tells no total");
+            ensure!(page.container.total > 0 || start == 0, "the server reports no total");
             let rows = page.container.rows.len();
             for row in page.container.rows {
                 let Ok(key) = row.rating_key.parse() else { continue };
@@ -79,7 +79,7 @@ impl Lister {
     }
 }
 
-/// The items with the file that is most like this one.
+/// The items with the file whose path is most similar to this one.
 fn best(files: &Files, path: &str) -> Vec<u64> {
     let Some(named) = files.get(&base_name(path)) else { return Vec::new() };
     let common = |file: &str| {

@@ -1,4 +1,4 @@
-//! The naive client: it does for every file what tools without a good cache do.
+//! The naive client. For every file it does the same as tools without a good cache.
 //!
 //! It makes a title search for each variant of the file name's title and filters the results by
 //! file name. If no search finds the file, it reads the whole section in pages of 100 and compares
@@ -15,7 +15,7 @@ use crate::queries::TruthQuery;
 const PAGE: usize = 100;
 
 /// The title of a file name ends at the first of these words, even within a word: "Adventure Park"
-/// becomes "A". Tools do it so, although it is wrong.
+/// becomes "A". That is wrong, but tools do it this way.
 const TAGS: [&str; 13] = [
     "webdl", "web-dl", "webrip", "hdtv", "bluray", "bdrip", "dvdrip", "720p", "1080p", "2160p",
     "4k", "hdr", "dv",
@@ -48,7 +48,7 @@ impl Naive {
         self.http.calls()
     }
 
-    /// The sections that hold files, or only the one with this title.
+    /// The sections with files, or only the one with this title.
     pub async fn sections(&self, title: Option<&str>) -> Result<Vec<SectionRef>> {
         self.http.sections(title).await
     }
@@ -159,8 +159,8 @@ pub fn scan(library: &[(u64, String)], path: &str) -> Vec<u64> {
     library.iter().filter(|(_, file)| base_name(file) == name).map(|(key, _)| *key).collect()
 }
 
-/// The titles for the search: the file name up to the first tag, the same without a date at its
-/// end, the folder's name.
+/// The titles for the searches: the file name up to the first tag, the same without a date at its
+/// end, and the folder's name without such a date.
 fn title_variants(path: &str) -> Vec<String> {
     let mut components = path.rsplit(['/', '\\']);
     let file = components.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What was measured, as data, and what it has to show. Nothing is played or drawn here.
+//! The measurements as data, and the conditions that they must meet.
 
 pub(super) mod baseline;
 pub(super) mod check;

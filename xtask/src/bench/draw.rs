@@ -1,4 +1,4 @@
-//! Showing what was measured: on the terminal, as a page, as files for machines.
+//! Shows the measurements: on the terminal, as a page, and as files for machines.
 
 pub(super) mod html;
 pub(super) mod json;

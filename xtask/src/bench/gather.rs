@@ -1,4 +1,5 @@
-//! Playing situations: which, on what input, by whom; each ends as a line of data.
+//! Plays the situations: which ones, with which input, and by which clients. Each gives a line of
+//! data.
 
 pub(super) mod assumptions;
 pub(super) mod budget;

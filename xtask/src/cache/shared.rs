@@ -1,4 +1,4 @@
-//! `cargo xtask cache shared`: what many machines share, in a Valkey or Redis beside them.
+//! `cargo xtask cache shared`: the shared tier, in Valkey or Redis.
 
 use anyhow::{Result, bail};
 use cache_store::SharedTier;
@@ -14,7 +14,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         engine: EngineOptions,
     },
-    /// Remove everything below the prefix, or one section: hosts list again what they need.
+    /// Remove all keys with the prefix, or of one section. Hosts then list again what they need.
     Clear {
         #[command(flatten)]
         engine: EngineOptions,
@@ -26,10 +26,10 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct EngineOptions {
-    /// The engine: `redis://user:password@host:port`. `-`: it is in `MATCHBOX_TIER_URL`, where
-    /// others on this machine do not read the password.
+    /// The engine: `redis://user:password@host:port`. With `-`, it is read from the variable
+    /// `MATCHBOX_TIER_URL`, so that other users of this machine cannot read the password.
     url: String,
-    /// What every key begins with.
+    /// The prefix of every key.
     #[arg(long, default_value = "matchbox:")]
     prefix: String,
 }

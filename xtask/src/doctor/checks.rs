@@ -1,4 +1,4 @@
-//! What Matchbox assumes of a server, asked of this one. Each costs a call or none.
+//! Checks what Matchbox assumes about a server. Each check costs at most two calls.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use plex_api::{Detail, Event, Item, Listing};
 
 use super::diagnosis::Check;
 
-/// A key that no server has: keys are counted from 1.
+/// A key that no server has, because servers count keys from 1.
 const NOBODY: RatingKey = RatingKey(9_007_199_254_740_991);
 
 /// Rows of the pages that are compared.
 const FEW: u32 = 20;
 
-/// How long an event stream may take to begin.
+/// How long the check waits for the event stream to start.
 const STREAM: Duration = Duration::from_secs(5);
 
-/// Asks about the largest section. Returns how long a whole page takes.
+/// Checks the largest section. Returns the time of one whole page.
 pub(super) async fn check(
     client: &Client,
     section: &Section,
@@ -29,7 +29,7 @@ pub(super) async fn check(
     note(
         section.content_changed_at.is_some(),
         "sections have a change counter",
-        "changes are found by counting, at a call or two more a section",
+        "changes are found by counting, with one or two more calls for each section",
     );
     note(
         section.scanned_at.is_some(),
@@ -43,17 +43,17 @@ pub(super) async fn check(
     let page = client.page(&listing, 0, client.page_size()).await?;
     let took = started.elapsed();
     let whole = page.rows >= items.min(u64::from(client.page_size()));
-    note(whole, "pages are as large as asked for", "listing a section takes more calls");
+    note(whole, "pages are as large as requested", "listing a section takes more calls");
     note(
         page.total.is_some(),
         "listings say how many rows there are",
-        "they are read to their end to know, and what is said here of costs is too little",
+        "they are read to their end, and real costs are higher than shown here",
     );
     let keys: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).collect();
     note(
         keys.is_sorted(),
         "rows come sorted by their ids",
-        "a listing that changes meanwhile is read again more often",
+        "a listing that changes while it is read is repeated more often",
     );
     let files = page.items.iter().filter(|item| item.parts().next().is_some()).count();
     note(files * 10 >= keys.len() * 9, "rows name their files", "files are not found by paths");
@@ -78,7 +78,7 @@ pub(super) async fn check(
         note(
             apart && first.total.is_some(),
             "listings can be read in pages",
-            "they are read whole",
+            "a listing is one large answer",
         );
     }
     let mut asked: Vec<RatingKey> = keys.iter().copied().take(2).collect();
@@ -89,7 +89,7 @@ pub(super) async fn check(
         "several items are read at once, and unknown ones left out",
         "verifying costs more calls",
     );
-    // The longest name: nothing else is called so.
+    // The longest name, because no other file has it.
     let files = page.items.iter().flat_map(Item::parts);
     let names = files.filter_map(|part| part.file.as_deref()?.rsplit(['/', '\\']).next());
     if let Some(name) = names.max_by_key(|name| name.len()) {
@@ -106,7 +106,7 @@ pub(super) async fn check(
     note(
         matches!(event, Ok(Some(Ok(Event::Live)))),
         "the server tells what happens",
-        "a run asks once more than 60 s after the last one",
+        "a run makes one call if the last run was more than 60 s ago",
     );
     Ok(took)
 }

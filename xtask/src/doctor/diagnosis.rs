@@ -1,4 +1,4 @@
-//! What was seen of a server, as data and as a page of 80 columns.
+//! The result of the doctor, as data and as a page of 80 columns.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 /// Columns of a terminal.
 const WIDTH: u16 = 80;
 
-/// What was seen.
+/// What the doctor found out.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Diagnosis {
     pub(super) url: String,
@@ -20,11 +20,11 @@ pub(super) struct Diagnosis {
     pub(super) checks: Vec<Check>,
     pub(super) files: Option<FilesSeen>,
     pub(super) first_run: Option<FirstRun>,
-    /// Lines of Rust.
+    /// Lines of Rust for the host.
     pub(super) configuration: Vec<String>,
-    /// Calls that looking took.
+    /// Calls that the doctor made.
     pub(super) calls: u64,
-    /// What stopped it.
+    /// The error that stopped the doctor.
     pub(super) trouble: Option<Trouble>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct ServerSeen {
 pub(super) struct SectionSeen {
     title: String,
     kind: String,
-    /// `None`: the server does not tell, or they are no files.
+    /// `None` if the server reports no number, or if the items are not files.
     items: Option<u64>,
     folders: Vec<String>,
 }
@@ -63,7 +63,7 @@ pub(super) struct FilesSeen {
     pub(super) found_low: u64,
     pub(super) ambiguous: u64,
     pub(super) absent: u64,
-    /// The first few, and what became of them.
+    /// The first few files without a match, each with its answer.
     pub(super) not_found: Vec<String>,
     pub(super) mappings: Vec<MappingSuggestion>,
     pub(super) calls: u64,
@@ -77,7 +77,7 @@ pub(super) struct FirstRun {
     pub(super) page_size: u32,
 }
 
-/// What stopped it, and what to do.
+/// An error that stopped the doctor, and what to do.
 #[derive(Debug, Serialize)]
 pub(super) struct Trouble {
     pub(super) what: String,
@@ -102,7 +102,7 @@ impl SectionSeen {
 }
 
 impl Diagnosis {
-    /// What to put into a host's configuration.
+    /// Makes the lines for a host's configuration.
     pub(super) fn configure(&mut self) {
         let url = &self.url;
         let mut lines = vec![
@@ -127,7 +127,7 @@ impl Diagnosis {
     pub(super) fn page(&self) -> String {
         let mut page = String::new();
         if let Some(server) = &self.server {
-            let name = server.name.as_deref().unwrap_or("(told to its owner only)");
+            let name = server.name.as_deref().unwrap_or("(shown to its owner only)");
             let owner = if server.claimed { "an account" } else { "nobody: it is not claimed" };
             let rows = [
                 ["name", name],
@@ -147,7 +147,7 @@ impl Diagnosis {
             if let Some(items) = all.column_mut(2) {
                 items.set_cell_alignment(CellAlignment::Right);
             }
-            let _ = writeln!(page, "What this token may see\n{all}\n");
+            let _ = writeln!(page, "What this token can see\n{all}\n");
         }
         if self.unreadable_sections > 0 {
             let count = self.unreadable_sections;
@@ -158,7 +158,7 @@ impl Diagnosis {
                 true => ["yes".to_owned(), what.clone()],
                 false => ["NO".to_owned(), format!("{what}: {otherwise}")],
             });
-            chapter(&mut page, "What Matchbox assumes of a server", rows);
+            chapter(&mut page, "What Matchbox assumes about a server", rows);
         }
         if let Some(files) = &self.files {
             files.write(&mut page);
@@ -179,7 +179,7 @@ impl Diagnosis {
             page.push('\n');
         }
         if let Some(Trouble { what, advice }) = &self.trouble {
-            chapter(&mut page, "It ends here", [["what", what], ["what to do", advice]]);
+            chapter(&mut page, "The check stopped here", [["what", what], ["what to do", advice]]);
         }
         let _ = write!(page, "{} calls were made. Nothing was written to the server.", self.calls);
         page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
@@ -191,7 +191,7 @@ impl FilesSeen {
         let Self { folder, files, tried, found_high, found_low, ambiguous, absent, .. } = self;
         let mut rows = vec![
             ["tried".to_owned(), format!("{tried} of {files}, {} calls", self.calls)],
-            ["found".to_owned(), format!("{found_high} surely, {found_low} likely")],
+            ["found".to_owned(), format!("{found_high} high, {found_low} low confidence")],
             ["not found".to_owned(), format!("{absent} not there, {ambiguous} ambiguous")],
         ];
         rows.extend(self.not_found.iter().map(|line| [String::new(), line.clone()]));
@@ -201,7 +201,7 @@ impl FilesSeen {
     }
 }
 
-/// A heading and rows of a name and a text, which is broken where the line ends.
+/// Writes a heading and rows of a name and a text. Long texts are wrapped.
 fn chapter<const N: usize, T: Into<String>>(
     page: &mut String,
     heading: &str,

@@ -7,11 +7,11 @@ use match_core::{Client, Engine, EngineConfig, Query, Selection};
 
 use super::diagnosis::{FilesSeen, Trouble};
 
-/// Endings of media files.
+/// Extensions of media files.
 const ENDINGS: [&str; 12] =
     ["mkv", "mp4", "avi", "m4v", "ts", "mov", "wmv", "mpg", "flac", "mp3", "m4a", "ogg"];
 
-/// Matches a sample of a folder's files, with a cache that is thrown away.
+/// Matches a sample of a folder's files, with a temporary cache.
 pub(super) async fn look(
     client: &Client,
     folder: &Path,
@@ -38,11 +38,11 @@ pub(super) async fn look(
     let run = engine.match_files(&Selection::All, tried).await;
     let run = match run {
         Ok(run) => run,
-        Err(error) => return Ok(Err(Trouble::new(error.to_string(), "ask again"))),
+        Err(error) => return Ok(Err(Trouble::new(error.to_string(), "run it again"))),
     };
     engine.close().await?;
     if let Some(why) = run.outage() {
-        return Ok(Err(Trouble::new(why.to_string(), "ask again later")));
+        return Ok(Err(Trouble::new(why.to_string(), "try again later")));
     }
     let counts = &run.report.answers;
     let lost = run.pairs().filter(|(_, answer)| answer.found().is_none());
@@ -63,7 +63,7 @@ pub(super) async fn look(
     }))
 }
 
-/// The media files below a folder, in order; links are not followed.
+/// The media files below a folder, sorted. Links are not followed.
 fn media_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -10,7 +10,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use plex_api::RatingKey;
-use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata,
+};
 use tracing::warn;
 
 use crate::error::Error;
@@ -393,6 +396,45 @@ impl<'store> View<'store> {
         Ok(row.and_then(MatchRow::into_record))
     }
 
+    /// [`View::remembered`] for many keys, which must be ascending, in their order. If nearly every
+    /// match between the first and the last of them is asked for, the file is read from one to the
+    /// other, which is several times as fast as one by one.
+    pub fn many_remembered(
+        &self,
+        section: SectionId,
+        keys: &[MatchKey],
+    ) -> Result<Vec<Option<MatchRecord>>, Error> {
+        let doing = "reading a match";
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
+        let rows = self.guarded(doing, || self.matches.len().map_err(Error::storage(doing)))?;
+        if rows_between(rows, first, last) > (SPARSE * keys.len()) as u128 {
+            return keys.iter().map(|key| self.remembered(section, key)).collect();
+        }
+        self.guarded(doing, || {
+            let span = (section.0, first.0)..=(section.0, last.0);
+            let mut rows = self.matches.range(span).map_err(Error::storage(doing))?;
+            let mut next = || rows.next().transpose().map_err(Error::storage(doing));
+            let mut row = next()?;
+            let mut records = Vec::with_capacity(keys.len());
+            for key in keys {
+                while row.as_ref().is_some_and(|(at, _)| at.value().1 < key.0) {
+                    row = next()?;
+                }
+                let here = row.as_ref().filter(|(at, _)| at.value().1 == key.0);
+                let found = match (self.buffered.get(section, key), here) {
+                    (Some(buffered), _) => Some(buffered.clone()),
+                    (None, Some((_, value))) => {
+                        let place = place::remembered(section, key);
+                        self.decoded::<MatchRow>(place, value.value(), section, doing)
+                    }
+                    (None, None) => None,
+                };
+                records.push(found.and_then(MatchRow::into_record));
+            }
+            Ok(records)
+        })
+    }
+
     fn get<R: envelope::Record, K: redb::Key + 'static>(
         &self,
         table: &ReadOnlyTable<K, &'static [u8]>,
@@ -405,12 +447,23 @@ impl<'store> View<'store> {
             let Some(value) = table.get(key).map_err(Error::storage(doing))? else {
                 return Ok(None);
             };
-            let record = envelope::open::<R>(place, value.value());
-            if record.is_err() {
-                self.damaged(section, doing);
-            }
-            Ok(record.ok())
+            Ok(self.decoded(place, value.value(), section, doing))
         })
+    }
+
+    /// A record, or `None` and the note that the section is damaged.
+    fn decoded<R: envelope::Record>(
+        &self,
+        place: envelope::Place,
+        bytes: &[u8],
+        section: SectionId,
+        doing: &'static str,
+    ) -> Option<R> {
+        let record = envelope::open::<R>(place, bytes);
+        if record.is_err() {
+            self.damaged(section, doing);
+        }
+        record.ok()
     }
 
     /// Whether this view met damage in a section. If so, nothing that was read from the section is
@@ -435,6 +488,16 @@ impl<'store> View<'store> {
     ) -> Result<T, Error> {
         guard(doing, work).map_err(|error| self.file.heal(error, self.generation))
     }
+}
+
+/// Where more rows than this lie between two keys that are asked for, they are looked up one by one:
+/// a step over a row takes about a tenth of the time of a lookup.
+const SPARSE: usize = 8;
+
+/// How many of a table's rows are expected between two keys, because keys are hashes.
+fn rows_between(rows: u64, first: &MatchKey, last: &MatchKey) -> u128 {
+    let place = |key: &MatchKey| u128::from_be_bytes(key.0) >> 64;
+    (u128::from(rows) * place(last).saturating_sub(place(first))) >> 64
 }
 
 fn kept(row: ItemRow) -> Kept {

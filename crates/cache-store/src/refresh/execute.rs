@@ -108,12 +108,7 @@ impl Context {
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
         };
         let update = Update {
-            // The search for them took several calls.
-            settled: if gone.is_empty() {
-                seen.is_after(state).then_some(true)
-            } else {
-                Some(false)
-            },
+            settled: seen.is_after(state).then_some(true),
             scope: Scope::Delta(gone),
             unreadable,
             total: Some(total),

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{Detail, RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
@@ -174,7 +174,13 @@ impl Context {
                 return Ok(Err(PlanReason::NotSortedById));
             }
         }
-        Ok(Ok(search.gone()))
+        // The list may have changed while it was searched: what is there by key has not vanished.
+        let gone: Vec<RatingKey> = search.gone().into_iter().map(RatingKey).collect();
+        let there = self.client.items_with(&gone, Detail::Keys).await?;
+        if there.missing.len() < gone.len() {
+            return Ok(Err(PlanReason::ChangedWhileListed));
+        }
+        Ok(Ok(gone.into_iter().map(|key| key.0).collect()))
     }
 }
 

@@ -24,6 +24,33 @@ fn remembered(store: &Store, number: u64) -> Option<MatchRecord> {
     store.view().unwrap().remembered(section(store), &match_key(number)).unwrap()
 }
 
+/// Keys from all over the table, from a stretch of it, a few and all; in the file and waiting.
+#[test]
+fn many_matches_are_read_as_one_by_one() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let id = section(&store);
+    remember(&store, 0..3_000);
+    store.flush().unwrap();
+    remember(&store, 2_900..3_100);
+    let view = store.view().unwrap();
+    // Some of these were never remembered.
+    let mut keys: Vec<_> = (0..3_200).map(match_key).collect();
+    keys.sort_unstable();
+    let every = |step: usize| keys.iter().copied().step_by(step).collect::<Vec<_>>();
+    let some = [every(1), every(3), every(100), every(1_000), keys[100..150].to_vec(), Vec::new()];
+    let mut found = 0;
+    for keys in some {
+        let one_by_one = keys.iter().map(|key| view.remembered(id, key).unwrap());
+        let one_by_one: Vec<_> = one_by_one.collect();
+        assert!(view.many_remembered(id, &keys).unwrap() == one_by_one);
+        found += one_by_one.iter().flatten().count();
+    }
+    assert!(found > 4_000, "{found}");
+    assert!(!view.met_damage(id));
+}
+
 #[test]
 fn matches_wait_and_are_written_together() {
     let (_folder, path) = place();

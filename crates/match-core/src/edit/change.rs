@@ -2,15 +2,15 @@
 
 use plex_api::{Field, RatingKey, TagField};
 
-/// What shall be true of an item afterwards. A change names final values, so it can be repeated.
+/// A change of one item. It has final values, so it can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The item.
     pub rating_key: RatingKey,
-    /// The path of the file by which the item was matched, as the host spells it. If it is given,
-    /// nothing is written unless the item still holds a file of this name, and nothing is written
-    /// to an item in the trash. If the name is generic (`movie.mkv`) and the folders name another
-    /// work, it is another file. If an item has several changes, it must hold the file of each.
+    /// The local path of the file by which the item was matched. If it is set, the change is sent
+    /// only if the item still has a file of this name and is not in the trash. If the name is
+    /// generic (`movie.mkv`) and the folders name another work, it is another file. If an item has
+    /// several changes, it must have the file of each.
     pub file: Option<String>,
     /// The steps, in order. If two steps set the same field, the later one counts.
     pub steps: Vec<Step>,
@@ -21,7 +21,7 @@ pub struct Change {
 pub enum Step {
     /// Sets the field to this value. An empty value clears it.
     Set(Field, String),
-    /// Locks the field against the agent, or unlocks it. The field has its API name (`title`,
+    /// Locks the field against the agent, or unlocks it. The field is an API name (`title`,
     /// `genre`).
     Lock(String, bool),
     /// Adds these tags to those that the field has.
@@ -41,14 +41,14 @@ impl Change {
         Self { rating_key, file: None, steps: Vec::new() }
     }
 
-    /// Applies the change only if the item still holds the file: see [`Change::file`].
+    /// Applies the change only if the item still has the file: see [`Change::file`].
     #[must_use]
     pub fn of_file(mut self, path: impl Into<String>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// Sets a field. Dates are `YYYY-MM-DD`, the time added is in seconds since 1970, ratings are
+    /// Sets a field. Dates are `YYYY-MM-DD`. The added time is in seconds since 1970. Ratings are
     /// from 0 to 10.
     #[must_use]
     pub fn set(self, field: Field, value: impl Into<String>) -> Self {
@@ -61,7 +61,7 @@ impl Change {
         self.step(Step::Set(field, String::new()))
     }
 
-    /// Locks a field against the agent, or unlocks it. The field has its API name
+    /// Locks a field against the agent, or unlocks it. The field is an API name
     /// (`Field::Title.name()`).
     #[must_use]
     pub fn lock(self, field: impl Into<String>, locked: bool) -> Self {
@@ -90,7 +90,7 @@ impl Change {
         self.step(Step::ReplaceTags(field, texts(tags)))
     }
 
-    /// Sets any other pair of the API, without changing its spelling.
+    /// Sets any other pair of the API. The name and value are sent as they are.
     #[must_use]
     pub fn raw(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.step(Step::Raw(name.into(), value.into()))

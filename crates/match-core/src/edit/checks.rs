@@ -14,9 +14,9 @@ pub enum Refusal {
     OtherSection(Option<SectionKey>),
     /// Items of this kind do not have this field.
     NoSuchField(String, ItemKind),
-    /// A title cannot be empty: a source without a title must not clear existing titles.
+    /// A title cannot be empty, because a source without a title must not clear existing titles.
     EmptyTitle,
-    /// The value is not a date, a number or a rating, as the field needs.
+    /// The value has the wrong form for the field: not a date, a number or a rating.
     NotAValue(Field, String),
     /// The change is too long for a request.
     TooLong {
@@ -27,7 +27,7 @@ pub enum Refusal {
         /// The most characters that a request holds.
         limit: usize,
     },
-    /// The name of a raw pair has no dot (`id`, `type`), so the server would use it to choose
+    /// The name of a raw pair has no dot (`id`, `type`). The server would use such a pair to choose
     /// items.
     ChoosesItems(String),
 }
@@ -55,10 +55,10 @@ impl fmt::Display for Refusal {
 }
 
 /// The most characters of an edit in a request line. With a hundred ids and the path, the line
-/// stays below 8 KiB, where proxies stop.
+/// stays below 8 KiB, the limit of proxies.
 const LIMIT: usize = 7_000;
 
-/// Checks what does not depend on the item.
+/// Checks that do not depend on the item.
 pub(super) fn check_steps(steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
         match step {
@@ -105,8 +105,8 @@ pub(super) fn check_length(edit: &Edit) -> Result<(), Refusal> {
     Err(Refusal::TooLong { field: field.to_owned(), length, limit: LIMIT })
 }
 
-/// A value as the server returns it, so that equal values compare equal. `None`: it is not a value
-/// of the field.
+/// A value in the server's form, so that equal values compare equal. `None` if it is not a value of
+/// the field.
 pub(super) fn canonical(field: Field, value: &str) -> Option<String> {
     match field {
         Field::OriginallyAvailableAt => {

@@ -1,4 +1,4 @@
-//! The difference between an item and what a change wants, as one edit. Pure.
+//! The difference between an item and a change, as one edit. Pure.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use plex_api::{Edit, Field, TagField, UnixSeconds};
 use crate::edit::change::Step;
 use crate::edit::checks::canonical;
 
-/// The edit that makes an item what a change wants.
+/// The edit that applies a change to an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
     /// The edit to send.
@@ -20,7 +20,7 @@ pub(super) struct Difference {
     pub(super) fields: Vec<String>,
 }
 
-/// Compares an item with a change. `None`: nothing differs.
+/// Compares an item with a change. `None` if nothing differs.
 pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Option<Difference> {
     let mut after = before.clone();
     let mut raw: Vec<(&String, &String)> = Vec::new();
@@ -88,7 +88,8 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
     (!edit.is_empty()).then_some(Difference { edit, after, fields })
 }
 
-/// The fields of a change that differ between two reads of an item: somebody else edited them.
+/// The fields of a change that differ between two reads of an item, because somebody else edited
+/// them.
 pub(super) fn edited_by_others(steps: &[Step], was: &Metadata, is: &Metadata) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for step in steps {

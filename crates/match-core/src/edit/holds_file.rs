@@ -1,4 +1,4 @@
-//! Whether an item still holds the file by which it was matched. Pure.
+//! Whether an item still has the file by which it was matched. Pure.
 
 use std::slice::from_ref;
 
@@ -11,7 +11,7 @@ use crate::rules::candidates::{SectionContext, gather};
 use crate::rules::{Prepared, paths};
 
 /// How well the best file of an item agrees with a query: the number of equal path components,
-/// counted upwards from the file name. The query's path counts as it is and after mapping. 0: the
+/// counted upwards from the file name. Both the query's path and its mapped path count. 0 if the
 /// item has no file of that name.
 pub(super) fn agreement(item: &CachedItem, query: &Prepared<'_>) -> usize {
     let tail = |file: &str| {
@@ -22,7 +22,7 @@ pub(super) fn agreement(item: &CachedItem, query: &Prepared<'_>) -> usize {
     item.parts.iter().map(|part| tail(&part.file)).max().unwrap_or(0)
 }
 
-/// Whether an item holds a file, with at least as many equal path components as before. The path
+/// Whether an item has a file, with at least as many equal path components as before. The path
 /// rules decide, with this item as the only candidate. So a generic name (`movie.mkv`) alone is not
 /// enough, and a file in another folder is another file.
 pub(super) fn holds(
@@ -34,8 +34,8 @@ pub(super) fn holds(
     agreement(is, query) >= before.max(1) && matches!(decide(is, query, section), Answer::Found(_))
 }
 
-/// The same as [`holds`] for a file of which only the path is known. How it was matched is not
-/// known, so a generic name is enough, unless the folders name another work.
+/// The same as [`holds`] if only the path of the file is known, and not how it was matched. So a
+/// generic name is enough, unless the folders name another work.
 pub(super) fn holds_file(
     is: &CachedItem,
     was: Option<&CachedItem>,

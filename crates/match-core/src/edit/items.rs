@@ -24,9 +24,9 @@ pub enum Fetched {
     Found {
         /// The fields that matching needs.
         item: Box<CachedItem>,
-        /// The editable fields, if they were asked for.
+        /// The editable fields, if they were requested.
         metadata: Option<Box<Metadata>>,
-        /// It comes from the store: no call was made for it.
+        /// The item comes from the store, without a call.
         from_store: bool,
     },
     /// The server has no such item.
@@ -36,13 +36,13 @@ pub enum Fetched {
 }
 
 impl Engine {
-    /// Reads items by key. An item comes from the store unless something says that it changed; all
-    /// others are read from the server, about 200 a call. A key that the server does not have is an
-    /// answer. The result has one entry for each key, in order.
+    /// Reads items by key. An item comes from the store if its data there are valid. The others are
+    /// read from the server, about 200 in one call. A key that the server does not have gives
+    /// [`Fetched::Missing`]. The result has one entry for each key, in order.
     ///
-    /// This costs the probe of the selected sections (none within the freshness window), and a read
-    /// of the items that are not known. An outage is an error here, because there is no answer
-    /// without the server.
+    /// This costs the probe of the selected sections (none within the freshness window), and the
+    /// calls for the items that are not known. An outage is an error here, because there is no
+    /// answer without the server.
     ///
     /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
     /// stored.
@@ -95,9 +95,10 @@ impl Engine {
         Ok(fetched.collect())
     }
 
-    /// Reads items by key, 200 a call, and tells how far that is. One for each key, in order.
+    /// Reads items by key, 200 in one call, and reports the progress. The result has one entry for
+    /// each key, in order.
     pub(super) async fn read_items(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
-        // Whole calls, so that cutting costs none.
+        // A multiple of the keys in one call, so that chunks cost no more calls.
         const TOLD: usize = 1_000;
         let mut distinct = keys.to_vec();
         distinct.sort_unstable();

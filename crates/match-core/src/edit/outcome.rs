@@ -21,7 +21,7 @@ pub enum EditOutcome {
         /// Their values are overwritten.
         overwritten: Vec<String>,
     },
-    /// The item already was as the change wants it: nothing was sent.
+    /// The item already had the values of the change: nothing was sent.
     Unchanged,
     /// The change failed.
     Failed(EditFailure),
@@ -63,7 +63,7 @@ pub enum EditFailure {
     Refused(Refusal),
     /// The server does not have the item (any more).
     Gone,
-    /// The item does not hold the file any more by which it was matched.
+    /// The item no longer has the file by which it was matched.
     FileGone,
     /// Somebody else edited these fields since the item was last read, and
     /// [`OnForeign::Skip`](crate::OnForeign::Skip) is set.
@@ -72,8 +72,8 @@ pub enum EditFailure {
     Conflict(String),
     /// The server rejected the edit. The text is the server's.
     Rejected(String),
-    /// The edit was sent and no answer came, so it may or may not be applied. It is safe to repeat
-    /// the change: the item is read again first.
+    /// The edit was sent and not confirmed, so the server may have applied it. It is safe to repeat
+    /// the change, because the item is read again first.
     Unconfirmed(String),
 }
 
@@ -121,7 +121,7 @@ impl Serialize for EditRun {
 pub struct EditCounts {
     /// Changes that the server confirmed.
     pub done: usize,
-    /// Changes whose item already was as wanted.
+    /// Changes whose item already had the values.
     pub unchanged: usize,
     /// Changes that failed.
     pub failed: usize,

@@ -46,7 +46,7 @@ pub struct EditOptions {
 /// All changes of one item, merged.
 struct Target {
     key: RatingKey,
-    /// The files of all changes: the item has to hold each of them.
+    /// The files of all changes. The item must have each of them.
     files: Vec<String>,
     steps: Vec<Step>,
     /// The positions of the changes in the host's list.
@@ -62,7 +62,7 @@ struct Ready {
     overwritten: Vec<String>,
 }
 
-/// Decides from the stored data of an item at one moment, if they are still valid.
+/// Decides what to do with an item, from stored data (if they are still valid) or from a read.
 struct Judge<'a> {
     states: &'a [SectionState],
     contexts: HashMap<SectionId, SectionContext>,
@@ -75,12 +75,12 @@ impl Engine {
     /// or are not known (about 200 items a call), and sends only the differences: one request for
     /// an item, or one for up to a hundred items with the same edit.
     ///
-    /// A change names final values, so a run that ended early can be repeated: a confirmed change
+    /// A change has final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
-    /// [`EditOutcome::NotTried`]. Errors are those of [`Engine::match_files`].
+    /// [`EditOutcome::NotTried`]. The errors are the same as of [`Engine::match_files`].
     ///
-    /// If this future is dropped, requests under way may be carried out and no other is sent.
-    /// [`Engine::open_edits`] lists what is open then; repeat the changes.
+    /// If this future is dropped, the server may still carry out requests in flight, and no other
+    /// is sent. [`Engine::open_edits`] lists the open edits. Repeat their changes.
     pub async fn edit(
         &self,
         sections: &Selection,
@@ -141,7 +141,7 @@ impl Engine {
     /// Forgets the edits of a run that ended early. Items with an edit that was sent and not
     /// confirmed are read again before they are compared.
     ///
-    /// If this future is dropped, the edits are forgotten or not.
+    /// If this future is dropped, either all the edits are forgotten or none.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
         let store = self.store().clone();
         blocking(move || store.forget_edits(run)).await
@@ -259,10 +259,10 @@ impl Engine {
         self.close_edits(id, targets).await
     }
 
-    /// Removes the notes of items whose outcome the host learns now. These are the notes of this
-    /// run that are not in doubt, and the notes of earlier runs on items that are now as wanted. If
-    /// an edit of another run was sent, its note stays until the item is read: an outcome without a
-    /// read (a refused change) does not prove anything about that edit.
+    /// Removes the notes of items whose outcome the host gets now. These are the notes of this run
+    /// that are not in doubt, and the notes of earlier runs on items that now have the values. If
+    /// an edit of another run was sent, its note stays until the item is read, because an outcome
+    /// without a read (a refused change) proves nothing about that edit.
     async fn close_edits(&self, id: RunId, targets: &[Target]) -> Result<(), Error> {
         let outcomes: HashMap<RatingKey, EditOutcome> = targets
             .iter()
@@ -295,13 +295,13 @@ impl Engine {
     }
 }
 
-/// What the store alone can say about a target.
+/// What the stored data decide about a target.
 enum Settled {
     /// The item was read a short time ago, and it differs.
     Ready(SectionId, Difference),
     /// The outcome is known.
     Known,
-    /// The item has to be read.
+    /// The item must be read.
     Unsure,
 }
 
@@ -349,7 +349,7 @@ impl Judge<'_> {
         younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
-    /// Whether an item of a section holds each of the files.
+    /// Whether an item of a section has each of the files.
     fn holds_all(
         &self,
         is: &CachedItem,
@@ -361,7 +361,7 @@ impl Judge<'_> {
         files.iter().all(|file| context.is_some_and(|it| holds_file(is, was, file, it)))
     }
 
-    /// Judges a target by a fresh read of its item. `None`: nothing differs.
+    /// Compares a target with a fresh read of its item. `None` if nothing differs.
     fn judge(
         &self,
         target: &Target,
@@ -414,9 +414,9 @@ fn is_told(steps: &[Step]) -> bool {
     })
 }
 
-/// Whether stored metadata may still be used as those of the item. They may not if a listing shows
-/// another `updatedAt`, whether our own edit or another caused it. Labels, collections and locks do
-/// not change `updatedAt`, so metadata older than the maximum age of a sweep are never used.
+/// Whether stored metadata of an item are still valid. They are not if a listing shows another
+/// `updatedAt`, whether our own edit or another caused it. Labels, collections and locks do not
+/// change `updatedAt`, so metadata older than the maximum age of a sweep are never valid.
 pub(super) fn is_current(
     known: &Known,
     metadata: &Metadata,

@@ -17,16 +17,16 @@ use crate::edit::outcome::EditFailure;
 use crate::engine::progress::Phase;
 use crate::engine::{Engine, blocking};
 
-/// Requests of a wave. With a larger wave a crash leaves more edits in doubt; with a smaller one
+/// Requests of a wave. With a larger wave, a crash leaves more edits in doubt. With a smaller one,
 /// the store writes to the disk more often. A request takes a few milliseconds, so one transaction
-/// a wave costs little in comparison.
+/// for each wave costs little in comparison.
 const WAVE: usize = 32;
 
-/// Requests in flight: more would not help, because a server writes one after the other.
+/// Requests in flight. More would not help, because a server writes one after the other.
 const IN_FLIGHT: usize = 4;
 
-/// The run stops after this many failed requests for a single item in a row (500): then the items
-/// are not the cause.
+/// The run stops after this many failed requests for single items in a row (500), because then the
+/// items are not the cause.
 const ENOUGH: usize = 10;
 
 /// The result for an item with an edit to send.
@@ -34,7 +34,7 @@ const ENOUGH: usize = 10;
 pub(super) enum Sent {
     Confirmed,
     Failed(EditFailure),
-    /// The run stopped. The edit was not sent, or was sent and certainly not applied.
+    /// The run stopped. The edit was not sent, or the server certainly did not apply it.
     Stopped(ErrorKind, String),
 }
 
@@ -44,10 +44,10 @@ pub(super) struct Item {
     pub(super) after: Metadata,
 }
 
-/// What an answer means for the run.
+/// The meaning of an answer for the run.
 enum Verdict {
     Confirmed,
-    /// The cause is in these items: halve the group, or give up on a single item.
+    /// These items are the cause: halve the group, or give up on a single item.
     Refused(EditFailure),
     /// The cause is the server: stop. This request may or may not have been applied.
     Lost(ErrorKind, String),
@@ -142,7 +142,7 @@ impl Engine {
         let mut sent = HashMap::new();
         let mut stopped: Option<(ErrorKind, String)> = None;
         let mut failing = 0;
-        // Items of a refused group: the server edited those before the item that it refused.
+        // Items of a refused group. The server edited those before the item that it refused.
         let mut in_doubt: HashSet<RatingKey> = HashSet::new();
         while stopped.is_none() && !queue.is_empty() {
             self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
@@ -227,7 +227,8 @@ impl Engine {
         Ok(sent)
     }
 
-    /// Sends a wave. `None`: the request was not sent, because another answer stopped the run.
+    /// Sends a wave. The verdict is `None` if the request was not sent, because another answer
+    /// stopped the run.
     async fn wave(&self, wave: Vec<PlannedRequest>) -> Vec<(PlannedRequest, Option<Verdict>)> {
         let stopped = &AtomicBool::new(false);
         stream::iter(wave)
@@ -259,8 +260,8 @@ impl Engine {
     }
 }
 
-/// Halves a group. Both halves are sent again: the server edited the items before the one that
-/// fails and not those after it. This is safe, because the edit names final values.
+/// Halves a group. Both halves are sent again, because the server edited only the items before the
+/// one that failed. This is safe, because the edit has final values.
 fn halved(mut request: PlannedRequest) -> [PlannedRequest; 2] {
     let rest = request.keys.split_off(request.keys.len().div_ceil(2));
     let second = PlannedRequest { keys: rest, ..request.clone() };

@@ -15,7 +15,7 @@ use crate::engine::{Engine, blocking};
 pub enum Uploaded {
     /// The server confirmed the upload.
     Done,
-    /// The image was the last one uploaded to the item: nothing was sent.
+    /// The image is the last one that was uploaded to the item: nothing was sent.
     Unchanged,
     /// The upload failed.
     Failed(EditFailure),
@@ -35,7 +35,7 @@ impl fmt::Display for Uploaded {
 }
 
 /// As JSON: `{"outcome": "done"}`, `"unchanged"`, `"failed"` or `"not_tried"`, the last two with
-/// `why`; and what failed says whether it may be done all the same, as `in_doubt`.
+/// `why`. A failure also has `in_doubt`: whether the server may have done the upload.
 impl Serialize for Uploaded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -61,11 +61,11 @@ impl Serialize for Uploaded {
 
 impl Engine {
     /// Uploads an image to an item. If it is the image that was last uploaded to the item (by its
-    /// blake3 hash), no call is made. This does not notice or change what others did to the images
-    /// of the item in the meantime.
+    /// blake3 hash), no call is made. Changes that others make to the images of the item are not
+    /// noticed.
     ///
-    /// If this future is dropped, the image may have arrived all the same: the next upload of it
-    /// sends it once more.
+    /// If this future is dropped, the server may still have the image. The next upload sends it
+    /// again.
     pub async fn upload(
         &self,
         key: RatingKey,

@@ -1,4 +1,4 @@
-//! Checks before a write that an item still holds the file it was matched to.
+//! Checks before a write that an item still has the file to which it was matched.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,14 +22,14 @@ use crate::rules::candidates::SectionContext;
 /// "unknown", "kind": "connect", "reason": "..."}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// The item exists and still holds the file.
+    /// The item exists and still has the file.
     Right,
-    /// The file belongs to another item now.
+    /// The file now belongs to another item.
     Moved(Box<Match>),
-    /// The file may belong to any of these items. If it is one item, that item is
-    /// doubtful: for example, it is in the trash, or its row cannot be read.
+    /// The file may belong to any of these items. A single item is doubtful: for example, it is in
+    /// the trash, or its row cannot be read.
     Unclear(Vec<RatingKey>),
-    /// The file does not belong to any item any more.
+    /// The file no longer belongs to any item.
     Gone,
     /// The server could not be asked.
     Unknown(Reason),
@@ -72,9 +72,9 @@ impl fmt::Display for Verified {
 }
 
 impl Engine {
-    /// Verifies matches. It reads about 200 items a call, and makes no other call for matches that
-    /// hold. A match that does not hold is dropped, and its file is matched again by its path. If
-    /// the path finds nothing and the item is gone, the guids of the item are used. The items that
+    /// Verifies matches. It reads about 200 items in one call, and makes no other call for matches
+    /// that hold. A match that does not hold is dropped, and its file is matched again by its path.
+    /// If the path finds nothing and the item is gone, the item's guids are used. The items that
     /// were read are stored, so an edit within the freshness window does not read them again. Items
     /// with a new rating key count in the totals of the runs ([`Engine::lifetime`]). If an item
     /// changed and is still right, its note from [`Engine::match_failed`] ends.
@@ -128,7 +128,7 @@ impl Engine {
             }
             let missing = read == ItemRead::Missing;
             let doubtful = is.is_none() && !missing;
-            // Only a missing item needs its guids: those of an existing item do not prove the file.
+            // Only a missing item needs its guids. Guids of an existing item do not prove the file.
             let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
             // A match by title or guid stays right while the item does not change.
             let by_title = remembered.by_title;
@@ -175,7 +175,7 @@ impl Engine {
         Ok(verified)
     }
 
-    /// The data of each section that the rules need.
+    /// The data of each section for the rules.
     pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
         let (store, settings) = (self.store().clone(), self.settings());
         let sections = blocking(move || store.sections()).await?;
@@ -200,7 +200,7 @@ impl Engine {
 struct Remembered {
     /// The match was made by title or guid, not by path.
     by_title: bool,
-    /// How many components of the paths agreed.
+    /// How many path components agreed.
     agreement: usize,
     /// A later check found that the file may belong to another item.
     unclear: bool,
@@ -223,7 +223,7 @@ impl Remembered {
     }
 }
 
-/// A match whose item does not hold the file.
+/// A match whose item does not have the file.
 struct Lost {
     /// Position of the match.
     at: usize,

@@ -13,6 +13,7 @@ use cache_store::{
     has_recent_metadata, has_shows,
 };
 use plex_api::{Clock, Private, RatingKey};
+use rayon::prelude::*;
 use tracing::{debug, trace, trace_span};
 
 use crate::answer::{Answer, Confidence, Decision};
@@ -32,6 +33,9 @@ const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 /// Remembered answers that are held against the section together: enough to read it in order,
 /// and few enough to be held in memory.
 const AT_ONCE: usize = 1 << 14;
+
+/// Remembered answers that one thread reads in one go.
+const RECALLED_RUN: usize = 1 << 10;
 
 /// What a pass is asked.
 pub(super) struct Pass {
@@ -168,7 +172,7 @@ impl Pass {
         passed: &mut Passed,
     ) -> Result<Vec<Compute>, Error> {
         let mut by_key = self.asked.clone();
-        by_key.sort_unstable_by_key(|&at| self.keys.get(at).copied());
+        by_key.par_sort_unstable_by_key(|&at| self.keys.get(at).copied());
         let mut compute = Vec::new();
         let mut by_title = false;
         let now = self.clock.now();
@@ -208,18 +212,20 @@ impl Pass {
         Ok(compute)
     }
 
-    /// What is remembered of some of the queries, and whether it can be the answer.
+    /// What is remembered of some of the queries, by ascending key, and whether it can be the answer.
     fn remembered(
         &self,
         view: &View<'_>,
         section: &SectionState,
         some: &[usize],
     ) -> Result<Vec<(usize, Option<MatchRecord>, bool)>, Error> {
-        let read = |&at: &usize| match self.keys.get(at) {
-            Some(key) => view.remembered(section.id, key),
-            None => Ok(None),
+        let read = |run: &[usize]| {
+            let key = |&at: &usize| self.keys.get(at).copied().unwrap_or(MatchKey([0; 16]));
+            let keys: Vec<MatchKey> = run.iter().map(key).collect();
+            view.many_remembered(section.id, &keys)
         };
-        let records = some.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+        let runs = some.par_chunks(RECALLED_RUN).map(read).collect::<Result<Vec<_>, Error>>()?;
+        let records: Vec<_> = runs.into_iter().flatten().collect();
         let hold = view.hold(section, &records)?;
         let known = some.iter().zip(records).zip(hold).map(|((&at, record), holds)| {
             let holds =

@@ -23,7 +23,7 @@ use crate::engine::progress::Phase;
 use crate::engine::run_result::Stale;
 use crate::engine::wanted::wanted;
 use crate::engine::{Engine, blocking};
-use crate::matcher::many::match_keys;
+use crate::matcher::key::match_keys;
 use crate::matcher::merge::{merge, merge_without};
 use crate::query::Query;
 use crate::report::{Report, StepReport, calls_without_cache};

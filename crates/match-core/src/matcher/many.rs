@@ -7,13 +7,12 @@
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use cache_store::{Depends, Error, Index, MatchKey, SectionId, SectionState, View};
+use cache_store::{Depends, Error, Index, SectionId, SectionState, View};
 use plex_api::RatingKey;
 use rayon::prelude::*;
 
 use crate::answer::{Answer, Decision, Reason};
 use crate::matcher::indexing::name_hash;
-use crate::matcher::key::match_key;
 use crate::matcher::one::decide;
 use crate::matcher::reader::Named;
 use crate::names::spelling::path::folded_file_name;
@@ -155,11 +154,6 @@ fn read_names(
         Ok(names)
     };
     hashes.par_chunks(HASHED_RUN).map(read).collect()
-}
-
-/// The keys under which the answers to queries are remembered, in order.
-pub(crate) fn match_keys(queries: &[Query], settings: &Settings) -> Vec<MatchKey> {
-    queries.par_iter().map(|query| match_key(query, settings)).collect()
 }
 
 #[cfg(test)]

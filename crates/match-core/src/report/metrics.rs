@@ -1,4 +1,4 @@
-//! A report for the `metrics` facade. `docs/observability.md` lists what is told.
+//! Reports numbers to the `metrics` facade. `docs/observability.md` lists them.
 
 use std::sync::Once;
 
@@ -9,7 +9,7 @@ use plex_api::Calls;
 
 use crate::report::Report;
 
-/// Says once what each number means.
+/// Describes each number, once.
 fn describe() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -27,7 +27,7 @@ fn describe() {
         describe_counter!("matchbox_found_total", "Found files by the rule that decided");
         describe_counter!(
             "matchbox_lookups_total",
-            "Answers by the layer they came from, one for each file and section"
+            "Answers by layer, one for each file and section"
         );
         describe_counter!("matchbox_rekeyed_total", "Files whose item has a new rating key");
         describe_counter!(
@@ -40,7 +40,7 @@ fn describe() {
         );
         describe_counter!(
             "matchbox_damaged_values_total",
-            "Damaged values met in the cache, healed"
+            "Damaged values found in the cache, healed"
         );
         describe_counter!("matchbox_edits_total", "Changes of items by outcome");
         describe_gauge!("matchbox_cache_bytes", Unit::Bytes, "Size of the cache file");
@@ -57,7 +57,7 @@ fn describe() {
     });
 }
 
-/// Tells calls.
+/// Adds calls to the numbers.
 pub(crate) fn calls(calls: &Calls) {
     for (endpoint, tally) in &calls.by_endpoint {
         let endpoint = endpoint.name();
@@ -68,7 +68,7 @@ pub(crate) fn calls(calls: &Calls) {
     }
 }
 
-/// Tells what a run did, but for its calls.
+/// Adds a run to the numbers, except its calls.
 pub(crate) fn run(report: &Report, outage: bool) {
     describe();
     counter!("matchbox_runs_total").increment(1);
@@ -122,7 +122,7 @@ pub(crate) fn run(report: &Report, outage: bool) {
     }
 }
 
-/// Tells what became of edits.
+/// Adds the outcomes of edits to the numbers.
 pub(crate) fn edits(outcomes: [(&'static str, usize); 4]) {
     describe();
     for (outcome, count) in outcomes {

@@ -1,4 +1,4 @@
-//! A report as a table for people.
+//! A report as a text table.
 
 use std::fmt;
 
@@ -125,7 +125,7 @@ impl Report {
         let (count, bytes) = (total.count, Bytes(total.bytes));
         let mut text =
             format!("{count} ({} retries, {} failed), {bytes}", total.retries, total.failures);
-        // In an outage there is nothing to compare with.
+        // In an outage there is no estimate.
         if self.estimated_calls > 0 {
             text.extend(["; about ", &self.estimated_calls.to_string(), " without a cache"]);
         }
@@ -149,7 +149,7 @@ fn part(f: &mut fmt::Formatter<'_>, count: u64, of: impl fmt::Display) -> fmt::R
     writeln!(f, "{:NAME$} {count:>7}  {of}", "")
 }
 
-/// A number of bytes, in the unit that suits it.
+/// A number of bytes, in a suitable unit.
 struct Bytes(u64);
 
 impl fmt::Display for Bytes {

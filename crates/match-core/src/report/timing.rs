@@ -7,8 +7,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Significant digits of a stored time: percentiles are right to 1 %, and a histogram of years of
-/// runs stays a few KB.
+/// Significant digits of a stored time. Percentiles are right to 1 %, and a histogram of years of
+/// runs takes a few KB.
 const DIGITS: u8 = 2;
 
 /// Times of a repeated operation, in whole microseconds. The sum and the maximum are exact, the
@@ -17,7 +17,7 @@ const DIGITS: u8 = 2;
 pub struct Timing {
     total: Duration,
     max: Duration,
-    /// In microseconds. `None` until a time is recorded, so that an empty report is small.
+    /// The times in microseconds. `None` until one is recorded, so that an empty report is small.
     spread: Option<Histogram<u64>>,
 }
 
@@ -110,7 +110,7 @@ impl fmt::Display for Timing {
     }
 }
 
-/// The form in JSON: percentiles for people, buckets to add times up again.
+/// The JSON form. Percentiles are for readers, buckets are for adding times up.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,

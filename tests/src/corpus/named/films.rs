@@ -1,4 +1,4 @@
-//! Names of films.
+//! Forms of names for films.
 
 use serde_json::Value;
 

@@ -1,5 +1,4 @@
-//! Shows that names speak of in ways in which no episode's row does: by their original title, by a
-//! year or an id that only the show has.
+//! Names with data that no row of an episode has: the show's original title, year or id.
 
 use serde_json::json;
 
@@ -49,7 +48,7 @@ struct Known {
 
 type Form = (&'static str, Survives, fn(&Known, &Known) -> String);
 
-/// Forms for the first of two shows of one title.
+/// Forms of names for the first of two shows with one title.
 const FORMS: [Form; 14] = [
     ("original title", TitleYear, |s, _| format!("/dl/{}.S01E02.720p.mkv", dotted(&s.original))),
     ("original title in a folder", TitleYear, |s, _| {
@@ -89,7 +88,7 @@ const FORMS: [Form; 14] = [
         format!("/tv/{} {{tvdb-{}}}/Season 1/1x02 of 4.mkv", s.title, s.id + 500_000)
     }),
     ("two shows of one title", Absent, |s, other| {
-        // Which of them, nothing says.
+        // Nothing tells the two shows apart.
         assert_eq!(s.title, other.title);
         format!("/dl/{}.S01E02.720p.mkv", dotted(&s.title))
     }),
@@ -115,8 +114,8 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
     cases
 }
 
-/// Puts a show with four episodes, whose files say nothing of its title; its second is the one
-/// that is asked for.
+/// Adds a show with four episodes. Their file names do not contain its title. The queries ask for
+/// the second episode.
 fn put(library: &mut Library, section: usize, mut known: Known, random: &mut Random) -> Known {
     let mut show = Item {
         title: known.title.clone(),

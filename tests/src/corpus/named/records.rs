@@ -1,4 +1,4 @@
-//! Names of tracks.
+//! Forms of names for tracks.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Names of episodes.
+//! Forms of names for episodes.
 
 use serde_json::Value;
 
@@ -251,7 +251,7 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
     cases
 }
 
-/// Shows of the same title in two countries, and specials.
+/// Shows with the same title from two countries or years, and specials.
 fn beside(library: &mut Library, section: usize, show: &str, random: &mut Random) -> Vec<Case> {
     let mut put = |title: &str, season: u32, name: &str| {
         let e = Episode { season, title: name.to_owned(), ..episode(title, 0) };
@@ -309,7 +309,7 @@ fn episode(show: &str, at: u32) -> Episode<'_> {
     let (season, number) = (1 + at / EPISODES, 1 + at % EPISODES);
     let title =
         format!("{} {}", SECOND[at as usize % SECOND.len()], FIRST[at as usize % FIRST.len()]);
-    // Days from the 13th, so that a day is not a month, to the 20th, so that it ends in "th".
+    // Days from 13 to 19: a day is no valid month, and every day ends in "th".
     let day = (2_010 + season, 1 + number, 13 + number % 7);
     Episode { show, season, number, position: at + 1, title, day }
 }

@@ -1,4 +1,4 @@
-//! Comparing a run with an earlier one: counts must not rise, times only beyond the noise.
+//! Compares a run with an earlier one. Counts must not rise, and times only within the noise.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 use super::outcome::{Outcome, SCHEMA};
 use super::scenario::Scenario;
 
-/// A time is worse when it is more than this many times the earlier one and more than
-/// [`NOISE_MS`] above it. On a shared machine of two cores, equal runs were seen to differ by
-/// half; a time that doubled has a cause.
+/// A time is worse if it is more than this many times the earlier one and more than [`NOISE_MS`]
+/// above it. On a shared machine with two cores, equal runs differed by half. A time that doubled
+/// has a cause.
 const NOISE_RATIO: f64 = 2.0;
-/// Milliseconds below which differences are not looked at: a file system that syncs once more
-/// takes that long.
+/// Smaller differences, in milliseconds, are ignored: one more sync of the file system takes that
+/// long.
 const NOISE_MS: f64 = 50.0;
 
-/// Scenarios whose counts differ from run to run, within their budget: who of several comes first,
-/// and so finds what another has remembered, is not ours to say.
+/// Scenarios whose counts differ from run to run, within their budget. They depend on which task or
+/// process comes first, because the others find what it has remembered.
 const UNSTEADY: &[&str] = &["processes-8", "tasks-8"];
 
-/// What is compared.
+/// The numbers that are compared.
 #[derive(Serialize, Deserialize)]
 struct Baseline {
     schema: u32,
-    /// By name and number of items.
+    /// The counts, by scenario name and number of items.
     scenarios: BTreeMap<String, Counts>,
 }
 
@@ -37,7 +37,7 @@ struct Counts {
     calls: u64,
     /// Answers that had to be computed.
     computed: u64,
-    /// Only in a baseline that is a full JSON of a run on the same machine.
+    /// Only in a baseline that is the full JSON of a run on the same machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wall_ms: Option<f64>,
 }
@@ -61,7 +61,7 @@ impl Baseline {
         Self { schema: SCHEMA, scenarios: named.collect() }
     }
 
-    /// Reads counts, or the whole JSON of an earlier run.
+    /// Reads a baseline of counts, or the full JSON of an earlier run.
     fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("could not read the baseline {}", path.display()))?;
@@ -82,7 +82,7 @@ impl Baseline {
     }
 }
 
-/// Writes the counts of a run.
+/// Writes the counts of a run as a baseline.
 pub(crate) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
     let text = serde_json::to_string_pretty(&Baseline::of(outcome, false))?;
     std::fs::write(path, format!("{text}\n"))?;

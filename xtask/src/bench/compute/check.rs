@@ -1,34 +1,34 @@
-//! What a run has to show: if it does not, the bench fails.
+//! The conditions that a run must meet. Otherwise the bench fails.
 
 use anyhow::{Result, bail, ensure};
 
 use super::outcome::Outcome;
 use super::scenario::Scenario;
 
-/// Scenarios in which nothing changed, and everything is asked again.
+/// Scenarios in which nothing changed and all files are asked again.
 const WARM: [&str; 5] = ["repeat", "warm", "fresh", "live", "scanned"];
 
-/// How many calls the naive client has to make for one of ours on a warm run, in a library of
-/// at least [`WARM_ITEMS`].
+/// How many calls the naive client must make for one of ours on a warm run, in a library of at
+/// least [`WARM_ITEMS`].
 const WARM_RATIO: u64 = 10_000;
-/// The same for the best of the clients without a cache, which lists everything in 11 calls, where a
-/// scan costs us a second call.
+/// The same for the best client without a cache. It lists everything in 11 calls, and a scan costs
+/// Matchbox a second call.
 const BEST_RATIO: u64 = 5;
 /// See [`WARM_RATIO`].
 const WARM_ITEMS: u64 = 10_000;
 
-/// What was run, as far as it decides what can be asked for.
+/// Facts about the input that decide which conditions apply.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
-    /// Titles have to decide: the truth may be missed.
+    /// Titles may have to decide, so a file may be missed.
     pub(crate) titles_decide: bool,
-    /// The library was made by the bench: what the naive client costs in it is known.
+    /// The bench generated the library, so the cost of the naive client in it is known.
     pub(crate) generated: bool,
 }
 
-/// Fails the run on wrong answers, on missed ones unless titles had to decide, on a budget
-/// that was not kept to, on a warm run that is not far ahead of the other clients, and when the
-/// server could not be asked at all.
+/// Fails the run if an answer is wrong or (unless titles had to decide) missed, if a budget was
+/// exceeded, if a warm run does not have the required ratio to the other clients, or if the server
+/// could not be asked.
 pub(crate) fn judge(outcome: &Outcome, terms: Terms) -> Result<()> {
     outcome.all().try_for_each(|scenario| judge_one(scenario, terms))?;
     for line in &outcome.accuracy {
@@ -64,7 +64,7 @@ fn judge_one(scenario: &Scenario, terms: Terms) -> Result<()> {
             let ratio = ratio.unwrap_or_default();
             ensure!(
                 ratio >= least,
-                "{name}: {who} makes {ratio} calls for one of ours, and {least} are asked for"
+                "{name}: {who} makes {ratio} calls for one of ours, and the bench requires {least}"
             );
         }
     }
@@ -132,7 +132,7 @@ mod tests {
         let beside = |calls| Scenario { rivals: vec![rival(calls)], ..warm(10_000) };
         judge_one(&beside(11), TERMS).unwrap();
         fails(&beside(4), TERMS, "the best of the other clients makes 4 calls");
-        // Less is asked of small libraries, and of those that were not made here.
+        // Small libraries, and libraries that were not generated, have weaker conditions.
         judge_one(&Scenario { items: 9_999, ..warm(1) }, TERMS).unwrap();
         judge_one(&warm(1), Terms { generated: false, ..TERMS }).unwrap();
     }

@@ -1,4 +1,4 @@
-//! From a run and the truth to a line of the table.
+//! Makes a line of the table from a run and the truth.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::scenario::{Answered, Answers, Calls, Naive, Scenario};
 const SHOWN: usize = 5;
 
 impl Scenario {
-    /// Holds every answer of a run against the truth.
+    /// Compares every answer of a run with the truth.
     pub(crate) fn judge(
         name: impl Into<String>,
         items: u64,
@@ -65,7 +65,7 @@ impl Scenario {
         }
     }
 
-    /// A row of the call budget after it was played. Calls are the server's own count.
+    /// The result of a row of the call budget. The server counted the calls.
     pub(crate) fn played(row: &testbed::budget::Row, items: u64, played: &Played) -> Self {
         let measured = &played.measured;
         let report = measured.reports.iter().fold(Report::default(), |mut sum, report| {
@@ -79,7 +79,7 @@ impl Scenario {
             queries: measured.queries,
             answers: measured.answers.into(),
             wrong: measured.wrong,
-            // An answer "unknown" misses nothing: it says that the server could not be asked.
+            // "Unknown" counts as no miss: it only says that the server could not be asked.
             missed: measured.missed.saturating_sub(measured.answers.unknown),
             calls: Calls::of(&report, measured.calls),
             budget: Some(measured.budget),
@@ -94,8 +94,8 @@ impl Scenario {
         }
     }
 
-    /// A row of the budget of edits after it was played: "found" are the items that are as they
-    /// shall be, confirmed or left alone.
+    /// The result of a row of the budget of edits. "Found" counts the items that have the new
+    /// values: confirmed or already right.
     pub(crate) fn edited(row: &EditRow, items: u64, acted_on: u64, played: &PlayedEdits) -> Self {
         let counts = played.counts;
         let requests = played.requests.by_endpoint.iter();
@@ -131,7 +131,7 @@ impl Scenario {
     }
 }
 
-/// An answer, in the words of the JSON lines.
+/// An answer as one of the JSON lines.
 fn answered(query: &TruthQuery, answer: &Answer) -> Answered {
     let mut line = Answered {
         path: query.path.clone(),

@@ -1,5 +1,5 @@
-//! What was measured: plain data, for the terminal, the JSON, the page and the comparison. The
-//! JSON is described in `docs/bench-json.md`.
+//! The measurements as plain data, for the terminal, the JSON, the page and the comparison.
+//! `docs/bench-json.md` describes the JSON.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use testbed::corpus::Tally;
 
 use super::scenario::Scenario;
 
-/// Version of the JSON: goes up when a field changes its meaning or goes away.
+/// Version of the JSON. It goes up when a field changes its meaning or is removed.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// A whole run of the bench.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) schema: u32,
-    /// What it ran on.
+    /// The machine of the run.
     pub(crate) machine: Machine,
-    /// Seed of what was generated.
+    /// Seed of the generated library and of its queries.
     pub(crate) seed: u64,
     /// Items on the server of `scenarios`.
     pub(crate) items: usize,
-    /// What happens to a library, one after the other, on one cache.
+    /// The main scenarios, one after the other with one library and one cache.
     pub(crate) scenarios: Vec<Scenario>,
     /// The rows of the call budget.
     #[serde(default)]
     pub(crate) budget: Vec<Scenario>,
-    /// Other sizes, kinds of library, distances and troubles.
+    /// The main scenarios with other sizes, kinds of library, latencies and faults.
     #[serde(default)]
     pub(crate) matrix: Vec<Scenario>,
-    /// What is measured over many runs or many single files.
+    /// Measurements over many runs or many single files.
     #[serde(default)]
     pub(crate) series: Option<Series>,
-    /// What the rules make of files whose truth is known, by what is done to their names.
+    /// The results of the rules for files whose true item is known, by distortion of their names.
     #[serde(default)]
     pub(crate) accuracy: Vec<Accuracy>,
-    /// How long all of it took, in seconds.
+    /// How long the whole bench took, in seconds.
     #[serde(default)]
     pub(crate) seconds: f64,
     /// How a real server behaved.
@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// A run that has measured nothing yet.
+    /// A run without measurements.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             schema: SCHEMA,
@@ -77,7 +77,7 @@ impl Outcome {
     }
 }
 
-/// What came of the files of one distortion.
+/// The results for the files of one distortion.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Accuracy {
     pub(crate) distortion: String,
@@ -92,7 +92,7 @@ pub(crate) struct Seen {
     pub(crate) assumptions: Vec<Assumption>,
 }
 
-/// What it ran on.
+/// The machine of the run.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cores: usize,
@@ -115,7 +115,7 @@ impl Machine {
 pub(crate) struct Series {
     /// A library that grows by one in a hundred between runs.
     pub(crate) runs: Vec<Run>,
-    /// How long one file takes, by where its answer comes from.
+    /// The time of one file, by the source of its answer.
     pub(crate) one_file: Vec<OneFile>,
 }
 
@@ -124,7 +124,7 @@ pub(crate) struct Series {
 pub(crate) struct Run {
     pub(crate) items: u64,
     pub(crate) calls: u64,
-    /// Part of the lookups that a remembered match answered, 0 to 1.
+    /// The share of lookups that a remembered match answered, 0 to 1.
     pub(crate) hit_rate: f64,
 }
 
@@ -137,16 +137,16 @@ pub(crate) struct OneFile {
     pub(crate) timing: Timing,
 }
 
-/// One assumption and what was seen.
+/// One assumption and what the server did.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Assumption {
     pub(crate) question: String,
     pub(crate) seen: String,
-    /// Whether it is as assumed. Where it is not, Matchbox is dearer, and not wrong.
+    /// Whether the assumption holds. If not, Matchbox makes more calls, but no wrong answers.
     pub(crate) holds: bool,
 }
 
-/// The time in spans of one name, without the spans inside them.
+/// The time in all spans with one name, without the spans inside them.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Busy {
     pub(crate) times: u64,

@@ -1,4 +1,4 @@
-//! One line of the table: what a situation cost, and what came of it.
+//! One line of the table: the cost and the results of a situation.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use testbed::rivals::Matched;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
-    /// What it is, where the name does not say it.
+    /// The scenario in words, if the name does not say it.
     #[serde(default)]
     pub(crate) situation: String,
     /// Items on the server.
@@ -18,12 +18,12 @@ pub(crate) struct Scenario {
     pub(crate) items: u64,
     pub(crate) queries: u64,
     pub(crate) answers: Answers,
-    /// Another item than the true one, or an item where there is none.
+    /// Answers with another item than the true one, or with an item where there is none.
     pub(crate) wrong: u64,
-    /// The item is there, and the answer was absent or ambiguous.
+    /// Answers that are absent or ambiguous, although the item exists.
     pub(crate) missed: u64,
     pub(crate) calls: Calls,
-    /// Calls that may be made, where the budget says so.
+    /// Calls that the budget allows, if there is one.
     #[serde(default)]
     pub(crate) budget: Option<u64>,
     #[serde(flatten)]
@@ -32,13 +32,13 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(crate) rivals: Vec<Rival>,
     pub(crate) wall_ms: f64,
-    /// What Matchbox itself reports, all runs of the scenario together.
+    /// Matchbox's own report, all runs of the scenario added up.
     pub(crate) report: Report,
     #[serde(skip)]
     pub(crate) unexpected_unknown: Option<String>,
     #[serde(skip)]
     pub(crate) problem: Option<String>,
-    /// The first few wrong or missed answers, for people.
+    /// The first few wrong or missed answers, as text.
     #[serde(skip)]
     pub(crate) mistakes: Vec<String>,
     #[serde(skip)]
@@ -74,16 +74,16 @@ impl Calls {
     }
 }
 
-/// What the naive client needed, counted on a sample and scaled to all queries.
+/// The calls of the naive client, counted on a sample and scaled to all queries.
 #[derive(Serialize, Deserialize, Default, Clone, Copy)]
 pub(crate) struct Naive {
-    /// Calls for all queries; `None` where it was not run.
+    /// Calls for all queries; `None` if the client was not run.
     #[serde(rename = "naive_calls")]
     pub(crate) calls: Option<u64>,
-    /// How many queries it was run on.
+    /// The number of queries in the sample.
     #[serde(rename = "naive_sample")]
     pub(crate) sample: Option<u64>,
-    /// It ended with an error after these calls, and answered nothing.
+    /// The client ended with an error after these calls, and has no answers.
     #[serde(rename = "naive_gave_up", default)]
     pub(crate) gave_up: bool,
 }
@@ -98,30 +98,30 @@ impl Naive {
         }
     }
 
-    /// It ended with an error after so many calls.
+    /// A client that ended with an error after this many calls.
     pub(crate) fn gave_up(calls: u64) -> Self {
         Self { calls: Some(calls), sample: None, gave_up: true }
     }
 
-    /// The same queries asked this many times.
+    /// The cost of asking the same queries this many times.
     pub(crate) fn times(self, times: u64) -> Self {
         Self { calls: self.calls.map(|calls| calls * times), ..self }
     }
 }
 
-/// What a client without a cache needed for the same queries.
+/// The cost and the results of a client without a cache, for the same queries.
 #[derive(Serialize, Deserialize, Clone)]
 pub(crate) struct Rival {
-    /// What it does.
+    /// What the client does.
     pub(crate) name: String,
     /// Calls for all queries.
     pub(crate) calls: u64,
     pub(crate) wall_ms: f64,
-    /// Another item than the true one, or an item where there is none.
+    /// Files with another item than the true one, or with an item where there is none.
     pub(crate) wrong: u64,
-    /// The item is there, and was not found, or not alone.
+    /// Files whose item exists, but no item or several items were found.
     pub(crate) missed: u64,
-    /// It ended with an error, and answered nothing.
+    /// The client ended with an error, and has no answers.
     #[serde(default)]
     pub(crate) gave_up: bool,
 }
@@ -138,12 +138,12 @@ impl Rival {
         }
     }
 
-    /// It ended with an error after so many calls.
+    /// A client that ended with an error after this many calls.
     pub(crate) fn gave_up(name: String, calls: u64) -> Self {
         Self { name, calls, wall_ms: 0.0, wrong: 0, missed: 0, gave_up: true }
     }
 
-    /// The same queries asked this many times.
+    /// The cost of asking the same queries this many times.
     pub(crate) fn times(self, times: u64) -> Self {
         let Self { calls, wrong, missed, .. } = self;
         #[expect(clippy::cast_precision_loss, reason = "a time, for people")]
@@ -163,7 +163,7 @@ pub(crate) struct Answered {
 }
 
 impl Scenario {
-    /// On how many queries the naive client was run, if not on all.
+    /// The size of the naive client's sample, if it did not run on all queries.
     pub(crate) fn sampled(&self) -> Option<u64> {
         let sample = self.naive.sample?;
         (sample < self.queries / self.report.runs.max(1)).then_some(sample)
@@ -173,19 +173,19 @@ impl Scenario {
         self.sampled().is_some()
     }
 
-    /// The client without a cache that makes the fewest calls, if any answered.
+    /// The client without a cache that makes the fewest calls, if any has answers.
     pub(crate) fn best_rival(&self) -> Option<&Rival> {
         self.rivals.iter().filter(|rival| !rival.gave_up).min_by_key(|rival| rival.calls)
     }
 
-    /// How many times as many calls the best of the other clients makes for the same answers.
+    /// The calls of the best other client for the same queries, as a multiple of ours.
     pub(crate) fn ratio(&self) -> Option<u64> {
         let naive = self.naive.calls.filter(|_| !self.naive.gave_up);
         let calls = self.best_rival().map(|rival| rival.calls).into_iter().chain(naive).min()?;
         Some(calls / self.calls.total.max(1))
     }
 
-    /// How many times as many calls the naive client makes.
+    /// The calls of the naive client, as a multiple of ours.
     pub(crate) fn naive_ratio(&self) -> Option<u64> {
         let calls = self.naive.calls.filter(|_| !self.naive.gave_up)?;
         Some(calls / self.calls.total.max(1))

@@ -1,4 +1,4 @@
-//! The results as one self-contained page: plots as SVG in the page, no script, no network.
+//! The results as one self-contained page, with plots as SVG. It needs no script and no network.
 
 mod plots;
 
@@ -12,11 +12,11 @@ use super::text::{escape, grouped};
 use crate::bench::compute::outcome::{Assumption, Outcome, Seen};
 use crate::bench::compute::scenario::Scenario;
 
-/// Colours follow the reader's preference; the plots are drawn in two colours that the style
-/// replaces (ink and grid) and a few that are readable on both.
+/// The style follows the reader's choice of light or dark. It replaces the colours of text, grid
+/// and background in the plots. The other colours are readable on both backgrounds.
 const STYLE: &str = include_str!("html/page.css");
 
-/// Writes the page, creating its folder.
+/// Writes the page, and creates its folder.
 pub(crate) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -68,7 +68,7 @@ fn page(outcome: &Outcome) -> Result<String> {
     Ok(page)
 }
 
-/// How a real server behaved.
+/// Writes how a real server behaved.
 fn server(page: &mut String, seen: &Seen) -> Result<()> {
     let version = escape(&seen.version);
     write!(
@@ -83,13 +83,13 @@ fn server(page: &mut String, seen: &Seen) -> Result<()> {
     Ok(())
 }
 
-/// The numbers that count first.
+/// Writes the most important numbers.
 fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
     let queries: u64 = outcome.all().map(|scenario| scenario.queries).sum();
     let wrong: u64 = outcome.all().map(|scenario| scenario.wrong).sum();
     let budgeted = outcome.budget.iter().filter(|row| row.budget.is_some());
     let kept = budgeted.clone().filter(|row| row.budget >= Some(row.calls.total)).count();
-    // Where a client lists everything: of edits there is only the naive one.
+    // Scenarios with a client that lists everything. For edits there is only the naive client.
     let beside = outcome.all().filter(|scenario| scenario.best_rival().is_some());
     let ratio = beside.filter_map(Scenario::ratio).max();
     page.push_str("<ul class=\"tiles\">");
@@ -102,12 +102,12 @@ fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
     if let Some(ratio) = ratio {
         tile(
             format!("{} : 1", grouped(ratio)),
-            "calls of the best client without a cache for one of ours, at most",
+            "calls of the best client without a cache for one of ours (highest ratio)",
         )?;
     }
     if let Some(one) = outcome.series.iter().flat_map(|series| &series.one_file).next() {
         let p50 = format!("{:.0?}", one.timing.p50());
-        tile(p50, "for one remembered file, opening and closing left out (p50)")?;
+        tile(p50, "for one remembered file, without opening and closing (p50)")?;
     }
     page.push_str("</ul>");
     Ok(())

@@ -1,4 +1,4 @@
-//! Results as files for machines; `docs/bench-json.md` describes them.
+//! The results as JSON files. `docs/bench-json.md` describes them.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -17,7 +17,7 @@ pub(crate) fn results(outcome: &Outcome, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The answers of the first scenario that is reported.
+/// Writes the answers of the first reported scenario, as JSON lines.
 pub(crate) fn answers(outcome: &Outcome, path: &Path) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for line in outcome.scenarios.iter().take(1).flat_map(|scenario| &scenario.lines) {
@@ -55,7 +55,7 @@ mod tests {
         }
     }
 
-    /// The names in the first column of the table under a heading; one row may have several.
+    /// The names in the first column of the table below a heading. One row may have several.
     fn documented(page: &str, heading: &str) -> BTreeSet<String> {
         let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap();
         let rows = section.split("\n## ").next().unwrap().lines();
@@ -80,7 +80,7 @@ mod tests {
             let fields: BTreeSet<String> = value.as_object().unwrap().keys().cloned().collect();
             assert_eq!(documented(page, heading), fields, "{heading}");
         }
-        // Short lists stand in one row, by name.
+        // The fields of these objects are all named in one row.
         for (value, row) in [
             (&json["machine"], "`machine`"),
             (&json["scenarios"][0]["answers"], "`answers`"),

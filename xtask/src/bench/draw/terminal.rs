@@ -1,4 +1,4 @@
-//! Results on the terminal.
+//! The results on the terminal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use testbed::corpus::Tally;
 use crate::bench::compute::outcome::{Assumption, Busy, Outcome, Seen, Series};
 use crate::bench::compute::scenario::{Rival, Scenario};
 
-/// The spans that are phases, and what they are.
+/// The spans that are phases, and what happens in them.
 const PHASES: [(&str, &str); 5] = [
     ("parse", "decoding answers"),
     ("hash", "folding paths, and hashing them into keys"),
@@ -19,7 +19,7 @@ const PHASES: [(&str, &str); 5] = [
     ("write", "transactions, syncing to disk included"),
 ];
 
-/// The columns.
+/// The columns of the table.
 pub(crate) const HEADER: [&str; 15] = [
     "scenario",
     "items",
@@ -38,7 +38,7 @@ pub(crate) const HEADER: [&str; 15] = [
     "other ms",
 ];
 
-/// Prints all that was measured.
+/// Prints all measurements.
 pub(crate) fn print(outcome: &Outcome) {
     for (title, scenarios) in outcome.groups() {
         if !scenarios.is_empty() {
@@ -79,8 +79,8 @@ fn print_accuracy(outcome: &Outcome) {
         outcome.accuracy.iter().map(|line| count(&line.tally)).sum()
     };
     println!(
-        "\n{} files in {} distortions (the page has each, `cargo xtask corpus` plays more)\n  \
-         {} right, {} told as ambiguous, {} not found; wrong: {} with low confidence, {} with high",
+        "\n{} files in {} distortions (the page has each; `cargo xtask corpus` runs more)\n  \
+         {} right, {} ambiguous, {} not found; wrong: {} with low confidence, {} with high",
         sum(|tally| tally.cases),
         outcome.accuracy.len(),
         sum(|tally| tally.high_right + tally.low_right + tally.absent_right),
@@ -91,7 +91,7 @@ fn print_accuracy(outcome: &Outcome) {
     );
 }
 
-/// What clients without a cache made of the same queries.
+/// Prints the results of clients without a cache for the same queries.
 fn print_rivals(outcome: &Outcome) {
     let with_rivals: Vec<&Scenario> =
         outcome.scenarios.iter().filter(|scenario| !scenario.rivals.is_empty()).collect();
@@ -131,21 +131,19 @@ fn print_series(series: &Series) {
     println!("  calls: {}", calls.collect::<Vec<_>>().join(", "));
 }
 
-/// Prints the section for an issue.
+/// Prints how a real server behaved, as text for an issue.
 fn print_server(server: &Seen) {
     let Seen { version, assumptions } = server;
     println!("\nHow the server (version {version}) behaved against our assumptions");
     for Assumption { question, seen, holds } in assumptions {
         println!("  {:<3} {question:<32} {seen}", if *holds { "yes" } else { "NO" });
     }
-    println!(
-        "  Where one does not hold, answers stay right and cost more calls: please report it."
-    );
+    println!("  If one does not hold, answers are right, but cost more calls: please report it.");
 }
 
-/// Prints where the time went, by phase.
+/// Prints the time by phase.
 pub(crate) fn print_profile(sums: &BTreeMap<&'static str, Busy>, outcome: &Outcome) {
-    println!("\nWhere the time went, all runs together (threads add up)");
+    println!("\nTime by phase, all runs and threads added up");
     for (name, what) in PHASES {
         let Busy { times, busy } = sums.get(name).copied().unwrap_or_default();
         println!("  {name:<7} {:>10.1} ms  {times:>7} times  {what}", millis(busy));
@@ -155,7 +153,7 @@ pub(crate) fn print_profile(sums: &BTreeMap<&'static str, Busy>, outcome: &Outco
         (count + calls.count, wait + calls.latency)
     });
     println!(
-        "  {:<7} {:>10.1} ms  {count:>7} times  from sending to the last byte; calls at once add up",
+        "  {:<7} {:>10.1} ms  {count:>7} times  from sending to the last byte; parallel calls add up",
         "wait",
         millis(wait)
     );
@@ -178,7 +176,7 @@ fn table(scenarios: &[Scenario]) -> Table {
     table
 }
 
-/// The cells of one line, one for each of [`HEADER`].
+/// The cells of one line, in the order of [`HEADER`].
 pub(crate) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
     let naive = scenario.naive.calls.map_or("-".to_owned(), |calls| {
         let note = if scenario.is_sampled() { "*" } else { "" };

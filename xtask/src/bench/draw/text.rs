@@ -1,6 +1,6 @@
-//! Text for the page.
+//! Text and numbers for the page.
 
-/// Text as it stands between tags, or in an attribute.
+/// Escapes text for an element or an attribute.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

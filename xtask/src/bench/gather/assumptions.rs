@@ -1,20 +1,20 @@
-//! How a real server behaved against what Matchbox assumes of servers. Reads only, few calls,
-//! and no title, path or address in the result: it can be pasted into an issue.
+//! Checks what Matchbox assumes about servers on a real server, in a few calls and read-only. The
+//! result has no title, path or address, so it can be pasted into an issue.
 
 use anyhow::{Context, Result};
 use plex_api::{Client, Detail, Filter, Listing, RatingKey, Section, Sort};
 
 use crate::bench::compute::outcome::Assumption;
 
-/// Page sizes that are tried, ascending.
+/// Page sizes to try, in ascending order.
 const PAGES: [u32; 3] = [500, 1_000, 2_000];
 
-/// A key that no server has: keys are counted from 1.
+/// A key that no server has, because servers count keys from 1.
 const NOBODY: RatingKey = RatingKey(9_007_199_254_740_991);
 
-/// Asks the server.
+/// Checks the assumptions.
 pub(crate) async fn check(client: &Client, section: &Section) -> Result<Vec<Assumption>> {
-    let kind = section.kind.leaf().context("the section holds no files")?;
+    let kind = section.kind.leaf().context("the section has no files")?;
     let listing = Listing {
         section: section.key,
         expect_uuid: Some(section.uuid.clone()),

@@ -1,5 +1,4 @@
-//! The rows of the call budget, played at the sizes they are stated for, beside the naive
-//! client.
+//! Plays the rows of the call budget at their documented sizes, and the naive client beside them.
 
 use anyhow::{Context, Result};
 use testbed::budget::{Arguments, EditRow, Row, Scale, edit_rows, rows};
@@ -9,10 +8,10 @@ use super::progress::Progress;
 use super::rivals;
 use crate::bench::compute::scenario::Scenario;
 
-/// Sizes above this take minutes together, and are for `--full`.
+/// Larger sizes take minutes in total, so only `--full` plays them.
 const LARGEST: u64 = 10_000;
 
-/// How this program comes to do a child's work.
+/// The arguments that make this program do the work of a child process.
 const CHILD: Arguments = &["child"];
 
 /// Plays the rows with these names.
@@ -44,8 +43,8 @@ async fn play_edits(row: &EditRow, scale: Scale, count: u64) -> Result<Scenario>
     Ok(Scenario::edited(row, scale.items, count, &played))
 }
 
-/// The sizes a row is played at: those it is stated for, if they are not too large, else the
-/// small one that the tests play.
+/// The sizes at which a row is played: its documented sizes that are not too large, or else the
+/// small one of the tests.
 fn scales(row: &Row, mode: Mode) -> Vec<Scale> {
     let limit = match mode {
         Mode::Quick => 0,

@@ -1,4 +1,4 @@
-//! Wall time, which the bench measures; all else goes by the engine's clock.
+//! Wall time, for measurements. Everything else uses the engine's clock.
 
 use std::time::Instant;
 

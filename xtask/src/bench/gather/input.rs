@@ -1,4 +1,4 @@
-//! What a run is measured on: a server, its section, and queries whose truth is known.
+//! The input of a run: a server, its section, and queries whose true item is known.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -16,34 +16,35 @@ use super::assumptions;
 use super::options::Options;
 use super::progress::Progress;
 use crate::bench::compute::outcome::Seen;
+use crate::doctor::HOW_TO_GET_A_TOKEN;
 
 /// Items of a default run; the call budget is stated for this size.
 const ITEMS: usize = 10_000;
 /// Items with `--quick`.
 const QUICK_ITEMS: usize = 2_000;
-/// One query in this many asks for a file that is not there.
+/// One query in this many asks for a file that does not exist.
 const ABSENT_EVERY: usize = 50;
-/// Where the local files are mounted: never where the server has them.
+/// Where the local files are mounted. The server has them at another path.
 const MOUNT: &str = "/mnt/elsewhere";
 
-/// The server that is measured against.
+/// The server of a measurement.
 pub(crate) enum Server {
-    /// The simulated one; changes and outages can be arranged.
+    /// The simulated server. The bench can change its library and cause outages.
     Simulated(Pms),
-    /// A real one, read-only.
+    /// A real server, which is only read.
     Real { url: String, token: String },
 }
 
 /// Everything a run needs.
 pub(crate) struct Input {
     pub(crate) server: Server,
-    /// `None`: every section.
+    /// `None` for all sections.
     pub(crate) section: Option<String>,
-    /// Queries with what is true of them.
+    /// Queries with their true items.
     pub(crate) queries: Vec<TruthQuery>,
     /// Items on the server.
     pub(crate) items: usize,
-    /// The clock Matchbox goes by.
+    /// The clock of the engine.
     pub(crate) clock: Clock,
     /// How a real server behaved against our assumptions.
     pub(crate) seen: Option<Seen>,
@@ -72,7 +73,7 @@ impl Input {
         if let Some(url) = &options.server {
             return Self::real(options, url, given, count, progress).await;
         }
-        // Captured pages are small and show what they show: every query asks for a real part.
+        // Captured pages are small, so every query asks for a real part.
         let (library, absent_every) = if options.library.is_empty() {
             let default = if options.quick { QUICK_ITEMS } else { ITEMS };
             let items = options.items.unwrap_or(default);
@@ -113,14 +114,14 @@ impl Input {
         progress: &Progress,
     ) -> Result<Self> {
         let Ok(token) = std::env::var("PLEX_TOKEN") else {
-            bail!("set PLEX_TOKEN to the token of the server");
+            bail!("PLEX_TOKEN is not set: {HOW_TO_GET_A_TOKEN}");
         };
         let section = options.section.clone().context("name the section with --section")?;
-        progress.say("listing the section, to know what is true");
+        progress.say("listing the section for its true items");
         let client = Client::new(Config::new(url, Token::new(token.as_str())))?;
         let row = find_section(&client, &section).await?;
         let truth = list_truth(&client, &row).await?;
-        progress.say("looking how the server behaves");
+        progress.say("checking how the server behaves");
         let assumptions = assumptions::check(&client, &row).await?;
         let version = client.identity().await?.version;
         let seen = Some(Seen { version, assumptions });
@@ -131,7 +132,7 @@ impl Input {
         }
         ensure!(!queries.is_empty(), "section \"{section}\" has no files to ask for");
         let server = Server::Real { url: url.to_owned(), token };
-        // The real clock, and every scenario starts beyond the freshness window.
+        // It starts at the real time. Every scenario then moves it beyond the freshness window.
         let clock = Clock::manual(Clock::system().now());
         Ok(Self { server, section: Some(section), queries, items, clock, seen })
     }
@@ -142,7 +143,7 @@ fn items(library: &Library) -> usize {
     library.sections.iter().map(testbed::library::Section::len).sum()
 }
 
-/// Queries from the library's own parts, one in `absent_every` for a file that is not there.
+/// Queries for the library's own parts. One in `absent_every` asks for a file that does not exist.
 fn made_queries(
     library: &Library,
     count: usize,
@@ -173,7 +174,7 @@ fn read_queries(path: &Path) -> Result<Vec<TruthQuery>> {
         })?;
         queries.push(query);
     }
-    ensure!(!queries.is_empty(), "{} holds no queries", path.display());
+    ensure!(!queries.is_empty(), "{} has no queries", path.display());
     Ok(queries)
 }
 
@@ -186,10 +187,10 @@ async fn find_section(client: &Client, name: &str) -> Result<Section> {
     bail!("the server has no section \"{name}\"; it has: {}", known.join(", "))
 }
 
-/// One query for each file of a real section, as if it were mounted elsewhere.
+/// One query for each file of a real section, with another mount.
 async fn list_truth(client: &Client, section: &Section) -> Result<Vec<TruthQuery>> {
     let Some(kind) = section.kind.leaf() else {
-        bail!("section \"{}\" holds no files", section.title)
+        bail!("section \"{}\" has no files", section.title)
     };
     let mut pages = std::pin::pin!(client.pages(Listing {
         section: section.key,

@@ -1,4 +1,4 @@
-//! The main scenarios once more, in other libraries, at other distances, in trouble.
+//! Plays the main scenarios again, with other libraries, latencies and faults.
 
 use anyhow::Result;
 use testbed::generate::Spec;

@@ -1,4 +1,4 @@
-//! What the command line may ask of the bench.
+//! The options of the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +13,15 @@ pub(crate) struct Options {
     /// --queries, --library or --server, only the four main scenarios run.
     #[arg(long, conflicts_with_all = ["library", "server"])]
     pub(crate) items: Option<usize>,
-    /// How many queries to make from the library's own files, or a file of queries, one JSON
-    /// object a line: {"path": "...", "expect": "12345" | null}, optionally with size,
-    /// `duration_ms`, title, year, guids [default: one query an item].
+    /// How many queries to make from the library's own files; or a file with queries, one JSON
+    /// object in each line: {"path": "...", "expect": "12345" | null}, optionally with size,
+    /// `duration_ms`, title, year, guids [default: one query for each item].
     #[arg(long, value_name = "N | QUERIES.jsonl")]
     pub(crate) queries: Option<String>,
     /// A smaller run, under 20 s after the build.
     #[arg(long, conflicts_with = "full")]
     pub(crate) quick: bool,
-    /// Every row of the budget at every size it is stated for, and a library of a million.
+    /// Every row of the budget at each of its documented sizes, and a library of a million.
     #[arg(long)]
     pub(crate) full: bool,
     /// Run one scenario only; `--list` shows the names.
@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// queries.
     #[arg(long, value_name = "PATH")]
     pub(crate) answers: Option<PathBuf>,
-    /// Compare with the JSON of an earlier run: fails if a count rose or a time left the
-    /// noise band.
+    /// Compare with the JSON of an earlier run. Fails if a count rose or a time left the noise
+    /// band.
     #[arg(long, value_name = "PATH")]
     pub(crate) baseline: Option<PathBuf>,
     /// Write the counts (no times) of this run as a baseline.
@@ -53,11 +53,11 @@ pub(crate) struct Options {
     /// Write a trace of the run, to open in Chrome or at <https://ui.perfetto.dev>.
     #[arg(long, value_name = "PATH")]
     pub(crate) trace: Option<PathBuf>,
-    /// Run python-plexapi, too, in the four main scenarios. The value is the Python interpreter that
-    /// has the package: `python`, or a path.
+    /// Also run python-plexapi in the four main scenarios. The value is the Python interpreter with
+    /// the package: `python`, or a path.
     #[arg(long, value_name = "PYTHON", conflicts_with = "server")]
     pub(crate) rival: Option<PathBuf>,
-    /// Show where the time went, by phase.
+    /// Show the time by phase.
     #[arg(long)]
     pub(crate) profile: bool,
     #[arg(skip)]
@@ -74,7 +74,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The number of queries asked for, or the file that holds them.
+    /// The number of queries to make, or the file with the queries.
     pub(crate) fn queries(&self) -> (Option<usize>, Option<PathBuf>) {
         match &self.queries {
             None => (None, None),
@@ -90,7 +90,7 @@ impl Options {
         self.trace.as_deref()
     }
 
-    /// What sums up the time by phase, if that is asked for.
+    /// The profiler that sums up the time by phase, if it is requested.
     pub(crate) fn profiler(&self) -> Option<Profile> {
         self.profile.then(|| self.profiler.clone())
     }
@@ -103,7 +103,7 @@ impl Options {
         }
     }
 
-    /// Whether the run is about an input of the caller's own.
+    /// Whether the caller gives the input.
     pub(crate) fn own_input(&self) -> bool {
         self.items.is_some()
             || self.queries.is_some()

@@ -1,4 +1,4 @@
-//! What the bench consists of: the names that `--list` shows and `--scenario` takes.
+//! The parts of the bench: the names that `--list` shows and `--scenario` takes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use testbed::budget::{edit_rows, rows};
 use testbed::generate::LibraryKind;
 use testbed::server::{Fault, FaultRule, Route};
 
-/// The scenarios, in the order they run.
+/// The main scenarios, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     Cold,
@@ -38,17 +38,17 @@ impl Name {
     }
 }
 
-/// A library, a distance or a trouble other than that of the main scenarios.
+/// A variant of the main scenarios, with another library, latency or fault.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    /// Items; with `--quick`.
     items: usize,
+    /// Items with `--quick`. Zero leaves the variant out.
     quick_items: usize,
     pub(crate) kind: LibraryKind,
     pub(crate) steps: &'static [Name],
-    /// What goes wrong with the server, anew in each step.
+    /// The server's faults. They start again in each step.
     pub(crate) trouble: &'static [FaultRule],
     /// Only with `--full`.
     full_only: bool,
@@ -68,13 +68,13 @@ const BASE: Variant = Variant {
     full_only: false,
 };
 
-/// A large library: not with `--quick`.
+/// A large library, which `--quick` leaves out.
 const LARGE: Variant = Variant { quick_items: 0, steps: CHANGE, ..BASE };
 
-/// A server in trouble, in a library that is small because each page is read under it.
+/// A server with faults. The library is small, because the faults affect every page.
 const TROUBLE: Variant = Variant { items: 1_000, ..BASE };
 
-/// All of them.
+/// All variants.
 pub(crate) const VARIANTS: &[Variant] = &[
     Variant { name: "1k", what: "1,000 movies", items: 1_000, steps: CHANGE, ..BASE },
     Variant { name: "100k", what: "100,000 movies", items: 100_000, ..LARGE },
@@ -127,25 +127,25 @@ pub(crate) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "few-rows",
-        what: "no page has more than 100 rows, whatever is asked for",
+        what: "no page has more than 100 rows, whatever size is requested",
         trouble: &[FaultRule::always(Fault::FewRows(100))],
         ..TROUBLE
     },
     Variant {
         name: "bad-utf8",
-        what: "titles that are no UTF-8",
+        what: "titles that are not UTF-8",
         trouble: &[FaultRule::next(Route::Listing, u64::MAX, Fault::BadUtf8)],
         ..TROUBLE
     },
 ];
 
 impl Variant {
-    /// Items in a mode.
+    /// The number of items in a mode.
     pub(crate) fn items(&self, mode: Mode) -> usize {
         if mode == Mode::Quick { self.quick_items } else { self.items }
     }
 
-    /// Whether it is part of a run in this mode when nothing was selected.
+    /// Whether a run in this mode plays the variant if the caller selected nothing.
     fn is_in(&self, mode: Mode) -> bool {
         self.items(mode) > 0 && (mode == Mode::Full || !self.full_only)
     }
@@ -160,13 +160,13 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// What is selected by name may be of any size, but for `--quick`.
+    /// The mode for a scenario that was selected by name: any size, except with `--quick`.
     fn largest(self) -> Self {
         if self == Self::Quick { self } else { Self::Full }
     }
 }
 
-/// What a run consists of.
+/// The parts of a run.
 pub(crate) struct Selected {
     pub(crate) story: Vec<Name>,
     pub(crate) rows: Vec<&'static str>,
@@ -175,9 +175,9 @@ pub(crate) struct Selected {
     pub(crate) accuracy: bool,
 }
 
-/// The name under which the measurements over many runs are selected.
+/// The name that selects the measurements over many runs.
 const SERIES: &str = "series";
-/// The name of the files whose truth is known.
+/// The name that selects the files whose true item is known.
 const ACCURACY: &str = "accuracy";
 
 impl Selected {
@@ -186,8 +186,8 @@ impl Selected {
         Self { story, rows, variants, series: false, accuracy: false }
     }
 
-    /// Everything of a mode, or the scenario of this name. `own_input`: the caller's library
-    /// or server, to which only the main scenarios can be applied.
+    /// Everything of a mode, or the scenario with this name. With `own_input` (a library or server
+    /// of the caller), only the main scenarios can run.
     pub(crate) fn new(name: Option<&str>, mode: Mode, own_input: bool) -> Result<Self> {
         let wanted = |other: &str| name.is_none_or(|name| name == other);
         let selected = Self {
@@ -224,7 +224,7 @@ impl Selected {
     }
 }
 
-/// The rows of the call budget, by name.
+/// The rows of the call budget: their names, and what they are.
 fn budget() -> impl Iterator<Item = (&'static str, String)> {
     let rows = rows().into_iter().map(|row| {
         let what = format!("{}; at most {} calls", row.situation, row.calls);
@@ -238,7 +238,7 @@ fn known() -> String {
     Name::ALL.map(Name::text).join(", ")
 }
 
-/// Prints the names.
+/// Prints all names.
 pub(crate) fn print(mode: Mode) {
     println!("What happens to a library:");
     for name in Name::ALL {
@@ -254,6 +254,6 @@ pub(crate) fn print(mode: Mode) {
         println!("  {:<22} {}{note}", variant.name, variant.what);
     }
     println!("Over many runs or files:");
-    println!("  {ACCURACY:<22} what the rules make of distorted names");
+    println!("  {ACCURACY:<22} results of the rules for distorted names");
     println!("  {SERIES:<22} hit rate of a growing library, time of a single file");
 }

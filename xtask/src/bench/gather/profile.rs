@@ -1,4 +1,4 @@
-//! Where the time went, by phase: each of our spans with the time spent in it alone.
+//! The time by phase: the time in each of our spans, without the spans inside it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::bench::compute::outcome::Busy;
 #[derive(Clone, Default)]
 pub(crate) struct Profile(Arc<Mutex<BTreeMap<&'static str, Busy>>>);
 
-/// A span that a thread is in.
+/// A span that a thread has entered.
 struct Open {
     name: &'static str,
     since: Instant,
@@ -50,7 +50,7 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<
 }
 
 impl Profile {
-    /// The time in each span so far, by the name of the span.
+    /// The time in each span so far, by span name.
     pub(crate) fn sums(&self) -> BTreeMap<&'static str, Busy> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -9,19 +9,19 @@ use match_core::{OnProgress, RunProgress};
 
 use super::clock::now;
 
-/// Between two plain lines about one run.
+/// The shortest time between two plain lines about one run.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// A bar, when there is something to count.
+/// The template of a bar, if there is something to count.
 const BAR: &str = "{spinner} {prefix} [{bar:30}] {human_pos} of {human_len}, {msg}";
-/// Without.
+/// The template without a count.
 const SPINNER: &str = "{spinner} {prefix} {msg}";
 
-/// Says what is being done.
+/// Shows the current work.
 #[derive(Clone)]
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
-    /// What is being done, and when a line was last written.
+    /// The current work, and the time of the last line.
     said: Arc<Mutex<(String, Instant)>>,
 }
 
@@ -48,7 +48,7 @@ impl Progress {
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = (what, now());
     }
 
-    /// What an engine tells, shown until something else is said.
+    /// Shows the progress of an engine, until [`Progress::say`] is called again.
     pub(crate) fn of_a_run(&self) -> OnProgress {
         let progress = self.clone();
         OnProgress::new(move |told| progress.show(&told))

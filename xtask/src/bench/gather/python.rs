@@ -1,5 +1,5 @@
-//! The client library that most tools use, python-plexapi, as a rival: the real package, in the
-//! interpreter that the caller names.
+//! python-plexapi as a rival. Most tools use this client library. The caller names the interpreter
+//! that has the package.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::bench::compute::scenario::Rival;
 
-/// The script that uses the package. It reads the queries from its input.
+/// The script that uses the package. It reads the queries from stdin.
 const SCRIPT: &str = include_str!("rival.py");
 
 /// The last line of the script's output.
@@ -23,7 +23,7 @@ struct Told {
     seconds: f64,
 }
 
-/// Runs the script on all queries. The server has to count its calls.
+/// Runs the script on all queries. The result has no calls, because the server counts them.
 pub(crate) async fn run(
     interpreter: &Path,
     (url, token): (&str, &str),
@@ -51,7 +51,7 @@ pub(crate) async fn run(
          installs it"
     );
     let text = String::from_utf8_lossy(&output.stdout);
-    let told = text.lines().last().context("the script said nothing")?;
+    let told = text.lines().last().context("the script printed nothing")?;
     let Told { wrong, missed, seconds } = serde_json::from_str(told)?;
     let name = format!("python-plexapi, pages of {page}");
     Ok(Rival { name, calls: 0, wall_ms: seconds * 1e3, wrong, missed, gave_up: false })

@@ -1,8 +1,8 @@
-"""What a good programmer writes with python-plexapi: python - URL TOKEN ROWS [SECTION] < queries.
+"""A careful client with python-plexapi: python - URL TOKEN ROWS [SECTION] < queries.
 
-It lists every section whole, in pages of ROWS, builds a map by file name, and matches in memory. The
-queries are one JSON list of [path, rating key or null]. The last line it prints is JSON: what came of
-them.
+It lists every section completely, in pages of ROWS, builds a map by file name, and matches in memory. The
+queries are one JSON list of [path, rating key or null]. The last line of the output is JSON with the
+results.
 """
 import json
 import sys

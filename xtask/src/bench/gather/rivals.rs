@@ -1,5 +1,5 @@
-//! The other clients beside Matchbox. The naive one is really run, on a sample where all queries
-//! would take minutes; those that list everything are run on all queries.
+//! Runs the other clients beside Matchbox. The naive client runs on a sample if all queries would
+//! take minutes. The clients that list everything run on all queries.
 
 use anyhow::Result;
 use testbed::queries::TruthQuery;
@@ -8,16 +8,16 @@ use testbed::rivals::naive::Naive as Client;
 
 use crate::bench::compute::scenario::{Naive, Rival};
 
-/// A file that its title search does not find costs it a listing in pages of 100, so the
-/// sample shrinks as the library grows: this many rows it may read if nothing is found, about
-/// a second's worth.
+/// How many rows the naive client may read if its title searches find nothing. Each such file costs
+/// it a listing in pages of 100, so the sample is smaller for a larger library. Reading this many
+/// rows takes about a second.
 const ROWS: u64 = 40_000;
 
 /// The smallest and the largest sample.
 const SAMPLE: std::ops::RangeInclusive<u64> = 2..=100;
 
-/// Runs the naive client on an even sample of the queries, in a library of `items` items. It
-/// does not repeat what fails: the first error ends it, as it ends the tools it stands for.
+/// Runs the naive client on an even sample of the queries, in a library of `items` items. The first
+/// error ends it, as in the tools that it represents.
 pub(crate) async fn naive(
     (url, token): (&str, &str),
     section: Option<&str>,
@@ -38,8 +38,8 @@ pub(crate) async fn naive(
     })
 }
 
-/// The page sizes of those who list everything: the one of the client library that most tools use,
-/// and the largest that a careful programmer asks for.
+/// The page sizes of the clients that list everything: that of the client library that most tools
+/// use, and the largest size that a careful client requests.
 pub(crate) const PAGES: [usize; 2] = [100, 1_000];
 
 /// Runs the client that lists everything on all queries. An error ends it.

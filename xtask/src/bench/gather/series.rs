@@ -1,5 +1,5 @@
-//! What only shows over many runs or many single files: how the hit rate develops, and how
-//! long one file takes.
+//! Measurements over many runs or many single files: the hit rate over runs, and the time of one
+//! file.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::clock::now;
 use super::progress::Progress;
 use crate::bench::compute::outcome::{OneFile, Run, Series};
 
-/// How many runs show how the hit rate develops.
+/// The number of runs for the hit rate.
 const RUNS: usize = 10;
 
-/// How many single files are asked for.
+/// The number of single files.
 const FILES: usize = 500;
 
-/// How often the bench looks at a library again, in its own time.
+/// The time between two runs, on the engine's clock.
 const LATER: Duration = Duration::from_hours(1);
 
 /// Measures in a library of `items` movies.
@@ -32,7 +32,7 @@ pub(crate) async fn measure(items: u64, progress: &Progress) -> Result<Series> {
     Ok(Series { runs, one_file })
 }
 
-/// Runs over a library to which one item in a hundred is added before each.
+/// Makes the runs. Before each run except the first, 1 % is added to the library.
 async fn growing(items: u64) -> Result<(Stage, Vec<Run>, Vec<TruthQuery>)> {
     let stage = Stage::movies(Scale::new(items)).await?;
     let mut asked = stage.present(items);
@@ -60,7 +60,7 @@ async fn growing(items: u64) -> Result<(Stage, Vec<Run>, Vec<TruthQuery>)> {
     Ok((stage, runs, asked))
 }
 
-/// Part of the lookups that a remembered match answered, 0 to 1.
+/// The share of lookups that a remembered match answered, 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a rate, for a plot")]
 pub(crate) fn hit_rate(report: &match_core::Report) -> f64 {
     let lookups = &report.lookups;
@@ -68,8 +68,8 @@ pub(crate) fn hit_rate(report: &match_core::Report) -> f64 {
     lookups.remembered as f64 / all.max(1) as f64
 }
 
-/// Single files within the freshness window, so that no call is part of the time: once
-/// remembered, and once under a path that was never asked for.
+/// Measures single files within the freshness window, so that the time includes no call. Each file
+/// is asked for under a remembered path and under a new path.
 async fn one_file(stage: &Stage, asked: &[TruthQuery]) -> Result<Vec<OneFile>> {
     let engine = stage.engine().await?;
     engine.match_files(&Selection::section("Movies"), to_queries(&asked[..1])).await?;

@@ -1,5 +1,5 @@
-//! What happens to a library, one thing after the other on one cache, and what a run then
-//! costs.
+//! Plays the main scenarios, one after the other with one library and one cache, and measures the
+//! run of each.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,23 +19,23 @@ use super::progress::Progress;
 use super::{python, rivals};
 use crate::bench::compute::scenario::{Naive, Rival, Scenario};
 
-/// Between two scenarios: beyond the freshness window, so that each asks the server.
+/// The time between two scenarios, beyond the freshness window, so that each asks the server.
 const LATER: Duration = Duration::from_hours(1);
 
-/// What is played on one library.
+/// The scenarios for one library.
 pub(crate) struct Story<'a> {
-    /// Goes before the names of its scenarios.
+    /// The prefix of its scenario names.
     pub(crate) prefix: String,
-    /// Those that are reported; what they need before them is played too.
+    /// The scenarios to report. A scenario that they need before them is played too.
     pub(crate) wanted: &'a [Name],
-    /// What goes wrong with the server, anew in each scenario.
+    /// The server's faults. They start again in each scenario.
     pub(crate) trouble: &'a [FaultRule],
-    /// The Python interpreter that has python-plexapi, if that is a rival, too.
+    /// The Python interpreter with python-plexapi, if that is a rival too.
     pub(crate) python: Option<&'a Path>,
 }
 
 impl Story<'_> {
-    /// Plays it, with the naive client beside each scenario.
+    /// Plays the scenarios, and the naive client for each.
     pub(crate) async fn play(&self, input: Input, progress: &Progress) -> Result<Vec<Scenario>> {
         let folder = tempfile::tempdir().context("could not create a temporary folder")?;
         let cache = folder.path().join("server.matchbox");
@@ -57,7 +57,7 @@ impl Story<'_> {
             if let Server::Simulated(pms) = &input.server {
                 pms.edit(|library| library.advance(LATER.as_secs().cast_signed()));
                 if name == Name::Added {
-                    // Absences would have to be proven anew: that is another scenario's question.
+                    // Ask for no absent files: another scenario measures their proof.
                     queries.retain(|query| query.expect.is_some());
                     queries.push(add_one(pms));
                 }
@@ -70,13 +70,13 @@ impl Story<'_> {
             scenario.name = format!("{prefix}{}", name.text());
             name.what().clone_into(&mut scenario.situation);
             if scenario.unexpected_unknown.is_none() {
-                // It keeps nothing: what was asked before costs it the same once more.
+                // The naive client keeps nothing, so a repeated scenario costs it the same.
                 if name != Name::Repeat || naive.is_none() {
                     progress.say(format!("{prefix}{}: the naive client", name.text()));
                     naive = Some(self.naive(name, &input, &queries).await?);
                 }
                 scenario.naive = naive.unwrap_or_default();
-                progress.say(format!("{prefix}{}: those who list everything", name.text()));
+                progress.say(format!("{prefix}{}: the clients that list everything", name.text()));
                 scenario.rivals = self.rivals(name, &input, &queries).await?;
             }
             scenarios.push(scenario);
@@ -88,7 +88,7 @@ impl Story<'_> {
         Ok(scenarios)
     }
 
-    /// Lets the trouble begin anew, as far as it is `wanted`.
+    /// Starts the faults again, but only those that are `wanted`.
     fn disturb(&self, pms: &Pms, name: Name, wanted: fn(&FaultRule) -> bool) {
         pms.clear_faults();
         for rule in self.trouble.iter().filter(|rule| wanted(rule)) {
@@ -99,8 +99,8 @@ impl Story<'_> {
         }
     }
 
-    /// The naive client in the same trouble, but for mere delays: they would make it wait for
-    /// minutes, and change no count.
+    /// Runs the naive client with the same faults, but without delays. They would take minutes and
+    /// change no count.
     async fn naive(&self, name: Name, input: &Input, queries: &[TruthQuery]) -> Result<Naive> {
         if let Server::Simulated(pms) = &input.server {
             self.disturb(pms, name, |rule| {
@@ -111,7 +111,7 @@ impl Story<'_> {
         rivals::naive(server, input.section.as_deref(), queries, input.items as u64).await
     }
 
-    /// Those who list everything, in the same trouble and at the same distance.
+    /// Runs the clients that list everything, with the same faults and delays.
     async fn rivals(
         &self,
         name: Name,
@@ -180,7 +180,7 @@ async fn matchbox(
 ) -> Result<Run> {
     let mut config = Config::new(input.server.url(), Token::new(input.server.token()));
     if let Server::Simulated(_) = input.server {
-        // How often is asked again is measured, not how long is waited before.
+        // The number of retries is measured, not the time between them.
         config.retry.base = Duration::from_millis(1);
     }
     let mut options = EngineConfig::new(cache);
@@ -211,7 +211,7 @@ fn requests(server: &Server) -> Option<u64> {
     }
 }
 
-/// What the store holds, to see that an outage changes nothing.
+/// A digest of the store, to check that an outage changes nothing.
 fn fingerprint(cache: &Path) -> Result<u64> {
     let config = cache_store::StoreConfig::new(match_core::INDEXING, plex_api::UnixSeconds(0));
     let store = cache_store::Store::open(cache, &config)?;

@@ -1,4 +1,4 @@
-//! The plots. Drawn by plotters into SVG, in colours that the page's style replaces.
+//! The plots. Plotters draws them as SVG, in colours that the page's style replaces.
 
 mod bars;
 mod lines;
@@ -8,14 +8,14 @@ use plotters::style::{IntoFont, RGBColor, TextStyle};
 
 use crate::bench::compute::outcome::Outcome;
 
-/// Text and axes: the page's style replaces it by the colour of its text.
+/// Text and axes. The page's style replaces this colour with its text colour.
 const INK: RGBColor = RGBColor(1, 1, 1);
 /// Lines of the mesh.
 const GRID: RGBColor = RGBColor(2, 2, 2);
 /// The background.
 const PAPER: RGBColor = RGBColor(3, 3, 3);
-/// Colours of series, readable on white and on near black; the first is Matchbox, the second
-/// the naive client.
+/// Colours of series, readable on white and on near black. Matchbox has the first, the naive client
+/// the second.
 const SERIES: [RGBColor; 6] = [
     RGBColor(43, 125, 216),
     RGBColor(224, 108, 52),
@@ -25,17 +25,17 @@ const SERIES: [RGBColor; 6] = [
     RGBColor(120, 130, 145),
 ];
 
-/// Width of every plot; the page scales it to its own.
+/// Width of every plot. The page scales it.
 const WIDTH: u32 = 960;
 
-/// A plot and what it shows.
+/// A plot with its title and explanation.
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) svg: String,
 }
 
-/// Every plot for which there are measurements.
+/// All plots that have measurements.
 pub(super) fn all(outcome: &Outcome) -> Result<Vec<Plot>> {
     let mut plots = bars::against_naive(outcome)?;
     let others = [
@@ -49,17 +49,17 @@ pub(super) fn all(outcome: &Outcome) -> Result<Vec<Plot>> {
     Ok(plots)
 }
 
-/// The text of labels.
+/// The style of labels.
 fn text(size: u32) -> TextStyle<'static> {
     TextStyle::from(("sans-serif", size).into_font()).color(&INK)
 }
 
-/// A colour of the series, over again when there are more.
+/// The colour of a series. Colours repeat if there are more series.
 fn colour(at: usize) -> RGBColor {
     SERIES[at % SERIES.len()]
 }
 
-/// What plotters complains about: only its own backend, which writes into memory.
+/// Converts an error of plotters. Only its backend can fail, and that writes to memory.
 fn drawn<T>(done: Result<T, impl std::fmt::Display>) -> Result<T> {
     done.map_err(|error| anyhow::anyhow!("could not draw: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Bars: one thing beside another.
+//! Plots with bars.
 
 use anyhow::Result;
 use plotters::prelude::*;
@@ -8,21 +8,21 @@ use super::{GRID, INK, PAPER, Plot, WIDTH, colour, drawn, number, short, text};
 use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
 use crate::bench::draw::text::grouped;
 
-/// Height of a row: of three bars, of one, of one among many.
+/// Height of a row with three bars, with one bar, and with one bar if there are many rows.
 const THREE: u32 = 60;
 const ONE: u32 = 30;
 const THIN: u32 = 22;
 /// Height of everything else.
 const REST: u32 = 96;
 
-/// Bars side by side or one after the other, a row for each name.
+/// Bars in rows, one row for each name.
 struct Rows {
-    /// Height of each, and width of the names, in pixels.
+    /// Height of each row, and width of the names, in pixels.
     height: u32,
     width: u32,
     names: Vec<String>,
     bars: Vec<Bar>,
-    /// Text behind the bars of a row: row, place within it, at, text.
+    /// Text after a bar: the row, the place within the row, the position on the axis, the text.
     notes: Vec<(usize, f64, f64, String)>,
     /// Names and colours.
     series: Vec<(&'static str, RGBColor)>,
@@ -31,7 +31,7 @@ struct Rows {
 /// One bar.
 struct Bar {
     row: usize,
-    /// Upper and lower edge within the row, -0.5 to 0.5.
+    /// Upper and lower edge within the row, from -0.5 to 0.5.
     edges: (f64, f64),
     from: f64,
     to: f64,
@@ -45,7 +45,8 @@ impl Rows {
     }
 }
 
-/// Draws bars; `$x` is the axis of values. A macro, because each kind of axis is a type.
+/// Draws bars. `$x` is the axis of values. This is a macro, because each kind of axis has its own
+/// type.
 macro_rules! draw {
     ($rows:expr, $x:expr, $x_name:expr, $x_label:expr) => {{
         let rows: Rows = $rows;
@@ -106,7 +107,7 @@ macro_rules! draw {
     }};
 }
 
-/// Names of the series above the plot.
+/// Draws the names of the series above the plot.
 fn legend_line(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     series: &[(&'static str, RGBColor)],
@@ -121,7 +122,7 @@ fn legend_line(
     Ok(())
 }
 
-/// Calls by scenario beside the naive client's: a plot for each group.
+/// Calls by scenario, with those of the other clients. One plot for each group.
 pub(super) fn against_naive(outcome: &Outcome) -> Result<Vec<Plot>> {
     let plots = outcome.groups().into_iter().map(|(title, scenarios)| calls(title, scenarios));
     Ok(plots.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -145,7 +146,7 @@ fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
             let edges = [(-0.42, -0.16), (-0.13, 0.13), (0.16, 0.42)][series];
             let shown = number(calls.max(1));
             most = most.max(shown);
-            // A bar of one call would have no length on this axis: all begin below it.
+            // All bars start below 1. On this axis, a bar from 1 to 1 would have no length.
             rows.bars.push(Bar { row, edges, from: START, to: shown, series });
             let gave_up = series == 2 && scenario.naive.gave_up;
             let calls = grouped(calls);
@@ -155,15 +156,15 @@ fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
     }
     let axis = (START..most * 12.0).log_scale();
     let svg = draw!(rows, axis, "calls (logarithmic)", |n: &f64| short(*n));
-    let text = "Calls, by the server's own count, beside clients that keep nothing. Name and \
-        number of items on the left.";
+    let text = "Calls that the server counted, for Matchbox and for clients that keep nothing. Name \
+        and number of items on the left.";
     Ok(Some(Plot { title: format!("{title}."), text: text.to_owned(), svg }))
 }
 
-/// Where a bar on a logarithmic axis begins.
+/// The start of a bar on a logarithmic axis.
 const START: f64 = 0.5;
 
-/// Where the time of a run goes.
+/// The time of a run by phase.
 pub(super) fn phases(outcome: &Outcome) -> Result<Option<Plot>> {
     let shown: Vec<&Scenario> = outcome
         .scenarios
@@ -199,7 +200,7 @@ pub(super) fn phases(outcome: &Outcome) -> Result<Option<Plot>> {
     Ok(Some(Plot { title: "Time per phase.".to_owned(), text: text.to_owned(), svg }))
 }
 
-/// What the rules make of names that were distorted.
+/// The results of the rules for distorted names.
 pub(super) fn accuracy(outcome: &Outcome) -> Result<Option<Plot>> {
     let lines = &outcome.accuracy;
     if lines.is_empty() {
@@ -236,9 +237,9 @@ pub(super) fn accuracy(outcome: &Outcome) -> Result<Option<Plot>> {
     let cases: u64 = lines.iter().map(|line| line.tally.cases).sum();
     let wrong: u64 = lines.iter().map(|line| line.tally.high_wrong).sum();
     let text = format!(
-        "{cases} files whose truth is known, by what was done to their names or places. \
-         Where little survives, ambiguous and not found are the right thing to say. {wrong} \
-         answers of high confidence were wrong."
+        "{cases} files whose true item is known, by the distortion of their names or folders. \
+         If little of a name is left, ambiguous and not found are right answers. {wrong} answers \
+         of high confidence were wrong."
     );
     Ok(Some(Plot { title: "Accuracy by distortion.".to_owned(), text, svg }))
 }

@@ -1,4 +1,4 @@
-//! Lines: how something grows.
+//! Plots with lines.
 
 use anyhow::Result;
 use plotters::prelude::*;
@@ -9,7 +9,7 @@ use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
 /// A line with its name.
 type Line = (String, Vec<(f64, f64)>);
 
-/// The two axes.
+/// The two axes of a plot.
 struct Axes {
     x: std::ops::Range<f64>,
     y: std::ops::Range<f64>,
@@ -17,11 +17,11 @@ struct Axes {
     y_name: &'static str,
 }
 
-/// Height of a plot of lines.
+/// Height of a plot with lines.
 const HEIGHT: u32 = 420;
 
-/// Draws lines; `$x` and `$y` make a coordinate of a range. A macro, because each kind of
-/// coordinate is a type of its own.
+/// Draws lines. `$x` and `$y` make a coordinate from a range. This is a macro, because each kind of
+/// coordinate has its own type.
 macro_rules! draw {
     ($axes:expr, $lines:expr, $x:expr, $y:expr, $x_label:expr, $y_label:expr) => {{
         let axes: Axes = $axes;
@@ -78,7 +78,7 @@ macro_rules! draw {
     }};
 }
 
-/// Calls against the number of items.
+/// Calls by the number of items.
 pub(super) fn calls_by_items(outcome: &Outcome) -> Result<Option<Plot>> {
     let movies = |scenario: &&Scenario| {
         let variant = scenario.name.split(' ').next().unwrap_or_default();
@@ -112,16 +112,16 @@ pub(super) fn calls_by_items(outcome: &Outcome) -> Result<Option<Plot>> {
     };
     let log = |range: std::ops::Range<f64>| range.log_scale();
     let svg = draw!(axes, &lines, log, log, |n: &f64| short(*n), |n: &f64| short(*n));
-    let text = "Both axes are logarithmic. The naive client keeps nothing, so it pays the same \
-        on every run.";
+    let text = "Both axes are logarithmic. The naive client keeps nothing, so every run costs it \
+        the same.";
     Ok(Some(Plot {
-        title: "Calls against the size of the library.".to_owned(),
+        title: "Calls by the size of the library.".to_owned(),
         text: text.to_owned(),
         svg,
     }))
 }
 
-/// How the hit rate develops.
+/// The hit rate over runs.
 pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
     let Some(series) = &outcome.series else { return Ok(None) };
     let points = series.runs.iter().zip(1_u32..);
@@ -138,13 +138,13 @@ pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
     let svg = draw!(axes, &lines, plain, plain, label, label);
     let calls: Vec<_> = series.runs.iter().map(|run| run.calls.to_string()).collect();
     let text = format!(
-        "Before each run but the first, 1 % of the library was added. Calls of the runs: {}.",
+        "Before each run except the first, 1 % was added to the library. Calls of the runs: {}.",
         calls.join(", ")
     );
     Ok(Some(Plot { title: "Hit rate over runs.".to_owned(), text, svg }))
 }
 
-/// How long one file takes.
+/// The time of one file.
 pub(super) fn one_file(outcome: &Outcome) -> Result<Option<Plot>> {
     let Some(series) = &outcome.series else { return Ok(None) };
     let mut lines: Vec<Line> = Vec::new();
@@ -176,7 +176,7 @@ pub(super) fn one_file(outcome: &Outcome) -> Result<Option<Plot>> {
     ));
     let text = "Single files, one after the other, within the freshness window: no call is made. \
         The second line writes each new answer to disk.";
-    Ok(Some(Plot { title: "How long one file takes.".to_owned(), text: text.to_owned(), svg }))
+    Ok(Some(Plot { title: "Time of one file.".to_owned(), text: text.to_owned(), svg }))
 }
 
 fn most(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
