@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig};
+use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig, Unwritable};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
@@ -128,8 +128,10 @@ fn confirm(what: &str) -> Result<()> {
 fn open(path: &Path, shared: bool) -> Result<Store> {
     ensure!(path.is_file(), "there is no file at {}", path.display());
     let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
-    let config =
-        StoreConfig { sharing, ..StoreConfig::new(match_core::INDEXING, Clock::system().now()) };
+    // What is done to a copy in memory would be done to nothing.
+    let unwritable = Unwritable::Refuse;
+    let defaults = StoreConfig::new(match_core::INDEXING, Clock::system().now());
+    let config = StoreConfig { sharing, unwritable, ..defaults };
     let store = Store::open(path, &config)?;
     if *store.opened() != Opened::Existing {
         eprintln!("{}", store.opened());

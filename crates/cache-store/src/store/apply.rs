@@ -49,6 +49,9 @@ pub(crate) struct Update {
     pub(crate) must_change: bool,
     /// Whether the section is known completely afterwards.
     pub(crate) complete: bool,
+    /// Whether nothing can be missing that happened meanwhile (`SectionState::settled`); `None`: as
+    /// before.
+    pub(crate) settled: Option<bool>,
     /// Everything that was edited is among the rows.
     pub(crate) metadata: bool,
     /// What lookups have cost and shown so far.
@@ -112,6 +115,7 @@ impl Update {
             total: None,
             must_change: false,
             complete: false,
+            settled: None,
             metadata: false,
             lookups: Lookups { filter, ..state.lookups },
             #[cfg(feature = "shared")]
@@ -168,12 +172,21 @@ impl Store {
     /// Applies an update, all of it or nothing.
     pub(crate) fn apply(&self, update: Update) -> Result<Applied, Error> {
         let mut outcome = None;
+        // The rows are read once. If the disk failed meanwhile, they have to be asked for again.
+        let (mut update, mut lost) = (Some(update), false);
         let written = self.write("writing a refresh", |txn| {
+            let Some(update) = update.take() else {
+                lost = true;
+                return Err(rolled_back());
+            };
             let applied = run(txn, self.indexing, update)?;
             let done = matches!(applied, Applied::Done(..));
             outcome = Some(applied);
             if done { Ok(()) } else { Err(rolled_back()) }
         });
+        if lost {
+            return Err(self.no_disk().map_or_else(rolled_back, Error::NoDisk));
+        }
         match (outcome, written) {
             (Some(applied), _) if !matches!(applied, Applied::Done(..)) => Ok(applied),
             (Some(applied), Ok(())) => Ok(applied),
@@ -213,12 +226,13 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if !current.is_version_of(&base) {
         return Ok(Applied::Moved);
     }
+    let settled = update.settled.unwrap_or(current.settled) && complete;
     let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
     let first = writer.first;
     match rows.take_entries() {
-        Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
-        _ => writer.put_all(rows.read()?)?,
+        Some(entries) if writer.first => writer.put_first(rows.read(), entries)?,
+        _ => writer.put_all(rows.read())?,
     }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
@@ -264,6 +278,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.unsupported = unsupported;
     state.observed_at = later.or(Some(observed_at));
     state.complete = complete;
+    state.settled = settled;
+    state.counted_at = total.map(|_| now).or(state.counted_at);
     state.lookups = lookups;
     state.divisions = divisions;
     state.dated = !undated && (whole || state.dated);
