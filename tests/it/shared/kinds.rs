@@ -59,7 +59,9 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
 
     // The whole of it is gone.
     tier.cluster = true;
-    nodes.iter_mut().for_each(|node| node.kill().unwrap());
+    for node in &mut nodes {
+        node.kill().unwrap();
+    }
     hosts.valkey.kill().unwrap();
     let before = hosts.stage.calls();
     let runs = ask_all(&engines(&hosts, 9..10, &tier).await, &asked).await.unwrap();
