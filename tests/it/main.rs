@@ -14,6 +14,7 @@
 //! - `sync`: items, verifying, edits and uploads through the engine; requests are counted.
 //! - `verify`: whether an item is still the file's, where that is doubtful.
 //! - `watch`: listening to the server.
+//! - `former`: a cache file that an earlier version wrote.
 //! - `gentle`: pages as large as the server takes.
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
@@ -40,11 +41,14 @@ mod edits;
 mod end_to_end;
 mod events;
 mod faults;
+mod former;
 mod gentle;
 mod host;
 mod meeting;
 mod no_disk;
+mod partial;
 mod proof;
+mod quirks;
 mod report;
 #[cfg(feature = "shared")]
 mod shared;

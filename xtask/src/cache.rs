@@ -82,8 +82,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         Command::Clear { path, what, yes } => {
             let store = open(&path, shared)?;
             let clear = what.of(&store)?;
-            if !yes && !confirmed(&what, &path, &store.stats()?)? {
-                bail!("nothing was cleared");
+            if !yes {
+                confirm(&what.named(&path, &store.stats()?))?;
             }
             let cleared = store.clear(clear)?;
             print(
@@ -113,23 +113,16 @@ pub(crate) fn run(options: Options) -> Result<()> {
 }
 
 /// Asks the user to confirm. Without a terminal, this is an error.
-fn confirmed(what: &What, path: &Path, stats: &Stats) -> Result<bool> {
-    let items: u64 = stats.sections.iter().map(|section| section.items).sum();
-    let file = path.display();
-    let what = match what {
-        What { item: Some(key), .. } => format!("the cached data of item {key}"),
-        What { section: Some(name), .. } => format!("the cached data of section \"{name}\""),
-        What { matches: true, .. } => "the remembered matches".to_owned(),
-        What { server: true, .. } => format!("all ({items} items) and which server it belongs to"),
-        _ => format!("all ({items} items)"),
-    };
+fn confirm(what: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can confirm without a terminal: to clear {what} in {file}, say --yes");
+        bail!("nobody can confirm without a terminal: to clear {what}, say --yes");
     }
-    eprint!("Clear {what} in {file}? It has to be read from the server again. [y/N] ");
+    eprint!("Clear {what}? It has to be read from the server again. [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    let is_meant = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    ensure!(is_meant, "nothing was cleared");
+    Ok(())
 }
 
 fn open(path: &Path, shared: bool) -> Result<Store> {
@@ -213,6 +206,21 @@ fn check(store: &Store, json: bool) -> Result<()> {
 }
 
 impl What {
+    /// In words.
+    fn named(&self, path: &Path, stats: &Stats) -> String {
+        let items: u64 = stats.sections.iter().map(|section| section.items).sum();
+        let what = match self {
+            Self { item: Some(key), .. } => format!("the cached data of item {key}"),
+            Self { section: Some(name), .. } => format!("the cached data of section \"{name}\""),
+            Self { matches: true, .. } => "the remembered matches".to_owned(),
+            Self { server: true, .. } => {
+                format!("all ({items} items) and which server it belongs to")
+            }
+            _ => format!("all ({items} items)"),
+        };
+        format!("{what} in {}", path.display())
+    }
+
     fn of(&self, store: &Store) -> Result<Clear> {
         let Some(name) = &self.section else {
             return Ok(match (self.matches, self.server) {

@@ -14,7 +14,7 @@ mod no_disk;
 mod opening;
 mod sharing;
 mod shows;
-mod upgrading;
+pub(crate) mod upgrading;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

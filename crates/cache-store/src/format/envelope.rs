@@ -152,12 +152,6 @@ pub(crate) fn reseal<R: Record>(
     Ok(Resealed::Upgraded)
 }
 
-/// The checksum of a sealed value, unchecked: whether it is still the same value.
-#[cfg(feature = "shared")]
-pub(crate) fn sum(bytes: &[u8]) -> [u8; 8] {
-    bytes.get(3..HEADER).and_then(|sum| sum.try_into().ok()).unwrap_or_default()
-}
-
 /// Checks an envelope, and returns the schema and the payload.
 fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {

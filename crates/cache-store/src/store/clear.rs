@@ -136,6 +136,7 @@ impl Store {
             // The removed item is still on the server, so nothing proves an absence now.
             state.complete = false;
             state.stamp = None;
+            state.position = None;
             put_section(txn, &state)?;
             Ok(Cleared { items: 1, other_rows, ..Cleared::default() })
         })

@@ -8,7 +8,7 @@ use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
     SectionId, SectionState, Selection, has_recent_metadata,
 };
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{Field, RatingKey, TagField, UnixSeconds};
 use tracing::info;
 
 use crate::edit::change::{Change, Step};
@@ -165,7 +165,7 @@ impl Engine {
         options: EditOptions,
     ) -> Result<(), Error> {
         let demand = Demand { metadata: true, ..Demand::files(0) };
-        let states = self.library.refresh(sections, demand).await?.sections;
+        let states = self.library.refresh(sections, demand).await?.whole()?;
         let policy = self.library.policy().clone();
         let (contexts, now) = (self.contexts().await?, self.library.clock().now());
         let judge = Judge { states: &states, contexts, policy: &policy, now };
@@ -328,6 +328,7 @@ impl Judge<'_> {
         let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
         if !(holds || target.files.is_empty())
             || !is_current(known, metadata, state, self.now, self.policy)
+            || !is_told(&target.steps) && !self.is_recent(metadata)
         {
             return Settled::Unsure;
         }
@@ -351,6 +352,12 @@ impl Judge<'_> {
             }
             Some(_) => Settled::Unsure,
         }
+    }
+
+    /// Whether metadata were read not longer ago than titles are believed. The only way to see what
+    /// no stamp tells of is to read the item again, about 200 a call.
+    fn is_recent(&self, metadata: &Metadata) -> bool {
+        younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
     /// Whether an item of a section has each of the files.
@@ -403,6 +410,19 @@ impl Judge<'_> {
             _ => Ok(Some((section, difference, foreign))),
         }
     }
+}
+
+/// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
+/// labels, locks and ratings do not move it (PlexKodiConnect issues 2095 and 2141).
+fn is_told(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Set(field, _) => *field != Field::UserRating,
+        Step::AddTags(field, _) | Step::RemoveTags(field, _) | Step::ReplaceTags(field, _) => {
+            !matches!(field, TagField::Label | TagField::Collection)
+        }
+        Step::Lock(..) => false,
+        Step::Raw(..) => true,
+    })
 }
 
 /// Whether stored metadata of an item are still valid. They are not if a listing shows another
