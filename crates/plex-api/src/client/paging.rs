@@ -38,7 +38,8 @@ impl Progress {
 
     /// Whether a page has the rows of the first page again: the server does not page.
     pub(crate) fn is_first(&self, page: &Page) -> bool {
-        let same = |first: &Page| page.items == first.items && page.unsupported == first.unsupported;
+        let same =
+            |first: &Page| page.items == first.items && page.unsupported == first.unsupported;
         self.first.as_ref().is_some_and(same)
     }
 
