@@ -18,6 +18,7 @@
 //! - `gentle`: pages as large as the server takes.
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
+//! - `no_disk`: the cache file cannot be written.
 //! - `proof`: what proves that a file is not there.
 //! - `shared`: many hosts, one engine beside them, and what may go wrong with it.
 //! - `report`: what a run says of itself, and all runs together.
@@ -44,7 +45,10 @@ mod former;
 mod gentle;
 mod host;
 mod meeting;
+mod no_disk;
+mod partial;
 mod proof;
+mod quirks;
 mod report;
 #[cfg(feature = "shared")]
 mod shared;

@@ -8,17 +8,21 @@ use plex_api::{Filter, Section};
 use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::error::Error;
-use crate::library::{Library, Observed, Step, step};
+use crate::library::refreshed::Step;
+use crate::library::{Library, Observed};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
+use crate::random_id::draw;
 use crate::refresh::listing;
 use crate::refresh::plan::{Demand, Plan, Planned};
 use crate::refresh::reason::PlanReason;
 use crate::share::single_flight::{Sighting, Since};
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Miss, SharedCounts};
-use crate::share::tier::protocol::{Head, Position, Way, calls_saved, way};
-use crate::share::tier::{Hold, Lease, Look, Probed, Sums, Tier};
+use crate::share::tier::hold::{Hold, Lease};
+use crate::share::tier::probe::Probed;
+use crate::share::tier::protocol::{Head, Way, base, calls_saved, crowd_delay, way};
+use crate::share::tier::{Look, Tier};
 use crate::store::Store;
 
 /// How often one refresh looks at the tier before it asks the server itself.
@@ -30,8 +34,9 @@ pub(super) struct Round {
     lease: Option<Lease>,
     /// What the engine showed when the lease was held: whoever publishes starts from it.
     look: Option<Look>,
-    before: Option<Sums>,
     looks: u32,
+    /// It was another's turn, and others may have waited, too.
+    waited: bool,
     /// Something of the tier was of no use.
     missed: bool,
     /// It is clear that the server is asked.
@@ -76,14 +81,18 @@ impl Library {
     }
 
     /// The server's sections: as another host saw them a moment ago, or as the server lists them.
-    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, plex_api::Error> {
+    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, Error> {
         let Some(tier) = &self.tier else { return self.observe().await };
         if tier.server().is_none() || !tier.is_verified() {
             self.find_server(tier).await?;
         }
         let (lease, before) = match since {
             Since::Ending => match tier.probe(self.context.policy.freshness).await {
-                Probed::Shared(sections, at) => return Ok((sections, Vec::new(), at)),
+                Probed::Shared(listed, at) => {
+                    // It may be from before what is cached was listed.
+                    let (others, before) = (Vec::new(), Arc::default());
+                    return Ok(Observed { listed, others, before, at });
+                }
                 Probed::Ask(lease, before) => (lease, before),
             },
             // Something happened that only the server can show.
@@ -91,7 +100,7 @@ impl Library {
         };
         let observed = self.observe().await;
         match (&observed, lease) {
-            (Ok((sections, others, _)), Some(lease)) => {
+            (Ok(Observed { listed: sections, others, .. }), Some(lease)) => {
                 let known = before.as_ref().map(|probe| probe.sections.as_slice());
                 let is_it = self.is_server(tier, sections, known.unwrap_or_default()).await;
                 if is_it && others.is_empty() {
@@ -209,6 +218,9 @@ impl Library {
         if !round.missed
             && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
         {
+            if let (true, Way::Snapshot(_), Some(head)) = (round.waited, &way, &look.head) {
+                tokio::time::sleep(crowd_delay(head.snapshot.bytes, draw())).await;
+            }
             if let Some(taken) = self.take(tier, state, seen, &look, &way).await? {
                 steps.push(taken);
                 return Ok(true);
@@ -224,11 +236,13 @@ impl Library {
                     round.lease = Some(lease);
                     true // somebody may have published since it was looked
                 }
-                Hold::Again => true,
+                Hold::Again => {
+                    round.waited = true;
+                    true
+                }
                 Hold::Without => false,
             });
         }
-        round.before = tier.sums(&self.context.store, state, &look).await?;
         round.calls = self.context.client.calls().total().count;
         round.look = Some(look);
         // Whoever published the probe has heard from the server who it is, and each page says of
@@ -259,7 +273,7 @@ impl Library {
         may_publish: bool,
     ) -> Option<Way> {
         let head = look.head.as_ref()?;
-        let base = Position::base(tier.position(state.id), state.stamp);
+        let base = base(state.position.as_ref(), state.stamp);
         let way = way(head, base).filter(|way| *way != Way::There)?;
         if !tier.is_after_edits(state.id, look, head) {
             tier.counting().miss(Miss::OtherStamp);
@@ -305,7 +319,7 @@ impl Library {
             Way::Log(_) | Way::There => PlanReason::SharedLog,
         };
         debug!(%reason, items = state.items, "taken from the shared tier");
-        Ok(Some(step(&state, Planned { plan: Plan::Shared, reason }, changes)))
+        Ok(Some(Step::new(&state, Planned { plan: Plan::Shared, reason }, changes)))
     }
 
     /// Whether the server shows this account what it showed whoever listed. Known from the token
@@ -332,20 +346,46 @@ impl Library {
     }
 
     /// Publishes what a refresh brought, if it was this host's turn.
-    pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
-        let Round { lease: Some(lease), look: Some(look), before, calls, .. } = round else {
-            return Ok(());
+    pub(super) async fn tell(
+        &self,
+        state: SectionState,
+        round: Round,
+    ) -> Result<SectionState, Error> {
+        let Round { lease: Some(lease), look: Some(look), calls, .. } = round else {
+            return Ok(state);
         };
-        let Some(tier) = &self.tier else { return Ok(()) };
-        if !self.may_publish(tier, state).await {
-            return Ok(());
+        let Some(tier) = &self.tier else { return Ok(state) };
+        if !self.may_publish(tier, &state).await {
+            return Ok(state);
         }
         let contested = look.head.as_ref().and_then(|head| tier.joined(state.id, head));
         if contested == Some(false) {
-            return Ok(());
+            return Ok(state);
         }
+        let state = self.settle(state).await?;
         let calls = self.context.client.calls().total().count.saturating_sub(calls);
-        tier.publish(&self.context.store, state, lease, &look, before, calls).await
+        tier.publish(&self.context.store, &state, lease, &look, calls).await?;
+        Ok(state)
+    }
+
+    /// Compares the stamp of a section again that was listed for all hosts, so that not each of them
+    /// has to before it answers that a file is absent.
+    async fn settle(&self, state: SectionState) -> Result<SectionState, Error> {
+        let Some(stamp) = state.stamp.filter(|_| state.is_unsettled()) else { return Ok(state) };
+        let at = self.context.clock.now();
+        let Ok((listed, _)) = self.context.client.section_rows().await else { return Ok(state) };
+        let stands =
+            |section: &Section| section.uuid == state.uuid && SectionStamp::of(section) == stamp;
+        if !listed.iter().any(stands) {
+            return Ok(state);
+        }
+        let listed = state.clone();
+        let note = move |store: &Store| {
+            let id = listed.id;
+            store.note_probe(None, &[(listed.clone(), stamp)], &[listed], at)?;
+            store.view()?.section(id)
+        };
+        Ok(self.context.blocking(note).await?.unwrap_or(state))
     }
 
     /// Only what is explained, of the server whose keys are used.
@@ -375,7 +415,7 @@ impl Library {
                 continue;
             }
             if let Some(lease) = tier.hold_now(state).await {
-                tier.publish(&self.context.store, state, lease, &look, None, 0).await?;
+                tier.publish(&self.context.store, state, lease, &look, 0).await?;
             }
         }
         Ok(())

@@ -70,7 +70,7 @@ fn a_refresh_that_another_overtook_writes_nothing() {
     fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
     let base = one.sections().unwrap().remove(0);
     fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
-    assert_eq!(one.note_unchanged(&base, stamp(1), NOW).unwrap(), None);
+    assert_eq!(one.note_unchanged(&base, stamp(1), NOW, None, false).unwrap(), None);
     assert_eq!(one.sections().unwrap()[0].items, 12);
     assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
 }
@@ -83,7 +83,7 @@ fn a_list_of_sections_that_may_be_the_older_one_is_not_chosen_from() {
     let store = Store::open(&path, &shared()).unwrap();
     let (one, two) = ([SectionId(1)], [SectionId(1), SectionId(2)]);
     let note = |list: &[SectionId], whole, at| {
-        store.note_probe(Some((list, whole)), &[], UnixSeconds(NOW.0 + at)).unwrap();
+        store.note_probe(Some((list, whole)), &[], &[], UnixSeconds(NOW.0 + at)).unwrap();
         store.listed().unwrap()
     };
     let dated = |list: &[SectionId], at| (list.to_vec(), Some(UnixSeconds(NOW.0 + at)));
@@ -156,6 +156,29 @@ fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
     let _ = one.take_lease(id, future, Duration::from_mins(1)).unwrap();
     let taken = other.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
     assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60), turn: 1 });
+}
+
+/// Each process that waited for a lease wrote a transaction every 50 ms.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_lease_writes_nothing_until_it_is_free() {
+    let (_folder, path) = place();
+    let clock = Clock::manual(NOW);
+    let holder = Store::open(&path, &shared()).unwrap();
+    let id = section(&holder);
+    let Lease::Held { turn, .. } = holder.take_lease(id, NOW, Duration::from_mins(2)).unwrap()
+    else {
+        panic!("it is free")
+    };
+    let waiting = Arc::new(Store::open(&path, &shared()).unwrap());
+    let before = std::fs::read(&path).unwrap();
+    let started = tokio::time::Instant::now();
+    let mut wait = Box::pin(Leased::wait(&waiting, id, &clock));
+    let waited = tokio::time::timeout(Duration::from_mins(1), &mut wait).await;
+    assert!(waited.is_err(), "it is held");
+    assert!(before == std::fs::read(&path).unwrap(), "not a byte");
+    assert!(holder.release_lease(id, turn).unwrap());
+    wait.await.unwrap();
+    assert!(started.elapsed() <= Duration::from_millis(60_400), "{:?}", started.elapsed());
 }
 
 /// A lease lasts two minutes, and a listing of a slow server may take ten. The test uses tokio's

@@ -8,7 +8,7 @@ use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
     SectionId, SectionState, Selection, has_recent_metadata,
 };
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{Field, RatingKey, TagField, UnixSeconds};
 use tracing::info;
 
 use crate::edit::change::{Change, Step};
@@ -75,6 +75,9 @@ impl Engine {
     /// or are not known (about 200 items a call), and sends only the differences: one request for
     /// an item, or one for up to a hundred items with the same edit.
     ///
+    /// If another run of this engine edits one of the items, this one waits until that run has ended.
+    /// If another process does, both edit it, and it is read before it is compared again.
+    ///
     /// A change has final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. The errors are the same as of [`Engine::match_files`].
@@ -93,6 +96,12 @@ impl Engine {
         for target in &mut targets {
             target.outcome = check_steps(&target.steps).err().map(refused);
         }
+        let _turn = if options.dry_run {
+            None
+        } else {
+            let keys = targets.iter().map(|target| target.key).collect();
+            Some(self.turns.wait(keys).await)
+        };
         let (id, mut planned) = (RunId::draw(), Vec::new());
         if targets.iter().any(|target| target.outcome.is_none()) {
             let made = self.make(id, sections, &mut targets, &mut planned, options).await;
@@ -156,7 +165,7 @@ impl Engine {
         options: EditOptions,
     ) -> Result<(), Error> {
         let demand = Demand { metadata: true, ..Demand::files(0) };
-        let states = self.library.refresh(sections, demand).await?.sections;
+        let states = self.library.refresh(sections, demand).await?.whole()?;
         let policy = self.library.policy().clone();
         let (contexts, now) = (self.contexts().await?, self.library.clock().now());
         let judge = Judge { states: &states, contexts, policy: &policy, now };
@@ -193,7 +202,7 @@ impl Engine {
         let edits = ready.iter().filter_map(|ready| {
             let target = targets.get(ready.target)?;
             let state = states.iter().find(|state| state.id == ready.section)?;
-            let Difference { edit, after, fields } = &ready.difference;
+            let Difference { edit, after, fields, .. } = &ready.difference;
             Some((target.key, state.key, after.kind, edit.clone(), fields.clone()))
         });
         *planned = group(edits);
@@ -219,11 +228,11 @@ impl Engine {
         let mut items = HashMap::new();
         for ready in &ready {
             let Some(target) = targets.get(ready.target) else { continue };
-            let after = ready.difference.after.clone();
-            items.insert(target.key, Item { section: ready.section, after });
+            let Difference { before, after, .. } = ready.difference.clone();
+            items.insert(target.key, Item { section: ready.section, before, after });
         }
-        let sent = if planned.is_empty() {
-            HashMap::new()
+        let (sent, met) = if planned.is_empty() {
+            Default::default()
         } else {
             self.send(id, planned, &items).await?
         };
@@ -233,7 +242,9 @@ impl Engine {
             let Some(target) = targets.get_mut(target) else { continue };
             target.outcome = Some(match sent.get(&target.key) {
                 Some(Sent::Confirmed) => {
-                    written.entry(section).or_default().push((target.key, difference.after));
+                    if !met.contains(&target.key) {
+                        written.entry(section).or_default().push((target.key, difference.after));
+                    }
                     EditOutcome::Done { fields: difference.fields, overwritten }
                 }
                 Some(Sent::Failed(failure)) => {
@@ -284,7 +295,7 @@ impl Engine {
             let open = store.edits()?;
             let closed = open.iter().filter(|edit| is_over(edit));
             let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
-            store.note_edits(&[], &[], &closed)
+            store.note_edits(&[], &[], &closed).map(drop)
         })
         .await
     }
@@ -317,6 +328,7 @@ impl Judge<'_> {
         let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
         if !(holds || target.files.is_empty())
             || !is_current(known, metadata, state, self.now, self.policy)
+            || !is_told(&target.steps) && !self.is_recent(metadata)
         {
             return Settled::Unsure;
         }
@@ -340,6 +352,12 @@ impl Judge<'_> {
             }
             Some(_) => Settled::Unsure,
         }
+    }
+
+    /// Whether metadata were read not longer ago than titles are believed. The only way to see what
+    /// no stamp tells of is to read the item again, about 200 a call.
+    fn is_recent(&self, metadata: &Metadata) -> bool {
+        younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
     /// Whether an item of a section has each of the files.
@@ -392,6 +410,19 @@ impl Judge<'_> {
             _ => Ok(Some((section, difference, foreign))),
         }
     }
+}
+
+/// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
+/// labels, locks and ratings do not move it (PlexKodiConnect issues 2095 and 2141).
+fn is_told(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Set(field, _) => *field != Field::UserRating,
+        Step::AddTags(field, _) | Step::RemoveTags(field, _) | Step::ReplaceTags(field, _) => {
+            !matches!(field, TagField::Label | TagField::Collection)
+        }
+        Step::Lock(..) => false,
+        Step::Raw(..) => true,
+    })
 }
 
 /// Whether stored metadata of an item are still valid. They are not if a listing shows another

@@ -5,7 +5,7 @@ use std::fmt;
 use cache_store::Plan;
 
 use crate::mapping::{MappingSuggestion, PathMapping};
-use crate::report::{Report, StepReport};
+use crate::report::{FailedSection, Report, StepReport};
 
 /// Width of the names of the rows.
 const NAME: usize = 10;
@@ -25,8 +25,19 @@ impl fmt::Display for StepReport {
     }
 }
 
+impl fmt::Display for FailedSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { section, reason, times, .. } = self;
+        write!(f, "{section}: {reason}")?;
+        if *times > 1 { write!(f, ", {times} times") } else { Ok(()) }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(no_disk) = &self.no_disk {
+            row(f, "NOT KEPT", format!("the cache is in memory: {no_disk}"))?;
+        }
         if self.runs > 1 {
             row(f, "runs", self.runs)?;
         }
@@ -52,6 +63,9 @@ impl fmt::Display for Report {
         self.calls(f)?;
         for step in &self.steps {
             row(f, "refresh", step)?;
+        }
+        for failed in &self.failed {
+            row(f, if failed.left_out { "left out" } else { "failed" }, failed)?;
         }
         #[cfg(feature = "shared")]
         self.shared(f)?;
