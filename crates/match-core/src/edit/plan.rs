@@ -179,7 +179,8 @@ impl Engine {
             let Some(target) = targets.get_mut(at) else { continue };
             match judge.settle(target, was.as_ref()) {
                 Settled::Ready(section, difference) => {
-                    ready.push(Ready { target: at, section, difference, overwritten: Vec::new() });
+                    let (difference, overwritten) = (*difference, Vec::new());
+                    ready.push(Ready { target: at, section, difference, overwritten });
                 }
                 Settled::Known => {}
                 Settled::Unsure => unsure.push((at, was.clone())),
@@ -309,7 +310,7 @@ impl Engine {
 /// What the stored data decide about a target.
 enum Settled {
     /// The item was read a short time ago, and it differs.
-    Ready(SectionId, Difference),
+    Ready(SectionId, Box<Difference>),
     /// The outcome is known.
     Known,
     /// The item must be read.
@@ -343,7 +344,7 @@ impl Judge<'_> {
             }
             Some(difference) if younger(metadata.read_at, self.now, self.policy.freshness) => {
                 match check_length(&difference.edit) {
-                    Ok(()) => Settled::Ready(known.section, difference),
+                    Ok(()) => Settled::Ready(known.section, Box::new(difference)),
                     Err(refusal) => {
                         target.outcome = Some(refused(refusal));
                         Settled::Known
