@@ -8,6 +8,7 @@
 //! - [`holds_file`]: whether an item still holds a file. Pure.
 //! - [`group`]: equal edits of many items, grouped into one request. Pure.
 //! - [`plan`]: the steps of a run: known items, reads, comparison, sending, storing.
+//! - [`turns`]: of two runs on one item, the second waits.
 //! - [`send`]: sends edits, halves groups that fail, and notes the progress.
 //! - [`outcome`]: the outcome of each change.
 //! - [`items`], [`verify`], [`upload`]: reading items, verifying matches, uploading images.
@@ -21,6 +22,7 @@ mod items;
 mod outcome;
 mod plan;
 mod send;
+pub(crate) mod turns;
 mod upload;
 mod verify;
 

@@ -4,6 +4,7 @@ use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 
 use crate::format::envelope::{self, Decode, Encode, Record};
 use crate::model::partition::Division;
+use crate::model::position::{CommitId, Position};
 use crate::model::revision::{Revision, SectionStamp};
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 
@@ -37,6 +38,7 @@ pub(crate) struct SectionRow {
     dated: bool,
     settled: bool,
     counted_at: Option<i64>,
+    position: Option<PositionFields>,
 }
 
 impl Record for SectionRow {
@@ -46,14 +48,14 @@ impl Record for SectionRow {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, 3 before `dated`, 4 before `settled`: nothing was known of
-        // what follows.
-        let nothing: &[u8] = match schema {
-            2 => &[0; 4],
-            3 => &[0; 3],
-            _ => &[0; 2],
+        // 2 ended before the shows, 3 before `dated`, 4 before `settled`: nothing was known of what is
+        // missing, which is a 0 for each field.
+        let missing = match schema {
+            2 => 5,
+            3 => 4,
+            _ => 3,
         };
-        envelope::decode(&[payload, nothing].concat())
+        envelope::decode(&[payload, [0; 5].get(..missing)?].concat())
     }
 }
 
@@ -62,6 +64,14 @@ struct StampFields {
     counter: Option<i64>,
     scanned: Option<i64>,
     updated: Option<i64>,
+}
+
+/// A commit of the shared tier, its stamp, and what differs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct PositionFields {
+    commit: [u8; 16],
+    stamp: StampFields,
+    touched: Vec<u64>,
 }
 
 /// How an index is divided.
@@ -130,6 +140,11 @@ impl SectionRow {
             dated: state.dated,
             settled: state.settled,
             counted_at: state.counted_at.map(|at| at.0),
+            position: state.position.as_ref().map(|position| PositionFields {
+                commit: position.commit.0,
+                stamp: StampFields::new(position.stamp),
+                touched: position.touched.clone(),
+            }),
         }
     }
 
@@ -166,6 +181,11 @@ impl SectionRow {
             },
             divisions: self.divisions.map(DivisionFields::into_division),
             matches_from: Revision(self.matches_from),
+            position: self.position.map(|position| Position {
+                commit: CommitId(position.commit),
+                stamp: position.stamp.into_stamp(),
+                touched: position.touched,
+            }),
         }
     }
 }
@@ -219,6 +239,7 @@ impl From<SectionRow1> for SectionRow {
             dated: false,
             settled: false,
             counted_at: None,
+            position: None,
         }
     }
 }

@@ -10,10 +10,10 @@ const WARM: [&str; 5] = ["repeat", "warm", "fresh", "live", "scanned"];
 
 /// How many calls the naive client must make for one of ours on a warm run, in a library of at
 /// least [`WARM_ITEMS`].
-const WARM_RATIO: u64 = 10_000;
+const WARM_RATIO: f64 = 10_000.0;
 /// The same for the best client without a cache. It lists everything in 11 calls, and a scan costs
 /// Matchbox a second call.
-const BEST_RATIO: u64 = 5;
+const BEST_RATIO: f64 = 5.0;
 /// See [`WARM_RATIO`].
 const WARM_ITEMS: u64 = 10_000;
 

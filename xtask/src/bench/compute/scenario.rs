@@ -179,16 +179,21 @@ impl Scenario {
     }
 
     /// The calls of the best other client for the same queries, as a multiple of ours.
-    pub(crate) fn ratio(&self) -> Option<u64> {
+    pub(crate) fn ratio(&self) -> Option<f64> {
         let naive = self.naive.calls.filter(|_| !self.naive.gave_up);
         let calls = self.best_rival().map(|rival| rival.calls).into_iter().chain(naive).min()?;
-        Some(calls / self.calls.total.max(1))
+        Some(self.multiple(calls))
     }
 
     /// The calls of the naive client, as a multiple of ours.
-    pub(crate) fn naive_ratio(&self) -> Option<u64> {
+    pub(crate) fn naive_ratio(&self) -> Option<f64> {
         let calls = self.naive.calls.filter(|_| !self.naive.gave_up)?;
-        Some(calls / self.calls.total.max(1))
+        Some(self.multiple(calls))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a ratio, for people")]
+    fn multiple(&self, calls: u64) -> f64 {
+        calls as f64 / self.calls.total.max(1) as f64
     }
 }
 

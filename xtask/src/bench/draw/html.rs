@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::terminal::{HEADER, cells};
-use super::text::{escape, grouped};
+use super::text::{escape, grouped, ratio};
 use crate::bench::compute::outcome::{Assumption, Outcome, Seen};
 use crate::bench::compute::scenario::Scenario;
 
@@ -46,10 +46,11 @@ fn page(outcome: &Outcome) -> Result<String> {
     for plot in plots::all(outcome)? {
         write!(
             page,
-            "<figure><figcaption><b>{}</b> {}</figcaption>{}</figure>",
+            "<figure class=\"{}\"><figcaption><b>{}</b> {}</figcaption>{}</figure>",
+            plot.class,
             escape(&plot.title),
             escape(&plot.text),
-            plot.svg
+            plot.drawing
         )?;
     }
     for (title, scenarios) in outcome.groups() {
@@ -91,7 +92,7 @@ fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
     let kept = budgeted.clone().filter(|row| row.budget >= Some(row.calls.total)).count();
     // Scenarios with a client that lists everything. For edits there is only the naive client.
     let beside = outcome.all().filter(|scenario| scenario.best_rival().is_some());
-    let ratio = beside.filter_map(Scenario::ratio).max();
+    let highest = beside.filter_map(Scenario::ratio).reduce(f64::max);
     page.push_str("<ul class=\"tiles\">");
     let mut tile = |number: String, text: &str| write!(page, "<li><b>{number}</b>{text}</li>");
     tile(grouped(wrong), &format!("wrong answers of {}", grouped(queries)))?;
@@ -99,9 +100,9 @@ fn headline(page: &mut String, outcome: &Outcome) -> Result<()> {
         let rows = outcome.budget.len();
         tile(format!("{kept} of {rows}"), "rows within the call budget")?;
     }
-    if let Some(ratio) = ratio {
+    if let Some(highest) = highest {
         tile(
-            format!("{} : 1", grouped(ratio)),
+            ratio(highest),
             "calls of the best client without a cache for one of ours (highest ratio)",
         )?;
     }
@@ -147,9 +148,9 @@ mod tests {
     #[test]
     fn the_page_is_whole_and_asks_for_nothing() {
         let page = page(&outcome(vec![example("cold"), example("repeat")])).unwrap();
-        assert_eq!(page.matches("<figure>").count(), page.matches("</figure>").count());
-        assert_eq!(page.matches("<svg").count(), page.matches("<figure>").count());
-        assert!(page.matches("<svg").count() >= 1);
+        assert_eq!(page.matches("<figure ").count(), page.matches("</figure>").count());
+        assert_eq!(page.matches("<svg").count(), page.matches("class=\"lines\"").count());
+        assert!(page.matches("class=\"bars\"").count() >= 1);
         assert!(page.contains("a &lt;test&gt;") && !page.contains("<test>"));
         for link in ["src=", "href=", "url(", "<script", "@import"] {
             assert!(!page.contains(link), "{link}");

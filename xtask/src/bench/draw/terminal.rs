@@ -10,6 +10,8 @@ use testbed::corpus::Tally;
 use crate::bench::compute::outcome::{Assumption, Busy, Outcome, Seen, Series};
 use crate::bench::compute::scenario::{Rival, Scenario};
 
+use super::text::ratio;
+
 /// The spans that are phases, and what happens in them.
 const PHASES: [(&str, &str); 5] = [
     ("parse", "decoding answers"),
@@ -196,7 +198,7 @@ pub(crate) fn cells(scenario: &Scenario) -> [String; HEADER.len()] {
         scenario.budget.map_or(calls.to_string(), |budget| format!("{calls} of {budget}")),
         naive,
         best.map_or("-".to_owned(), |rival| rival.calls.to_string()),
-        scenario.ratio().map_or("-".to_owned(), |ratio| format!("{ratio} : 1")),
+        scenario.ratio().map_or("-".to_owned(), ratio),
         format!("{:.0}", scenario.wall_ms),
         best.map_or("-".to_owned(), |rival| format!("{:.0}", rival.wall_ms)),
     ]

@@ -11,6 +11,9 @@ use crate::bench::compute::scenario::Scenario;
 /// Larger sizes take minutes in total, so only `--full` plays them.
 const LARGEST: u64 = 10_000;
 
+/// A size with pages as hosts have them.
+const NORMAL: Scale = Scale::new(LARGEST);
+
 /// The arguments that make this program do the work of a child process.
 const CHILD: Arguments = &["child"];
 
@@ -64,7 +67,9 @@ async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
     let times = scenario.queries / played.asked.len().max(1) as u64;
     let naive = rivals::naive(server, None, &played.asked, scale.items).await?;
     scenario.naive = naive.times(times);
-    for page in rivals::PAGES {
+    // A small library with small pages stands for a large one: for the others, too.
+    let scaled = |page: usize| (page * scale.page as usize / NORMAL.page as usize).max(1);
+    for page in rivals::PAGES.map(scaled) {
         let rival = rivals::lister(server, None, &played.asked, page).await;
         scenario.rivals.push(rival.times(times));
     }

@@ -1,4 +1,4 @@
-//! The plots. Plotters draws them as SVG, in colours that the page's style replaces.
+//! The plots. Plotters draws lines as SVG, in colours that the page's style replaces. Bars are HTML.
 
 mod bars;
 mod lines;
@@ -14,8 +14,7 @@ const INK: RGBColor = RGBColor(1, 1, 1);
 const GRID: RGBColor = RGBColor(2, 2, 2);
 /// The background.
 const PAPER: RGBColor = RGBColor(3, 3, 3);
-/// Colours of series, readable on white and on near black. Matchbox has the first, the naive client
-/// the second.
+/// Colours of lines, readable on white and on near black: the classes `c0` to `c5` of the page.
 const SERIES: [RGBColor; 6] = [
     RGBColor(43, 125, 216),
     RGBColor(224, 108, 52),
@@ -32,7 +31,20 @@ const WIDTH: u32 = 960;
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) text: String,
-    pub(super) svg: String,
+    /// HTML, or SVG.
+    pub(super) drawing: String,
+    /// The class of the figure.
+    pub(super) class: &'static str,
+}
+
+impl Plot {
+    fn bars(title: String, text: String, drawing: String) -> Self {
+        Self { title, text, drawing, class: "bars" }
+    }
+
+    fn lines(title: String, text: String, drawing: String) -> Self {
+        Self { title, text, drawing, class: "lines" }
+    }
 }
 
 /// All plots that have measurements.

@@ -114,11 +114,7 @@ pub(super) fn calls_by_items(outcome: &Outcome) -> Result<Option<Plot>> {
     let svg = draw!(axes, &lines, log, log, |n: &f64| short(*n), |n: &f64| short(*n));
     let text = "Both axes are logarithmic. The naive client keeps nothing, so every run costs it \
         the same.";
-    Ok(Some(Plot {
-        title: "Calls by the size of the library.".to_owned(),
-        text: text.to_owned(),
-        svg,
-    }))
+    Ok(Some(Plot::lines("Calls by the size of the library.".to_owned(), text.to_owned(), svg)))
 }
 
 /// The hit rate over runs.
@@ -141,7 +137,7 @@ pub(super) fn hit_rate(outcome: &Outcome) -> Result<Option<Plot>> {
         "Before each run except the first, 1 % was added to the library. Calls of the runs: {}.",
         calls.join(", ")
     );
-    Ok(Some(Plot { title: "Hit rate over runs.".to_owned(), text, svg }))
+    Ok(Some(Plot::lines("Hit rate over runs.".to_owned(), text, svg)))
 }
 
 /// The time of one file.
@@ -176,7 +172,7 @@ pub(super) fn one_file(outcome: &Outcome) -> Result<Option<Plot>> {
     ));
     let text = "Single files, one after the other, within the freshness window: no call is made. \
         The second line writes each new answer to disk.";
-    Ok(Some(Plot { title: "Time of one file.".to_owned(), text: text.to_owned(), svg }))
+    Ok(Some(Plot::lines("Time of one file.".to_owned(), text.to_owned(), svg)))
 }
 
 fn most(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
