@@ -81,8 +81,8 @@ impl Soak {
         });
         let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
         // A filter reads a comma, and an operator at the head, as more than a name.
-        let film = self.random.pick(&["Film", "Film", "Film, Or", "=Film"]);
-        let name = format!("{film} No {} ({})", self.named, 1950 + self.named % 70);
+        let head = self.random.pick(&["Film", "Film", "Film, Or", "=Film"]);
+        let name = format!("{head} No {} ({})", self.named, 1950 + self.named % 70);
         self.named += 1;
         let needs_item = !matches!(
             step,
@@ -243,29 +243,26 @@ impl Soak {
             run = &mut running => Some(run),
             () = stage.pms.held() => None,
         };
-        let run = match ended {
-            Some(run) => {
-                touched.clear();
-                run
-            }
-            None => {
-                stage.pms.edit(|library| {
-                    match what {
-                        0 | 1 => library.remove_item(section, key),
-                        2 => library.move_file(section, key, &file),
-                        _ => library.replace_file(section, key, &file, 5),
-                    }
-                    for at in 0..added {
-                        add_movie(library, section, &format!("Meanwhile {at} {name}"));
-                    }
-                    library.advance(1);
-                    if scans {
-                        library.scan(section);
-                    }
-                });
-                stage.pms.release();
-                running.as_mut().await
-            }
+        let run = if let Some(run) = ended {
+            touched.clear();
+            run
+        } else {
+            stage.pms.edit(|library| {
+                match what {
+                    0 | 1 => library.remove_item(section, key),
+                    2 => library.move_file(section, key, &file),
+                    _ => library.replace_file(section, key, &file, 5),
+                }
+                for at in 0..added {
+                    add_movie(library, section, &format!("Meanwhile {at} {name}"));
+                }
+                library.advance(1);
+                if scans {
+                    library.scan(section);
+                }
+            });
+            stage.pms.release();
+            running.as_mut().await
         };
         drop(running);
         self.stage.pms.clear_faults();
