@@ -203,7 +203,7 @@ async fn addresses_that_are_wrong() {
     let seen = doctor(&format!("http://{free}"), Some("some-token"), &[]).await;
     check(&seen, "no connection", "Plex listens on 32400");
     let seen = doctor("nas", Some("some-token"), &[]).await;
-    check(&seen, "base_url is not an address", "mend the address");
+    check(&seen, "\"nas\" is not an address", "mend the address");
 
     // A page that is no Plex server.
     let pms = start().await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cache_store::Depends;
 use plex_api::{ErrorKind, RatingKey};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::evidence::Evidence;
@@ -73,15 +74,13 @@ impl Serialize for Answer {
             Found(&'a Match),
             Ambiguous { candidates: &'a [RatingKey] },
             Absent,
-            Unknown { kind: Option<ErrorKind>, reason: String },
+            Unknown(&'a Reason),
         }
         let form = match self {
             Self::Found(found) => Form::Found(found),
             Self::Ambiguous(candidates) => Form::Ambiguous { candidates },
             Self::Absent => Form::Absent,
-            Self::Unknown(reason) => {
-                Form::Unknown { kind: reason.kind(), reason: reason.to_string() }
-            }
+            Self::Unknown(reason) => Form::Unknown(reason),
         };
         form.serialize(serializer)
     }
@@ -200,6 +199,16 @@ impl Reason {
             Self::Server(kind, _) => Some(*kind),
             Self::NotProven => None,
         }
+    }
+}
+
+/// As JSON: `{"kind": "connect", "reason": "..."}`.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_struct("Reason", 2)?;
+        form.serialize_field("kind", &self.kind())?;
+        form.serialize_field("reason", &self.to_string())?;
+        form.end()
     }
 }
 

@@ -217,7 +217,7 @@ enum Found {
 }
 
 fn inspect(path: &Path) -> Result<Found, Error> {
-    let failed = |source| Error::Io { doing: "read the cache file", path: path.to_owned(), source };
+    let failed = |source| Error::Io { doing: "open the cache file", path: path.to_owned(), source };
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
