@@ -199,7 +199,11 @@ async fn a_file_that_was_replaced_in_place_is_not_the_items_any_more() {
         let verify = || world.engine.verify(&Selection::All, &matches);
         let change = titled(key, "Of the file that was there").of_file(&matches[0].0.path);
         let edited = world.edit(vec![change]).await;
-        assert_eq!(edited.outcomes, [EditOutcome::Failed(EditFailure::NoSuchFile(matches[0].0.path.clone()))], "{second}");
+        assert_eq!(
+            edited.outcomes,
+            [EditOutcome::Failed(EditFailure::NoSuchFile(matches[0].0.path.clone()))],
+            "{second}"
+        );
         // The result is the same once the store knows the new file. If its name is `movie.mkv`, it
         // may be the old file.
         for _ in 0..2 {

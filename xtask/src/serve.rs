@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use testbed::generate::{LibraryKind, generate_all};
+use testbed::library::{Item, Section};
 use testbed::payload::library_from_pages;
 use testbed::server::{self, Pms};
 
@@ -52,11 +53,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let sections: Vec<String> = library
-            .sections
-            .iter()
-            .map(|one| format!("section {:>3}  {}  ({} items)", one.key, one.title, one.len()))
-            .collect();
+        let sections: Vec<String> = library.sections.iter().map(shown).collect();
         let identity = library.machine_identifier.clone();
         let port = options.port;
         let wanted = server::Options { port, token: options.token, gzip: true, clock: None };
@@ -65,7 +62,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         })?;
         // Printed only now, when the server is running.
         for section in sections {
-            println!("{section}");
+            print!("{section}");
         }
         println!("url          {}", pms.url());
         println!("token        {}", pms.token());
@@ -76,4 +73,19 @@ pub(crate) fn run(options: Options) -> Result<()> {
         pms.stop().await;
         Ok(())
     })
+}
+
+/// A section with its folders and its first few files, so that a host has paths to try.
+fn shown(section: &Section) -> String {
+    const FILES: usize = 3;
+    let mut lines =
+        format!("section {:>3}  {}  ({} items)\n", section.key, section.title, section.len());
+    for (_, folder) in &section.locations {
+        lines += &format!("  folder     {folder}\n");
+    }
+    let parts = section.items().iter().flat_map(Item::parts);
+    for part in parts.take(FILES) {
+        lines += &format!("  file       {}\n", part.file);
+    }
+    lines
 }

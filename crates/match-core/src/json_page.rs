@@ -76,6 +76,7 @@ fn the_page_shows_what_is_written() {
         runs: 1,
         calls: Calls { by_endpoint: BTreeMap::from([(Endpoint::Sections, tally)]) },
         suggested_mappings: vec![MappingSuggestion { mapping, support: 9, against: 1 }],
+        unused_mappings: vec![PathMapping::new("/films", "/wrong")],
         store_bytes: 73_728,
         ..Report::default()
     };

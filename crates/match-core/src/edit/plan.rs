@@ -234,9 +234,7 @@ impl Engine {
                     }
                     EditOutcome::Failed(failure.clone())
                 }
-                Some(Sent::Stopped(why)) => {
-                    EditOutcome::NotTried(NotTried::Stopped(why.clone()))
-                }
+                Some(Sent::Stopped(why)) => EditOutcome::NotTried(NotTried::Stopped(why.clone())),
                 None => continue, // every ready item is in one request
             });
         }

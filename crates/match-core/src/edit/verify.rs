@@ -7,7 +7,7 @@ use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selectio
 use plex_api::{Calls, ItemKind, RatingKey};
 use serde::{Serialize, Serializer};
 
-use crate::answer::{Answer, Confidence, List, Match, Reason};
+use crate::answer::{Answer, Confidence, Match, Reason, list};
 use crate::edit::holds_file::{agreement, holds};
 use crate::engine::remembered::from_record;
 use crate::engine::{Engine, blocking};
@@ -62,7 +62,7 @@ impl fmt::Display for Verified {
         match self {
             Self::Right => f.write_str("right"),
             Self::Moved(found) => write!(f, "now {found}"),
-            Self::Unclear(keys) => write!(f, "unclear: perhaps {}", List(keys)),
+            Self::Unclear(keys) => write!(f, "unclear: perhaps {}", list(keys, &|_| None)),
             Self::Gone => f.write_str("gone"),
             Self::Unknown(reason) => write!(f, "unknown: {reason}"),
         }

@@ -150,7 +150,10 @@ mod tests {
             (with(|c| c.base_url = "pms".to_owned()), Some("\"pms\" is not an address")),
             (with(|c| c.base_url = "ftp://pms".to_owned()), Some("\"ftp://pms\" is not")),
             (with(|c| c.base_url = "http://me:s3cret@pms".to_owned()), Some("password")),
-            (with(|c| c.base_url = "http://pms?X-Plex-Token=s3cret".to_owned()), Some("\"http://pms\" is given with a query")),
+            (
+                with(|c| c.base_url = "http://pms?X-Plex-Token=s3cret".to_owned()),
+                Some("\"http://pms\" is given with a query"),
+            ),
             (with(|c| c.page_size = 0), Some("page_size")),
             (with(|c| c.max_in_flight = 0), Some("max_in_flight")),
             (with(|c| c.retry.attempts = 0), Some("attempts")),
