@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use testbed::generate::{LibraryKind, generate_all};
 use testbed::library::Section;
 use testbed::server::{Fault, Options, Pms};
+use testbed::valkey::Valkey;
 
 /// A server, and a folder with the server's files, which is also the working folder.
 struct Stage {
@@ -98,6 +99,7 @@ const BLOCKING: &str = env!("CARGO_BIN_EXE_blocking");
 const TV: &str = env!("CARGO_BIN_EXE_tv");
 const NFO: &str = env!("CARGO_BIN_EXE_nfo");
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 
 #[tokio::test]
 async fn sync_shows_then_writes_then_has_nothing_to_do() {
@@ -242,6 +244,41 @@ async fn nfo_files_go_into_plex_dry_first() {
     let written = stage.run(NFO, &[folder, "--write"]).await.well();
     assert!(written.contains("3 items: 3 done"), "{written}");
     assert_eq!(plots(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_workers_cost_the_server_as_one() {
+    let stage = Stage::start(&[(LibraryKind::Movies, 200)]).await;
+    let media = stage.media();
+    let mut alone = stage.command(WORKER);
+    alone.arg(&media).args(["--worker", "3", "--of", "2"]);
+    finish(alone).await.badly(1, "worker 3 is none of 2");
+    let mut alone = stage.command(WORKER);
+    alone.arg(&media).env_remove("TIER_URL");
+    finish(alone).await.badly(1, "TIER_URL is not set");
+
+    let Some(engine) = Valkey::start(&[]).unwrap() else { return };
+    let machine = stage.pms.edit(|library| library.machine_identifier.clone());
+    let workers = (1..=8).map(|number| {
+        let mut command = stage.command(WORKER);
+        // A cache file of its own, each.
+        let folder = stage.folder.path().join(format!("worker-{number}"));
+        fs::create_dir(&folder).unwrap();
+        command.arg(&media).current_dir(folder);
+        command.args(["--of", "8", "--machine", &machine]).env("WORKER", number.to_string());
+        command.env("TIER_URL", engine.url()).env("TIER_SECRET", "known to all");
+        finish(command)
+    });
+    let files = count_files(&media);
+    let mut found = 0;
+    for ended in futures::future::join_all(workers).await {
+        let out = ended.well();
+        let line = out.lines().find(|line| line.contains("files found")).unwrap().to_owned();
+        let (_, count) = line.split_once(": ").unwrap();
+        found += count.split_once(' ').unwrap().0.parse::<usize>().unwrap();
+    }
+    assert_eq!(found, files);
+    assert_eq!(stage.pms.requests().total(), 3, "sections, one page, and who the server is");
 }
 
 /// The output of a process, read line by line.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Engine, Error, Query, Selection};
+use match_core::{Answer, Client, Config, Engine, Error, Query, Run, Selection, Token};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
@@ -49,6 +49,38 @@ async fn both_sections_of_one_title_are_asked_again() {
         }
     });
     assert_eq!(twice(&stage, &engine, &named(&["Movies"]), &asked).await, 0);
+}
+
+/// Within the freshness window no call was made, whoever asked: answers and edits were of a server
+/// that nobody had asked.
+#[tokio::test]
+async fn another_token_and_another_server_are_noticed_within_the_freshness_window() {
+    let stage = Stage::movies(SCALE).await.unwrap();
+    let asked = stage.queries(SCALE.items);
+    let ask = async |client: Config| {
+        let engine = Engine::open(Client::new(client).unwrap(), stage.config()).await.unwrap();
+        let run = engine.match_files(&Selection::All, to_queries(&asked)).await;
+        engine.close().await.unwrap();
+        run
+    };
+    ask(stage.client_config()).await.unwrap();
+    let before = stage.calls();
+    assert!(ask(stage.client_config()).await.unwrap().outage().is_none());
+    assert_eq!(stage.calls() - before, 0, "it is the same who asks");
+
+    let wrong = Config { token: Token::new("wrong"), ..stage.client_config() };
+    let run = ask(wrong).await.unwrap();
+    assert_eq!(run.report.answers.unknown, asked.len() as u64);
+
+    // A copy of the server has the same sections.
+    let copy = Stage::movies(SCALE).await.unwrap();
+    copy.pms.edit(|library| "copy".clone_into(&mut library.machine_identifier));
+    let error = ask(copy.client_config()).await.unwrap_err();
+    assert!(matches!(error, Error::WrongServer { .. }), "{error:?}");
+
+    let before = stage.calls();
+    ask(stage.client_config()).await.unwrap();
+    assert_eq!(stage.calls() - before, 0, "none of the others was answered");
 }
 
 /// A section that was named twice was asked twice, and its answers tied with themselves.
@@ -159,4 +191,31 @@ async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
 fn held_listing() -> testbed::server::FaultRule {
     use testbed::server::{Fault, FaultRule, Route};
     FaultRule::once(Route::Listing, 1, Fault::Held)
+}
+
+/// A section that was removed on the server stayed in the file for ever. A month after it was last
+/// seen it goes; until then it may come back, and costs nothing.
+#[tokio::test]
+async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
+    let (stage, engine, asked) = two_sections().await;
+    let first = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    let found = |run: &Run| run.answers.iter().filter(|is| matches!(is, Answer::Found(_))).count();
+    let items = || engine.store().stats().unwrap().sections.len();
+    let removed = stage.pms.edit(|library| library.sections.remove(1));
+    let day = Duration::from_hours(24);
+    for days in [1, 28] {
+        stage.later(day * days);
+        engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+        assert_eq!(items(), 2);
+    }
+    stage.pms.edit(|library| library.sections.push(removed));
+    let run = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert_eq!(found(&run), found(&first));
+    let added: u64 = run.report.steps.iter().map(|step| step.changes.added).sum();
+    assert_eq!(added, 0, "it comes back, and is as it was");
+    stage.pms.edit(|library| library.sections.remove(1));
+    stage.later(day * 31);
+    engine.match_files(&Selection::All, asked.clone()).await.unwrap();
+    assert_eq!(items(), 1);
+    assert!(engine.store().check().unwrap().is_sound());
 }

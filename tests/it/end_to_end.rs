@@ -83,7 +83,7 @@ fn to_query(truth: &TruthQuery) -> Query {
 
 /// Checks that every answer is the true one.
 #[track_caller]
-fn check(asked: &[TruthQuery], run: &Run) {
+pub(crate) fn check(asked: &[TruthQuery], run: &Run) {
     assert_eq!(asked.len(), run.answers.len());
     for (truth, answer) in asked.iter().zip(&run.answers) {
         let right = match (answer, truth.expect) {

@@ -14,9 +14,11 @@
 //! - `sync`: items, verifying, edits and uploads through the engine; requests are counted.
 //! - `verify`: whether an item is still the file's, where that is doubtful.
 //! - `watch`: listening to the server.
+//! - `former`: a cache file that an earlier version wrote.
 //! - `gentle`: pages as large as the server takes.
 //! - `host`: what the host says, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
+//! - `no_disk`: the cache file cannot be written.
 //! - `proof`: what proves that a file is not there.
 //! - `shared`: many hosts, one engine beside them, and what may go wrong with it.
 //! - `report`: what a run says of itself, and all runs together.
@@ -39,9 +41,11 @@ mod edits;
 mod end_to_end;
 mod events;
 mod faults;
+mod former;
 mod gentle;
 mod host;
 mod meeting;
+mod no_disk;
 mod proof;
 mod report;
 #[cfg(feature = "shared")]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{
-    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Query,
-    RunProgress, Selection, Verified, Watched,
+    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Progress,
+    Query, RunProgress, Selection, Verified, Watched,
 };
 use plex_api::{Field, RatingKey};
 use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
@@ -120,6 +120,46 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     };
     let (read, ()) = tokio::join!(reading, meanwhile);
     read.unwrap();
+    assert!(summarise(&engine, key, &first).await, "it is not unchanged");
+    assert_eq!(summary(&stage, key), first);
+}
+
+/// Two runs of edits on one item shared one note and one row of what is known. The note that the
+/// first run sent an edit was lost, and each run took its own field for all that had changed: setting
+/// the other one back was then "unchanged", and never sent.
+#[tokio::test]
+async fn of_two_runs_of_edits_on_one_item_the_second_waits() {
+    let (stage, engine, asked) = known().await;
+    let key = RatingKey(asked[0].expect.unwrap());
+    let other = asked.iter().filter_map(|query| query.expect).find(|other| *other != key.0);
+    let first = summary(&stage, key);
+    let title = async |text: &str| {
+        let changes = vec![Change::new(key).set(Field::Title, text)];
+        engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap()
+    };
+    stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Held));
+    let titled = title("A Title of Ours");
+    let second = async {
+        stage.pms.held().await;
+        summarise(&engine, key, "Ours").await
+    };
+    let meanwhile = async {
+        stage.pms.held().await;
+        // A run on another item does not wait; the second run on this one could overtake.
+        assert!(summarise(&engine, RatingKey(other.unwrap()), "Theirs").await);
+        let open = engine.open_edits().await.unwrap();
+        assert_eq!((open.len(), &open[0].progress), (1, &Progress::Sent), "still in doubt");
+        assert_eq!(summary(&stage, key), first);
+        stage.pms.release();
+    };
+    let (run, sent, ()) = tokio::join!(titled, second, meanwhile);
+    assert_eq!((run.counts().done, sent), (1, true));
+    assert_eq!(engine.open_edits().await.unwrap(), []);
+    assert_eq!(summary(&stage, key), "Ours");
+    let before = stage.calls();
+    assert_eq!(title("A Title of Ours").await.counts().unchanged, 1);
+    assert!(!summarise(&engine, key, "Ours").await);
+    assert_eq!(stage.calls() - before, 0, "each knows what the other did");
     assert!(summarise(&engine, key, &first).await, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }

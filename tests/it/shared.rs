@@ -3,6 +3,7 @@
 
 mod engine;
 mod holders;
+mod kinds;
 mod lies;
 mod log;
 

@@ -53,12 +53,60 @@ impl Valkey {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         // A port that is free now may be somebody else's in a moment.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let port = free_port()?;
             if let Some(process) = launch(&program, port, &folder, &options)? {
                 return Ok(Some(Self { process, port, folder, options }));
             }
         }
         bail!("the engine does not start")
+    }
+
+    /// Starts three nodes of a cluster, each with a third of the slots.
+    pub fn cluster() -> Result<Option<Vec<Self>>> {
+        let mut nodes = Vec::new();
+        for _ in 0..3 {
+            let bus = free_port()?.to_string();
+            let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let Some(node) = Self::start(&options)? else { return Ok(None) };
+            nodes.push((node, bus));
+        }
+        for (at, (node, _)) in nodes.iter().enumerate() {
+            let mut redis = node.client()?;
+            let (first, last) = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)][at];
+            let mut slots = redis::cmd("CLUSTER");
+            let () = slots.arg("ADDSLOTSRANGE").arg(first).arg(last).query(&mut redis)?;
+            for (other, bus) in &nodes {
+                let mut meet = redis::cmd("CLUSTER");
+                meet.arg("MEET").arg("127.0.0.1").arg(other.port).arg(bus);
+                let () = meet.query(&mut redis)?;
+            }
+        }
+        for (node, _) in &nodes {
+            let mut redis = node.client()?;
+            wait_until("the cluster is there", || {
+                let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut redis)?;
+                Ok(info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3"))
+            })?;
+        }
+        Ok(Some(nodes.into_iter().map(|(node, _)| node).collect()))
+    }
+
+    /// Starts a sentinel that knows this one as the master `films`.
+    pub fn sentinel(&self) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let master = self.port;
+        let lines = format!(
+            "port {port}\nsentinel monitor films 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds films 300\n"
+        );
+        // It keeps what it knows in the file that it was started with.
+        let file = folder.path().join("sentinel.conf");
+        std::fs::write(&file, lines)?;
+        let mut command = Command::new(program().context("the engine is gone")?);
+        command.arg(&file).arg("--sentinel");
+        let process = started(command, port)?.context("the sentinel does not start")?;
+        Ok(Self { process, port, folder, options: Vec::new() })
     }
 
     /// Its port.
@@ -125,25 +173,45 @@ fn launch(
     folder: &TempDir,
     options: &[String],
 ) -> Result<Option<Child>> {
-    let mut process = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
         .args(["--appendonly", "no", "--dir"])
         .arg(folder.path())
-        .args(options)
+        .args(options);
+    started(command, port)
+}
+
+/// As [`launch`], whatever the options.
+fn started(mut command: Command, port: u16) -> Result<Option<Child>> {
+    let mut process = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .with_context(|| format!("start {}", program.display()))?;
-    // What is waited for is another process, which tells nobody that it is ready.
-    for _ in 0..1_000 {
-        if process.try_wait()?.is_some() {
-            return Ok(None);
-        }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Ok(Some(process));
-        }
-        std::thread::sleep(Duration::from_millis(10));
+        .with_context(|| format!("start {}", command.get_program().display()))?;
+    let mut ended = false;
+    let listens = wait_until("the engine listens", || {
+        ended = process.try_wait()?.is_some();
+        Ok(ended || TcpStream::connect(("127.0.0.1", port)).is_ok())
+    });
+    if listens.is_err() {
+        let _ = process.kill();
     }
-    let _ = process.kill();
-    bail!("the engine does not listen")
+    listens.map(|()| (!ended).then_some(process))
+}
+
+/// A port that is free at the moment.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Looks until something is so: what is waited for is another process, which tells nobody.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    for _ in 0..1_500 {
+        if is_so()? {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("it never was so: {what}")
 }

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig};
+use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig, Unwritable};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
@@ -82,8 +82,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         Command::Clear { path, what, yes } => {
             let store = open(&path, shared)?;
             let clear = what.of(&store)?;
-            if !yes && !confirmed(&what, &path, &store.stats()?)? {
-                bail!("nothing was cleared");
+            if !yes {
+                confirm(&what.named(&path, &store.stats()?))?;
             }
             let cleared = store.clear(clear)?;
             print(
@@ -113,30 +113,25 @@ pub(crate) fn run(options: Options) -> Result<()> {
 }
 
 /// Asks the user to confirm. Without a terminal, this is an error.
-fn confirmed(what: &What, path: &Path, stats: &Stats) -> Result<bool> {
-    let items: u64 = stats.sections.iter().map(|section| section.items).sum();
-    let file = path.display();
-    let what = match what {
-        What { item: Some(key), .. } => format!("the cached data of item {key}"),
-        What { section: Some(name), .. } => format!("the cached data of section \"{name}\""),
-        What { matches: true, .. } => "the remembered matches".to_owned(),
-        What { server: true, .. } => format!("all ({items} items) and which server it belongs to"),
-        _ => format!("all ({items} items)"),
-    };
+fn confirm(what: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can confirm without a terminal: to clear {what} in {file}, say --yes");
+        bail!("nobody can confirm without a terminal: to clear {what}, say --yes");
     }
-    eprint!("Clear {what} in {file}? It has to be read from the server again. [y/N] ");
+    eprint!("Clear {what}? It has to be read from the server again. [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    let is_meant = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    ensure!(is_meant, "nothing was cleared");
+    Ok(())
 }
 
 fn open(path: &Path, shared: bool) -> Result<Store> {
     ensure!(path.is_file(), "there is no file at {}", path.display());
     let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
-    let config =
-        StoreConfig { sharing, ..StoreConfig::new(match_core::INDEXING, Clock::system().now()) };
+    // What is done to a copy in memory would be done to nothing.
+    let unwritable = Unwritable::Refuse;
+    let defaults = StoreConfig::new(match_core::INDEXING, Clock::system().now());
+    let config = StoreConfig { sharing, unwritable, ..defaults };
     let store = Store::open(path, &config)?;
     if *store.opened() != Opened::Existing {
         eprintln!("{}", store.opened());
@@ -211,6 +206,21 @@ fn check(store: &Store, json: bool) -> Result<()> {
 }
 
 impl What {
+    /// In words.
+    fn named(&self, path: &Path, stats: &Stats) -> String {
+        let items: u64 = stats.sections.iter().map(|section| section.items).sum();
+        let what = match self {
+            Self { item: Some(key), .. } => format!("the cached data of item {key}"),
+            Self { section: Some(name), .. } => format!("the cached data of section \"{name}\""),
+            Self { matches: true, .. } => "the remembered matches".to_owned(),
+            Self { server: true, .. } => {
+                format!("all ({items} items) and which server it belongs to")
+            }
+            _ => format!("all ({items} items)"),
+        };
+        format!("{what} in {}", path.display())
+    }
+
     fn of(&self, store: &Store) -> Result<Clear> {
         let Some(name) = &self.section else {
             return Ok(match (self.matches, self.server) {

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use match_core::Selection;
 use testbed::budget::{Scale, Stage};
+use testbed::shared::{Hosts, ask_all};
 
 fn xtask(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -88,6 +89,55 @@ async fn stats_say_whose_the_file_is_or_why_that_is_not_known() {
     let path = stage.config().cache.to_str().unwrap().to_owned();
     let (out, _, _) = told(&xtask(&["cache", "stats", &path]));
     assert!(out.contains("server: not asked who it is yet: files were looked up"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_machines_share_is_counted_and_cleared() {
+    let scale = Scale { items: 60, page: 500 };
+    let Some(hosts) = Hosts::start(scale, &[]).await.unwrap() else { return };
+    let asked = hosts.stage.present(20);
+    ask_all(&hosts.engines(0..2).await.unwrap(), &asked).await.unwrap();
+    let mut redis = hosts.valkey.client().unwrap();
+    let () = redis::cmd("SET").arg("somebody:else").arg(1).query(&mut redis).unwrap();
+    let url = hosts.valkey.url();
+    let shared = |arguments: &[&str]| told(&xtask(&[&["cache", "shared"], arguments].concat()));
+    let uuid = hosts.stage.pms.edit(|library| library.sections[0].uuid.clone());
+
+    let (out, error, code) = shared(&["stats", &url]);
+    assert_eq!(code, Some(0), "{error}");
+    let row = out.lines().find(|line| line.contains(&uuid)).unwrap();
+    let numbers: Vec<&str> = row.split_whitespace().skip(1).collect();
+    // A head and a chunk; they go after seven days.
+    assert_eq!(numbers[..3], ["2", "1", "0"], "{out}");
+    let expires: u64 = numbers[4].replace(',', "").parse().unwrap();
+    assert!((604_000..=604_800).contains(&expires), "{out}");
+    let (out, ..) = shared(&["stats", &url, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["tags"].as_array().unwrap().len(), 2, "the probe, and the section: {out}");
+    let (out, ..) = shared(&["stats", &url, "--prefix", "other:"]);
+    assert!(!out.contains(&uuid), "{out}");
+
+    // Nobody is asked here, and nothing is guessed.
+    let (_, error, code) = shared(&["clear", &url]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("matchbox:") && error.contains("say --yes"), "{error}");
+    let (out, error, _) = shared(&["clear", &url, "--section", &uuid, "--yes", "--json"]);
+    assert_eq!(out.trim().replace([' ', '\n'], ""), "{\"keys\":2}", "{error}");
+    let (out, error, _) = shared(&["clear", &url, "--yes"]);
+    assert!(out.contains('1'), "the probe: {out}{error}");
+    let left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
+    assert_eq!(left, ["somebody:else"]);
+
+    // An engine that is not there; the password is in no message.
+    let nobody = format!("redis://me:hunter2@127.0.0.1:{}", testbed::valkey::free_port().unwrap());
+    for arguments in [["stats", &nobody], ["stats", "http://me:hunter2@nas"], ["stats", "-"]] {
+        let (out, error, code) = shared(&arguments);
+        assert_eq!(code, Some(1), "{out}{error}");
+        assert!(!error.contains("hunter2") && !error.contains("panicked"), "{error}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let command = command.args(["cache", "shared", "stats", "-"]).env("MATCHBOX_TIER_URL", &url);
+    assert!(command.output().unwrap().status.success());
 }
 
 /// A server that is stopped with the test.

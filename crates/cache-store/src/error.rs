@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::no_disk::NoDisk;
+
 /// An error of the store, or of a refresh.
 ///
 /// A damaged record is not an error. It is a miss: it is counted, and the record is written again.
@@ -16,6 +18,21 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The path is no file: a folder, a FIFO, a socket, a device, or a symbolic link that leads to
+    /// none. Nothing was opened: name another path.
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there, as in "a FIFO".
+        what: &'static str,
+    },
+    /// The file could not be written any more, and was left as it was. From here on the cache is in
+    /// memory ([`Unwritable::Memory`](crate::Unwritable::Memory)): ask again. What is not in the
+    /// file is then listed again. The engine asks again by itself for the answers of a run.
+    NoDisk(NoDisk),
+    /// The caller is not on a tokio runtime: run it on one, with its timers and its I/O
+    /// (`Builder::enable_all`).
+    NoRuntime,
     /// A newer version of Matchbox wrote the file. The file was left untouched: use that version,
     /// or name another path.
     NewerFormat {
@@ -169,6 +186,21 @@ impl Error {
         damaged.then(|| error.to_string())
     }
 
+    /// What the disk said, if the error means that the file cannot be used as it should.
+    pub(crate) fn no_disk(&self) -> Option<NoDisk> {
+        match self {
+            Self::ReadOnly { source, .. } => Some(NoDisk::new("write the cache file", source)),
+            Self::Io { doing, source, .. } => Some(NoDisk::new(doing, source)),
+            Self::Storage { doing, source } => match source.downcast_ref() {
+                Some(redb::Error::Io(error)) if self.damage().is_none() => {
+                    Some(NoDisk::new(doing, error))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The action that the error calls for on the open file.
     pub(crate) fn remedy(&self) -> Remedy {
         if self.damage().is_some() {
@@ -177,6 +209,7 @@ impl Error {
         let Self::Storage { source, .. } = self else { return Remedy::None };
         match source.downcast_ref() {
             Some(redb::Error::PreviousIo) => Remedy::Reopen,
+            Some(redb::Error::Io(_)) => self.no_disk().map_or(Remedy::None, Remedy::Memory),
             _ => Remedy::None,
         }
     }
@@ -193,7 +226,7 @@ impl Error {
 }
 
 /// The action that an error calls for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// None: the file can still be used.
     None,
@@ -201,6 +234,8 @@ pub(crate) enum Remedy {
     Reopen,
     /// Replace the file, because it is damaged.
     Replace,
+    /// Leave the file as it is, and go on in memory.
+    Memory(NoDisk),
 }
 
 /// Damage that redb does not report as an error: redb panicked, or a record is damaged without
@@ -223,6 +258,20 @@ impl fmt::Display for Error {
                 f,
                 "{} is not a Matchbox cache; it was left untouched: name another path for the cache",
                 path.display()
+            ),
+            Self::NotAFile { path, what } => write!(
+                f,
+                "{} is {what}, and a cache is a file: name another path for it",
+                path.display()
+            ),
+            Self::NoRuntime => f.write_str(
+                "there is no tokio runtime here: call this from within one, as the documentation \
+                 of `Engine` shows",
+            ),
+            Self::NoDisk(no_disk) => write!(
+                f,
+                "the cache file cannot be written any more: {no_disk}; it was left as it was, and \
+                 the cache goes on in memory: ask again"
             ),
             Self::NewerFormat { path, found, supported } => write!(
                 f,

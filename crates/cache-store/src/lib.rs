@@ -6,9 +6,11 @@ mod format;
 mod index;
 mod library;
 mod model;
+mod no_disk;
 mod random_id;
 mod refresh;
 mod share;
+mod spill;
 mod store;
 mod watch;
 
@@ -17,7 +19,7 @@ mod tests;
 
 // Names for a host.
 pub use error::Error;
-pub use file::config::{Opened, Sharing, StoreConfig, Upgrade};
+pub use file::config::{Opened, Sharing, StoreConfig, Unwritable, Upgrade};
 pub use library::Step;
 pub use library::selection::Selection;
 pub use model::edit::{EditProgress, Progress, RunId};
@@ -26,6 +28,7 @@ pub use model::metadata::Metadata;
 pub use model::remembered::Failure;
 pub use model::revision::{Revision, SectionStamp};
 pub use model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
+pub use no_disk::{DiskFault, NoDisk};
 pub use refresh::plan::{Plan, Policy};
 pub use refresh::reason::PlanReason;
 #[cfg(feature = "shared")]
@@ -48,6 +51,8 @@ pub use file::view::{Kept, StoredItem, View};
 #[doc(hidden)]
 pub use library::{Library, Refreshed};
 #[doc(hidden)]
+pub use model::edit::Confirmed;
+#[doc(hidden)]
 pub use model::index::{Bucket, Index, IndexKeys, Indexing};
 #[doc(hidden)]
 pub use model::item::{ContentHash, Day, ItemRef, PartRef};
@@ -67,6 +72,8 @@ pub use refresh::lookup::{Looked, Wanted};
 pub use refresh::plan::{Demand, Planned, has_recent_metadata, has_shows, is_fresh, plan};
 #[doc(hidden)]
 pub use refresh::read_items::ItemRead;
+#[doc(hidden)]
+pub use share::off_thread::blocking;
 #[doc(hidden)]
 pub use store::leases::Lease;
 #[doc(hidden)]

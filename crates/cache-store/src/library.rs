@@ -6,6 +6,7 @@ mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds, UnsupportedRow};
 use serde::Serialize;
@@ -301,6 +302,9 @@ impl Library {
     /// The server's list of its sections, and its rows that cannot be read, if it was observed a
     /// moment ago.
     async fn recent_list(&self) -> Result<Option<(Vec<SectionState>, Vec<UnsupportedRow>)>, Error> {
+        if !self.context.asked_last().await? {
+            return Ok(None);
+        }
         let now = self.context.clock.now();
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
@@ -390,8 +394,17 @@ impl Library {
         };
         let known = self.context.blocking(Store::sections).await?;
         self.check_server(&known, &listed).await?;
+        self.context.note_asked().await?;
         let noted = Arc::clone(&listed);
-        let states = self.context.blocking(move |store| store.note_sections(&noted)).await?;
+        let (whole, before) = (others.is_empty(), at.saturating_sub(FORGOTTEN_AFTER));
+        let states = self.context.blocking(move |store| {
+            let states = store.note_sections(&noted)?;
+            if whole {
+                store.forget_gone(&known, &states, before)?;
+            }
+            Ok(states)
+        });
+        let states = states.await?;
         let explained = BTreeSet::new();
         let probe = Probe { listed, states, unreadable: others, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
@@ -406,8 +419,8 @@ impl Library {
         Ok((listed, others, at))
     }
 
-    /// Refuses another server. The uuids of the sections tell, so a server that is known costs
-    /// no call; and a file in which nothing is cached yet belongs to nobody: it is bound when
+    /// Refuses another server. The uuids of the sections tell, so a server that is known costs no
+    /// call, as long as it is asked at the same address (a copy of a server has the same uuids); and a file in which nothing is cached yet belongs to nobody: it is bound when
     /// the first section is listed.
     async fn check_server(
         &self,
@@ -417,7 +430,8 @@ impl Library {
         let bound = self.context.blocking(Store::server).await?.is_some();
         let recognised =
             listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
-        if (bound && recognised) || (!bound && known.is_empty()) {
+        let same = recognised && self.context.asked_last().await?;
+        if (bound && same) || (!bound && known.is_empty()) {
             return Ok(());
         }
         self.context.bind().await
@@ -497,6 +511,10 @@ impl Library {
         Err(Error::Moved { title: state.title })
     }
 }
+
+/// How long a section that the server does not list any more stays in the file. It may be hidden from
+/// this token, or its disk may be away for a while: listing it again costs a call for each page.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// The server's sections, those that cannot be read, and when it was asked, by our clock.
 type Observed = (Vec<plex_api::Section>, Vec<UnsupportedRow>, UnixSeconds);

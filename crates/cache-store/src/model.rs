@@ -5,6 +5,7 @@ pub(crate) mod index;
 pub(crate) mod item;
 pub(crate) mod metadata;
 pub(crate) mod partition;
+pub(crate) mod position;
 pub(crate) mod remembered;
 pub(crate) mod revision;
 pub(crate) mod section;

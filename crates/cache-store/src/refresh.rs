@@ -1,5 +1,6 @@
 //! Bringing a section up to date with the cheapest plan that explains what changed.
 
+pub(crate) mod asker;
 pub(crate) mod bisect;
 pub(crate) mod context;
 pub(crate) mod execute;

@@ -37,14 +37,16 @@ use crate::format::meta::StoreRow;
 use crate::format::tables;
 use crate::model::index::Indexing;
 use crate::model::section::SectionId;
+use crate::no_disk::NoDisk;
 use crate::random_id::draw;
 
 /// The cache of one server's sections on disk, in one file.
 ///
 /// redb panics on some damaged pages. Every call here catches the panic, and returns an error or
-/// replaces the file. But the panic hook runs before the catch: the default hook prints a message,
-/// and a hook that ends the process ends it. The host owns the hook; the store sets none. A build
-/// with `panic = "abort"` cannot catch panics.
+/// replaces the file. But the panic hook runs before the catch: the default hook prints a message
+/// (a warning in the log explains it), and a hook that ends the process ends it. The host owns the
+/// hook; the store sets none. A build with `panic = "abort"` cannot catch panics: there the process
+/// ends, and the next opening finds the damage and moves the file aside (`docs/format.md`, 8).
 pub struct Store {
     pub(crate) file: CacheFile,
     pub(crate) indexing: Indexing,
@@ -75,9 +77,9 @@ impl Store {
     }
 
     pub(crate) fn over(file: OpenFile, path: &Path, config: &StoreConfig) -> Self {
-        let OpenFile { db, opened, file_id } = file;
+        let (file, opened) = CacheFile::new(file, path, config);
         Self {
-            file: CacheFile::new(db, file_id, path, config),
+            file,
             indexing: config.indexing,
             opened,
             holder: draw(),
@@ -89,6 +91,12 @@ impl Store {
     /// What the opening found.
     pub fn opened(&self) -> &Opened {
         &self.opened
+    }
+
+    /// Why nothing is kept on disk, if so: the file could not be written when it was opened or later,
+    /// and the cache is in memory ([`Unwritable::Memory`](crate::Unwritable::Memory)).
+    pub fn no_disk(&self) -> Option<NoDisk> {
+        self.file.no_disk()
     }
 
     /// Whether other processes may have the file open too.
@@ -131,7 +139,7 @@ impl Store {
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+        work: impl FnMut(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.file.write(doing, work)
     }

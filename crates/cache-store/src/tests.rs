@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "what was measured stands in the output of a test")]
 
+mod aborting;
 mod checking;
 mod clearing;
 mod corruption;
@@ -9,10 +10,11 @@ mod crash;
 mod format;
 mod kill;
 mod model;
+mod no_disk;
 mod opening;
 mod sharing;
 mod shows;
-mod upgrading;
+pub(crate) mod upgrading;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -157,10 +159,10 @@ fn assert_sound(store: &Store) {
 }
 
 /// Numbers that look random and are the same in every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         xxh3_64(&self.0.to_le_bytes()) % below
     }

@@ -9,6 +9,7 @@
 //! - [`group`]: equal edits of many items, grouped into one request. Pure.
 //! - [`plan`]: the steps of a run: known items, reads, comparison, sending, storing.
 //! - [`target`]: the changes of each item.
+//! - [`turns`]: of two runs on one item, the second waits.
 //! - [`send`]: sends edits, halves groups that fail, and notes the progress.
 //! - [`outcome`]: the outcome of each change.
 //! - [`items`], [`verify`], [`upload`]: reading items, verifying matches, uploading images.
@@ -23,6 +24,7 @@ mod outcome;
 mod plan;
 mod send;
 mod target;
+pub(crate) mod turns;
 mod upload;
 mod verify;
 

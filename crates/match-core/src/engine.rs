@@ -23,13 +23,14 @@ use std::time::Duration;
 
 use cache_store::{
     Error, Library, OnRows, Opened, Policy, SectionState, Selection, Sharing, Store, StoreConfig,
-    Watched,
+    Unwritable, Watched,
 };
 use futures::Stream;
 use plex_api::{Client, Clock, UnixSeconds};
 use tracing::info;
 
 use crate::answer::{Answer, Reason};
+use crate::edit::turns::Turns;
 use crate::engine::numbers::Numbers;
 use crate::engine::progress::{OnProgress, Phase, Teller};
 use crate::engine::run_result::Run;
@@ -37,6 +38,9 @@ use crate::matcher::indexing::INDEXING;
 use crate::query::Query;
 use crate::report::Report;
 use crate::settings::Settings;
+
+/// Runs disk and CPU work off the async threads.
+pub(crate) use cache_store::blocking;
 
 /// How an engine is set up: [`EngineConfig::new`], and then the fields that shall be different.
 #[derive(Debug, Clone)]
@@ -62,6 +66,10 @@ pub struct EngineConfig {
     /// Size in bytes that the cache file may reach before remembered matches are dropped, those
     /// not used for longest first. Default 512 MiB.
     pub max_bytes: u64,
+    /// What to do when the cache file cannot be written (a full or read-only disk, no permission).
+    /// Default: answer, and keep the cache in memory until the engine is closed. [`Engine::opened`]
+    /// and [`Report::no_disk`] say so, with the reason; the next opening tries the disk again.
+    pub unwritable: Unwritable,
     /// How old what is cached may be to be shown while the server cannot be asked, as
     /// [`Run::stale`]. Default: nothing is shown.
     pub stale: Option<Duration>,
@@ -90,6 +98,7 @@ impl EngineConfig {
             open_wait: store.open_wait,
             sharing: store.sharing,
             max_bytes: store.max_bytes,
+            unwritable: store.unwritable,
             stale: None,
             profile: None,
             #[cfg(feature = "shared")]
@@ -129,6 +138,11 @@ impl EngineConfig {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Two things rely on catching a panic, and both are bounded where `panic = "abort"` does not allow
+/// it. A damaged cache file ends the process once, and the next opening moves it aside. With the
+/// feature `shared` and `rediss://` addresses, a program without a TLS provider panics in the client
+/// of the shared tier: such a program is built wrongly, and finds out at its first run.
 pub struct Engine {
     pub(crate) library: Arc<Library>,
     /// Exchanged as a whole when mappings are adopted; a run keeps those it began with.
@@ -137,6 +151,7 @@ pub struct Engine {
     stale: Option<Duration>,
     pub(crate) progress: Teller,
     numbers: Numbers,
+    pub(crate) turns: Turns,
     /// The runs since it was opened, that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
@@ -150,6 +165,9 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// Opens the cache. Nothing is asked of the server before there are queries.
     ///
+    /// Like everything async here it has to run on tokio; elsewhere it returns
+    /// [`Error::NoRuntime`].
+    ///
     /// If this future is dropped, the opening goes on in the background and the file is closed at
     /// once.
     pub async fn open(client: Client, config: EngineConfig) -> Result<Self, Error> {
@@ -158,6 +176,7 @@ impl Engine {
             open_wait: config.open_wait,
             sharing: config.sharing,
             max_bytes: config.max_bytes,
+            unwritable: config.unwritable,
             ..StoreConfig::new(INDEXING, config.clock.now())
         };
         let path = config.file();
@@ -181,6 +200,7 @@ impl Engine {
             stale: config.stale,
             progress,
             numbers: Numbers::default(),
+            turns: Turns::default(),
             unwritten: Mutex::default(),
         })
     }
@@ -204,8 +224,8 @@ impl Engine {
     ///
     /// An outage, a time-out or a refused token is not an error here: every answer is then
     /// [`Answer::Unknown`] with the reason. An error means that the question itself cannot be
-    /// answered: there is no such section, the cache belongs to another server, or the disk
-    /// failed.
+    /// answered: there is no such section, the cache belongs to another server, or the disk failed
+    /// and [`EngineConfig::unwritable`] says to refuse.
     ///
     /// This future may be dropped at any time, by a time-out for one. Requests under way are
     /// abandoned, and what was computed for it stops. A section is written whole or not at all:
@@ -222,10 +242,10 @@ impl Engine {
         let damaged_before = self.store().damaged_values();
         #[cfg(feature = "shared")]
         let shared_before = self.library.shared_counts();
-        let mut report = Report::default();
         let queries = Arc::new(queries);
         let (mut stale, mut outage) = (None, None);
-        let answers = match self.answer(sections, &queries, &mut report).await {
+        let (answered, mut report) = self.answer_or_again(sections, &queries).await;
+        let answers = match answered {
             Ok(answers) => answers,
             Err(Error::Plex(error)) => {
                 if let Some(at_most) = self.stale.filter(|_| error.kind().is_outage()) {
@@ -244,6 +264,7 @@ impl Engine {
             report.shared = self.library.shared_counts().minus(&shared_before);
         }
         report.damaged = self.store().damaged_values() - damaged_before;
+        report.no_disk = self.store().no_disk();
         report.store_bytes = self.store().file_bytes();
         report.count(&answers);
         report.phases.run.record(started.elapsed());
@@ -263,6 +284,24 @@ impl Engine {
             "matched"
         );
         Ok(Run { queries, answers, outage, stale, report })
+    }
+
+    /// Answers; once more if the disk failed meanwhile and the cache went on in memory. What was
+    /// read from the server and could not be written is then asked for again.
+    async fn answer_or_again(
+        &self,
+        sections: &Selection,
+        queries: &Arc<Vec<Query>>,
+    ) -> (Result<Vec<Answer>, Error>, Report) {
+        let on_disk = self.store().no_disk().is_none();
+        let mut report = Report::default();
+        let mut answered = self.answer(sections, queries, &mut report).await;
+        let failed = matches!(&answered, Err(error) if !matches!(error, Error::Plex(_)));
+        if failed && on_disk && self.store().no_disk().is_some() {
+            report = Report::default();
+            answered = self.answer(sections, queries, &mut report).await;
+        }
+        (answered, report)
     }
 
     /// All runs of [`Engine::match_files`] on this cache file added up, those of earlier processes
@@ -342,17 +381,25 @@ impl Engine {
     /// Writes what is not written yet and closes the cache file, so that the next opening finds it
     /// clean. The file is then free for others, whoever still holds the engine ([`Arc`]), its store
     /// or a stream of [`Engine::watch`]: what is asked of them afterwards, and runs under way, end
-    /// with [`Error::Closed`]. Closing twice is no error.
+    /// with [`Error::Closed`]. Closing twice is no error. [`Error::NoDisk`]: it is closed, and what
+    /// was to be written last is lost, because the disk failed only now.
     ///
     /// Dropping the engine instead loses the run's totals ([`Engine::lifetime`]); the cache itself
     /// is written then too. If this future is dropped, the file may be open still: call it again.
     pub async fn close(&self) -> Result<(), Error> {
+        let on_disk = self.store().no_disk().is_none();
         match self.write_totals().await {
             Err(Error::Closed { .. }) => return Ok(()), // by somebody else who holds it
             written => written?,
         }
         let store = Arc::clone(self.store());
-        blocking(move || store.close()).await
+        blocking(move || {
+            store.flush()?;
+            let failed = store.no_disk().filter(|_| on_disk);
+            store.close()?;
+            failed.map_or(Ok(()), |no_disk| Err(Error::NoDisk(no_disk)))
+        })
+        .await
     }
 }
 
@@ -361,16 +408,4 @@ impl Engine {
 fn written_totals(store: &Store) -> Result<Report, Error> {
     let bytes = store.totals()?.unwrap_or_default();
     Ok(serde_json::from_slice(&bytes).unwrap_or_default())
-}
-
-/// Runs disk and CPU work off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => {
-            Err(Error::Storage { doing: "working on a blocking thread", source: error.into() })
-        }
-    }
 }

@@ -44,10 +44,10 @@ pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
 // What a host needs of the crates below, so that it depends on this one alone.
 #[doc(inline)]
 pub use cache_store::{
-    CachedItem, CachedPart, Changes, Checked, Clear, Cleared, Compacted, EditProgress, Error,
-    Failure, FileFilter, Lookups, Metadata, Opened, Plan, PlanReason, Policy, Progress, Revision,
-    RunId, SectionId, SectionStamp, SectionState, SectionStats, Selection, Sharing, Stats, Store,
-    TableStats, Upgrade, Watched,
+    CachedItem, CachedPart, Changes, Checked, Clear, Cleared, Compacted, DiskFault, EditProgress,
+    Error, Failure, FileFilter, Lookups, Metadata, NoDisk, Opened, Plan, PlanReason, Policy,
+    Progress, Revision, RunId, SectionId, SectionStamp, SectionState, SectionStats, Selection,
+    Sharing, Stats, Store, TableStats, Unwritable, Upgrade, Watched,
 };
 #[doc(inline)]
 pub use plex_api::{

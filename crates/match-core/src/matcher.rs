@@ -10,4 +10,5 @@ pub(crate) mod merge;
 pub(crate) mod one;
 pub(crate) mod reader;
 pub(crate) mod shows;
+pub(crate) mod spoken;
 pub(crate) mod tracks;

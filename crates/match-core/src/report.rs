@@ -12,7 +12,7 @@ mod timing;
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign};
 
-use cache_store::{Changes, Plan, Step};
+use cache_store::{Changes, NoDisk, Plan, Step};
 use plex_api::Calls;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,10 @@ pub struct Report {
     #[cfg(feature = "shared")]
     #[serde(default, skip_serializing_if = "nothing_shared")]
     pub shared: cache_store::SharedCounts,
+    /// Why nothing is kept on disk, if so: the cache is in memory, and a later process asks the
+    /// server again for what this one learned. Of several runs, the last such reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_disk: Option<NoDisk>,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -135,6 +139,9 @@ impl AddAssign<&Report> for Report {
         #[cfg(feature = "shared")]
         {
             self.shared += &other.shared;
+        }
+        if other.no_disk.is_some() {
+            self.no_disk.clone_from(&other.no_disk);
         }
         self.damaged += other.damaged;
         if other.runs > 0 {

@@ -51,7 +51,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) mapped: Option<(u16, FoldedPath)>,
     pub(crate) trust_titles: bool,
     /// The kind of item that holds files in the section.
-    kind: ItemKind,
+    pub(crate) kind: ItemKind,
     /// The ids that its names say, read when they are asked for.
     ids: OnceCell<Vec<String>>,
 }

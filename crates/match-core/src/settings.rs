@@ -10,7 +10,7 @@ use crate::names::spelling::path::FoldedPath;
 pub struct AlgorithmVersion(pub u32);
 
 /// The version of the current rules.
-pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(6);
+pub const ALGORITHM: AlgorithmVersion = AlgorithmVersion(7);
 
 /// The settings that decide a match. All of them are part of the match key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -244,6 +244,12 @@ impl Client {
         Ok(self.fetch_rows(call, Detail::Lean).await?.page)
     }
 
+    /// The server's address, as it is used.
+    #[doc(hidden)]
+    pub fn address(&self) -> &str {
+        self.shared.transport.base()
+    }
+
     /// Shows the token to somebody who makes a keyed hash of it, and keeps nothing else.
     #[doc(hidden)]
     pub fn with_token<T>(&self, hash: impl FnOnce(&[u8]) -> T) -> T {

@@ -4,6 +4,7 @@
 mod films;
 mod known;
 mod records;
+mod seasons;
 mod shows;
 
 use super::{Case, Survives};

@@ -5,7 +5,7 @@ use cache_store::SharedTier;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{grouped, print, table};
+use super::{confirm, grouped, print, table};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -21,6 +21,9 @@ pub(crate) enum Command {
         /// Only this section, by uuid.
         #[arg(long)]
         section: Option<String>,
+        /// Clear without asking.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -58,7 +61,13 @@ pub(crate) fn run(command: Command, json: bool) -> Result<()> {
             println!("{}", table(&header, rows));
             Ok(())
         }
-        Command::Clear { engine, section } => {
+        Command::Clear { engine, section, yes } => {
+            if !yes {
+                confirm(&match &section {
+                    Some(uuid) => format!("what machines share of section {uuid}"),
+                    None => format!("what machines share below \"{}\"", engine.prefix),
+                })?;
+            }
             let keys = runtime.block_on(engine.tier()?.clear(section.as_deref()))?;
             print(&Cleared { keys }, json, &[("keys", keys)])
         }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{Database, WriteTransaction};
+use tracing::warn;
 
 use crate::error::{Broken, Error};
 
@@ -25,13 +26,20 @@ pub(crate) fn guard<T>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    caught(work)
+        .unwrap_or_else(|what| Err(Error::Storage { doing, source: Box::new(Broken(what)) }))
+}
+
+/// Runs work on a file. If redb panics, it says what it met, here and in the log: the panic hook has
+/// already printed a message, and somebody may wonder about it.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        let what = format!("the storage engine met a damaged page: {text}");
-        Err(Error::Storage { doing, source: Box::new(Broken(what)) })
+        warn!(text, "redb panicked on a damaged page, as expected; the cache heals");
+        format!("the storage engine met a damaged page: {text}")
     })
 }

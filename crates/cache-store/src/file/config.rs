@@ -7,6 +7,7 @@ use std::time::Duration;
 use plex_api::UnixSeconds;
 
 use crate::model::index::Indexing;
+use crate::no_disk::NoDisk;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct StoreConfig {
     /// for the longest time. Default 512 MiB. Items are never dropped for size: listing them again
     /// would cost calls at every run.
     pub max_bytes: u64,
+    /// What to do when the file cannot be written. Default: go on in memory.
+    pub unwritable: Unwritable,
     /// The time in the name of a damaged file that is moved aside.
     pub now: UnixSeconds,
 }
@@ -43,6 +46,19 @@ pub enum Sharing {
     Shared,
 }
 
+/// What to do when the cache file cannot be written: the disk is full or read-only, this user lacks
+/// the permission, or the disk fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unwritable {
+    /// Answer, and keep the cache in memory until the store is closed. The file on disk stays as it
+    /// was; what it holds is used, unless it is shared or cannot be read.
+    /// [`Store::no_disk`](crate::Store::no_disk) says why. The next opening tries the disk again.
+    #[default]
+    Memory,
+    /// Return the error.
+    Refuse,
+}
+
 impl StoreConfig {
     /// The default configuration, with an indexing function.
     pub fn new(indexing: Indexing, now: UnixSeconds) -> Self {
@@ -52,6 +68,7 @@ impl StoreConfig {
             open_wait: Duration::from_secs(5),
             sharing: Sharing::Exclusive,
             max_bytes: 512 << 20,
+            unwritable: Unwritable::Memory,
             now,
         }
     }
@@ -73,6 +90,9 @@ pub enum Opened {
         /// Where the damaged file is now.
         moved_to: PathBuf,
     },
+    /// **Nothing is kept**: the file cannot be written, so the cache is in memory
+    /// ([`Unwritable::Memory`]). The file on disk stays as it was.
+    InMemory(NoDisk),
 }
 
 /// The changes to a file of an earlier version, by table.
@@ -100,6 +120,9 @@ impl fmt::Display for Opened {
                 "the cache was damaged: it is now {}, and a new one was started",
                 moved_to.display()
             ),
+            Self::InMemory(no_disk) => {
+                write!(f, "nothing is kept on disk, the cache is in memory: {no_disk}")
+            }
         }
     }
 }

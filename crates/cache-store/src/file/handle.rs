@@ -11,9 +11,12 @@ use tracing::{trace_span, warn};
 
 use crate::error::{Error, Remedy};
 use crate::file::commit::{commit, guard};
-use crate::file::config::{Opened, Sharing, StoreConfig};
+use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
+use crate::file::database;
 use crate::file::open::{self, OpenFile};
+use crate::file::overlay::Overlay;
 use crate::file::write_buffer::Buffer;
+use crate::no_disk::NoDisk;
 
 /// The open file. If it is found damaged, it is replaced in place.
 struct Handle {
@@ -24,9 +27,28 @@ struct Handle {
     file_id: u64,
     /// The host closed it: it is not opened again.
     closed: bool,
+    /// The file is not on disk but here, and why.
+    memory: Option<(NoDisk, Overlay)>,
 }
 
 impl Handle {
+    fn new(file: OpenFile) -> (Self, Opened) {
+        let mut handle = Self { db: None, generation: 0, file_id: 0, closed: false, memory: None };
+        let opened = handle.take(file);
+        (handle, opened)
+    }
+
+    /// Takes a file that was opened; returns what the opening found.
+    fn take(&mut self, file: OpenFile) -> Opened {
+        let OpenFile { db, opened, file_id, memory } = file;
+        self.memory = match (&opened, memory) {
+            (Opened::InMemory(no_disk), Some(memory)) => Some((no_disk.clone(), memory)),
+            _ => None,
+        };
+        (self.db, self.file_id) = (Some(db), file_id);
+        opened
+    }
+
     /// Why there is no file.
     fn missing(&self, doing: &'static str) -> Error {
         if self.closed {
@@ -62,9 +84,11 @@ pub(crate) struct CacheFile {
 }
 
 impl CacheFile {
-    pub(crate) fn new(db: Database, file_id: u64, path: &Path, config: &StoreConfig) -> Self {
-        Self {
-            handle: RwLock::new(Handle { db: Some(db), generation: 0, file_id, closed: false }),
+    /// The file in use, and what its opening found.
+    pub(crate) fn new(file: OpenFile, path: &Path, config: &StoreConfig) -> (Self, Opened) {
+        let (handle, opened) = Handle::new(file);
+        let file = Self {
+            handle: RwLock::new(handle),
             config: config.clone(),
             path: path.to_owned(),
             first_free: AtomicU32::new(1),
@@ -72,6 +96,22 @@ impl CacheFile {
             buffer: Buffer::default(),
             counters: Counters::default(),
             damaged: AtomicU64::new(0),
+        };
+        (file, opened)
+    }
+
+    /// Why the file is not on disk, if it is in memory.
+    pub(crate) fn no_disk(&self) -> Option<NoDisk> {
+        let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
+        handle.memory.as_ref().map(|(no_disk, _)| no_disk.clone())
+    }
+
+    /// The length of the file in bytes, on disk or in memory; 0 if it cannot be read.
+    pub(crate) fn size(&self) -> u64 {
+        let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
+        match &handle.memory {
+            Some((_, memory)) => memory.size(),
+            None => std::fs::metadata(&self.path).map_or(0, |file| file.len()),
         }
     }
 
@@ -129,12 +169,14 @@ impl CacheFile {
     /// Runs one write transaction: all of it is written, or nothing. The transaction writes the
     /// buffered matches before it calls `work`, so `work` finds every match in its table.
     ///
+    /// If the disk fails and the file goes on in memory, `work` runs once more, there.
+    ///
     /// `work` must not read through the store. Otherwise a replacement of the file would wait for
     /// `work`, and `work` for the replacement.
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Error>,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let _span = trace_span!("write", doing).entered();
         // No other writer may run from here until the buffer knows what is in the file. Otherwise
@@ -142,12 +184,18 @@ impl CacheFile {
         // matches: over newer ones, or back after they were cleared.
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let buffered = self.buffer.snapshot();
-        let done = self.with_db(doing, |db, _| {
-            commit(db, doing, |txn| {
-                buffered.write(txn)?;
-                work(txn)
+        let mut write = || {
+            self.with_db(doing, |db, _| {
+                commit(db, doing, |txn| {
+                    buffered.write(txn)?;
+                    work(txn)
+                })
             })
-        })?;
+        };
+        let done = match write() {
+            Err(Error::NoDisk(_)) => write()?,
+            done => done?,
+        };
         self.buffer.written(&buffered);
         Ok(done)
     }
@@ -168,20 +216,22 @@ impl CacheFile {
         done.map_err(|error| self.heal(error, generation))
     }
 
-    /// Closes the file and opens it again.
+    /// Closes the file and opens it again. A file in memory stays as it is.
     pub(crate) fn reopen(&self) -> Result<(), Error> {
         let doing = "opening it again";
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if handle.closed {
             return Err(handle.missing(doing));
         }
+        if handle.memory.is_some() {
+            return Ok(());
+        }
         if let Some(db) = handle.db.take() {
             guard(doing, || db.close().map_err(Error::storage(doing)))?;
         }
         handle.generation += 1;
         let first = self.first_free.load(Ordering::Relaxed);
-        let OpenFile { db, file_id, .. } = open::open(&self.path, &self.config, first)?;
-        (handle.db, handle.file_id) = (Some(db), file_id);
+        handle.take(open::open(&self.path, &self.config, first)?);
         Ok(())
     }
 
@@ -202,43 +252,54 @@ impl CacheFile {
     }
 
     /// Takes the action that an error calls for. A damaged file is moved aside and a new file is
-    /// started. A file that redb gave up on after an I/O error is opened again. The returned error
-    /// then says so.
+    /// started. A file that redb gave up on after an I/O error is opened again. A file that cannot be
+    /// written is left, and the cache goes on in memory. The returned error then says so.
     ///
     /// The caller must hold no lock on the handle.
     pub(crate) fn heal(&self, error: Error, generation: u64) -> Error {
-        let remedy = error.remedy();
+        let remedy = match error.remedy() {
+            Remedy::Memory(_) if self.config.unwritable == Unwritable::Refuse => Remedy::None,
+            remedy => remedy,
+        };
         if remedy == Remedy::None {
             return error;
         }
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if handle.generation != generation {
-            return error; // another thread was here first, or it was closed
+            // Another thread was here first, or it was closed.
+            return match (&handle.memory, remedy) {
+                (Some((no_disk, _)), Remedy::Memory(_) | Remedy::Reopen) if !handle.closed => {
+                    Error::NoDisk(no_disk.clone())
+                }
+                _ => error,
+            };
         }
         let db = handle.db.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
         let what = error.damage().unwrap_or_default();
         // Another process may have replaced a shared file.
-        let ours = self.config.sharing == Sharing::Exclusive
-            || open::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id);
+        let ours = || {
+            self.config.sharing == Sharing::Exclusive
+                || database::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id)
+        };
+        let (path, config) = (&self.path, &self.config);
         let first = self.first_free.load(Ordering::Relaxed);
-        let opened = if remedy == Remedy::Replace && ours && self.path.exists() {
-            open::replace(&self.path, &self.config, first, &what)
-        } else {
-            open::open(&self.path, &self.config, first)
+        let opened = match (&handle.memory, remedy) {
+            // What is in memory over a file that cannot be read ends with it.
+            (Some((no_disk, _)), _) => open::over_nothing(path, config, first, no_disk.clone()),
+            (None, Remedy::Memory(no_disk)) => open::in_memory(path, config, first, no_disk),
+            (None, Remedy::Replace) if ours() && path.exists() => {
+                open::replace(path, config, first, &what)
+            }
+            (None, _) => open::open(path, config, first),
         };
         handle.generation += 1;
-        match opened {
-            Ok(OpenFile { db, opened, file_id }) => {
-                handle.db = Some(db);
-                handle.file_id = file_id;
-                match opened {
-                    Opened::Recovered { moved_to } => {
-                        Error::Damaged { path: self.path.clone(), what, moved_to }
-                    }
-                    _ => error,
-                }
+        match opened.map(|file| handle.take(file)) {
+            Ok(Opened::Recovered { moved_to }) => {
+                Error::Damaged { path: self.path.clone(), what, moved_to }
             }
+            Ok(Opened::InMemory(no_disk)) => Error::NoDisk(no_disk),
+            Ok(_) => error,
             Err(error) => error,
         }
     }

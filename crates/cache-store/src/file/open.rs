@@ -1,42 +1,72 @@
-//! Opening the file: creates a new one, refuses a foreign one, moves a damaged one aside.
+//! Opening the file: creates a new one, refuses a foreign one, moves a damaged one aside, and goes on
+//! in memory if the disk refuses.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use plex_api::{Private, UnixSeconds};
+use redb::Database;
 use redb::backends::FileBackend;
-use redb::{Builder, ConcurrencyMode, Database, DatabaseError};
 use tracing::warn;
 
 use crate::error::Error;
-use crate::file::config::{Opened, Sharing, StoreConfig};
-use crate::file::preallocate::Growing;
-use crate::file::upgrade::{self, Prepared};
-
-/// The first bytes of every redb file.
-const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
-
-/// The pause between two attempts to open a file that another process holds.
-const RETRY_EVERY: Duration = Duration::from_millis(50);
+use crate::file::commit::caught;
+use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
+use crate::file::database::{Failure, attempt, check, checking, classify, prepared, refuse_unread};
+use crate::file::inspect::{Found, inspect};
+use crate::file::marker::{Left, Marker};
+use crate::file::overlay::{Locks, Overlay};
+use crate::no_disk::NoDisk;
 
 /// An open file, ready to be used.
 pub(crate) struct OpenFile {
     pub(crate) db: Database,
     pub(crate) opened: Opened,
     pub(crate) file_id: u64,
+    /// The file is not on disk but here.
+    pub(crate) memory: Option<Overlay>,
 }
 
 /// Opens the file at `path`. If there is none, it creates the file and its folder. A created file
-/// numbers its sections from `first_section`.
+/// numbers its sections from `first_section`. If the disk refuses, and the host did not ask for the
+/// error, the file is opened in memory.
 pub(crate) fn open(
     path: &Path,
     config: &StoreConfig,
     first_section: u32,
 ) -> Result<OpenFile, Error> {
+    or_in_memory(path, config, first_section, on_disk(path, config, first_section))
+}
+
+/// Moves a damaged file aside and starts a new one.
+pub(crate) fn replace(
+    path: &Path,
+    config: &StoreConfig,
+    first_section: u32,
+    what: &str,
+) -> Result<OpenFile, Error> {
+    or_in_memory(path, config, first_section, start_anew(path, config, first_section, what))
+}
+
+fn or_in_memory(
+    path: &Path,
+    config: &StoreConfig,
+    first_section: u32,
+    opened: Result<OpenFile, Error>,
+) -> Result<OpenFile, Error> {
+    let error = match opened {
+        Err(error) if config.unwritable == Unwritable::Memory => error,
+        opened => return opened,
+    };
+    match error.no_disk() {
+        Some(no_disk) => in_memory(path, config, first_section, no_disk),
+        None => Err(error),
+    }
+}
+
+fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<OpenFile, Error> {
     let created = match inspect(path)? {
         Found::Nothing if config.sharing == Sharing::Shared => {
             create_apart(path, config, first_section)?
@@ -45,28 +75,44 @@ pub(crate) fn open(
             create_file(path)?;
             true
         }
-        Found::Redb => {
-            refuse_unread(path, config)?;
-            false
-        }
+        Found::Redb => false,
         Found::Other => return Err(Error::NotACache { path: path.to_owned() }),
     };
-    match attempt(path, config, first_section) {
+    // A file that was just created is not damaged.
+    let marker = if created { None } else { Marker::set(path) };
+    let (mut marker, left) = marker.map_or((None, Left::Nothing), |(set, left)| (Some(set), left));
+    if left == Left::Checking && config.sharing == Sharing::Exclusive {
+        return start_anew(path, config, first_section, "the last start died when it checked it");
+    }
+    if left != Left::Nothing {
+        if let Some(marker) = &mut marker {
+            marker.checking();
+        }
+        if let Err(Failure::Damaged(what)) = check(path, config) {
+            return start_anew(path, config, first_section, &what);
+        }
+    }
+    let unclean = !created && refuse_unread(path, config)?;
+    let checked = if unclean && PANICS_END_THE_PROCESS { check(path, config) } else { Ok(()) };
+    match checked.and_then(|()| attempt(path, config, first_section)) {
         Ok((db, prepared)) => {
             let opened = match prepared.upgrade {
                 _ if created => Opened::Created,
                 Some(upgrade) => Opened::Upgraded(upgrade),
                 None => Opened::Existing,
             };
-            Ok(OpenFile { db, opened, file_id: prepared.file_id })
+            Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: None })
         }
-        Err(Failure::Damaged(what)) => replace(path, config, first_section, &what),
+        Err(Failure::Damaged(what)) => start_anew(path, config, first_section, &what),
         Err(Failure::Refused(error)) => Err(error),
     }
 }
 
-/// Moves a damaged file aside and starts a new one.
-pub(crate) fn replace(
+/// A panic of redb on a damaged page cannot be caught in this build. So a file that was not closed
+/// is checked whole before it is used: perhaps a damaged page ended the process.
+const PANICS_END_THE_PROCESS: bool = cfg!(panic = "abort");
+
+fn start_anew(
     path: &Path,
     config: &StoreConfig,
     first_section: u32,
@@ -80,157 +126,72 @@ pub(crate) fn replace(
         Failure::Damaged(what) => Error::Storage { doing: "opening it", source: what.into() },
         Failure::Refused(error) => error,
     })?;
-    Ok(OpenFile { db, opened: Opened::Recovered { moved_to }, file_id: prepared.file_id })
+    let opened = Opened::Recovered { moved_to };
+    Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: None })
 }
 
-/// The id of the file at a path, if it can be read without waiting and without a repair.
-pub(crate) fn file_id(path: &Path, config: &StoreConfig) -> Option<u64> {
-    let peek = || {
-        let db = builder(config).open_read_only(path).ok()?;
-        upgrade::file_id(&db)
-    };
-    catch_unwind(AssertUnwindSafe(peek)).ok().flatten()
-}
-
-/// Why a file was not opened.
-pub(crate) enum Failure {
-    /// The file is a Matchbox cache, or was one, and is damaged.
-    Damaged(String),
-    /// The file must not be changed, or cannot be opened.
-    Refused(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match error.damage() {
-            Some(what) => Self::Damaged(what),
-            None => Self::Refused(error),
-        }
-    }
-}
-
-fn attempt(
+/// Opens the file in memory: over what is on disk if that can be read, else over nothing. Nothing
+/// is written to the disk.
+pub(crate) fn in_memory(
     path: &Path,
     config: &StoreConfig,
     first_section: u32,
-) -> Result<(Database, Prepared), Failure> {
-    let db = open_database(path, config)?;
-    // The first page that is read may be damaged.
-    let prepared =
-        catch_unwind(AssertUnwindSafe(|| upgrade::prepare(&db, path, config, first_section)));
-    if let Ok(prepared) = prepared {
-        return Ok((db, prepared?));
+    no_disk: NoDisk,
+) -> Result<OpenFile, Error> {
+    let shown = Private(path.display());
+    warn!(path = %shown, reason = %no_disk, "nothing is kept: the cache is in memory");
+    // A shared file is written by others while it is read.
+    let readable = config.sharing == Sharing::Exclusive
+        && inspect(path).is_ok_and(|found| found == Found::Redb);
+    if let Some(file) = readable.then(|| fs::File::open(path).ok()).flatten() {
+        let base = FileBackend::new(file)
+            .ok()
+            .and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
+        let opened = base.map(|base| over(base, path, config, first_section, no_disk.clone()));
+        let what = match opened {
+            Some(Ok(open)) => return Ok(open),
+            Some(Err(Failure::Damaged(what))) => what,
+            Some(Err(Failure::Refused(error))) => error.to_string(),
+            None => "it cannot be opened".to_owned(),
+        };
+        let what = Private(what);
+        warn!(path = %shown, %what, "the cache file cannot be read either: the memory begins empty");
     }
-    // Dropping the database after a panic may panic again. That second panic is ignored.
-    drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
-    Err(Failure::Damaged(PANICKED.to_owned()))
+    over_nothing(path, config, first_section, no_disk)
 }
 
-const PANICKED: &str = "the storage engine panicked";
-
-/// Refuses a foreign file or a file of a newer version while it is only open for reading, so that
-/// not a byte of it changes. If the file cannot be read now (it is in use, or it was not closed and
-/// needs a repair), the check runs again after the file is opened.
-fn refuse_unread(path: &Path, config: &StoreConfig) -> Result<(), Error> {
-    let peek = || match builder(config).open_read_only(path) {
-        Ok(db) => upgrade::check(&db, path).map(drop),
-        Err(_) => Ok(()),
-    };
-    match catch_unwind(AssertUnwindSafe(peek)) {
-        Ok(Err(error)) if error.damage().is_none() => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn builder(config: &StoreConfig) -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(config.cache_size);
-    builder.set_concurrency_mode(match config.sharing {
-        Sharing::Exclusive => ConcurrencyMode::ExclusiveWriter,
-        Sharing::Shared => ConcurrencyMode::MultiWriter,
-    });
-    builder
-}
-
-fn open_database(path: &Path, config: &StoreConfig) -> Result<Database, Failure> {
-    let attempts = 1 + config.open_wait.as_millis() / RETRY_EVERY.as_millis();
-    for _ in 1..attempts {
-        match open_once(path, config) {
-            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => std::thread::sleep(RETRY_EVERY),
-            other => return classify(path, config, other),
-        }
-    }
-    classify(path, config, open_once(path, config))
-}
-
-type Panic = Box<dyn std::any::Any + Send>;
-
-fn open_once(path: &Path, config: &StoreConfig) -> Result<Result<Database, DatabaseError>, Panic> {
-    catch_unwind(AssertUnwindSafe(|| match config.sharing {
-        Sharing::Shared => builder(config).create(path),
-        Sharing::Exclusive => {
-            let mut options = fs::OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
-            builder(config).create_with_backend(Growing::new(FileBackend::new(file)?))
-        }
-    }))
-}
-
-/// Decides whether a file is damaged or must not be changed.
-fn classify(
+/// Opens an empty file in memory.
+pub(crate) fn over_nothing(
     path: &Path,
     config: &StoreConfig,
-    opened: Result<Result<Database, DatabaseError>, Panic>,
-) -> Result<Database, Failure> {
-    let error = match opened {
-        Ok(Ok(db)) => return Ok(db),
-        Ok(Err(error)) => error,
-        Err(_) => return Err(Failure::Damaged(PANICKED.to_owned())),
-    };
-    Err(match error {
-        DatabaseError::DatabaseAlreadyOpen => {
-            Failure::Refused(Error::Busy { path: path.to_owned(), waited: config.open_wait })
-        }
-        DatabaseError::Storage(redb::StorageError::Io(source))
-            if matches!(
-                source.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-            ) =>
-        {
-            Failure::Refused(Error::ReadOnly { path: path.to_owned(), source })
-        }
-        DatabaseError::Storage(redb::StorageError::Io(source))
-            if !matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
-        {
-            let doing = "open the cache file";
-            Failure::Refused(Error::Io { doing, path: path.to_owned(), source })
-        }
-        other => Error::storage("opening it")(other).into(),
+    first_section: u32,
+    no_disk: NoDisk,
+) -> Result<OpenFile, Error> {
+    let doing = "starting a cache in memory";
+    let empty = Overlay::new(None, Locks::Shared).map_err(|source| Error::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    })?;
+    over(empty, path, config, first_section, no_disk).map_err(|failure| match failure {
+        Failure::Damaged(what) => Error::Storage { doing, source: what.into() },
+        Failure::Refused(error) => error,
     })
 }
 
-/// What is at the path, checked before redb opens it.
-enum Found {
-    Nothing,
-    Redb,
-    Other,
-}
-
-fn inspect(path: &Path) -> Result<Found, Error> {
-    let failed = |source| Error::Io { doing: "open the cache file", path: path.to_owned(), source };
-    let mut file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut head = Vec::new();
-    let length = REDB_MAGIC.len() as u64;
-    file.by_ref().take(length).read_to_end(&mut head).map_err(failed)?;
-    Ok(match head.as_slice() {
-        [] => Found::Nothing,
-        head if head == REDB_MAGIC => Found::Redb,
-        _ => Found::Other,
-    })
+fn over(
+    memory: Overlay,
+    path: &Path,
+    config: &StoreConfig,
+    first_section: u32,
+    no_disk: NoDisk,
+) -> Result<OpenFile, Failure> {
+    // Damage could not be moved aside later, so it is looked for now.
+    let opened = caught(|| checking(config).create_with_backend(memory.clone()));
+    let db = classify(path, config, opened)?;
+    let (db, prepared) = prepared(db, path, config, first_section)?;
+    let opened = Opened::InMemory(no_disk);
+    Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: Some(memory) })
 }
 
 /// Creates the folder and an empty file that only its owner can read, because the cache holds the
@@ -296,43 +257,4 @@ fn move_aside(path: &Path, now: UnixSeconds) -> Result<PathBuf, Error> {
         source,
     })?;
     Ok(aside)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-    use crate::model::index::{IndexKeys, Indexing};
-
-    /// The failure that opening reports for an error of the file system.
-    fn of(error: io::Error) -> Failure {
-        let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
-        let config = StoreConfig::new(indexing, UnixSeconds(0));
-        let failed = DatabaseError::Storage(redb::StorageError::Io(error));
-        classify("cache".as_ref(), &config, Ok(Err(failed))).err().unwrap()
-    }
-
-    #[test]
-    fn only_what_the_file_itself_says_is_damage() {
-        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
-            assert!(matches!(of(kind.into()), Failure::Refused(Error::ReadOnly { .. })), "{kind}");
-        }
-        let others = [
-            ErrorKind::StorageFull,
-            ErrorKind::QuotaExceeded,
-            ErrorKind::Interrupted,
-            ErrorKind::NotFound,
-            ErrorKind::Unsupported,
-        ];
-        for kind in others {
-            assert!(matches!(of(kind.into()), Failure::Refused(Error::Io { .. })), "{kind}");
-        }
-        // EIO: a sector that cannot be read now may be readable later.
-        #[cfg(unix)]
-        assert!(matches!(of(io::Error::from_raw_os_error(5)), Failure::Refused(Error::Io { .. })));
-        for kind in [ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {
-            assert!(matches!(of(kind.into()), Failure::Damaged(_)), "{kind}");
-        }
-    }
 }

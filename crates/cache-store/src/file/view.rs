@@ -301,21 +301,6 @@ impl<'store> View<'store> {
         })
     }
 
-    /// The rating keys of a section, ascending, each with the checksum of its item: it differs
-    /// where anything of the item does.
-    #[cfg(feature = "shared")]
-    pub(crate) fn sums(&self, section: SectionId) -> Result<Vec<(u64, [u8; 8])>, Error> {
-        let doing = "reading the sums of a section";
-        self.guarded(doing, || {
-            let mut sums = Vec::new();
-            for row in self.items.range(tables::whole(section)).map_err(Error::storage(doing))? {
-                let (key, value) = row.map_err(Error::storage(doing))?;
-                sums.push((key.value().1, envelope::sum(value.value())));
-            }
-            Ok(sums)
-        })
-    }
-
     /// The items that share a hash in an index. `Ok(None)` proves that there are none, unless
     /// damage is reported: the whole block that should hold the bucket was read.
     pub fn bucket(

@@ -182,6 +182,22 @@ mod tests {
         assert_eq!(BlockRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
     }
 
+    /// Half a million files of one name were written once and never read back.
+    #[test]
+    fn a_bucket_of_millions_of_items_reads_back() {
+        // Keys of one, three, five and nine bytes; the first two go just beyond a limit of memory.
+        for (count, first) in [(600_000, 0), (530_000, 1 << 40), (2_200_000, 1 << 20)] {
+            let mut block = filled(&[9, 3]);
+            block.change(5, |bucket| bucket.keys = (first..first + count).collect());
+            let mut bytes = Vec::new();
+            block.seal(PLACE, 2, &mut bytes);
+            let read = BlockRef::open(PLACE, 2, &bytes).unwrap();
+            assert_eq!(read.find(5).unwrap().unwrap().keys.len() as u64, count);
+            assert_eq!(read.find(3).unwrap().unwrap().keys, [3, 4]);
+            assert_eq!(Block::open(PLACE, 2, &bytes), Ok(block));
+        }
+    }
+
     #[test]
     fn the_borrowed_and_the_owned_record_are_the_same_bytes() {
         let mut bytes = Vec::new();

@@ -35,6 +35,11 @@ impl EditRow {
             .map_or(true, |row| row.progress == ProgressFields::Sent)
     }
 
+    /// Whether another run sent the edit and does not know yet what came of it.
+    pub(crate) fn is_sent_by_other(&self, run: RunId) -> bool {
+        self.run != run.0 && self.progress == ProgressFields::Sent
+    }
+
     pub(crate) fn new(edit: &EditProgress) -> Self {
         let progress = match &edit.progress {
             Progress::Planned => ProgressFields::Planned,

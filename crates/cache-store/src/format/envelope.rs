@@ -32,8 +32,9 @@ const FORMAT: u8 = 0x4D;
 /// Bytes before the payload.
 const HEADER: usize = 11;
 
-/// The largest payload that is decoded, in bytes. A block with a bucket of half a million items is
-/// smaller. The limit keeps a damaged length from allocating more.
+/// How many bytes of memory the decoding of a small payload may take. The limit keeps a damaged length
+/// from allocating more. A larger payload may take at least 16 times its size, up to 1 GiB: a rating
+/// key takes one to nine bytes in it, and eight in memory. So a bucket may have millions of items.
 const LIMIT: usize = 4 << 20;
 
 /// One type of value, with the version of its fields.
@@ -151,12 +152,6 @@ pub(crate) fn reseal<R: Record>(
     Ok(Resealed::Upgraded)
 }
 
-/// The checksum of a sealed value, unchecked: whether it is still the same value.
-#[cfg(feature = "shared")]
-pub(crate) fn sum(bytes: &[u8]) -> [u8; 8] {
-    bytes.get(3..HEADER).and_then(|sum| sum.try_into().ok()).unwrap_or_default()
-}
-
 /// Checks an envelope, and returns the schema and the payload.
 fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
@@ -194,9 +189,24 @@ pub(crate) fn decode<'a, R: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Option<R
 pub(crate) fn decode_first<'a, R: BorrowDecode<'a, ()>>(
     payload: &'a [u8],
 ) -> Option<(R, &'a [u8])> {
-    let limited = CONFIG.with_limit::<LIMIT>();
-    let (first, consumed) = bincode::borrow_decode_from_slice(payload, limited).ok()?;
+    let (first, consumed) = match payload.len() {
+        0..=SMALL => limited::<R, LIMIT>(payload),
+        0..=MEDIUM => limited::<R, { 16 * MEDIUM }>(payload),
+        0..=LARGE => limited::<R, { 16 * LARGE }>(payload),
+        _ => limited::<R, { 64 * LARGE }>(payload),
+    }?;
     Some((first, payload.get(consumed..)?))
+}
+
+const SMALL: usize = LIMIT / 16;
+const MEDIUM: usize = SMALL * 8;
+const LARGE: usize = MEDIUM * 8;
+
+/// Decodes with at most so many bytes of memory. Returns how many bytes of the payload that took, too.
+fn limited<'a, R: BorrowDecode<'a, ()>, const AT_MOST: usize>(
+    payload: &'a [u8],
+) -> Option<(R, usize)> {
+    bincode::borrow_decode_from_slice(payload, CONFIG.with_limit::<AT_MOST>()).ok()
 }
 
 /// bincode's "standard": little endian, integers of variable length.

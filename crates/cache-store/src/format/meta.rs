@@ -65,6 +65,18 @@ impl Record for PagingRow {
     const SCHEMA: u16 = 1;
 }
 
+/// Who asked the server last: one row in `meta`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct AskerRow {
+    /// 32 bits of a hash of the server's address and the token: enough to notice another one, and
+    /// too few to say anything about the token.
+    pub(crate) hash: [u8; 4],
+}
+
+impl Record for AskerRow {
+    const SCHEMA: u16 = 1;
+}
+
 /// The row before files had an id and remembered the server's list.
 #[derive(Decode)]
 struct StoreRow1 {

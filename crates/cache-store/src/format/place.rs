@@ -26,6 +26,11 @@ pub(crate) fn paging() -> Place {
     Place { table: 0x10, section: 0, key: 3 }
 }
 
+/// Who asked the server last.
+pub(crate) fn asker() -> Place {
+    Place { table: 0x10, section: 0, key: 4 }
+}
+
 /// A section.
 pub(crate) fn section(section: SectionId) -> Place {
     Place { table: 0x11, section: section.0, key: 0 }

@@ -4,6 +4,7 @@ use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 
 use crate::format::envelope::{self, Decode, Encode, Record};
 use crate::model::partition::Division;
+use crate::model::position::{CommitId, Position};
 use crate::model::revision::{Revision, SectionStamp};
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 
@@ -35,18 +36,20 @@ pub(crate) struct SectionRow {
     /// When they were listed, and how many there are.
     shows: Option<(i64, u64)>,
     dated: bool,
+    position: Option<PositionFields>,
 }
 
 impl Record for SectionRow {
-    const SCHEMA: u16 = 4;
+    const SCHEMA: u16 = 5;
 
     fn upgrade(schema: u16, payload: &[u8]) -> Option<Self> {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, 3 before `dated`: nothing was known of either.
-        let shows = if schema == 2 { &[0][..] } else { &[] };
-        envelope::decode(&[payload, shows, &[0]].concat())
+        // 2 ended before the shows, 3 before `dated`, 4 before the position: nothing was known of
+        // what is missing, which is a 0 each.
+        let missing = usize::from(Self::SCHEMA.saturating_sub(schema));
+        envelope::decode(&[payload, [0; 3].get(..missing)?].concat())
     }
 }
 
@@ -55,6 +58,14 @@ struct StampFields {
     counter: Option<i64>,
     scanned: Option<i64>,
     updated: Option<i64>,
+}
+
+/// A commit of the shared tier, its stamp, and what differs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct PositionFields {
+    commit: [u8; 16],
+    stamp: StampFields,
+    touched: Vec<u64>,
 }
 
 /// How an index is divided.
@@ -121,6 +132,11 @@ impl SectionRow {
             matches_from: state.matches_from.0,
             shows: state.shows.map(|shows| (shows.at.0, shows.count)),
             dated: state.dated,
+            position: state.position.as_ref().map(|position| PositionFields {
+                commit: position.commit.0,
+                stamp: StampFields::new(position.stamp),
+                touched: position.touched.clone(),
+            }),
         }
     }
 
@@ -155,6 +171,11 @@ impl SectionRow {
             },
             divisions: self.divisions.map(DivisionFields::into_division),
             matches_from: Revision(self.matches_from),
+            position: self.position.map(|position| Position {
+                commit: CommitId(position.commit),
+                stamp: position.stamp.into_stamp(),
+                touched: position.touched,
+            }),
         }
     }
 }
@@ -206,6 +227,7 @@ impl From<SectionRow1> for SectionRow {
             matches_from: 0,
             shows: None,
             dated: false,
+            position: None,
         }
     }
 }

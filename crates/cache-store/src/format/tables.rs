@@ -64,6 +64,8 @@ pub(crate) const TOTALS_KEY: &str = "totals";
 pub(crate) const COUNTERS_KEY: &str = "counters";
 /// Key in [`META`]: the sealed size of the server's pages, where it was seen.
 pub(crate) const PAGING_KEY: &str = "paging";
+/// Key in [`META`]: who asked the server last, sealed.
+pub(crate) const ASKER_KEY: &str = "asker";
 
 /// A table, for all code that walks the tables.
 pub(crate) struct Table {

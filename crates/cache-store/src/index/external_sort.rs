@@ -1,13 +1,14 @@
 //! Sorts more than memory holds: the index entries of a section that is listed for the first time.
-//! Sorted runs go to an unnamed temporary file and are merged when they are read back.
+//! Sorted runs go to an unnamed temporary file, if there is room for it, and are merged when they are
+//! read back.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 
 use crate::error::Error;
 use crate::model::index::Index;
+use crate::spill::Spill;
 
 /// A rating key under a hash: index, hash, key.
 pub(crate) type Entry = (Index, u64, u64);
@@ -33,20 +34,15 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
-    pub(crate) fn push(&mut self, entry: Entry) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, entry: Entry) {
         let at = Index::ALL.iter().position(|&index| index == entry.0);
         if let Some(count) = at.and_then(|at| self.counts.get_mut(at)) {
             *count += 1;
         }
         self.gathered.push(entry);
-        if self.gathered.len() < BATCH {
-            return Ok(());
+        if self.gathered.len() >= BATCH {
+            self.runs.get_or_insert_with(Runs::new).push(&mut self.gathered);
         }
-        let runs = match &mut self.runs {
-            Some(runs) => runs,
-            none => none.insert(Runs::new()?),
-        };
-        runs.push(&mut self.gathered)
     }
 
     /// The number of entries, by index.
@@ -62,25 +58,25 @@ impl Entries {
             self.gathered.sort_unstable();
             return Ok(Box::new(self.gathered.into_iter().map(Ok)));
         };
-        runs.push(&mut self.gathered)?;
+        runs.push(&mut self.gathered);
         Ok(Box::new(runs.merge()?))
     }
 }
 
-/// Sorted runs in one file, one after the other.
+/// Sorted runs, one after the other.
 struct Runs {
-    file: File,
+    bytes: Spill,
     /// The end of each run, in entries.
     ends: Vec<u64>,
 }
 
 impl Runs {
-    fn new() -> Result<Self, Error> {
-        Ok(Self { file: tempfile::tempfile().map_err(failed)?, ends: Vec::new() })
+    fn new() -> Self {
+        Self { bytes: Spill::new(0), ends: Vec::new() }
     }
 
     /// Sorts `entries`, writes them as a run, and leaves the list empty.
-    fn push(&mut self, entries: &mut Vec<Entry>) -> Result<(), Error> {
+    fn push(&mut self, entries: &mut Vec<Entry>) {
         entries.sort_unstable();
         let mut bytes = Vec::with_capacity(1 << 16);
         for &(index, hash, key) in &*entries {
@@ -88,22 +84,22 @@ impl Runs {
             bytes.extend_from_slice(&hash.to_le_bytes());
             bytes.extend_from_slice(&key.to_le_bytes());
             if bytes.len() + ENTRY > bytes.capacity() {
-                self.file.write_all(&bytes).map_err(failed)?;
+                self.bytes.push(&bytes);
                 bytes.clear();
             }
         }
-        self.file.write_all(&bytes).map_err(failed)?;
+        self.bytes.push(&bytes);
         let start = self.ends.last().copied().unwrap_or(0);
         self.ends.push(start + entries.len() as u64);
         entries.clear();
-        Ok(())
     }
 
     /// Every entry of all runs, in order.
     fn merge(self) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let runs = starts.zip(&self.ends).map(|(next, &end)| Run { next, end, read: Vec::new() });
-        let mut merge = Merge { file: self.file, runs: runs.collect(), first: BinaryHeap::new() };
+        let mut merge =
+            Merge { spilled: self.bytes, runs: runs.collect(), first: BinaryHeap::new() };
         for run in 0..merge.runs.len() {
             merge.refill(run)?;
         }
@@ -120,7 +116,7 @@ struct Run {
 }
 
 struct Merge {
-    file: File,
+    spilled: Spill,
     runs: Vec<Run>,
     /// The first entry of each run that has entries left.
     first: BinaryHeap<Reverse<(Entry, usize)>>,
@@ -139,8 +135,7 @@ impl Merge {
         if run.read.is_empty() && run.next < run.end {
             let count = AT_ONCE.min(run.end - run.next);
             let mut bytes = vec![0; usize::try_from(count).unwrap_or(0) * ENTRY];
-            self.file.seek(SeekFrom::Start(run.next * ENTRY as u64)).map_err(failed)?;
-            self.file.read_exact(&mut bytes).map_err(failed)?;
+            self.spilled.read_at(run.next * ENTRY as u64, &mut bytes).map_err(failed)?;
             let (entries, _) = bytes.as_chunks::<ENTRY>();
             run.read = entries.iter().rev().filter_map(entry).collect();
             run.next += count;
@@ -174,12 +169,12 @@ mod tests {
             let index = Index::ALL[usize::try_from(n % 3).unwrap()];
             (index, n.wrapping_mul(0x9E37_79B9_7F4A_7C15), n / 2)
         };
-        let mut runs = Runs::new().unwrap();
+        let mut runs = Runs::new();
         let mut all = Vec::new();
         for (run, count) in [5_000, 1, 0, 3_000].into_iter().enumerate() {
             let mut some: Vec<Entry> = (0..count).map(|n| entry(n + run as u64 * 777)).collect();
             all.extend_from_slice(&some);
-            runs.push(&mut some).unwrap();
+            runs.push(&mut some);
             assert!(some.is_empty());
         }
         all.sort_unstable();

@@ -93,7 +93,8 @@ impl<'txn> Postings<'txn> {
 
     fn enter_key(&mut self, entry: Entry) -> Result<(), Error> {
         if let Some(first) = &mut self.first {
-            return first.push(entry);
+            first.push(entry);
+            return Ok(());
         }
         let (index, hash, key) = entry;
         self.pending.push(Change { index, hash, key, enters: true });

@@ -11,14 +11,17 @@ use crate::error::Error;
 use crate::library::{Library, Observed, Step, step};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
+use crate::random_id::draw;
 use crate::refresh::listing;
 use crate::refresh::plan::{Demand, Plan, Planned};
 use crate::refresh::reason::PlanReason;
 use crate::share::single_flight::{Sighting, Since};
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Miss, SharedCounts};
-use crate::share::tier::protocol::{Head, Position, Way, calls_saved, way};
-use crate::share::tier::{Hold, Lease, Look, Probed, Sums, Tier};
+use crate::share::tier::hold::{Hold, Lease};
+use crate::share::tier::probe::Probed;
+use crate::share::tier::protocol::{Head, Way, base, calls_saved, crowd_delay, way};
+use crate::share::tier::{Look, Tier};
 use crate::store::Store;
 
 /// How often one refresh looks at the tier before it asks the server itself.
@@ -30,8 +33,9 @@ pub(super) struct Round {
     lease: Option<Lease>,
     /// What the engine showed when the lease was held: whoever publishes starts from it.
     look: Option<Look>,
-    before: Option<Sums>,
     looks: u32,
+    /// It was another's turn, and others may have waited, too.
+    waited: bool,
     /// Something of the tier was of no use.
     missed: bool,
     /// It is clear that the server is asked.
@@ -209,6 +213,9 @@ impl Library {
         if !round.missed
             && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
         {
+            if let (true, Way::Snapshot(_), Some(head)) = (round.waited, &way, &look.head) {
+                tokio::time::sleep(crowd_delay(head.snapshot.bytes, draw())).await;
+            }
             if let Some(taken) = self.take(tier, state, seen, &look, &way).await? {
                 steps.push(taken);
                 return Ok(true);
@@ -224,11 +231,13 @@ impl Library {
                     round.lease = Some(lease);
                     true // somebody may have published since it was looked
                 }
-                Hold::Again => true,
+                Hold::Again => {
+                    round.waited = true;
+                    true
+                }
                 Hold::Without => false,
             });
         }
-        round.before = tier.sums(&self.context.store, state, &look).await?;
         round.calls = self.context.client.calls().total().count;
         round.look = Some(look);
         // Whoever published the probe has heard from the server who it is, and each page says of
@@ -259,7 +268,7 @@ impl Library {
         may_publish: bool,
     ) -> Option<Way> {
         let head = look.head.as_ref()?;
-        let base = Position::base(tier.position(state.id), state.stamp);
+        let base = base(state.position.as_ref(), state.stamp);
         let way = way(head, base).filter(|way| *way != Way::There)?;
         if !tier.is_after_edits(state.id, look, head) {
             tier.counting().miss(Miss::OtherStamp);
@@ -333,7 +342,7 @@ impl Library {
 
     /// Publishes what a refresh brought, if it was this host's turn.
     pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
-        let Round { lease: Some(lease), look: Some(look), before, calls, .. } = round else {
+        let Round { lease: Some(lease), look: Some(look), calls, .. } = round else {
             return Ok(());
         };
         let Some(tier) = &self.tier else { return Ok(()) };
@@ -345,7 +354,7 @@ impl Library {
             return Ok(());
         }
         let calls = self.context.client.calls().total().count.saturating_sub(calls);
-        tier.publish(&self.context.store, state, lease, &look, before, calls).await
+        tier.publish(&self.context.store, state, lease, &look, calls).await
     }
 
     /// Only what is explained, of the server whose keys are used.
@@ -375,7 +384,7 @@ impl Library {
                 continue;
             }
             if let Some(lease) = tier.hold_now(state).await {
-                tier.publish(&self.context.store, state, lease, &look, None, 0).await?;
+                tier.publish(&self.context.store, state, lease, &look, 0).await?;
             }
         }
         Ok(())

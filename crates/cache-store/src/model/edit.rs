@@ -4,6 +4,7 @@ use std::fmt;
 
 use plex_api::{RatingKey, UnixSeconds};
 
+use crate::model::metadata::Metadata;
 use crate::model::section::SectionId;
 use crate::random_id::draw;
 
@@ -35,6 +36,19 @@ pub enum Progress {
     Confirmed,
     /// The server refused the edit, for this reason.
     Failed(String),
+}
+
+/// What is known of an item once the server confirmed its edit.
+#[derive(Debug, Clone)]
+pub struct Confirmed {
+    /// The section.
+    pub section: SectionId,
+    /// The item.
+    pub rating_key: RatingKey,
+    /// The metadata that the edit was made from.
+    pub before: Metadata,
+    /// The metadata after it.
+    pub after: Metadata,
 }
 
 /// The edit of an item in a run that did not end, or ended early.

@@ -3,6 +3,7 @@
 use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 
 use crate::model::partition::Division;
+use crate::model::position::Position;
 use crate::model::revision::{Revision, SectionStamp};
 
 /// The store's own number for a section of this server. It is never used twice in one file.
@@ -64,6 +65,8 @@ pub struct SectionState {
     pub(crate) divisions: [Division; 3],
     /// Matches that were verified before this revision do not hold, whatever they depend on.
     pub(crate) matches_from: Revision,
+    /// What of the shared tier the items are; `None`: nothing that is known there.
+    pub(crate) position: Option<Position>,
 }
 
 /// What is known of a section's shows.
@@ -137,6 +140,7 @@ impl SectionState {
             lookups: Lookups::default(),
             divisions: [Division::default(); 3],
             matches_from: Revision::default(),
+            position: None,
         }
     }
 
@@ -169,5 +173,6 @@ impl SectionState {
         self.dated = false;
         self.lookups = Lookups::default();
         self.divisions = [Division::default(); 3];
+        self.position = None;
     }
 }

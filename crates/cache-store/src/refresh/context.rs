@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use plex_api::{Client, Clock, Paging, SectionKey};
 
 use crate::error::Error;
+use crate::refresh::asker::Asker;
 use crate::refresh::hints::Hints;
 use crate::refresh::plan::Policy;
 use crate::share::off_thread::off_thread;
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     /// Titles of the sections that are read, for whoever is told.
     titles: Mutex<BTreeMap<SectionKey, String>>,
     pub(crate) paging: Mutex<KnownPaging>,
+    pub(crate) asker: Asker,
     hints: Mutex<Hints>,
 }
 
@@ -57,6 +59,7 @@ impl fmt::Debug for Context {
 impl Context {
     pub(crate) fn new(client: Client, store: Arc<Store>, policy: Policy, clock: Clock) -> Self {
         Self {
+            asker: Asker::new(&client),
             client,
             store,
             policy,

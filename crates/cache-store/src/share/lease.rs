@@ -17,8 +17,11 @@ use crate::store::leases::Lease;
 /// cannot is not wrong, only dearer: of two, the one that is written last finds the section moved.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// How often a process that waits looks whether the lease is free.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How soon a process that waits looks again whether the lease is free; then less and less often.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// A look costs a read of the file. Most refreshes take seconds.
+const LOOK_AT_LEAST: Duration = Duration::from_millis(400);
 
 /// A lease that is held. It is given back when this is dropped, also when the refresh was.
 pub(crate) struct Leased {
@@ -52,12 +55,14 @@ impl Leased {
         section: SectionId,
         clock: &Clock,
     ) -> Result<Self, Error> {
+        let mut pause = LOOK_AGAIN;
         loop {
             if let Lease::Held { turn, .. } = take(store, section, clock).await? {
                 let turn = AtomicU64::new(turn);
                 return Ok(Self { store: Arc::clone(store), section, turn });
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LOOK_AT_LEAST);
         }
     }
 

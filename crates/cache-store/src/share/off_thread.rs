@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::error::Error;
 use crate::store::Store;
 
@@ -11,7 +13,15 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let store = Arc::clone(store);
-    match tokio::task::spawn_blocking(move || work(&store)).await {
+    blocking(move || work(&store)).await
+}
+
+/// Runs work on a thread that may wait for the disk or compute for long.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let Ok(runtime) = Handle::try_current() else { return Err(Error::NoRuntime) };
+    match runtime.spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => {
             Err(Error::Storage { doing: "working on a blocking thread", source: error.into() })

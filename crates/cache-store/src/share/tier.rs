@@ -5,10 +5,12 @@
 
 pub(crate) mod config;
 pub(crate) mod counts;
+pub(crate) mod hold;
 pub(crate) mod keep;
 mod keys;
 #[cfg(test)]
 mod model;
+pub(crate) mod probe;
 pub(crate) mod protocol;
 mod publish;
 mod redis;
@@ -22,33 +24,25 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use plex_api::{Clock, Section, UnixSeconds};
+use plex_api::{Clock, UnixSeconds};
 use tracing::warn;
 
 use crate::error::Error;
+use crate::model::position::CommitId;
 use crate::model::section::{SectionId, SectionState};
 use crate::random_id::draw;
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Counting, Miss};
-use crate::share::tier::keys::{Names, SectionNames, hex};
-use crate::share::tier::protocol::{CommitId, EngineTime, Head, Position, age};
+use crate::share::tier::keys::{Names, SectionNames};
+use crate::share::tier::protocol::{EngineTime, Head, age};
 use crate::share::tier::redis::Engine;
-use crate::share::tier::wire::{Seal, SharedProbe};
-
-pub(crate) use crate::share::tier::snapshot::Sums;
+use crate::share::tier::wire::Seal;
 
 /// How long data stay in the engine after they were last written.
 const DATA: Duration = Duration::from_hours(7 * 24);
 
-/// How long whoever probes has before another does.
-const PROBE_LEASE: Duration = Duration::from_secs(5);
-
 /// How often somebody who waits looks, at first and at most.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
-
-/// Whoever waits longer for another's listing does it themselves: a million items take a minute
-/// or two.
-const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The shared tier, as one host sees it.
 pub(crate) struct Tier {
@@ -70,7 +64,6 @@ struct Known {
     server: Option<String>,
     /// It is another than the one whose keys would be used.
     left: bool,
-    positions: HashMap<SectionId, Position>,
     /// Whether the server shows us as many items as it showed those with that token.
     joined: HashMap<(SectionId, [u8; 16]), bool>,
     /// When we last edited something of a section: what was read before is older.
@@ -107,38 +100,6 @@ impl At {
         let age = self.ours.0.saturating_sub(then.0).max(0).saturating_mul(1_000);
         EngineTime(self.engine.0.saturating_sub(age))
     }
-}
-
-/// What a host that wants to know the stamps finds.
-pub(crate) enum Probed {
-    /// Another asked the server, and when.
-    Shared(Vec<Section>, UnixSeconds),
-    /// The server has to be asked: under a lease, and beside what was last known.
-    Ask(Option<ProbeLease>, Option<SharedProbe>),
-}
-
-/// Leave to probe for all.
-pub(crate) struct ProbeLease {
-    holder: CommitId,
-    at: EngineTime,
-}
-
-/// What a host that wants to refresh a section finds.
-pub(crate) enum Hold {
-    /// It is their turn.
-    Mine(Lease),
-    /// Somebody else was at it: look again.
-    Again,
-    /// The engine is away, or whoever is at it does not come to an end.
-    Without,
-}
-
-/// Leave to refresh a section for all. It is given back when this is dropped.
-pub(crate) struct Lease {
-    tier: Arc<Tier>,
-    names: SectionNames,
-    holder: CommitId,
-    done: bool,
 }
 
 impl fmt::Debug for Tier {
@@ -201,14 +162,6 @@ impl Tier {
         Some(self.names()?.section(&state.uuid.0))
     }
 
-    pub(crate) fn position(&self, section: SectionId) -> Option<Position> {
-        self.known().positions.get(&section).copied()
-    }
-
-    fn set_position(&self, section: SectionId, position: Position) {
-        self.known().positions.insert(section, position);
-    }
-
     /// Notes that something of a section was edited by us.
     pub(crate) fn note_edit(&self, section: SectionId) {
         let now = self.clock.now();
@@ -259,141 +212,6 @@ impl Tier {
         Ok((value, commit, ttl > 0, At { engine, ours }))
     }
 
-    async fn look_probe(&self, names: &Names) -> Result<(Option<SharedProbe>, bool, At), Miss> {
-        let key = names.probe();
-        let (value, _, busy, at) = self.look_at(&key, &names.probe_lease()).await?;
-        if value.is_empty() {
-            self.counting.miss(Miss::Nothing);
-            return Ok((None, busy, at));
-        }
-        let probe = self.seal.open(&key, &value).and_then(SharedProbe::decode);
-        if probe.is_none() {
-            self.counting.miss(Miss::NotVerified);
-        }
-        Ok((probe, busy, at))
-    }
-
-    /// Takes a probe that is recent enough, or waits for whoever is at it, or for the lease.
-    pub(crate) async fn probe(&self, freshness: Duration) -> Probed {
-        let Some(names) = self.names() else { return Probed::Ask(None, None) };
-        let mut waited = false;
-        let mut pause = LOOK_EVERY.0;
-        let began = self.clock.monotonic();
-        loop {
-            let Ok((probe, busy, at)) = self.look_probe(&names).await else {
-                return Probed::Ask(None, None);
-            };
-            let recent = probe.as_ref().filter(|_| self.config.trust_probe).filter(|probe| {
-                let fresh = i64::try_from(freshness.as_secs()).unwrap_or(i64::MAX);
-                age(at.engine, probe.at).is_some_and(|age| age < fresh)
-            });
-            if let Some(recent) = recent {
-                let mut counts = self.counting.change();
-                counts.probes += 1;
-                counts.calls_saved += 1;
-                return Probed::Shared(recent.sections.clone(), at.ours(recent.at));
-            }
-            if !self.config.trust_probe {
-                return Probed::Ask(None, probe);
-            }
-            if !busy {
-                // Whoever was waited for did not get an answer: then each asks by themselves.
-                if waited {
-                    return Probed::Ask(None, probe);
-                }
-                let holder = new_id();
-                let taken =
-                    self.engine.set_new(&names.probe_lease(), &hex(holder), PROBE_LEASE).await;
-                match taken {
-                    // Somebody may have published since it was looked.
-                    Ok(true) => {
-                        return self
-                            .look_again(
-                                &names,
-                                freshness,
-                                ProbeLease { holder, at: at.engine },
-                                probe,
-                            )
-                            .await;
-                    }
-                    Ok(false) => {}
-                    Err(_) => return Probed::Ask(None, probe),
-                }
-            }
-            if began.elapsed() > PROBE_LEASE {
-                self.counting.miss(Miss::WaitedInVain);
-                return Probed::Ask(None, probe);
-            }
-            waited = true;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_EVERY.1);
-        }
-    }
-
-    async fn look_again(
-        &self,
-        names: &Names,
-        freshness: Duration,
-        lease: ProbeLease,
-        before: Option<SharedProbe>,
-    ) -> Probed {
-        let Ok((probe, _, at)) = self.look_probe(names).await else {
-            return Probed::Ask(Some(lease), before);
-        };
-        let fresh = i64::try_from(freshness.as_secs()).unwrap_or(i64::MAX);
-        match probe {
-            Some(probe) if age(at.engine, probe.at).is_some_and(|age| age < fresh) => {
-                self.release(&names.probe_lease(), lease.holder).await;
-                let mut counts = self.counting.change();
-                counts.probes += 1;
-                counts.calls_saved += 1;
-                let ours = at.ours(probe.at);
-                Probed::Shared(probe.sections, ours)
-            }
-            probe => {
-                let lease = ProbeLease { at: at.engine, ..lease };
-                Probed::Ask(Some(lease), probe.or(before))
-            }
-        }
-    }
-
-    /// The engine's clock now, to date what the server is asked next.
-    pub(crate) async fn time(&self) -> Option<ProbeLease> {
-        let names = self.names()?;
-        let (.., at) = self.look_at(&names.probe(), &names.probe_lease()).await.ok()?;
-        Some(ProbeLease { holder: new_id(), at: at.engine })
-    }
-
-    /// Publishes what the server was seen to list, and gives the lease back.
-    pub(crate) async fn put_probe(&self, lease: ProbeLease, sections: Vec<Section>) {
-        let Some(names) = self.names() else { return };
-        let key = names.probe();
-        let probe = SharedProbe { at: lease.at, sections };
-        let value = self.seal.seal(&key, &probe.encode());
-        let (at, ttl) = (lease.at.0.to_string(), DATA.as_millis().to_string());
-        let holder = hex(lease.holder);
-        let arguments = [at.as_bytes(), &value, ttl.as_bytes(), holder.as_bytes()];
-        let keys = [key.as_str(), &names.probe_lease()];
-        let put: Result<i64, Miss> = self.engine.run(scripts::PUT_PROBE, &keys, &arguments).await;
-        match put {
-            Ok(_) => self.counting.change().bytes_written += value.len() as u64,
-            Err(miss) => self.counting.miss(miss),
-        }
-    }
-
-    /// Gives a probe's lease back without an answer.
-    pub(crate) async fn drop_probe(&self, lease: ProbeLease) {
-        if let Some(names) = self.names() {
-            self.release(&names.probe_lease(), lease.holder).await;
-        }
-    }
-
-    async fn release(&self, lease: &str, holder: CommitId) {
-        // If that fails, it expires.
-        let _: Result<i64, Miss> =
-            self.engine.run(scripts::RELEASE, &[lease], &[hex(holder).as_bytes()]).await;
-    }
-
     /// Looks at a section. A miss is counted.
     pub(crate) async fn look(&self, state: &SectionState) -> Option<Look> {
         let names = self.section_names(state)?;
@@ -411,82 +229,6 @@ impl Tier {
             self.counting.miss(if value.is_empty() { Miss::Nothing } else { Miss::NotVerified });
         }
         Some(Look { head, commit, busy, at })
-    }
-
-    /// Waits for the lease of a section, or until somebody else committed.
-    pub(crate) async fn hold(self: &Arc<Self>, state: &SectionState, seen: &Look) -> Hold {
-        let Some(names) = self.section_names(state) else { return Hold::Without };
-        let began = self.clock.monotonic();
-        let mut pause = LOOK_EVERY.0;
-        let mut busy = seen.busy;
-        loop {
-            if !busy {
-                match self.try_hold(&names).await {
-                    Ok(Some(lease)) => return Hold::Mine(lease),
-                    Ok(None) => {}
-                    Err(_) => return Hold::Without,
-                }
-            }
-            if began.elapsed() > PATIENCE {
-                self.counting.miss(Miss::WaitedInVain);
-                return Hold::Without;
-            }
-            tokio::time::sleep(pause).await;
-            self.counting.took(pause);
-            pause = (pause * 3 / 2).min(LOOK_EVERY.1);
-            match self.look_at(&names.head(), &names.lease()).await {
-                Ok((_, commit, ..)) if commit != seen.commit => return Hold::Again,
-                Ok((.., held, _)) => busy = held,
-                Err(miss) => {
-                    self.counting.miss(miss);
-                    return Hold::Without;
-                }
-            }
-        }
-    }
-
-    /// Takes the lease of a section if nobody has it.
-    pub(crate) async fn hold_now(self: &Arc<Self>, state: &SectionState) -> Option<Lease> {
-        let names = self.section_names(state)?;
-        self.try_hold(&names).await.ok().flatten()
-    }
-
-    async fn try_hold(self: &Arc<Self>, names: &SectionNames) -> Result<Option<Lease>, Miss> {
-        let holder = new_id();
-        let taken = self.engine.set_new(&names.lease(), &hex(holder), self.config.lease).await;
-        if let Err(miss) = taken {
-            self.counting.miss(miss);
-        }
-        let lease = || Lease { tier: Arc::clone(self), names: names.clone(), holder, done: false };
-        Ok(taken?.then(lease))
-    }
-}
-
-impl Lease {
-    /// Does something, and renews the lease for as long as it takes.
-    pub(crate) async fn renewing<T>(&self, mut work: impl Future<Output = T> + Unpin) -> T {
-        let lasts = self.tier.config.lease;
-        let (holder, millis) = (hex(self.holder), lasts.as_millis().to_string());
-        loop {
-            if let Ok(done) = tokio::time::timeout(lasts / 3, &mut work).await {
-                return done;
-            }
-            // If that fails, it expires, and what is published is refused.
-            let arguments = [holder.as_bytes(), millis.as_bytes()];
-            let key = self.names.lease();
-            let _: Result<i64, Miss> =
-                self.tier.engine.run(scripts::RENEW, &[&key], &arguments).await;
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if !self.done {
-            let (tier, lease, holder) = (Arc::clone(&self.tier), self.names.lease(), self.holder);
-            runtime.spawn(async move { tier.release(&lease, holder).await });
-        }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::index::postings::Postings;
 use crate::model::index::Indexing;
 use crate::model::item::CachedItem;
 use crate::model::partition::Division;
+#[cfg(feature = "shared")]
+use crate::model::position::{CommitId, Position};
 use crate::model::revision::{Revision, SectionStamp};
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::store::Store;
@@ -63,6 +65,25 @@ pub(crate) struct Claims {
     pub(crate) listed_at: UnixSeconds,
     pub(crate) metadata_at: Option<UnixSeconds>,
     pub(crate) changed_until: Option<UnixSeconds>,
+    /// What they are in the shared tier.
+    pub(crate) commit: CommitId,
+}
+
+#[cfg(feature = "shared")]
+impl Claims {
+    /// What the items are after those of the commit were written. What was touched before, and did
+    /// not come with it, may still be newer.
+    fn position(
+        self,
+        before: Option<Position>,
+        stamp: SectionStamp,
+        whole: bool,
+        written: &[u64],
+    ) -> Position {
+        let mut touched = before.filter(|_| !whole).map_or_else(Vec::new, |before| before.touched);
+        touched.retain(|key| !written.contains(key));
+        Position { commit: self.commit, stamp, touched }
+    }
 }
 
 impl Update {
@@ -147,12 +168,21 @@ impl Store {
     /// Applies an update, all of it or nothing.
     pub(crate) fn apply(&self, update: Update) -> Result<Applied, Error> {
         let mut outcome = None;
+        // The rows are read once. If the disk failed meanwhile, they have to be asked for again.
+        let (mut update, mut lost) = (Some(update), false);
         let written = self.write("writing a refresh", |txn| {
+            let Some(update) = update.take() else {
+                lost = true;
+                return Err(rolled_back());
+            };
             let applied = run(txn, self.indexing, update)?;
             let done = matches!(applied, Applied::Done(..));
             outcome = Some(applied);
             if done { Ok(()) } else { Err(rolled_back()) }
         });
+        if lost {
+            return Err(self.no_disk().map_or_else(rolled_back, Error::NoDisk));
+        }
         match (outcome, written) {
             (Some(applied), _) if !matches!(applied, Applied::Done(..)) => Ok(applied),
             (Some(applied), Ok(())) => Ok(applied),
@@ -194,9 +224,10 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     }
     let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
+    let first = writer.first;
     match rows.take_entries() {
-        Some(entries) if writer.first => writer.put_first(rows.read()?, entries)?,
-        _ => writer.put_all(rows.read()?)?,
+        Some(entries) if writer.first => writer.put_first(rows.read(), entries)?,
+        _ => writer.put_all(rows.read())?,
     }
     let whole = matches!(scope, Scope::Complete(_));
     match scope {
@@ -206,7 +237,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         Scope::Delta(gone) => drop(writer.remove(&gone)?),
     }
     unsupported += writer.remove(&unreadable)? as u64;
-    let Some(Written { changes, items, divisions, strange }) = writer.finish()? else {
+    let Some(Written { changes, items, divisions, strange, touched }) = writer.finish()? else {
         return Ok(Applied::Damaged);
     };
     if total.is_some_and(|total| items + unsupported != total) {
@@ -221,6 +252,15 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     let unproven = !complete && (current.complete || (current.stamp, current.observed) != versions);
     let moved = changes.any() || unproven;
     let mut state = current;
+    let position = state.position.take().filter(|_| !first);
+    #[cfg(feature = "shared")]
+    let position = match claims {
+        Some(claims) => Some(claims.position(position, stamp, whole, &touched)),
+        None => position.and_then(|position| position.touch(&touched)),
+    };
+    #[cfg(not(feature = "shared"))]
+    let position = position.and_then(|position| position.touch(&touched));
+    state.position = position;
     if moved {
         state.revision = state.revision.next();
     }
@@ -267,6 +307,7 @@ struct Written {
     divisions: [Division; 3],
     /// An episode came whose show is not known.
     strange: bool,
+    touched: Vec<u64>,
 }
 
 struct Writer<'txn> {
@@ -283,6 +324,8 @@ struct Writer<'txn> {
     first: bool,
     count: u64,
     changes: Changes,
+    /// Keys that were written or removed, where the section has a position that they concern.
+    touched: Option<Vec<u64>>,
     damaged: bool,
     bytes: Vec<u8>,
 }
@@ -319,6 +362,7 @@ impl<'txn> Writer<'txn> {
             first: section.items == 0,
             count: section.items,
             changes: Changes::default(),
+            touched: section.position.is_some().then(Vec::new),
             damaged: false,
             bytes: Vec::new(),
         })
@@ -461,6 +505,7 @@ impl<'txn> Writer<'txn> {
                 continue;
             };
             drop(removed);
+            self.touched.iter_mut().for_each(|touched| touched.push(key));
             self.postings.leave(&before.item.into_item())?;
             self.changes.removed += 1;
             self.count = self.count.saturating_sub(1);
@@ -473,11 +518,14 @@ impl<'txn> Writer<'txn> {
         let Some(divisions) = self.postings.finish()? else { return Ok(None) };
         // What is listed in one go is not looked at item by item.
         let strange = self.strange || self.first;
-        let written = Written { changes: self.changes, items: self.count, divisions, strange };
+        let touched = self.touched.unwrap_or_default();
+        let written =
+            Written { changes: self.changes, items: self.count, divisions, strange, touched };
         Ok((!self.damaged).then_some(written))
     }
 
     fn write(&mut self, key: u64, changed_at: Revision, body: ItemBody<'_>) -> Result<(), Error> {
+        self.touched.iter_mut().for_each(|touched| touched.push(key));
         body.seal(place::item(self.section, key), changed_at, &mut self.bytes);
         self.items
             .insert((self.section.0, key), self.bytes.as_slice())

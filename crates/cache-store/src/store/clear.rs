@@ -46,7 +46,8 @@ pub struct Cleared {
 
 impl Store {
     /// Clears, in one transaction. A refresh that is running then finds the section changed, writes
-    /// nothing, and starts again.
+    /// nothing, and starts again. While nothing is kept on disk ([`Store::no_disk`]), only memory is
+    /// cleared.
     pub fn clear(&self, what: Clear) -> Result<Cleared, Error> {
         if let Clear::Item(section, key) = what {
             return self.clear_item(section, key);
@@ -57,7 +58,7 @@ impl Store {
         };
         self.write("clearing it", |txn| {
             let mut cleared = Cleared::default();
-            for id in sections {
+            for &id in &sections {
                 cleared.rows(txn, id, |goes| match what {
                     Clear::Matches => goes == Goes::WithMatches,
                     Clear::Server => true,
@@ -135,6 +136,7 @@ impl Store {
             // The removed item is still on the server, so nothing proves an absence now.
             state.complete = false;
             state.stamp = None;
+            state.position = None;
             put_section(txn, &state)?;
             Ok(Cleared { items: 1, other_rows, ..Cleared::default() })
         })

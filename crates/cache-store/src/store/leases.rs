@@ -38,7 +38,8 @@ pub enum Lease {
 
 impl Store {
     /// Takes the lease of a section for `length` from `now`. It succeeds if the lease is free or
-    /// expired, or if this store holds it already and so renews it. One transaction.
+    /// expired, or if this store holds it already and so renews it. That takes one write transaction;
+    /// to find it busy takes a read, so those who wait do not hold up those who write.
     pub fn take_lease(
         &self,
         section: SectionId,
@@ -46,17 +47,23 @@ impl Store {
         length: Duration,
     ) -> Result<Lease, Error> {
         let until = now.saturating_add(length);
+        // If a clock was set back, a lease must not last for years.
+        let busy = |row: &LeaseRow| {
+            row.holder != self.holder
+                && row.until > now.0
+                && row.until <= now.saturating_add(LONGEST).0
+        };
+        let doing = "reading a lease";
+        let read = self.read(doing, |txn| {
+            lease_in(&txn.open_table(tables::LEASES).map_err(Error::storage(doing))?, section)
+        });
+        if let Some(row) = read?.filter(busy) {
+            return Ok(Lease::Busy { until: UnixSeconds(row.until) });
+        }
         self.write("taking a lease", |txn| {
-            match lease_in(txn, section)? {
-                // If a clock was set back, a lease must not last for years.
-                Some(row)
-                    if row.holder != self.holder
-                        && row.until > now.0
-                        && row.until <= now.saturating_add(LONGEST).0 =>
-                {
-                    return Ok(Lease::Busy { until: UnixSeconds(row.until) });
-                }
-                _ => {}
+            // Another process may have taken it since.
+            if let Some(row) = lease_of(txn, section)?.filter(busy) {
+                return Ok(Lease::Busy { until: UnixSeconds(row.until) });
             }
             let turn = self.next_turn(section);
             if section_in(txn, section)?.is_none() {
@@ -82,7 +89,7 @@ impl Store {
             // removal.
             let last = self.turns().get(&section).copied();
             if last != Some(turn)
-                || lease_in(txn, section)?.is_none_or(|row| row.holder != self.holder)
+                || lease_of(txn, section)?.is_none_or(|row| row.holder != self.holder)
             {
                 return Ok(false);
             }
@@ -109,10 +116,16 @@ impl Store {
 /// The longest believable lease. A longer one was taken with another clock.
 const LONGEST: Duration = Duration::from_hours(1);
 
-fn lease_in(txn: &WriteTransaction, section: SectionId) -> Result<Option<LeaseRow>, Error> {
+fn lease_of(txn: &WriteTransaction, section: SectionId) -> Result<Option<LeaseRow>, Error> {
     let doing = "reading a lease";
-    let leases = txn.open_table(tables::LEASES).map_err(Error::storage(doing))?;
-    let row = leases.get((section.0, 0)).map_err(Error::storage(doing))?;
+    lease_in(&txn.open_table(tables::LEASES).map_err(Error::storage(doing))?, section)
+}
+
+fn lease_in(
+    leases: &impl ReadableTable<(u32, u64), &'static [u8]>,
+    section: SectionId,
+) -> Result<Option<LeaseRow>, Error> {
+    let row = leases.get((section.0, 0)).map_err(Error::storage("reading a lease"))?;
     // A damaged lease counts as no lease.
     Ok(row.and_then(|bytes| envelope::open(place::lease(section), bytes.value()).ok()))
 }

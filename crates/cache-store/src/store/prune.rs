@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use plex_api::UnixSeconds;
+use plex_api::{Private, UnixSeconds};
 use redb::ReadableTable;
 use serde::Serialize;
+use tracing::info;
 
 use crate::error::Error;
+use crate::file::sections::read_sections;
 use crate::format::remembered::MatchRow;
 use crate::format::{envelope, place, tables};
-use crate::model::section::SectionId;
+use crate::model::section::{SectionId, SectionState};
 use crate::store::Store;
 use crate::store::clear::Cleared;
 
@@ -28,32 +29,33 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Removes sections that were not observed, and matches that were not used, for the time
-    /// `unused` before `now`. A section that the server no longer lists is never observed. A
-    /// section that is hidden only for a while is listed again before that time.
-    pub fn prune(&self, now: UnixSeconds, unused: Duration) -> Result<Cleared, Error> {
-        let before = now.saturating_sub(unused);
-        let sections = self.sections()?;
-        let gone: Vec<SectionId> = sections
-            .iter()
-            .filter(|state| state.observed_at.or(state.listed_at).is_some_and(|at| at < before))
-            .map(|state| state.id)
-            .collect();
-        self.write("pruning it", |txn| {
+    /// Removes sections that the server does not list any more, and that nobody observed since
+    /// `before`. Both: a server lists only what a token may see, and a host with another token may
+    /// use the same file. If it comes after all, it lists the section once more.
+    ///
+    /// `listed`: the whole list, as the server gave it a moment ago. `known`: the sections of the
+    /// file, from before. Nothing is written unless there is one to remove.
+    pub(crate) fn forget_gone(
+        &self,
+        known: &[SectionState],
+        listed: &[SectionState],
+        before: UnixSeconds,
+    ) -> Result<Cleared, Error> {
+        let is_gone = |state: &SectionState| {
+            // One that was never observed holds nothing.
+            state.observed_at.or(state.listed_at).is_some_and(|at| at < before)
+                && listed.iter().all(|listed| listed.uuid != state.uuid)
+        };
+        if !known.iter().any(is_gone) {
+            return Ok(Cleared::default());
+        }
+        self.write("removing sections that are gone", |txn| {
             let mut cleared = Cleared::default();
-            for id in gone {
-                cleared.rows(txn, id, |_| true)?;
+            // The rows are read anew: another process may have observed one since.
+            for state in read_sections(txn)?.iter().filter(|state| is_gone(state)) {
+                info!(section = state.id.0, title = %Private(&state.title), "a section that is gone for long was removed");
+                cleared.rows(txn, state.id, |_| true)?;
             }
-            let doing = "pruning matches";
-            let mut matches = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
-            matches
-                .retain(|(section, key), value| {
-                    let kept = last_used_day(section, key, value)
-                        .is_some_and(|day| i64::from(day) >= before.0.div_euclid(86_400));
-                    cleared.matches += u64::from(!kept);
-                    kept
-                })
-                .map_err(Error::storage(doing))?;
             Ok(cleared)
         })
     }

@@ -5,6 +5,8 @@ use plex_api::UnixSeconds;
 use crate::error::Error;
 use crate::file::meta::{put_store_row, read_store_row};
 use crate::file::sections::{put_section, read_sections, remove_unreadable, section_in};
+#[cfg(feature = "shared")]
+use crate::model::position::Position;
 use crate::model::revision::SectionStamp;
 use crate::model::section::{SectionId, SectionState};
 use crate::store::Store;
@@ -104,6 +106,23 @@ impl Store {
             state.observed_at = later.or(Some(at));
             put_section(txn, &state)?;
             Ok(Some(state))
+        })
+    }
+
+    /// Writes what of the shared tier the items are, if not one was written since `base`.
+    #[cfg(feature = "shared")]
+    pub(crate) fn note_position(
+        &self,
+        base: &SectionState,
+        position: Position,
+    ) -> Result<(), Error> {
+        self.write("noting what was shared", |txn| {
+            let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));
+            if let Some(mut state) = current.filter(|now| now.position == base.position) {
+                state.position = Some(position.clone());
+                put_section(txn, &state)?;
+            }
+            Ok(())
         })
     }
 }

@@ -2,14 +2,13 @@
 //!
 //! A refresh must not hold a transaction while it waits for the network, and memory must not grow
 //! with the library. So rows are encoded when they arrive, in the form of the file. They are
-//! spooled in memory up to a bound, and above it in an unnamed temporary file.
+//! spooled in memory up to a bound, and above it in an unnamed temporary file, if there is room.
 
 use std::borrow::Borrow;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read};
 
 use plex_api::UnixSeconds;
 use rayon::prelude::*;
-use tempfile::SpooledTempFile;
 
 use crate::error::Error;
 use crate::format::item::ItemBody;
@@ -17,6 +16,7 @@ use crate::index::external_sort::{Entries, Entry};
 use crate::model::index::Indexing;
 use crate::model::item::CachedItem;
 use crate::model::section::SectionState;
+use crate::spill::{Reader, Spill};
 
 /// How many bytes are kept in memory before a temporary file is used. 4 MiB hold about 18,000
 /// movies.
@@ -33,7 +33,7 @@ const LOT: usize = 1 << 10;
 
 /// The rows of one refresh, in the order in which they came.
 pub(crate) struct Spool {
-    file: SpooledTempFile,
+    bytes: Spill,
     rows: usize,
     keys: Vec<u64>,
     /// Whether each row has a higher key than the row before it.
@@ -49,9 +49,8 @@ impl Spool {
     /// A spool for rows that are mostly unchanged. A changed row is indexed when the change is
     /// seen.
     pub(crate) fn new() -> Self {
-        let file = SpooledTempFile::new(IN_MEMORY);
         Self {
-            file,
+            bytes: Spill::new(IN_MEMORY),
             rows: 0,
             keys: Vec::new(),
             ascending: true,
@@ -155,7 +154,7 @@ impl Spool {
     fn push(&mut self, shares: Vec<Result<Encoded, Error>>) -> Result<(), Error> {
         for share in shares {
             let Encoded { bytes, keys, entries, newest, undated } = share?;
-            self.file.write_all(&bytes).map_err(failed)?;
+            self.bytes.push(&bytes);
             self.rows += keys.len();
             for key in keys {
                 self.ascending &= self.keys.last().is_none_or(|&last| last < key);
@@ -164,17 +163,16 @@ impl Spool {
             self.newest = self.newest.max(newest);
             self.undated |= undated;
             if let Some((_, all)) = &mut self.entries {
-                entries.into_iter().try_for_each(|entry| all.push(entry))?;
+                entries.into_iter().for_each(|entry| all.push(entry));
             }
         }
         Ok(())
     }
 
     /// Reads the rows back, in order.
-    pub(crate) fn read(mut self) -> Result<Rows, Error> {
-        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let file = BufReader::with_capacity(CHUNK, self.file);
-        Ok(Rows { file, left: self.rows, key: 0, bytes: Vec::new() })
+    pub(crate) fn read(self) -> Rows {
+        let spilled = BufReader::with_capacity(CHUNK, self.bytes.reader());
+        Rows { spilled, left: self.rows, key: 0, bytes: Vec::new() }
     }
 }
 
@@ -254,7 +252,7 @@ fn head_of(key: u64, length: usize) -> [u8; HEAD] {
 
 /// The rows of a spool, one at a time.
 pub(crate) struct Rows {
-    file: BufReader<SpooledTempFile>,
+    spilled: BufReader<Reader>,
     left: usize,
     key: u64,
     bytes: Vec<u8>,
@@ -274,14 +272,14 @@ impl Rows {
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
         self.left = left;
         let mut head = [0; HEAD];
-        self.file.read_exact(&mut head).map_err(failed)?;
+        self.spilled.read_exact(&mut head).map_err(failed)?;
         let [key @ .., _, _, _, _, _, _, _, _] = head;
         let [_, _, _, _, _, _, _, _, length @ ..] = head;
         self.key = u64::from_le_bytes(key);
         let length = usize::try_from(u64::from_le_bytes(length))
             .map_err(|_| failed(io::Error::other("an item is larger than memory")))?;
         self.bytes.resize(length, 0);
-        self.file.read_exact(&mut self.bytes).map_err(failed)?;
+        self.spilled.read_exact(&mut self.bytes).map_err(failed)?;
         Ok(true)
     }
 
@@ -326,7 +324,7 @@ mod tests {
         }
         let keys: Vec<u64> = items.iter().map(|item| item.rating_key.0).collect();
         assert_eq!((spool.keys(), spool.newest()), (keys.as_slice(), Some(limit)));
-        let mut rows = spool.read().unwrap();
+        let mut rows = spool.read();
         for item in &items {
             assert!(rows.advance().unwrap());
             assert_eq!(rows.row().item().unwrap(), *item);

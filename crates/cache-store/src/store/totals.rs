@@ -6,7 +6,7 @@
 use plex_api::Paging;
 
 use crate::error::Error;
-use crate::format::meta::{PagingRow, TotalsRow};
+use crate::format::meta::{AskerRow, PagingRow, TotalsRow};
 use crate::format::{envelope, place, tables};
 use crate::store::Store;
 
@@ -63,8 +63,31 @@ impl Store {
         })
     }
 
-    /// The size of the cache file in bytes, or 0 if it is unknown.
+    /// Who asked the server last. `None`: nobody, or the row was damaged.
+    pub(crate) fn asker(&self) -> Result<Option<[u8; 4]>, Error> {
+        let doing = "reading who asked last";
+        self.read(doing, |txn| {
+            let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+            let row = meta.get(tables::ASKER_KEY).map_err(Error::storage(doing))?;
+            let open = |bytes: &[u8]| envelope::open::<AskerRow>(place::asker(), bytes).ok();
+            Ok(row.and_then(|value| open(value.value())).map(|row| row.hash))
+        })
+    }
+
+    /// Keeps it.
+    pub(crate) fn put_asker(&self, hash: [u8; 4]) -> Result<(), Error> {
+        let doing = "writing who asked last";
+        let mut sealed = Vec::new();
+        envelope::seal(place::asker(), &AskerRow { hash }, &mut sealed);
+        self.write(doing, |txn| {
+            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+            meta.insert(tables::ASKER_KEY, sealed.as_slice()).map_err(Error::storage(doing))?;
+            Ok(())
+        })
+    }
+
+    /// The size of the cache file in bytes, on disk or in memory, or 0 if it is unknown.
     pub fn file_bytes(&self) -> u64 {
-        std::fs::metadata(self.path()).map_or(0, |file| file.len())
+        self.file.size()
     }
 }

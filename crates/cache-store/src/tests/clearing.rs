@@ -12,8 +12,8 @@ use super::{
 use crate::store::apply::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{
-    Clear, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId, SectionState,
-    Store, StoreConfig,
+    Clear, Confirmed, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId,
+    SectionState, Store, StoreConfig,
 };
 
 /// The result of a refresh that began when the section was `base`: everything, or only the changes.
@@ -33,9 +33,9 @@ fn a_refresh_during_which_something_was_cleared_writes_nothing() {
         ("all", |store, _| store.clear(Clear::All).map(drop)),
         ("server", |store, _| store.clear(Clear::Server).map(drop)),
         ("invalidate", Store::invalidate),
-        ("prune", |store, _| {
-            store.prune(NOW.saturating_add(Duration::from_hours(2)), Duration::from_hours(1))?;
-            Ok(())
+        ("forget", |store, _| {
+            let later = NOW.saturating_add(Duration::from_hours(1));
+            store.forget_gone(&store.sections()?, &[], later).map(drop)
         }),
     ];
     for ((what, clear), whole) in clearings.iter().flat_map(|c| [(c, true), (c, false)]) {
@@ -83,7 +83,9 @@ pub(super) fn write_late(store: &Store, id: SectionId) {
     store.put_metadata(id, &[(key, metadata.clone())], &[RatingKey(2)]).unwrap();
     let (run, progress) = (RunId(1), Progress::Sent);
     let edit = EditProgress { section: id, rating_key: key, run, progress, at: NOW };
-    store.note_edits(&[edit], &[(id, key, metadata)], &[(id, RatingKey(2))]).unwrap();
+    let (before, after) = (metadata.clone(), metadata);
+    let confirmed = Confirmed { section: id, rating_key: key, before, after };
+    store.note_edits(&[edit], &[confirmed], &[(id, RatingKey(2))]).unwrap();
     store.put_upload(id, key, Artwork::Poster, ImageHash::of(b"poster")).unwrap();
     let _ = store.take_lease(id, NOW, Duration::from_mins(1)).unwrap();
 }

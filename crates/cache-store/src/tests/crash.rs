@@ -17,7 +17,7 @@ use crate::Opened;
 use crate::file::open::OpenFile;
 use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
-use crate::{Error, Store};
+use crate::{Error, Store, StoreConfig, Unwritable};
 
 /// A medium in memory that fails at a chosen operation.
 #[derive(Debug, Clone, Default)]
@@ -120,8 +120,13 @@ impl Medium {
         medium
     }
 
-    fn operations(&self) -> u64 {
+    pub(super) fn operations(&self) -> u64 {
         self.0.lock().unwrap().operations
+    }
+
+    /// Fails at every operation after so many.
+    pub(super) fn dies_at(&self, operations: u64) {
+        self.0.lock().unwrap().dies_at = Some(operations);
     }
 
     /// The contents that a restart may find: all writes, no write since the last sync, or some of
@@ -139,15 +144,24 @@ impl Medium {
     }
 }
 
-/// Opens a store on a medium. No file is touched, unless the store asks for a new one.
+/// What the medium does not have counts as lost here, so the store must not go on in memory.
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
+    on_medium(medium, folder, &StoreConfig { unwritable: Unwritable::Refuse, ..config() })
+}
+
+/// Opens a store on a medium. No file is touched, unless the store asks for a new one.
+pub(super) fn on_medium(
+    medium: &Medium,
+    folder: &Path,
+    config: &StoreConfig,
+) -> Result<Store, Error> {
     let path = folder.join("never");
     let db = Database::builder()
         .create_with_backend(Growing::new(medium.clone()))
         .map_err(Error::storage("opening it"))?;
-    let prepared = upgrade::prepare(&db, &path, &config(), 1)?;
-    let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id };
-    Ok(Store::over(file, &path, &config()))
+    let prepared = upgrade::prepare(&db, &path, config, 1)?;
+    let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id, memory: None };
+    Ok(Store::over(file, &path, config))
 }
 
 /// A digest of a file's content, for comparison.

@@ -12,7 +12,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope::{Damage, Place, Record};
 use crate::format::item::{ItemBody, ItemFields, ItemRow};
 use crate::format::lease::LeaseRow;
-use crate::format::meta::{CountersRow, PagingRow, StoreRow, TotalsRow};
+use crate::format::meta::{AskerRow, CountersRow, PagingRow, StoreRow, TotalsRow};
 use crate::format::metadata::MetadataRow;
 use crate::format::remembered::MatchRow;
 use crate::format::section::SectionRow;
@@ -20,6 +20,7 @@ use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{envelope, place};
 use crate::model::partition::Division;
+use crate::model::position::{CommitId, Position};
 use crate::model::remembered::Failure;
 use crate::model::section::{FileFilter, Lookups, SectionState, ShowsListed};
 use crate::{
@@ -35,10 +36,15 @@ const SECTION_3: &str = "4d03006421208ddf6072140b757569642d6d6f7669657305064d6f7
     96c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7ca0\
     1fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc711101000701fc64e2a7caf\
     b2c01";
-const SECTION: &str = "4d0400d1dd970ca7c341240b757569642d6d6f7669657305064d6f766965730101062f666\
+/// Under schema 4.
+const SECTION_4: &str = "4d0400d1dd970ca7c341240b757569642d6d6f7669657305064d6f766965730101062f666\
     96c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7ca0\
     1fc90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc711101000701fc64e2a7caf\
     b2c0101";
+const SECTION: &str = "4d0500a4513d506720918e0b757569642d6d6f7669657305064d6f766965730101062f66696\
+    c6d730101fd020000000000400000000101fd04000000000040000000fb2c01fc70110100010101fc58e4a7ca01f\
+    c90e3a7ca01fcc8e2a7ca010102010502010dfc71110100010dfc71110100010dfc711101000701fc64e2a7cafb2\
+    c0101010909090909090909090909090909090901fb580200000207fb6712";
 const ITEM: &str = "4d040052b8b75e34bc93290241cb78a15977f6bd3e7706745e964181fb671201145469746c65\
     20343731312065646974696f6e20320108d0a2d0b5d181d182010453686f770105416c62756d010343757401fbbd\
     0701fc654a2e010001030210696d64623a2f2f7474303030343731310b746d64623a2f2f3135373001fce0698800\
@@ -63,6 +69,7 @@ const SHOW: &str = "4d0100e8b9b6be86565dc00d57696c6c6f77202832303035290106d098d0
 const MATCH_ABSENT: &str = "4d0200b45d8d22a074555f020103fbe80300010c01010101fde3e38185691f4f31\
     0000fb2c01fb615101fc00e2a7ca01090a026e6f";
 const TOTALS: &str = "4d0100be49ae535b16f948027b7d";
+const ASKER: &str = "4d010031fae32de779728a01020304";
 const PAGING: &str = "4d0100c7d15900a4a0538764fcffffffff0104312e3433";
 const LEASE: &str = "4d0100102b6623b2c2b40d2afc00e2a7ca";
 
@@ -86,6 +93,8 @@ fn section_row() -> SectionRow {
     state.divisions = [Division { bits: Some(13), buckets: 70_001 }; 3];
     state.matches_from = Revision(7);
     state.shows = Some(ShowsListed { at: UnixSeconds(1_700_000_050), count: 300 });
+    let commit = CommitId([9; 16]);
+    state.position = Some(Position { commit, stamp: stamp(300), touched: vec![7, 4711] });
     SectionRow::new(&state)
 }
 
@@ -287,6 +296,7 @@ fn the_bytes_of_every_record() {
     check(place::totals(), &totals, TOTALS);
     let paging = PagingRow { rows: 100, at_most: u32::MAX, version: Some("1.43".into()) };
     check(place::paging(), &paging, PAGING);
+    check(place::asker(), &AskerRow { hash: [1, 2, 3, 4] }, ASKER);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(place::lease(SECTION_1), &lease, LEASE);
 }
@@ -298,6 +308,17 @@ fn sections_of_schema_3_are_read() {
     let row: SectionRow = envelope::open(place, &bytes(SECTION_3)).unwrap();
     let mut state = section_row().into_state(SECTION_1);
     state.dated = false;
+    state.position = None;
+    assert_eq!(row, SectionRow::new(&state));
+}
+
+/// A row of schema 4 says nothing about the shared tier.
+#[test]
+fn sections_of_schema_4_are_read() {
+    let place = place::section(SECTION_1);
+    let row: SectionRow = envelope::open(place, &bytes(SECTION_4)).unwrap();
+    let mut state = section_row().into_state(SECTION_1);
+    state.position = None;
     assert_eq!(row, SectionRow::new(&state));
 }
 

@@ -1,4 +1,6 @@
-//! A process is killed, two hundred times, in the middle of a write.
+//! A process is killed, two hundred times, in the middle of a write: a refresh, a flush of matches, a
+//! note of an edit, a clear, a compaction. By hand it is killed more often: `MATCHBOX_KILLS=5000` for
+//! each of the two tests.
 //!
 //! The child is this test binary, run again for one test. On its standard output it reports what
 //! the store returned as durable. The parent kills it at a report and reads the file. No power is
@@ -8,14 +10,17 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use plex_api::RatingKey;
+
 use super::{assert_sound, config, found, items, match_key, movie, place, section, shared, stamp};
-use crate::{Error, Opened, Store};
+use crate::{Clear, EditProgress, Error, Opened, Progress, RunId, Sharing, Store};
 
 const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
 const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
 
-/// The child repeats a refresh to the next edition, and then a flush of a match. This is not a test
-/// by itself: without a path to work on it does nothing.
+/// The child repeats a refresh to the next edition, a flush of a match, the note of an edit, and now
+/// and then a clear of all matches and a compaction. This is not a test by itself: without a path to
+/// work on it does nothing.
 #[test]
 fn child() {
     let Ok(path) = std::env::var(PATH) else { return };
@@ -40,7 +45,36 @@ fn child() {
         store.remember(id, vec![(match_key(edition), found(edition, state.revision))]).unwrap();
         store.flush().unwrap();
         writeln!(out, "\nmatch {edition}").unwrap();
+        let edit = EditProgress {
+            section: id,
+            rating_key: RatingKey(1),
+            run: RunId(edition),
+            progress: Progress::Planned,
+            at: super::NOW,
+        };
+        store.note_edits(&[edit], &[], &[]).unwrap();
+        writeln!(out, "\nedit {edition}").unwrap();
+        if config.sharing == Sharing::Shared {
+            continue; // the other child would miss its matches
+        }
+        match edition % 4 {
+            0 => {
+                writeln!(out, "\nclearing {edition}").unwrap();
+                store.clear(Clear::Matches).unwrap();
+                writeln!(out, "\ncleared {edition}").unwrap();
+            }
+            2 => {
+                store.compact().unwrap();
+                writeln!(out, "\ncompacted {edition}").unwrap();
+            }
+            _ => {}
+        }
     }
+}
+
+/// How often each test kills.
+fn kills() -> usize {
+    std::env::var("MATCHBOX_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(100)
 }
 
 /// Forty items with the edition in their titles. All of them change, so none may show another
@@ -54,6 +88,7 @@ struct Running {
     lines: Lines<BufReader<ChildStdout>>,
     edition: u64,
     remembered: Vec<u64>,
+    edit: u64,
 }
 
 fn start(path: &Path, shared: bool) -> Running {
@@ -65,7 +100,7 @@ fn start(path: &Path, shared: bool) -> Running {
     }
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    Running { child, lines, edition: 0, remembered: Vec::new() }
+    Running { child, lines, edition: 0, remembered: Vec::new(), edit: 0 }
 }
 
 impl Running {
@@ -77,6 +112,10 @@ impl Running {
             match line.split_once(' ').map(|(what, number)| (what, number.parse::<u64>())) {
                 Some(("edition", Ok(edition))) => self.edition = self.edition.max(edition),
                 Some(("match", Ok(edition))) => self.remembered.push(edition),
+                Some(("edit", Ok(edition))) => self.edit = edition,
+                // From here on they may be gone.
+                Some(("clearing", Ok(_))) => self.remembered.clear(),
+                Some(("cleared" | "compacted", Ok(_))) => {}
                 _ => continue,
             }
             left -= 1;
@@ -112,13 +151,16 @@ fn verify(store: &Store, acknowledged: u64, remembered: &[u64]) {
 fn a_hundred_kills_of_the_only_process() {
     let (_folder, path) = place();
     let mut acknowledged = 0;
-    for kill in 0..100 {
+    for kill in 0..kills() {
         let mut running = start(&path, false);
-        running.read(1 + kill % 5);
+        running.read(1 + kill % 17);
         running.kill();
         assert!(running.edition > acknowledged, "the child got somewhere");
         acknowledged = running.edition;
-        verify(&Store::open(&path, &config()).unwrap(), acknowledged, &running.remembered);
+        let store = Store::open(&path, &config()).unwrap();
+        verify(&store, acknowledged, &running.remembered);
+        let edits = store.edits().unwrap();
+        assert!(edits.iter().map(|edit| edit.run.0).max().unwrap_or(0) >= running.edit);
     }
 }
 
@@ -127,7 +169,7 @@ fn a_hundred_kills_of_one_of_two_processes() {
     let (_folder, path) = place();
     let mut survivor = start(&path, true);
     survivor.read(1);
-    for kill in 0..100 {
+    for kill in 0..kills() {
         let mut running = start(&path, true);
         running.read(1 + kill % 3);
         running.kill();

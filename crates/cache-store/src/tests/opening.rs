@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use redb::{Database, TableDefinition};
 
 use super::{config, fill, items, movie, open, place, section};
-use crate::{Error, Opened, Store};
+use crate::{Error, Opened, Store, StoreConfig, Unwritable};
 
 #[test]
 fn a_missing_folder_and_file_are_created_for_the_owner_alone() {
@@ -88,19 +88,82 @@ fn files_of_a_newer_version_are_left_alone() {
 #[test]
 fn what_cannot_be_created_says_why() {
     let (_folder, path) = place();
-    fs::write(&path, "a file").unwrap();
-    let error = Store::open(&path.join("below/plex.matchbox"), &config()).err().unwrap();
+    fs::write(&path, "").unwrap();
+    let error = Store::open(&path.join("below/plex.matchbox"), &refuse()).err().unwrap();
     assert!(matches!(error, Error::Io { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("could not create the cache folder ") && text.contains(": Not a dir"));
+    assert_eq!(format!("{error:?}"), text, "what `main` prints");
 }
 
+/// A host that wants the error rather than a cache in memory.
+fn refuse() -> StoreConfig {
+    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
+}
+
+/// None of these is opened: a FIFO would wait for a writer for ever.
+#[cfg(unix)]
 #[test]
-fn a_path_that_is_a_folder_says_so() {
+fn what_is_no_file_is_refused_at_once() {
+    use std::os::unix::fs::symlink;
     let (folder, _) = place();
-    let error = Store::open(folder.path(), &config()).err().unwrap();
-    let says = format!("could not open the cache file {}: ", folder.path().display());
-    let text = error.to_string();
-    assert!(text.starts_with(&says) && text.contains("directory"), "{text}");
-    assert_eq!(format!("{error:?}"), text, "what `main` prints");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("a folder")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(at("a FIFO")).status();
+    let _socket = std::os::unix::net::UnixListener::bind(at("a socket")).unwrap();
+    symlink(at("nothing"), at("dangling")).unwrap();
+    symlink(at("circle"), at("circle")).unwrap();
+    symlink(at("a FIFO"), at("link to a FIFO")).unwrap();
+    let mut cases = vec![
+        (at("a folder"), "a folder"),
+        (at("a socket"), "a socket"),
+        ("/dev/null".into(), "a device"),
+        (at("dangling"), "a symbolic link that leads to no file"),
+        (at("circle"), "a symbolic link that leads to no file"),
+    ];
+    if made.is_ok_and(|made| made.success()) {
+        cases.extend([(at("a FIFO"), "a FIFO"), (at("link to a FIFO"), "a FIFO")]);
+    }
+    let names = || fs::read_dir(folder.path()).unwrap().count();
+    let before = names();
+    for (path, expected) in cases {
+        for config in [config(), super::shared()] {
+            let error = Store::open(&path, &config).expect_err(expected);
+            assert!(
+                matches!(&error, Error::NotAFile { what, .. } if *what == expected),
+                "{path:?}: {error}"
+            );
+            assert!(error.to_string().contains("name another path"), "{error}");
+        }
+    }
+    assert_eq!(names(), before, "nothing was made");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_is_followed() {
+    let (folder, path) = place();
+    open(&path).close().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(*open(&link).opened(), Opened::Existing);
+}
+
+/// A process was killed, or the disk was full, before redb had begun the file.
+#[test]
+fn a_file_that_was_only_begun_is_begun_anew() {
+    for config in [config(), super::shared()] {
+        let (folder, path) = place();
+        fs::write(&path, vec![0; 18 * 4_096]).unwrap();
+        let store = Store::open(&path, &config).unwrap();
+        assert!(matches!(store.opened(), Opened::Recovered { .. }), "{:?}", store.opened());
+        store.close().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "moved aside, not removed");
+        let mut theirs = vec![0; 18 * 4_096];
+        theirs[5_000] = 1;
+        fs::write(&path, theirs).unwrap();
+        assert!(matches!(Store::open(&path, &config), Err(Error::NotACache { .. })));
+    }
 }
 
 #[cfg(unix)]
@@ -122,7 +185,8 @@ fn a_read_only_file_is_an_error_that_says_so() {
     open(&path).close().unwrap();
     allow(&path, 0o400);
     if is_bound(&path) {
-        for config in [config(), super::shared()] {
+        for config in [refuse(), StoreConfig { unwritable: Unwritable::Refuse, ..super::shared() }]
+        {
             let error = Store::open(&path, &config).err().unwrap();
             assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
             assert!(error.to_string().contains("cannot be written"), "{error}");
@@ -141,13 +205,13 @@ fn a_read_only_folder_is_an_error_that_says_so() {
     fs::write(&damaged, &whole[..whole.len() - 5_000]).unwrap();
     allow(folder.path(), 0o500);
     if is_bound(&folder.path().join("new")) {
-        for (path, config) in [(&path, config()), (&path, super::shared()), (&below, config())] {
+        for (path, config) in [(&path, refuse()), (&below, refuse())] {
             let error = Store::open(path, &config).err().unwrap();
             assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
         }
         // The existing file can be used, but not be moved aside.
         assert_eq!(*open(&present).opened(), Opened::Existing);
-        let error = Store::open(&damaged, &config()).err().unwrap();
+        let error = Store::open(&damaged, &refuse()).err().unwrap();
         assert!(error.to_string().contains("move the damaged cache file aside"), "{error}");
         assert!(damaged.exists());
     }
@@ -176,7 +240,7 @@ fn a_file_that_is_damaged_in_use_is_replaced_and_sections_get_other_numbers() {
     let store = open(&path);
     fill(&store, (1..=2_000).map(|key| movie(key, 0)), 1);
     store.close().unwrap();
-    let store = Store::open(&path, &crate::StoreConfig { cache_size: 0, ..config() }).unwrap();
+    let store = Store::open(&path, &StoreConfig { cache_size: 0, ..config() }).unwrap();
     let before = section(&store);
     // All pages except the first, which is in memory.
     let length = fs::metadata(&path).unwrap().len();

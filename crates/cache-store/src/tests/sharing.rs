@@ -158,6 +158,29 @@ fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
     assert_eq!(taken, Lease::Held { until: UnixSeconds(NOW.0 + 60), turn: 1 });
 }
 
+/// Each process that waited for a lease wrote a transaction every 50 ms.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_lease_writes_nothing_until_it_is_free() {
+    let (_folder, path) = place();
+    let clock = Clock::manual(NOW);
+    let holder = Store::open(&path, &shared()).unwrap();
+    let id = section(&holder);
+    let Lease::Held { turn, .. } = holder.take_lease(id, NOW, Duration::from_mins(2)).unwrap()
+    else {
+        panic!("it is free")
+    };
+    let waiting = Arc::new(Store::open(&path, &shared()).unwrap());
+    let before = std::fs::read(&path).unwrap();
+    let started = tokio::time::Instant::now();
+    let mut wait = Box::pin(Leased::wait(&waiting, id, &clock));
+    let waited = tokio::time::timeout(Duration::from_mins(1), &mut wait).await;
+    assert!(waited.is_err(), "it is held");
+    assert!(before == std::fs::read(&path).unwrap(), "not a byte");
+    assert!(holder.release_lease(id, turn).unwrap());
+    wait.await.unwrap();
+    assert!(started.elapsed() <= Duration::from_millis(60_400), "{:?}", started.elapsed());
+}
+
 /// A lease lasts two minutes, and a listing of a slow server may take ten. The test uses tokio's
 /// time, which passes at once while all tasks wait.
 #[tokio::test(start_paused = true)]

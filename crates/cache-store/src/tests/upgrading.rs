@@ -44,7 +44,7 @@ const SECTION_2: &str = "4d0200d76fe29f618da6c90b757569642d6d6f7669657305064d6f7
 
 type ByNumber = TableDefinition<'static, (u32, u64), &'static [u8]>;
 
-pub(super) fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let hex: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
     hex.chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())

@@ -1,17 +1,16 @@
 //! Buffering, clearing, pruning, bounds, and statistics.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use plex_api::{Artwork, ItemKind, Location, RatingKey, UnixSeconds};
+use plex_api::{Artwork, Field, ItemKind, Location, RatingKey, UnixSeconds};
 
 use super::{
     Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, movies, name_hash, open,
     place, section, stamp,
 };
 use crate::{
-    CachedItem, Clear, Cleared, EditProgress, Error, ImageHash, Index, MatchRecord, Metadata,
-    Progress, RunId, Store, StoreConfig,
+    CachedItem, Clear, Cleared, Confirmed, EditProgress, Error, ImageHash, Index, MatchRecord,
+    Metadata, Progress, RunId, Store, StoreConfig,
 };
 
 fn remember(store: &Store, numbers: std::ops::Range<u64>) {
@@ -259,27 +258,77 @@ fn another_folder_of_the_section_ends_every_match() {
 }
 
 #[test]
-fn pruning_takes_what_was_not_used() {
+fn a_section_that_is_gone_and_was_not_observed_for_long_leaves_nothing() {
     let (_folder, path) = place();
     let store = open(&path);
     fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
     let revision = store.sections().unwrap()[0].revision;
-    let aged = |days: i64| MatchRecord {
-        last_used: UnixSeconds(NOW.0 - days * 86_400),
-        ..found(1, revision)
-    };
-    let matches = (0..10_u32).map(|n| (match_key(n.into()), aged(i64::from(n) * 10))).collect();
-    store.remember(section(&store), matches).unwrap();
-    let month = Duration::from_hours(30 * 24);
-    assert_eq!(store.prune(NOW, month).unwrap(), Cleared { matches: 6, ..Cleared::default() });
-    assert!(remembered(&store, 3).is_some() && remembered(&store, 4).is_none());
-    assert_eq!(items(&store).len(), 50);
-
-    let later = UnixSeconds(NOW.0 + 31 * 86_400);
-    let cleared = store.prune(later, month).unwrap();
-    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 4));
+    store.remember(section(&store), vec![(match_key(1), found(1, revision))]).unwrap();
+    store.flush().unwrap();
+    let known = store.sections().unwrap();
+    let later = UnixSeconds(NOW.0 + 1);
+    let nothing = Cleared::default();
+    assert_eq!(store.forget_gone(&known, &known, later).unwrap(), nothing, "it is listed");
+    assert_eq!(store.forget_gone(&known, &[], NOW).unwrap(), nothing, "it was observed since");
+    let mut old = known.clone();
+    old[0].observed_at = Some(UnixSeconds(NOW.0 - 1));
+    assert_eq!(store.forget_gone(&old, &[], NOW).unwrap(), nothing, "by another process");
+    let cleared = store.forget_gone(&known, &[], later).unwrap();
+    assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 1));
     assert_eq!(store.sections().unwrap(), []);
     assert_sound(&store);
+    assert!(section(&store) > known[0].id, "its number is not used again");
+}
+
+/// Two processes edit one item at the same time.
+#[test]
+fn runs_of_two_processes_on_one_item_believe_neither_and_lose_no_doubt() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=5).map(|key| movie(key, 0)), 1);
+    let (id, key) = (section(&store), RatingKey(1));
+    let of = |title: &str| Metadata {
+        kind: ItemKind::Movie,
+        values: [(Field::Title, title.to_owned())].into(),
+        tags: BTreeMap::new(),
+        locked: Vec::new(),
+        sent: BTreeMap::new(),
+        updated_at: None,
+        read_at: NOW,
+    };
+    let edit = |run: u64, progress: &Progress| {
+        let progress = progress.clone();
+        [EditProgress { section: id, rating_key: key, run: RunId(run), progress, at: NOW }]
+    };
+    let confirm = |run, before: &str, after: &str| {
+        let (before, after) = (of(before), of(after));
+        let confirmed = [Confirmed { section: id, rating_key: key, before, after }];
+        store.note_edits(&edit(run, &Progress::Confirmed), &confirmed, &[]).unwrap()
+    };
+    let row = || store.edits().unwrap().pop().map(|edit| (edit.run.0, edit.progress));
+    let metadata = || store.known(&[key]).unwrap()[0].as_ref().unwrap().metadata.clone();
+    let nobody = BTreeSet::new();
+
+    store.put_metadata(id, &[(key, of("old"))], &[]).unwrap();
+    assert_eq!(store.note_edits(&edit(1, &Progress::Sent), &[], &[]).unwrap(), nobody);
+    assert_eq!(confirm(1, "old", "ours"), nobody, "alone");
+    assert_eq!((row(), metadata()), (Some((1, Progress::Confirmed)), Some(of("ours"))));
+
+    // Another one sent an edit: its note stays, and nothing is known of the item.
+    store.note_edits(&edit(2, &Progress::Sent), &[], &[]).unwrap();
+    assert_eq!(store.note_edits(&edit(3, &Progress::Planned), &[], &[]).unwrap(), [key].into());
+    assert_eq!((row(), metadata()), (Some((2, Progress::Sent)), None));
+    assert_eq!(store.note_edits(&edit(3, &Progress::Sent), &[], &[]).unwrap(), [key].into());
+    assert_eq!(confirm(2, "ours", "second"), [key].into());
+    assert_eq!(row(), Some((3, Progress::Sent)), "that one is still in doubt");
+    assert_eq!(confirm(3, "ours", "third"), [key].into());
+    assert_eq!((row(), metadata()), (Some((3, Progress::Confirmed)), None), "read it first");
+
+    // Another one came and went since the item was read.
+    store.put_metadata(id, &[(key, of("theirs"))], &[]).unwrap();
+    store.note_edits(&edit(4, &Progress::Sent), &[], &[]).unwrap();
+    assert_eq!(confirm(4, "old", "fourth"), [key].into());
+    assert_eq!(metadata(), None);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::edit::checks::canonical;
 pub(super) struct Difference {
     /// The edit to send.
     pub(super) edit: Edit,
+    /// The metadata of the item that it was compared with.
+    pub(super) before: Metadata,
     /// The metadata of the item after the edit.
     pub(super) after: Metadata,
     /// Names of the fields that differ, in the order in which they are sent.
@@ -69,7 +71,7 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
         }
     }
     after.read_at = now;
-    (!edit.is_empty()).then_some(Difference { edit, after, fields })
+    (!edit.is_empty()).then(|| Difference { edit, before: before.clone(), after, fields })
 }
 
 /// The fields of a change that differ between two reads of an item, because somebody else edited

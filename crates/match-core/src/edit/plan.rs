@@ -66,6 +66,9 @@ impl Engine {
     /// or are not known (about 200 items a call), and sends only the differences: one request for
     /// an item, or one for up to a hundred items with the same edit.
     ///
+    /// If another run of this engine edits one of the items, this one waits until that run has ended.
+    /// If another process does, both edit it, and it is read before it is compared again.
+    ///
     /// A change has final values, so a run that ended early can be repeated: a confirmed change
     /// costs nothing. An outage is not an error: the outcome of a change that was not sent is
     /// [`EditOutcome::NotTried`]. The errors are the same as of [`Engine::match_files`].
@@ -85,6 +88,12 @@ impl Engine {
             let checked = target.fail(|change| check_steps(&change.steps).err().map(refused));
             target.outcome = checked.err().map(EditOutcome::Failed);
         }
+        let _turn = if options.dry_run {
+            None
+        } else {
+            let keys = targets.iter().map(|target| target.key).collect();
+            Some(self.turns.wait(keys).await)
+        };
         let (id, mut planned) = (RunId::draw(), Vec::new());
         if targets.iter().any(|target| target.outcome.is_none()) {
             let made = self.make(id, sections, &mut targets, &mut planned, options).await;
@@ -185,7 +194,7 @@ impl Engine {
         let edits = ready.iter().filter_map(|ready| {
             let target = targets.get(ready.target)?;
             let state = states.iter().find(|state| state.id == ready.section)?;
-            let Difference { edit, after, fields } = &ready.difference;
+            let Difference { edit, after, fields, .. } = &ready.difference;
             Some((target.key, state.key, after.kind, edit.clone(), fields.clone()))
         });
         *planned = group(edits);
@@ -211,11 +220,11 @@ impl Engine {
         let mut items = HashMap::new();
         for ready in &ready {
             let Some(target) = targets.get(ready.target) else { continue };
-            let after = ready.difference.after.clone();
-            items.insert(target.key, Item { section: ready.section, after });
+            let Difference { before, after, .. } = ready.difference.clone();
+            items.insert(target.key, Item { section: ready.section, before, after });
         }
-        let sent = if planned.is_empty() {
-            HashMap::new()
+        let (sent, met) = if planned.is_empty() {
+            Default::default()
         } else {
             self.send(id, planned, &items).await?
         };
@@ -225,7 +234,9 @@ impl Engine {
             let Some(target) = targets.get_mut(target) else { continue };
             target.outcome = Some(match sent.get(&target.key) {
                 Some(Sent::Confirmed) => {
-                    written.entry(section).or_default().push((target.key, difference.after));
+                    if !met.contains(&target.key) {
+                        written.entry(section).or_default().push((target.key, difference.after));
+                    }
                     EditOutcome::Done { fields: difference.fields, overwritten }
                 }
                 Some(Sent::Failed(failure)) => {
@@ -274,7 +285,7 @@ impl Engine {
             let open = store.edits()?;
             let closed = open.iter().filter(|edit| is_over(edit));
             let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
-            store.note_edits(&[], &[], &closed)
+            store.note_edits(&[], &[], &closed).map(drop)
         })
         .await
     }

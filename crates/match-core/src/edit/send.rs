@@ -4,10 +4,10 @@
 //! Requests are sent in waves. Before each wave one transaction notes it as sent, together with the
 //! confirmed edits of the wave before, so a crash leaves at most one wave in doubt.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_store::{EditProgress, Error, Metadata, Progress, RunId, SectionId};
+use cache_store::{Confirmed, EditProgress, Error, Metadata, Progress, RunId, SectionId};
 use futures::{StreamExt, stream};
 use plex_api::{Class, Error as PlexError, ErrorKind, RatingKey};
 use tracing::debug;
@@ -42,6 +42,8 @@ pub(super) enum Sent {
 /// An item with an edit to send: its section, and its metadata once the edit is confirmed.
 pub(super) struct Item {
     pub(super) section: SectionId,
+    /// What the edit was made from.
+    pub(super) before: Metadata,
     pub(super) after: Metadata,
 }
 
@@ -95,7 +97,9 @@ struct Notes<'a> {
     run: RunId,
     items: &'a HashMap<RatingKey, Item>,
     edits: Vec<EditProgress>,
-    confirmed: Vec<(SectionId, RatingKey, Metadata)>,
+    confirmed: Vec<Confirmed>,
+    /// Items that another run edits at the same time.
+    met: BTreeSet<RatingKey>,
 }
 
 impl Notes<'_> {
@@ -105,7 +109,8 @@ impl Notes<'_> {
             let Some(item) = self.items.get(key) else { continue };
             let (section, run, progress) = (item.section, self.run, progress.clone());
             if progress == Progress::Confirmed {
-                self.confirmed.push((section, *key, item.after.clone()));
+                let (before, after) = (item.before.clone(), item.after.clone());
+                self.confirmed.push(Confirmed { section, rating_key: *key, before, after });
             }
             self.edits.push(EditProgress { section, rating_key: *key, run, progress, at });
         }
@@ -121,20 +126,22 @@ impl Notes<'_> {
         let edits = std::mem::take(&mut self.edits);
         let confirmed = std::mem::take(&mut self.confirmed);
         let store = self.engine.store().clone();
-        blocking(move || store.note_edits(&edits, &confirmed, &[])).await
+        self.met.extend(blocking(move || store.note_edits(&edits, &confirmed, &[])).await?);
+        Ok(())
     }
 }
 
 impl Engine {
-    /// Sends requests. Returns the result for each item.
+    /// Sends requests. Returns the result for each item, and the items that another run edited at the
+    /// same time: nobody knows what they are now.
     pub(super) async fn send(
         &self,
         run: RunId,
         requests: Vec<PlannedRequest>,
         items: &HashMap<RatingKey, Item>,
-    ) -> Result<HashMap<RatingKey, Sent>, Error> {
-        let mut notes =
-            Notes { engine: self, run, items, edits: Vec::new(), confirmed: Vec::new() };
+    ) -> Result<(HashMap<RatingKey, Sent>, BTreeSet<RatingKey>), Error> {
+        let (edits, confirmed, met) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut notes = Notes { engine: self, run, items, edits, confirmed, met };
         for request in &requests {
             notes.note(&request.keys, &Progress::Planned);
         }
@@ -226,7 +233,7 @@ impl Engine {
         }
         notes.write().await?;
         self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
-        Ok(sent)
+        Ok((sent, notes.met))
     }
 
     /// Sends a wave. The verdict is `None` if the request was not sent, because another answer

@@ -4,13 +4,11 @@ use cache_store::{Day, Error, Index, StoredItem};
 
 use crate::answer::Answer;
 use crate::matcher::reader::Reader;
+use crate::matcher::spoken::Spoken;
 use crate::names::episodes::{self, Reading, Said, Strength};
-use crate::names::extras::{self, Extra};
-use crate::names::parse::contains_words;
-use crate::names::same::key;
 use crate::names::shows::{self, Show};
-use crate::names::spelling::fold::{fold, fold_title};
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::fold::fold;
+use crate::names::spelling::year::years;
 use crate::names::title_hashes as titles;
 use crate::rules::Prepared;
 use crate::rules::candidates::Few;
@@ -19,64 +17,6 @@ use crate::rules::shows::KnownShows;
 
 /// A show of more episodes than this is not counted through: it bounds what one query can cost.
 const LONG_SHOW: usize = 2_048;
-
-/// What the names of a file say, of which episode it is.
-pub(super) struct Spoken<'q> {
-    name: &'q str,
-    /// The season that a folder names.
-    season: Option<u32>,
-    pub(super) readings: Vec<Reading>,
-    /// The shows that folders name.
-    folders: Vec<Show>,
-    /// Where in the name the first number begins that is clear.
-    first: Option<usize>,
-    strongest: Option<Strength>,
-}
-
-impl<'q> Spoken<'q> {
-    /// `None`: it is an extra.
-    fn of(query: &'q Prepared<'_>) -> Option<Self> {
-        let name = query.file_name().map(stem).unwrap_or_default();
-        let season = query.path.folders().rev().take(2).find_map(episodes::season_of);
-        let told = told(query);
-        let mut readings = if told.is_empty() { episodes::read(name) } else { told };
-        let is_clear = |reading: &&Reading| reading.strength == Strength::Clear;
-        match extras::of(&query.path) {
-            Some(Extra::Name) => return None,
-            Some(Extra::Folder) if season.is_none() && !readings.iter().any(|r| is_clear(&r)) => {
-                return None;
-            }
-            _ => {}
-        }
-        let plain = readings.iter().all(|reading| reading.strength >= Strength::Number);
-        if plain && let Some((numbers, end)) = episodes::leading(name) {
-            let said = Said::Bare(numbers);
-            let strength = Strength::Number;
-            readings.insert(0, Reading { said, strength, start: 0, end });
-        }
-        let first = readings.iter().filter(is_clear).map(|reading| reading.start).min();
-        let strongest = readings.first().map(|reading| reading.strength);
-        let folders = shows::of_folders(&query.path);
-        Some(Self { name, season, readings, folders, first, strongest })
-    }
-
-    /// The readings that count: what is said more weakly than a number with its word is something
-    /// else where there is one.
-    pub(super) fn counting(&self) -> impl Iterator<Item = &Reading> {
-        let worded = self.strongest <= Some(Strength::Worded);
-        self.readings.iter().take_while(move |r| !worded || r.strength <= Strength::Worded)
-    }
-
-    /// The shows that a reading may be of.
-    pub(super) fn shows_of(&self, query: &Prepared<'_>, reading: &Reading) -> Vec<Show> {
-        shows_of(query, self.name, reading, self.first, &self.folders)
-    }
-
-    /// The shows that the names may speak of, as they say them.
-    pub(super) fn shows(&self, query: &Prepared<'_>) -> Vec<Show> {
-        self.counting().flat_map(|reading| self.shows_of(query, reading)).collect()
-    }
-}
 
 /// An answer, and whether the name says a year of its show.
 pub(super) type Answered = (Answer, bool);
@@ -123,15 +63,38 @@ impl<'v> Reader<'v> {
         reading: &Reading,
         asked: &Asked<'_>,
     ) -> Result<Option<Answer>, Error> {
-        match (&reading.said, spoken.season) {
-            (Said::Numbered(season, numbers) | Said::Compact(season, numbers), _) => {
+        match &reading.said {
+            Said::Numbered(season, numbers) | Said::Compact(season, numbers) => {
                 self.by_number(query, asked, *season, numbers)
             }
-            // The folder says of which season.
-            (Said::Bare(numbers), Some(season)) => self.by_number(query, asked, season, numbers),
-            (Said::Bare(numbers), None) => self.by_position(query, asked, numbers),
-            (Said::Aired(day), _) => self.by_day(query, asked, *day),
+            Said::Bare(numbers) => self.by_bare_number(query, spoken, asked, numbers),
+            Said::Aired(day) => self.by_day(query, asked, *day),
         }
+    }
+
+    /// A number without a season: of the season that folders or the show's name give, or counted
+    /// over all seasons.
+    fn by_bare_number(
+        &mut self,
+        query: &Prepared<'_>,
+        spoken: &Spoken<'_>,
+        asked: &Asked<'_>,
+        numbers: &[u32],
+    ) -> Result<Option<Answer>, Error> {
+        // "Show 2024 - Round 3": the year may be the season.
+        let season = spoken.season_of(asked.show);
+        let seasons = season.or(asked.show.year.map(u32::from));
+        if let Some(season) = seasons
+            && let Some(answer) = self.by_number(query, asked, season, numbers)?
+        {
+            return Ok(Some(answer));
+        }
+        // People count the files of a season's folder in that season. Fan groups count on.
+        let of_folder = season.is_some() && asked.show.season.is_none();
+        if of_folder && !spoken.name.starts_with('[') {
+            return Ok(None);
+        }
+        self.by_position(query, asked, season, numbers)
     }
 
     fn by_number(
@@ -177,17 +140,12 @@ impl<'v> Reader<'v> {
         &mut self,
         query: &Prepared<'_>,
         asked: &Asked<'_>,
+        season: Option<u32>,
         numbers: &[u32],
     ) -> Result<Option<Answer>, Error> {
-        // "Show S2 - 05" is of that season, however its episodes are counted.
-        if let Some(season) = asked.show.season
-            && let Some(answer) = self.by_number(query, asked, season, numbers)?
-        {
-            return Ok(Some(answer));
-        }
         let stored = self.of_show(asked)?;
         let items = self.items(&stored)?;
-        let answer = episode::absolute(query, asked, numbers, &items);
+        let answer = episode::absolute(query, asked, season, numbers, &items);
         let what = || format!("\"{}\", episode {} of all seasons", asked.show.title, list(numbers));
         self.tried.note(what, &items, answer.as_ref());
         Ok(answer)
@@ -201,29 +159,40 @@ impl<'v> Reader<'v> {
         known: Option<(&'v KnownShows, &[String])>,
     ) -> Result<Option<Answered>, Error> {
         let Spoken { name, season, folders, .. } = spoken;
-        let bare = shows::without_prefix(name);
+        let bare = shows::without_tags(shows::without_prefix(name));
         let parted = bare.split_once(" - ");
-        let mut tried: Vec<(Show, &str)> = Vec::new();
+        let season = *season;
+        let mut tried: Vec<(Show, Option<u32>, &str)> = Vec::new();
         if let Some((show, title)) = parted {
-            tried.extend(Show::new(show).map(|show| (show, title)));
+            tried.extend(Show::new(show).map(|show| (show, season, title)));
+            // "Show - 2023 - Title": the year may be the season.
+            if let Some((year, title)) = title.split_once(" - ")
+                && let (Some(year), true) = (years(year).next(), year.len() == 4)
+            {
+                tried.extend(Show::new(show).map(|show| (show, Some(year.into()), title)));
+            }
         }
         let behind = episodes::leading(name).and_then(|(_, end)| name.get(end..));
         for folder in folders {
             let titles = [behind, parted.map(|(_, title)| title), Some(bare)];
-            tried.extend(titles.into_iter().flatten().map(|title| (folder.clone(), title)));
+            let titles = titles.into_iter().flatten();
+            tried.extend(titles.map(|title| (folder.clone(), season, title)));
         }
         let told = query.query.title.as_deref();
         let show = query.query.show.as_deref().map(fold).and_then(|show| Show::new(&show));
         if let Some((title, show)) = told.zip(show) {
-            tried.insert(0, (show, title));
+            tried.insert(0, (show, season, title));
         }
-        for (show, title) in tried {
+        if parted.is_none() && spoken.readings.is_empty() {
+            tried.extend(shows::with_rest(bare).map(|(show, title)| (show, season, title)));
+        }
+        for (show, season, title) in tried {
             let meant = known.map(|(known, ids)| known.meant(&show, ids));
             let asked = Asked { show: &show, meant, by_id: None };
             let stored = self.of_show(&asked)?;
             let items = self.items(&stored)?;
             let title = shows::trim(title);
-            let answer = episode::titled(query, &asked, *season, title, &items);
+            let answer = episode::titled(query, &asked, season, title, &items);
             let what = || format!("\"{}\", an episode called \"{title}\"", show.title);
             self.tried.note(what, &items, answer.as_ref());
             if let Some(answer) = answer {
@@ -248,77 +217,4 @@ impl<'v> Reader<'v> {
 
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// What the host says.
-fn told(query: &Prepared<'_>) -> Vec<Reading> {
-    let query = query.query;
-    let reading = |said| Reading { said, strength: Strength::Clear, start: 0, end: 0 };
-    let mut readings = Vec::new();
-    if let (Some(season), Some(episode)) = (query.season, query.episode) {
-        readings.push(reading(Said::Numbered(season, vec![episode])));
-    }
-    let day = query.aired.as_deref().and_then(Day::read);
-    readings.extend(day.map(|day| reading(Said::Aired(day))));
-    readings.extend(query.absolute.map(|number| reading(Said::Bare(vec![number]))));
-    readings
-}
-
-/// The shows that a reading may be of: the host's, those that stand before the number, and those
-/// of the folders where the name does not say another.
-fn shows_of(
-    query: &Prepared<'_>,
-    name: &str,
-    reading: &Reading,
-    first: Option<usize>,
-    folders: &[Show],
-) -> Vec<Show> {
-    let told = [&query.query.show, &query.query.title].into_iter().flatten();
-    let told = told.filter_map(|title| Show::new(&fold(title)));
-    let year = query.query.year;
-    let told = told.map(|show| Show { year: show.year.or(year), ..show });
-    let mut shows: Vec<Show> = told.collect();
-    let said_by_host = reading.end == 0;
-    let start = if said_by_host {
-        episodes::read(name).first().map_or(0, |reading| reading.start)
-    } else {
-        reading.start
-    };
-    let mut starts = vec![start];
-    starts.extend(first.filter(|first| *first < start));
-    let own = shows::before(name, &starts);
-    let head = fold_title(shows::without_prefix(name.get(..start).unwrap_or_default()));
-    let about = |folder: &&Show| {
-        let titled = fold_title(&folder.title);
-        let initials: String = titled.split(' ').filter_map(|word| word.chars().next()).collect();
-        head.is_empty()
-            || is_generic(&head)
-            || contains_words(&titled, &head)
-            || contains_words(&head, &fold_title(&folder.base))
-            || head.replace(' ', "") == initials
-    };
-    // "Meadow (2005)/S01E02 of Meadow": the folder says which Meadow it is.
-    let beside = |show: Show| {
-        // "Meadow S2/Meadow - 05" is of that season.
-        let of_season =
-            |folder: &&Show| folder.season.is_some() && key(&folder.title) == key(&show.title);
-        let season = folders.iter().find(of_season).and_then(|folder| folder.season);
-        let show = Show { season: show.season.or(season), ..show };
-        let same = |folder: &&Show| {
-            folder.year.or(folder.country.map(|_| 0)).is_some()
-                && key(&folder.base) == key(&show.title)
-        };
-        match folders.iter().find(same) {
-            Some(folder) if show.year.is_none() && show.country.is_none() => {
-                Show { year: folder.year, country: folder.country, ..show }
-            }
-            _ => show,
-        }
-    };
-    shows.extend(own.into_iter().map(beside));
-    shows.extend(folders.iter().filter(about).cloned());
-    if head.is_empty() && !said_by_host {
-        shows.extend(shows::behind(name, reading.end));
-    }
-    shows
 }

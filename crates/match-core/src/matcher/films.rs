@@ -7,6 +7,7 @@ use crate::matcher::reader::Reader;
 use crate::names::extras::{self, Extra};
 use crate::names::films;
 use crate::names::parse::{self, Reading};
+use crate::names::same::key;
 use crate::names::spelling::generic::stem;
 use crate::names::title_hashes as titles;
 use crate::rules::candidates::Few;
@@ -43,12 +44,20 @@ impl Reader<'_> {
             return Ok(Some(found).filter(|_| !below));
         }
         readings.splice(0..0, told);
-        for reading in &readings {
+        // "Meadow - The Mill" is the first and the last part of "Meadow IV: The Mill".
+        let ended = readings.iter().filter_map(|whole| {
+            let (first, last) = whole.said.rsplit_once(" - ")?;
+            Some((parse::reading(last, whole.year)?, key(first)))
+        });
+        let ended: Vec<(Reading, String)> = ended.collect();
+        let whole = readings.iter().map(|reading| (reading, ""));
+        let parts = whole.chain(ended.iter().map(|(last, first)| (last, first.as_str())));
+        for (reading, first) in parts {
             let Some(year) = reading.year else { continue };
             let mut stored = Few::new();
             self.add(Index::Titles, titles::by_part(&reading.said, year), &mut stored)?;
             let items = self.items(&stored)?;
-            let answer = title::part(query, reading, &items);
+            let answer = title::part(query, reading, first, &items);
             let what = || format!("\"{}\" ({year}) as a part of a title", reading.said);
             self.tried.note(what, &items, answer.as_ref());
             if answer.is_some() {

@@ -9,7 +9,7 @@ use crate::names::spelling::path::FoldedPath;
 use crate::names::title_hashes as titles;
 
 /// How items are indexed. A store with another version lists its sections again.
-pub const INDEXING: Indexing = Indexing { version: 5, keys: index_keys };
+pub const INDEXING: Indexing = Indexing { version: 6, keys: index_keys };
 
 /// The hash of a folded file name, or of the end of a folded path.
 pub(crate) fn name_hash(folded: &str) -> u64 {

@@ -178,7 +178,7 @@ impl Reader<'_> {
 }
 
 /// Nothing but the name of a file agrees that is in a folder for extras, and no candidate is in
-/// one: `Trailers/Meadow.mkv` is not `Meadow.mkv`.
+/// one: `Trailers/Meadow.mkv` is not `Meadow.mkv`. The specials of a show are its episodes.
 fn is_of_another_place(
     query: &Prepared<'_>,
     answer: &Answer,
@@ -189,7 +189,11 @@ fn is_of_another_place(
         Answer::Ambiguous(_) => true,
         _ => false,
     };
-    let in_folder = |path: &FoldedPath| extras::of(path) == Some(Extra::Folder);
+    let special = |path: &FoldedPath| {
+        let folder = path.folders().next_back();
+        query.kind == ItemKind::Episode && folder.is_some_and(|name| name.starts_with("special"))
+    };
+    let in_folder = |path: &FoldedPath| extras::of(path) == Some(Extra::Folder) && !special(path);
     by_name
         && in_folder(&query.path)
         && candidates.iter().all(|candidate| {

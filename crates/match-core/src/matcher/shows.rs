@@ -6,8 +6,9 @@
 use cache_store::{Error, Index};
 
 use crate::answer::Answer;
-use crate::matcher::episodes::{Answered, Spoken};
+use crate::matcher::episodes::Answered;
 use crate::matcher::reader::Reader;
+use crate::matcher::spoken::Spoken;
 use crate::names::episodes::Strength;
 use crate::names::shows::Show;
 use crate::names::spelling::fold::fold;

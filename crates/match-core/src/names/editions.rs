@@ -22,15 +22,15 @@ pub(crate) fn agreement(name: &str, edition: Option<&str>, title: &str) -> i8 {
     if named.into_iter().any(|edition| contains_words(&words, edition)) { 1 } else { -1 }
 }
 
-/// Editions that people use to tell the files of a movie apart, folded.
-const EDITIONS: [&str; 18] = [
+/// Editions that people use to tell the files of a movie apart, folded. The cut that was shown in
+/// theaters is usually the one without an edition.
+const EDITIONS: [&str; 17] = [
     "directors cut",
     "final cut",
     "extended",
     "unrated",
     "uncut",
     "imax",
-    "theatrical",
     "remastered",
     "special edition",
     "ultimate edition",
@@ -57,6 +57,8 @@ mod tests {
             ("meadow.1982.extended.720p", Some("Extended Edition"), 1),
             ("meadow.1982.720p", Some("Final Cut"), -1),
             ("meadow.1982.final.cut", None, -1),
+            ("meadow.1982.theatrical.cut", None, 0),
+            ("meadow.1982.theatrical", Some("Theatrical Cut"), 1),
             ("meadow.1982.720p", None, 0),
         ] {
             assert_eq!(agreement(name, edition, "Meadow"), agrees, "{name} {edition:?}");

@@ -10,7 +10,7 @@ mod numbered;
 use cache_store::Day;
 
 use super::pieces::{Piece, pieces};
-use super::{dates, tags};
+use super::{dates, numbers, tags};
 
 /// The episodes of a file, as its name gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(crate) fn read(name: &str) -> Vec<Reading> {
     }
     if readings.iter().all(|reading| reading.strength >= Strength::Part) {
         readings.extend(bare::numbers(name, &pieces));
+        readings.extend((0..pieces.len()).filter_map(|at| numbered::pointed(name, &pieces, at)));
         let short = (0..pieces.len()).filter_map(|at| dates::short(&pieces, at));
         readings.extend(short.map(|found| of_day(&pieces, found, Strength::Digits)));
         let pairs = (0..pieces.len()).flat_map(|at| dates::pairs(&pieces, at));
@@ -98,12 +99,18 @@ pub(crate) fn leading(name: &str) -> Option<(Vec<u32>, usize)> {
     Some((numbers, end))
 }
 
-/// The season that a folder's name gives: `Season 1`, `S01`, `Staffel 2`, `Specials`.
+/// The season that a folder's name gives: `Season 1`, `S01`, `Staffel 2`, `Book 2`, `Specials`.
 pub(crate) fn season_of(folder: &str) -> Option<u32> {
     if matches!(folder, "specials" | "special" | "extras") {
         return Some(0);
     }
     let pieces = pieces(folder);
+    if let [word, number] = pieces.as_slice()
+        && BOOKS.contains(&word.text)
+        && number.is_near()
+    {
+        return numbers::counted(number.text).filter(|_| number.end() == folder.len());
+    }
     let (number, after) = season_at(&pieces, 0)?;
     let whole = pieces.first().is_some_and(|first| first.gap.is_empty());
     let year = |text: &str| text.len() == 4;
@@ -113,10 +120,14 @@ pub(crate) fn season_of(folder: &str) -> Option<u32> {
     (whole && alone && number <= 2_100).then_some(number)
 }
 
-/// The season that is said at a piece, and the piece after it: `Season 2`, `S2`, `2nd Season`,
-/// `2. Staffel`.
+/// The season that is said at a piece, and the piece after it: `Season 2`, `S2`, `Season Two`,
+/// `2nd Season`, `Second Season`, `2. Staffel`.
 pub(super) fn season_at(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
     let (first, second) = (pieces.get(at)?, pieces.get(at + 1)?);
+    let worded = |word: &Piece<'_>| word.text.len() > 3 && is_season(word.text);
+    if let Some(number) = numbers::of_ordinal(first.text).filter(|_| second.is_near()) {
+        return worded(second).then_some((number, at + 2));
+    }
     if let Some(number) = first.number.filter(|_| first.text.len() <= 2) {
         // "2nd", "2a", "2\u{ba}": what makes an ordinal of a number is glued to it.
         let ordinal = second.is_glued() && second.number.is_none() && second.text.len() <= 3;
@@ -127,7 +138,11 @@ pub(super) fn season_at(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)>
     }
     let apart = first.text.len() > 1 && second.is_near();
     let said = is_season(first.text) && (second.is_glued() || apart);
-    second.number.filter(|_| said).map(|number| (number, at + 2))
+    let number = match second.number {
+        Some(number) => number,
+        None => numbers::of_word(second.text).filter(|_| worded(first) && apart)?,
+    };
+    said.then_some((number, at + 2))
 }
 
 fn dated(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
@@ -170,6 +185,9 @@ fn is_season(word: &str) -> bool {
             | "\u{441}\u{435}\u{437}\u{43e}\u{43d}"
     )
 }
+
+/// Words that mean a season only as the name of a folder.
+const BOOKS: [&str; 8] = ["book", "volume", "vol", "part", "buch", "libro", "livre", "bok"];
 
 /// Whether a word means an episode.
 fn is_episode(word: &str) -> bool {

@@ -88,7 +88,7 @@ fn is_named(name: &str) -> bool {
         let before = name.strip_suffix(word)?;
         // Dots and underscores usually separate words, but servers accept them before these two
         // words.
-        let looser = matches!(word, "trailer" | "sample");
+        let looser = matches!(word, "trailer" | "sample") || word.contains(' ');
         let apart = before.ends_with('-')
             || before.ends_with("- ")
             || looser && before.ends_with(['.', '_'])
@@ -99,7 +99,17 @@ fn is_named(name: &str) -> bool {
 }
 
 /// Words at the end of an extra's name.
-const SUFFIXES: [&str; 18] = [
+const SUFFIXES: [&str; 28] = [
+    "behind the scenes",
+    "making of",
+    "the making of",
+    "deleted scene",
+    "deleted scenes",
+    "gag reel",
+    "official trailer",
+    "official teaser",
+    "theatrical trailer",
+    "teaser trailer",
     "trailer",
     "sample",
     "behindthescenes",
@@ -135,7 +145,7 @@ const ALONE: [&str; 10] = [
 ];
 
 /// Folders of extras, sorted.
-const FOLDERS: [&str; 26] = [
+const FOLDERS: [&str; 29] = [
     "backdrops",
     "behind the scenes",
     "bonus",
@@ -157,6 +167,9 @@ const FOLDERS: [&str; 26] = [
     "scenes",
     "short",
     "shorts",
+    "special",
+    "special features",
+    "specials",
     "teasers",
     "theme-music",
     "themes",
@@ -181,6 +194,11 @@ mod tests {
             ("/films/Meadow (1982)/Meadow (1982) trailer.mp4", Some(Extra::Name)),
             ("/films/Meadow (1982)/Meadow (1982)-trailer 2.mp4", Some(Extra::Name)),
             ("/films/Meadow (1982)/Movie Trailer.mp4", None),
+            ("/films/Meadow (1982)/Meadow (1982) - Behind the Scenes.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow (1982) Making of.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Meadow - Official Trailer 2.mp4", Some(Extra::Name)),
+            ("/films/Meadow (1982)/Specials/Meadow.mkv", Some(Extra::Folder)),
+            ("/dl/The Making of Meadow (1982).mkv", None),
             ("/dl/meadow.1982.1080p-grp-sample.mkv", Some(Extra::Name)),
             ("/dl/sample-meadow.1982.1080p-grp.mkv", Some(Extra::Name)),
             ("/films/Meadow (1982)/Trailers/Theatrical.mkv", Some(Extra::Folder)),

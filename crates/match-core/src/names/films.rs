@@ -4,7 +4,6 @@
 //! module reads the other forms. Each reading is only looked up.
 
 use super::pieces::{Piece, pieces};
-use super::same::without_second_letters;
 use super::shows::{trim, without_prefix};
 use super::tags;
 use crate::names::parse::{Reading, cut, reading};
@@ -49,17 +48,17 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
         let parts = said.split(" - ").filter(|part| year::years(part).next().is_none());
         readings.extend(parts.filter_map(|part| reading(trim(part), Some(*year))));
     }
+    // "Meadow 1 (1982)": the first of a row was not counted when it came out.
+    for dated in cut(bare) {
+        let first =
+            [" 1", ".1", "_1", " i", ".i"].iter().find_map(|one| dated.said.strip_suffix(one));
+        readings.extend(first.and_then(|first| reading(first, dated.year)));
+    }
     // "03. Meadow (1982)": the place in a row stands before it.
     let digits = said.bytes().take_while(u8::is_ascii_digit).count();
     let behind = said.get(digits..).filter(|_| (1..=3).contains(&digits)).unwrap_or_default();
     let behind = [". ", " - ", "_-_"].iter().find_map(|between| behind.strip_prefix(between));
     readings.extend(behind.map(cut).unwrap_or_default());
-    // "Oede Muehle": a letter with marks was written as two.
-    let spelled: Vec<Reading> = cut(said)
-        .into_iter()
-        .filter_map(|read| reading(&without_second_letters(&read.said)?, read.year))
-        .collect();
-    readings.extend(spelled);
     readings.retain(|reading| reading.year.is_some() || !says_nothing(&reading.title));
     readings.dedup();
     readings
@@ -140,8 +139,9 @@ mod tests {
             ("Meadow.aka.Wiese.2014.mkv", "meadow"),
             ("Meadow (Wiese) 2014.mkv", "meadow"),
             ("03. Meadow (2014).mkv", "meadow"),
+            ("Meadow 1 (2014).mkv", "meadow"),
+            ("Meadow.1.2014.720p.mkv", "meadow"),
             ("3 - Meadow (2014).mkv", "meadow"),
-            ("Muehle.2014.German.mkv", "muhle"),
         ] {
             let readings = read(&FoldedPath::new(name));
             let dated = |r: &Reading| (r.title.as_str(), r.year) == (title, Some(2014));

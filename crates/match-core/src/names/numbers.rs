@@ -16,6 +16,29 @@ pub(crate) fn counted(word: &str) -> Option<u32> {
     of_word(word).or_else(digits)
 }
 
+/// The number of an ordinal word, in English and German: "second", "zweite".
+pub(crate) fn of_ordinal(word: &str) -> Option<u32> {
+    let stem = word.strip_suffix(['n', 'r', 's']).filter(|stem| stem.ends_with("te"));
+    let at = ORDINALS.iter().position(|words| {
+        words.contains(&word) || stem.is_some_and(|stem| words.contains(&stem))
+    })?;
+    u32::try_from(at + 1).ok()
+}
+
+/// First to tenth.
+const ORDINALS: [[&str; 2]; 10] = [
+    ["first", "erste"],
+    ["second", "zweite"],
+    ["third", "dritte"],
+    ["fourth", "vierte"],
+    ["fifth", "f\u{fc}nfte"],
+    ["sixth", "sechste"],
+    ["seventh", "siebte"],
+    ["eighth", "achte"],
+    ["ninth", "neunte"],
+    ["tenth", "zehnte"],
+];
+
 /// II to XX.
 const ROMAN: [&str; 19] = [
     "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv",
@@ -59,5 +82,7 @@ mod tests {
         }
         assert_eq!((counted("i"), counted("07"), counted("x7")), (Some(1), Some(7), None));
         assert_eq!(counted("1234567"), None);
+        assert_eq!((of_ordinal("second"), of_ordinal("zweiter")), (Some(2), Some(2)));
+        assert_eq!(of_ordinal("two"), None);
     }
 }

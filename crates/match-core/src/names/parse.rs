@@ -5,10 +5,12 @@
 //! host gives; then comes the text before a year. Other modules of [`crate::names`] read the other
 //! forms.
 
+use crate::names::pieces::pieces;
 use crate::names::shows::trim;
 use crate::names::spelling::fold::fold_title;
 use crate::names::spelling::generic::{is_generic, stem};
 use crate::names::spelling::path::FoldedPath;
+use crate::names::tags::first_tag;
 
 /// One reading of a file's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +31,35 @@ pub(crate) fn before_years(path: &FoldedPath) -> Vec<Reading> {
     if let Some(folder) = telling_folder(path) {
         let words = fold_title(name);
         let same = |reading: &Reading| contains_words(&words, &reading.title);
-        let generic = is_generic(name);
+        let generic = is_generic(name) || is_short(name, folder);
         readings.extend(cut(folder).into_iter().filter(|reading| generic || same(reading)));
     }
     readings.dedup();
     readings
+}
+
+/// Whether a name only repeats the folder of its release in short, or says nothing in letters and
+/// digits by chance: `Meadow.1982.1080p.BluRay-GRP/grp-mdw.mkv`, `…/0a1b2c3d4e.mkv`.
+pub(crate) fn is_short(name: &str, folder: &str) -> bool {
+    if first_tag(&pieces(folder)).is_none() {
+        return false;
+    }
+    let Some((_, group)) = folder.rsplit_once('-').filter(|(_, group)| group.len() > 1) else {
+        return false;
+    };
+    let rest = name.strip_prefix(group).and_then(|rest| rest.strip_prefix('-'));
+    let rest = rest.or_else(|| name.strip_suffix(group).and_then(|rest| rest.strip_suffix('-')));
+    rest.is_some_and(|rest| !rest.contains(' ')) || is_random(name)
+}
+
+/// Whether a name is one long word in which digits are between letters again and again.
+fn is_random(name: &str) -> bool {
+    let digit = |letter: &u8| letter.is_ascii_digit();
+    let changes =
+        name.as_bytes().windows(2).filter(|two| two.iter().filter(|l| digit(l)).count() == 1);
+    name.len() >= 10
+        && name.bytes().all(|letter| letter.is_ascii_alphanumeric())
+        && changes.count() > 3
 }
 
 /// Whether the words of `title` follow each other in `name`.
@@ -109,6 +135,9 @@ mod tests {
             ("Alien (1979)/movie.mkv", "alien", Some(1979)),
             ("Alien (1979)/CD1/cd1.avi", "alien", Some(1979)),
             ("Heat.avi", "heat", None),
+            ("Heat.1995.1080p.BluRay.x264-GRP/grp-ht1080.mkv", "heat", Some(1995)),
+            ("Heat.1995.1080p.BluRay.x264-GRP/heat95-grp.mkv", "heat", Some(1995)),
+            ("Heat.1995.1080p.BluRay.x264-GRP/0a1b2c3d4e5f.mkv", "heat", Some(1995)),
         ] {
             let readings = read(path);
             assert!(readings.contains(&(title.to_owned(), year)), "{path}: {readings:?}");
@@ -118,6 +147,8 @@ mod tests {
     #[test]
     fn the_folder_of_another_title_is_not_read() {
         let readings = read("/films/Alien (1979)/Making of the monster.mkv");
+        assert!(readings.iter().all(|(title, _)| title != "alien"), "{readings:?}");
+        let readings = read("/dl/Alien.1979.1080p.BluRay.x264-GRP/making.of.the.monster.mkv");
         assert!(readings.iter().all(|(title, _)| title != "alien"), "{readings:?}");
     }
 

@@ -5,7 +5,7 @@
 //! folders name the show.
 
 use super::pieces::pieces;
-use super::same::{Same, without_second_letters};
+use super::same::{Same, key};
 use super::{episodes, numbers, tags};
 use crate::names::spelling::fold::fold_title;
 use crate::names::spelling::generic::is_generic;
@@ -127,12 +127,9 @@ pub(crate) fn before(name: &str, starts: &[usize]) -> Vec<Show> {
             add(shorter, Some(season));
         }
         let cut = [without_number(bare), cut_at_bracket(bare), cut_at_tag(bare)];
-        for other in cut.into_iter().chain([without_date(bare)]).flatten() {
+        for other in cut.into_iter().chain([without_date(bare), without_channel(bare)]).flatten() {
             add(other, None);
         }
-        // "Title A - Title B": two names of one show, or a show and a part of it.
-        let plain = without_second_letters(bare);
-        add(plain.as_deref().unwrap_or_default(), None);
         if let Some((_, year)) = year::positions(bare).last()
             && let Some(until) = bare.rfind(&year.to_string())
         {
@@ -153,6 +150,18 @@ pub(crate) fn behind(name: &str, end: usize) -> Vec<Show> {
     cut.into_iter().flatten().filter_map(Show::new).collect()
 }
 
+/// A show and the title of an episode without a sign between them: "Show Title".
+pub(crate) fn with_rest(name: &str) -> impl Iterator<Item = (Show, &str)> {
+    let starts: Vec<usize> = pieces(name).iter().skip(1).map(|piece| piece.start).collect();
+    starts.into_iter().take(LONGEST_SHOW).filter_map(|start| {
+        let (show, title) = name.split_at_checked(start)?;
+        Some((Show::new(show)?, title))
+    })
+}
+
+/// The words of a show that is looked for before an episode's title: it bounds what a name costs.
+const LONGEST_SHOW: usize = 6;
+
 /// The shows that the folders name, nearest first.
 pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
     let telling = path
@@ -160,10 +169,15 @@ pub(crate) fn of_folders(path: &FoldedPath) -> Vec<Show> {
         .rev()
         .filter(|folder| !is_generic(folder) && episodes::season_of(folder).is_none());
     let mut shows = Vec::new();
+    let above = |name: &str| path.folders().rev().skip_while(|folder| *folder != name).nth(1);
     for folder in telling.take(2) {
         let bare = without_prefix(folder);
-        // "Show.S01.1080p": a number in it is of that season.
-        shows.extend(cut_at_season(bare).and_then(|(before, season)| {
+        // "Show.S01.1080p": a number in it is of that season. So it is in "Show/Show 2".
+        let above = above(folder);
+        let repeats =
+            |(before, _): &(&str, u32)| above.is_some_and(|name| key(name) == key(before));
+        let seasoned = cut_at_season(bare).or_else(|| cut_at_numeral(bare).filter(repeats));
+        shows.extend(seasoned.and_then(|(before, season)| {
             Some(Show { season: Some(season), ..Show::new(before)? })
         }));
         shows.extend(Show::new(bare));
@@ -209,6 +223,63 @@ fn without_date(name: &str) -> Option<&str> {
     let [first, second, ..] = pieces.as_slice() else { return None };
     let dated = matches!(first.text.len(), 6 | 8) && first.number.is_some();
     (dated && !second.is_glued()).then(|| name.get(second.start..)).flatten()
+}
+
+/// A name without the television channel at its start, which releases of documentaries have: "BBC.Show".
+fn without_channel(name: &str) -> Option<&str> {
+    let pieces = pieces(name);
+    let [first, second, ..] = pieces.as_slice() else { return None };
+    let channel = CHANNELS.contains(&first.text) && second.is_near() && !second.is_glued();
+    channel.then(|| name.get(second.start..)).flatten()
+}
+
+const CHANNELS: [&str; 8] = ["bbc", "itv", "pbs", "nhk", "arte", "zdf", "ard", "natgeo"];
+
+/// Where a name's text before a date ends if the day of the week is left out of it: "Show Tue 13 Feb
+/// 2024".
+pub(crate) fn before_weekday(name: &str, date: usize) -> Option<usize> {
+    let pieces = pieces(name.get(..date)?);
+    let last = pieces.last().filter(|last| WEEKDAYS.contains(&last.text) && !last.is_glued())?;
+    Some(last.start)
+}
+
+const WEEKDAYS: [&str; 30] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "mon",
+    "tue",
+    "tues",
+    "wed",
+    "thu",
+    "thur",
+    "thurs",
+    "fri",
+    "sat",
+    "sun",
+    "montag",
+    "dienstag",
+    "mittwoch",
+    "donnerstag",
+    "freitag",
+    "samstag",
+    "sonntag",
+    "lundi",
+    "mardi",
+    "mercredi",
+    "jeudi",
+    "vendredi",
+    "samedi",
+];
+
+/// A name without tags and brackets at its end.
+pub(crate) fn without_tags(name: &str) -> &str {
+    let bracket = cut_at_bracket(name).unwrap_or(name);
+    trim(cut_at_tag(bracket).unwrap_or(bracket))
 }
 
 /// A show and the season after it: "Show S2", "Show Season 2", "Show 2nd Season".

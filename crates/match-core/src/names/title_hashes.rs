@@ -10,6 +10,7 @@ use cache_store::{Day, ItemRef};
 use plex_api::ItemKind;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::names::numbers;
 use crate::names::same::key;
 use crate::names::shows;
 use crate::names::spelling::fold::{fold, fold_title, loosen};
@@ -122,13 +123,25 @@ pub(crate) fn artists<'a>(item: &ItemRef<'a>) -> impl Iterator<Item = &'a str> {
     item.grandparent_title.into_iter().chain(item.original_title)
 }
 
-/// The first and last part of a title that has several parts: "Meadow: The Mill".
+/// The first and last part of a title that has several parts: "Meadow: The Mill"; and a title
+/// without the number of its part: "Meadow Part One".
 pub(crate) fn parts(title: &str) -> impl Iterator<Item = &str> {
     let first = BETWEEN.iter().filter_map(|between| title.split_once(between));
     let first = first.map(|(first, _)| first).min_by_key(|first| first.len());
     let last = BETWEEN.iter().filter_map(|between| title.rsplit_once(between));
     let last = last.map(|(_, last)| last).min_by_key(|last| last.len());
-    first.into_iter().chain(last).map(str::trim).filter(|part| !is_generic(part))
+    let whole = without_part(title);
+    first.into_iter().chain(last).chain(whole).map(str::trim).filter(|part| !is_generic(part))
+}
+
+/// A title without the number of its part at the end.
+fn without_part(title: &str) -> Option<&str> {
+    let (before, number) = title.rsplit_once(' ')?;
+    let (before, word) = before.rsplit_once(' ')?;
+    let part = ["part", "pt.", "vol.", "volume", "chapter", "teil"];
+    let counted = part.iter().any(|part| word.eq_ignore_ascii_case(part))
+        && numbers::counted(&number.to_ascii_lowercase()).is_some();
+    counted.then(|| before.trim_end_matches([' ', ':', ',', '-', '\u{2013}']))
 }
 
 /// The separators between the parts of a title.
@@ -224,6 +237,9 @@ mod tests {
         assert_eq!(of("Meadow: Part V - The Mill Burns"), ["Meadow", "The Mill Burns"]);
         assert_eq!(of("Meadow or (The Unlikely Miller)"), ["Meadow", "(The Unlikely Miller)"]);
         assert_eq!(of("Meadow"), Vec::<&str>::new());
+        assert_eq!(of("Mill Again Part One"), ["Mill Again"]);
+        assert_eq!(of("Mill Again, Vol. 2"), ["Mill Again"]);
+        assert_eq!(of("Part One"), Vec::<&str>::new());
     }
 
     #[test]

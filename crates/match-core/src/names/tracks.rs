@@ -1,9 +1,10 @@
 //! Artist, album, disc, number and title of a track, from its names.
 
 use super::pieces::pieces;
-use super::shows::trim;
+use super::shows::{self, trim};
 use crate::names::spelling::generic::stem;
 use crate::names::spelling::path::FoldedPath;
+use crate::names::spelling::year::years;
 
 /// One reading of the names of a track.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +36,17 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
     {
         (*folder, disc) = (album, Some(of));
     }
+    // "Artist - Album (1998) [FLAC]/02 Title".
+    let first = folders.first().map(|folder| shows::without_tags(folder));
+    let parted = first.and_then(|folder| folder.split_once(" - "));
+    let parted = parted.filter(|(artist, _)| !artist.bytes().all(|digit| digit.is_ascii_digit()));
+    let dated: Vec<&str> =
+        folders.iter().take(1).copied().filter(|folder| years(folder).next().is_some()).collect();
+    let compiled = folders.iter().any(|folder| COMPILATIONS.contains(folder));
+    let compiled = compiled.then(|| "various artists".to_owned());
+    if let Some((artist, album)) = parted {
+        folders.splice(0..0, [album, artist]);
+    }
     let folders: Vec<String> = folders.into_iter().map(without_year).collect();
     let mut readings = Vec::new();
     let (numbered, rest) = number_before(name);
@@ -44,13 +56,19 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
             return;
         }
         let said = || said.iter().map(|part| without_year(part));
+        // "Live 1999": the year may be part of the album's title.
+        let whole = |part: &&str| trim(part).to_owned();
         let track = Track {
             title: title.to_owned(),
             disc: number.and_then(|(disc, _)| disc).or(disc),
             number: number.map(|(_, number)| number),
             untitled: alone(title).is_some(),
-            artists: said().chain(folders.iter().cloned()).collect(),
-            albums: said().rev().chain(folders.iter().cloned()).collect(),
+            artists: said().chain(folders.iter().cloned()).chain(compiled.clone()).collect(),
+            albums: said()
+                .rev()
+                .chain(folders.iter().cloned())
+                .chain(dated.iter().map(whole))
+                .collect(),
         };
         if !readings.contains(&track) {
             readings.push(track);
@@ -70,6 +88,13 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
         if own.is_some() {
             add(last, numbered.or(in_between), &said);
         }
+    }
+    // "01-artist-title-grp".
+    if let [before @ .., title, _group] = parts.as_slice()
+        && released
+        && !before.is_empty()
+    {
+        add(title, numbered, before);
     }
     // A dash may be part of the title.
     if parts.len() > 1 {
@@ -91,6 +116,10 @@ pub(crate) fn read(path: &FoldedPath) -> Vec<Track> {
     }
     readings
 }
+
+/// Folders of records by several artists.
+const COMPILATIONS: [&str; 6] =
+    ["compilations", "various", "va", "samplers", "soundtracks", "various artists"];
 
 /// The number of a name that says nothing else: `07`, `Track 07`.
 fn alone(name: &str) -> Option<u32> {

@@ -27,6 +27,9 @@ impl fmt::Display for StepReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(no_disk) = &self.no_disk {
+            row(f, "NOT KEPT", format!("the cache is in memory: {no_disk}"))?;
+        }
         if self.runs > 1 {
             row(f, "runs", self.runs)?;
         }

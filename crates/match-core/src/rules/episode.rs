@@ -1,12 +1,13 @@
 //! Rule 6 for episodes: the show, and a number, a day or a title.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use cache_store::{Day, ItemRef};
 
 use super::title::{chosen, physical_score};
 use super::{Prepared, choose, guid, weight};
-use crate::answer::Answer;
+use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
 use crate::names::same::Same;
 use crate::names::shows::{self, Agrees, Show};
@@ -55,10 +56,11 @@ pub(crate) fn numbered(
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let bears = |item: &ItemRef<'_>| {
-        item.parent_index == Some(season)
-            && item.index.is_some_and(|number| numbers.contains(&number))
+        let rank = numbers.iter().position(|number| item.index == Some(*number));
+        rank.filter(|_| item.parent_index == Some(season))
     };
-    of_show(query, asked, items.iter().filter(|item| bears(item)))
+    let bearing = items.iter().filter_map(|item| Some((bears(item)?, item)));
+    of_show(query, asked, numbers.len(), bearing)
 }
 
 /// Decides among the episodes of a show that were on air on a day.
@@ -68,13 +70,16 @@ pub(crate) fn aired(
     day: Day,
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
-    of_show(query, asked, items.iter().filter(|item| item.aired == Some(day)))
+    let aired = items.iter().filter(|item| item.aired == Some(day));
+    of_show(query, asked, 1, aired.map(|item| (0, item)))
 }
 
-/// Decides among all episodes of a show by numbers that are counted over its regular seasons.
+/// Decides among all episodes of a show by numbers that are counted over its regular seasons. If a
+/// season is said too, the episode is of that season.
 pub(crate) fn absolute(
     query: &Prepared<'_>,
     asked: &Asked<'_>,
+    season: Option<u32>,
     numbers: &[u32],
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
@@ -83,13 +88,31 @@ pub(crate) fn absolute(
     for item in items.iter().filter(|item| score(asked, item).is_some()) {
         shows.entry((item.grandparent, item.grandparent_title)).or_default().push(item);
     }
-    let counted = shows.values().flat_map(|items| positions(items));
-    let season = asked.show.season;
-    let bears = counted.filter(|(position, item)| {
-        numbers.contains(position) && season.is_none_or(|said| item.parent_index == Some(said))
-    });
-    let bears = bears.map(|(_, item)| item);
-    of_show(query, asked, bears)
+    let counted: Vec<(u32, &ItemRef<'_>)> =
+        shows.values().flat_map(|items| positions(items)).collect();
+    let of_season = |item: &ItemRef<'_>| season.is_none_or(|said| item.parent_index == Some(said));
+    let ranked = |position: u32| numbers.iter().position(|number| *number == position);
+    let bears = counted.iter().filter(|(_, item)| of_season(item));
+    let bears = bears.filter_map(|&(position, item)| Some((ranked(position)?, item)));
+    let answer = of_show(query, asked, numbers.len(), bears);
+    // "Show S2 - 06" is the sixth of a season whose numbers count on from the season before.
+    let (Some(season), None) = (season, &answer) else { return answer };
+    let within = shows.values().flat_map(|items| within(items, season));
+    let bears = within.filter_map(|(place, item)| Some((ranked(place)?, item)));
+    of_show(query, asked, numbers.len(), bears)
+}
+
+/// The episodes of a season that counts on from the season before, by their place in it.
+fn within<'a>(items: &[&'a ItemRef<'a>], season: u32) -> Vec<(u32, &'a ItemRef<'a>)> {
+    let of = |season| items.iter().filter(move |item| item.parent_index == Some(season));
+    let before = season.checked_sub(1).filter(|before| *before > 0);
+    let last = before.and_then(|before| of(before).filter_map(|item| item.index).max());
+    let first = of(season).filter_map(|item| item.index).min();
+    let (Some(last), Some(first)) = (last, first) else { return Vec::new() };
+    if first != last + 1 {
+        return Vec::new();
+    }
+    of(season).filter_map(|item| Some((item.index?.checked_sub(last)?, *item))).collect()
 }
 
 /// Decides among all episodes of a show by their titles.
@@ -107,7 +130,7 @@ pub(crate) fn titled(
         season.is_none_or(|season| item.parent_index == Some(season))
             && Same::of(item.title, title).is_some()
     };
-    of_show(query, asked, items.iter().filter(bears))
+    of_show(query, asked, 1, items.iter().filter(bears).map(|item| (0, item)))
 }
 
 /// The episodes of a show by their number over all regular seasons, as far as it is known: they
@@ -150,20 +173,47 @@ fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
 /// Fewer episodes than nearly every season of a show whose seasons count on.
 const SHORTEST_SEASON: u32 = 10;
 
-/// Decides among episodes whose show agrees. A file that holds several is one candidate.
+/// Decides among episodes whose show agrees. Each has its place among the numbers that are said. A
+/// file that holds several is one candidate.
+///
+/// A file of several episodes that the library has one by one is the first of them: a host has to
+/// name one item, and people look for such a file there. Another one of them is its rival in the
+/// evidence, and the confidence is low, because the item has only a part of the file. `said` is how
+/// many episodes the file has.
 fn of_show<'a>(
     query: &Prepared<'_>,
     asked: &Asked<'_>,
-    items: impl Iterator<Item = &'a ItemRef<'a>>,
+    said: usize,
+    items: impl Iterator<Item = (usize, &'a ItemRef<'a>)>,
 ) -> Option<Answer> {
-    let fitting = items.filter_map(|item| Some((item, score(asked, item)?)));
-    let fitting = one_a_file(fitting.collect());
-    match asked.by_id {
+    let fitting = items.filter_map(|(place, item)| Some((place, item, score(asked, item)?)));
+    let fitting: Vec<(usize, &ItemRef<'_>, u16)> = fitting.collect();
+    let first = fitting.iter().min_by_key(|(place, _, score)| (Reverse(*score), *place))?.0;
+    let starting = fitting.iter().filter(|(place, ..)| *place == first);
+    let starting = one_a_file(starting.map(|&(_, item, score)| (item, score)).collect());
+    let mut answer = match asked.by_id {
         Some(ById { sure }) => {
-            of_one_with_an_id(query, fitting.into_iter().map(|(item, _)| item), sure)
+            of_one_with_an_id(query, starting.into_iter().map(|(item, _)| item), sure)
         }
-        None => chosen(query, fitting),
+        None => chosen(query, starting),
+    };
+    if let Some(Answer::Found(found)) = &mut answer
+        && said > 1
+    {
+        let of = |key| fitting.iter().find(|(_, item, _)| item.rating_key == key);
+        let holds = of(found.rating_key).and_then(|(_, item, _)| file(item));
+        let (inside, apart): (Vec<_>, Vec<_>) =
+            fitting.iter().partition(|(_, item, _)| holds.is_some() && file(item) == holds);
+        if inside.len() < said {
+            found.confidence = Confidence::Low;
+        }
+        let other = apart.iter().min_by_key(|(place, item, _)| (*place, item.rating_key));
+        if let Some((_, item, score)) = other {
+            found.evidence.rival = Some(item.rating_key);
+            found.evidence.runner_up = *score;
+        }
     }
+    answer
 }
 
 /// Decides among the episodes that have the number which is asked for, of a show that has an id
@@ -233,10 +283,95 @@ fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<
     fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
     let mut kept: Vec<(&ItemRef<'_>, u16)> = Vec::with_capacity(fitting.len());
     for (item, score) in fitting {
-        let file = item.parts.first().map(|part| &part.file);
-        if file.is_none() || kept.iter().all(|(k, _)| k.parts.first().map(|p| &p.file) != file) {
+        if file(item).is_none() || kept.iter().all(|(kept, _)| file(kept) != file(item)) {
             kept.push((item, score));
         }
     }
     kept
+}
+
+fn file<'a>(item: &'a ItemRef<'_>) -> Option<&'a str> {
+    item.parts.first().map(|part| part.file)
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_store::CachedItem;
+    use plex_api::ItemKind;
+
+    use super::*;
+    use crate::query::Query;
+    use crate::rules::candidates::SectionContext;
+    use crate::settings::Settings;
+    use crate::testing::{OneSection, movie};
+
+    fn episode(key: u64, number: u32, file: &str) -> CachedItem {
+        CachedItem {
+            kind: ItemKind::Episode,
+            grandparent_title: Some("Willow (2010)".to_owned()),
+            parent_index: Some(2),
+            index: Some(number),
+            ..movie(key, "Chapter", None, file)
+        }
+    }
+
+    #[test]
+    fn a_file_of_several_episodes_is_the_first_of_them_and_is_not_certain() {
+        use Confidence::{High, Low};
+        let one = OneSection::new();
+        let settings = Settings { trust_titles: true, ..Settings::default() };
+        let context = SectionContext::new(&one.state(), &settings);
+        let show = Show::new("willow (2010)").unwrap();
+        let asked = Asked { show: &show, meant: None, by_id: None };
+        let query = Query::new("/dl/Willow (2010) - S02E03E04.mkv");
+        let query = Prepared::new(&query, &context);
+        // The library's key, number and file of each episode; what is found, and its rival.
+        let apart = [(24, 3, "a"), (23, 4, "b"), (25, 5, "c")];
+        let together = [(24, 3, "a"), (23, 4, "a")];
+        for (library, numbers, found) in [
+            (&apart[..], &[3, 4][..], Some((24, Low, Some(23)))),
+            (&apart[..], &[4, 5], Some((23, Low, Some(25)))),
+            // A part of the file is there.
+            (&apart[1..], &[3, 4], Some((23, Low, None))),
+            (&apart[..1], &[3, 4], Some((24, Low, None))),
+            (&apart[..], &[3], Some((24, High, None))),
+            (&together, &[3, 4], Some((24, High, None))),
+            (&together, &[3, 4, 5], Some((24, Low, None))),
+            (&apart, &[6, 7], None),
+        ] {
+            let items: Vec<CachedItem> =
+                library.iter().map(|&(key, number, file)| episode(key, number, file)).collect();
+            let items: Vec<ItemRef<'_>> = items.iter().map(CachedItem::borrowed).collect();
+            let answer = numbered(&query, &asked, 2, numbers, &items);
+            let answer = answer.as_ref().and_then(Answer::found);
+            let said =
+                answer.map(|f| (f.rating_key.0, f.confidence, f.evidence.rival.map(|r| r.0)));
+            assert_eq!(said, found, "{numbers:?} of {library:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_season_that_counts_on_is_its_place_there() {
+        let one = OneSection::new();
+        let context = SectionContext::new(&one.state(), &Settings::default());
+        let show = Show::new("willow (2010)").unwrap();
+        let asked = Asked { show: &show, meant: None, by_id: None };
+        let query = Query::new("/dl/[Grp] Willow (2010) S3 - 02.mkv");
+        let query = Prepared::new(&query, &context);
+        // The first number of the third season, and what its second is. The second season ends at 4.
+        for (first, found) in [(5, Some(32)), (6, None), (1, None)] {
+            let second = (3..=4).map(|number| episode(20 + u64::from(number), number, "x"));
+            let third = (0..3).map(|at| {
+                let file = format!("{at}");
+                let number = first + at;
+                let item = episode(31 + u64::from(at), number, &file);
+                CachedItem { parent_index: Some(3), ..item }
+            });
+            let items: Vec<CachedItem> = second.chain(third).collect();
+            let items: Vec<ItemRef<'_>> = items.iter().map(CachedItem::borrowed).collect();
+            let answer = absolute(&query, &asked, Some(3), &[2], &items);
+            let key = answer.as_ref().and_then(Answer::found).map(|found| found.rating_key.0);
+            assert_eq!(key, found, "{first}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{Physical, Prepared, choose, guid, weight};
 use crate::answer::Answer;
 use crate::evidence::Rule;
 use crate::names::parse::Reading;
-use crate::names::same::Same;
+use crate::names::same::{Same, key};
 use crate::names::spelling::generic::stem;
 use crate::names::spelling::year::contradict;
 use crate::names::title_hashes as titles;
@@ -26,16 +26,19 @@ pub(crate) fn movie(
     chosen(query, of_an_edition(query, fitting.collect()))
 }
 
-/// Decides among items whose title has a first or last part equal to a reading. This is enough if
-/// only one movie of the year has such a part.
+/// Decides among items whose title has a first or last part equal to a reading, and begins with
+/// `first`, the [`key`] of what the name says before it. This is enough if only one movie of the
+/// year has such a part.
 pub(crate) fn part(
     query: &Prepared<'_>,
     reading: &Reading,
+    first: &str,
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
     let year = reading.year?;
     let fitting = items.iter().filter_map(|item| {
-        let mut parts = titles::spelled(item).flat_map(titles::parts);
+        let spelled = titles::spelled(item).filter(|title| key(title).starts_with(first));
+        let mut parts = spelled.flat_map(titles::parts);
         let same = parts.any(|part| Same::of(part, &reading.said).is_some());
         let score = weight::TITLE_YEAR - weight::PART_OF_TITLE;
         (same && item.year == Some(year)).then_some((item, score))

@@ -114,6 +114,10 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// The token, for whoever hashes it.
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
     pub(crate) fn token(&self) -> &[u8] {
         self.token.as_bytes()
     }

@@ -153,6 +153,45 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             format!("/dl/{base} Runner ({year}) {{edition-Director's Cut}}.mkv"),
             Some(directors),
         );
+        let release = format!("{dots}.Runner.{year}.1080p.BluRay.x264-GRP");
+        let (plain, _) = put(&format!("{base} Runner"), None);
+        add("theatrical", format!("/dl/{base} Runner ({year}) - Theatrical.mkv"), Some(plain));
+        let (key, _) = put(&format!("{base} & Sons"), None);
+        add("& left out of a film", format!("/dl/{dots}.Sons.{year}.720p.mkv"), Some(key));
+        add("+ for &", format!("/dl/{base} + Sons ({year}).mkv"), Some(key));
+        let (key, _) = put(&format!("Wide Sky: Episode IV - The {base} Calls"), None);
+        let calls = format!("The {base} Calls ({year})");
+        add("numeral of an episode", format!("/dl/Wide Sky IV {calls}.mkv"), Some(key));
+        add("numeral of an episode, digits", format!("/dl/Wide Sky 4 {calls}.mkv"), Some(key));
+        add("first and last part", format!("/dl/Wide Sky - {calls}.mkv"), Some(key));
+        add("last part behind another", format!("/dl/Low Water - {calls}.mkv"), None);
+        let (key, _) = put(&format!("{base} Burns: Part One"), None);
+        add("part left out", format!("/dl/{dots}.Burns.{year}.2160p.mkv"), Some(key));
+        add("Part I", format!("/dl/{base} Burns Part I ({year}).mkv"), Some(key));
+        let (key, _) = put(&format!("Dr. {base}"), None);
+        add("Doctor", format!("/dl/Doctor {base} ({year}).mkv"), Some(key));
+        let (key, _) = put(&format!("K\u{e6}rlighedens {base} \u{d8}"), None);
+        add("two letters for one", format!("/dl/Kaerlighedens.{dots}.Oe.{year}.mkv"), Some(key));
+        let (key, _) = put(&format!("E.T.A. {base}"), None);
+        add("initials without dots", format!("/dl/ETA.{dots}.{year}.720p.mkv"), Some(key));
+        let (key, _) = put(&format!("{base} Gate"), None);
+        add("the first of a row, counted", format!("/dl/{base} Gate 1 ({year}).mkv"), Some(key));
+        let gate = format!("/f/{base} Gate ({year})");
+        add("BDMV", format!("{gate}/BDMV/STREAM/00001.m2ts"), Some(key));
+        add("index of BDMV", format!("{gate}/BDMV/index.bdmv"), Some(key));
+        add("in Specials", format!("{gate}/Specials/{base} Gate.mkv"), None);
+        add("in Special Features", format!("{gate}/Special Features/On the set.mkv"), None);
+        add("behind the scenes", format!("{gate}/{base} Gate - Behind the Scenes.mkv"), None);
+        add("making of", format!("{gate}/{base} Gate ({year}) Making of.mkv"), None);
+        add("official trailer", format!("{gate}/{base} Gate - Official Trailer 2.mp4"), None);
+        let release = release.replace("Runner", "Gate");
+        add("film's release folder, name in short", format!("/dl/{release}/grp-g.mkv"), Some(key));
+        add("film's release folder, another's name", format!("/dl/{release}/on the set.mkv"), None);
+        add(
+            "film's release folder, name by chance",
+            format!("/dl/{release}/9f8e7d6c5b4a3f2e1d.mkv"),
+            Some(key),
+        );
         let (key, _) = put(&format!("The {base} Sample"), None);
         add(
             "a title that ends in Sample",

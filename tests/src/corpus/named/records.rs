@@ -80,6 +80,16 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             "Wave",
             Some(&guest_artist),
         );
+        let live = put(&artist, "Live 1999", 1, 1, "Bridge", None);
+        put(&artist, "Early Days", 1, 2, "Bridge", None);
+        let winter = put(
+            "Various Artists",
+            &format!("Winter Mix {n}"),
+            1,
+            1,
+            "Snow",
+            Some(&format!("{artist} Minor")),
+        );
         let mut add = |name, path: String, right: Option<u64>| {
             let survives = if right.is_some() { TitleYear } else { Absent };
             cases.push(case(name, survives, path, right.into_iter().collect()));
@@ -115,6 +125,24 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
             "artist of a compilation",
             format!("/m/Mixes/{guest_artist} - Wave.mp3"),
             Some(compiled),
+        );
+        let scene = artist.to_lowercase().replace(' ', "_");
+        add("scene name", format!("/m/04-{scene}-slow_train-grp.mp3"), Some(hits));
+        add("scene name, no group", format!("/m/01-{scene}-hey_there.mp3"), Some(wall));
+        add(
+            "artist and album in one folder",
+            format!("/m/{artist} - First Light (1998) [FLAC]/09 - Slow Train.flac"),
+            Some(first),
+        );
+        add(
+            "year in the album's title",
+            format!("/m/{artist}/Live 1999/01 Bridge.mp3"),
+            Some(live),
+        );
+        add(
+            "folder of compilations",
+            format!("/m/Compilations/Winter Mix {n}/01 Snow.mp3"),
+            Some(winter),
         );
         add("no such track", format!("/m/{artist}/First Light/11 Nothing Like It.mp3"), None);
         add("another artist", format!("/m/Nobody Sang {n}/First Light/09 Slow Train.mp3"), None);

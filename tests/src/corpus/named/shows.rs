@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{case, dotted, title};
+use super::{case, dotted, seasons, title};
 use crate::corpus::{Case, Survives};
 use crate::generate::{Random, media, movie};
 use crate::library::{Item, Library, SectionKind};
@@ -26,18 +26,18 @@ const SEASONS: u32 = 3;
 const EPISODES: u32 = 8;
 
 /// The data of an episode from which names are made.
-struct Episode<'a> {
-    show: &'a str,
-    season: u32,
-    number: u32,
+pub(super) struct Episode<'a> {
+    pub(super) show: &'a str,
+    pub(super) season: u32,
+    pub(super) number: u32,
     /// The number of the episode, counted over all seasons.
-    position: u32,
-    title: String,
+    pub(super) position: u32,
+    pub(super) title: String,
     /// Year, month and day.
-    day: (u32, u32, u32),
+    pub(super) day: (u32, u32, u32),
 }
 
-type Form = (&'static str, Survives, fn(&Episode<'_>) -> String);
+pub(super) type Form = (&'static str, Survives, fn(&Episode<'_>) -> String);
 
 use Survives::{Absent, TitleYear};
 
@@ -190,24 +190,26 @@ const DOUBLE: [Form; 6] = [
 ];
 
 /// Forms of names for a show of one season.
-const MINI: [Form; 5] = [
+const MINI: [Form; 7] = [
     ("Part 2", TitleYear, |e| dl(e, format!("Part.{}.1080p.WEB", e.number))),
     ("Part Two", TitleYear, |e| {
         let number = ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"];
         dl(e, format!("Part.{}.720p", number[e.number as usize - 1]))
     }),
+    ("Part 2 of 8", TitleYear, |e| dl(e, format!("(Part.{}.of.8)", e.number))),
+    ("Round 2", TitleYear, |e| format!("/dl/{} Round {:02} {}.mkv", e.show, e.number, e.title)),
     ("2of8", TitleYear, |e| format!("/dl/{} {}of8.mkv", e.show, e.number)),
     ("E02", TitleYear, |e| dl(e, format!("E{:02}.190121.720p-NEXT", e.number))),
     ("part in the folder", TitleYear, |e| format!("/tv/{}/Part {}.mkv", e.show, e.number)),
 ];
 
 #[expect(clippy::needless_pass_by_value, reason = "each caller makes it for this")]
-fn dl(e: &Episode<'_>, rest: String) -> String {
+pub(super) fn dl(e: &Episode<'_>, rest: String) -> String {
     format!("/dl/{}.{rest}.mkv", dotted(e.show))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "each caller makes it for this")]
-fn dash(e: &Episode<'_>, rest: String) -> String {
+pub(super) fn dash(e: &Episode<'_>, rest: String) -> String {
     format!("/dl/{} - {rest}.mkv", e.show)
 }
 
@@ -223,7 +225,7 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
         let keys = put_show(library, section, &show, SEASONS, random);
         let at = n % keys.len();
         let of = |at: usize| episode(&show, u32::try_from(at).unwrap());
-        for (name, survives, path) in FORMS {
+        for (name, survives, path) in FORMS.into_iter().chain(seasons::FORMS) {
             let right = if survives == Absent { Vec::new() } else { vec![keys[at]] };
             cases.push(case(name, survives, path(&of(at)), right));
         }
@@ -265,6 +267,21 @@ fn beside(library: &mut Library, section: usize, show: &str, random: &mut Random
     put(&old, 1, "Police");
     let doctor = put(&new, 1, "Rose");
     let special = put(&new, 0, "Winter Invasion");
+    let company = put(&format!("{show} & M\u{fc}hle"), 1, "Flour");
+    let mills = format!("{show} M\u{fc}hle").replace('\u{fc}', "ue");
+    let counting: Vec<u64> = (1..=6)
+        .map(|at| {
+            let season = 1 + (at - 1) / 3;
+            let title = format!("{show} Express");
+            let e = Episode { season, number: at, ..episode(&title, 0) };
+            library.put_item(section, item(&e, format!("/data/named/{title}/{at}.mkv"), random))
+        })
+        .collect();
+    let mut put = |title: &str, season: u32, name: &str| {
+        let e = Episode { season, title: name.to_owned(), ..episode(title, 0) };
+        let file = format!("/data/named/{title}/{season}/x.mkv");
+        library.put_item(section, item(&e, file, random))
+    };
     let exact = put(&format!("{show} Gala"), 1, "Dance");
     put(&format!("{show} Gala!"), 1, "Song");
     let dots = dotted(&base);
@@ -276,6 +293,18 @@ fn beside(library: &mut Library, section: usize, show: &str, random: &mut Random
         case("another country", Absent, format!("/dl/{dots}.AU.S01E01.mkv"), Vec::new()),
         there("year of the show", format!("/dl/{doctor_dots}.2005.S01E01.720p.mkv"), doctor),
         case("another year", Absent, format!("/dl/{doctor_dots}.1996.S01E01.mkv"), Vec::new()),
+        there("& left out", format!("/dl/{}.S01E01.mkv", dotted(&mills)), company),
+        there(
+            "a number in a season that counts on",
+            format!("/dl/[Fans] {show} Express S2 - 02 [720p].mkv"),
+            counting[4],
+        ),
+        case(
+            "no number in a season that counts on",
+            Absent,
+            format!("/dl/[Fans] {show} Express S2 - 07 [720p].mkv"),
+            Vec::new(),
+        ),
         there("special by number", format!("/dl/{doctor_dots}.2005.S00E01.mkv"), special),
         there(
             "special by title",

@@ -30,6 +30,9 @@ pub struct SharedTier {
     pub max_bytes: u64,
     /// The engine is a cluster, and the address one of its nodes. Default no.
     pub cluster: bool,
+    /// The address is a sentinel's, and this the name of the master that it knows. User, password
+    /// and database of the address are the master's. Default: none.
+    pub sentinel: Option<String>,
     /// A certificate authority, as PEM, that the engine's certificate is held against instead of
     /// the system's. Default: the system's.
     pub root_certificate: Option<Vec<u8>>,
@@ -51,6 +54,7 @@ impl SharedTier {
             trust_probe: true,
             max_bytes: 256 << 20,
             cluster: false,
+            sentinel: None,
             root_certificate: None,
             lease: Duration::from_secs(30),
         }
@@ -87,6 +91,7 @@ impl fmt::Debug for SharedTier {
             .field("trust_probe", &self.trust_probe)
             .field("max_bytes", &self.max_bytes)
             .field("cluster", &self.cluster)
+            .field("sentinel", &self.sentinel)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::share::tier::protocol::CommitId;
+use crate::model::position::CommitId;
 
 /// The version of what lies in the engine: of the keys, of the rows and of the items in them.
 /// Hosts of another version never meet, so a rolling update does not flap.

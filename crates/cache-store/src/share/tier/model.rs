@@ -4,13 +4,15 @@
 //! every step: each item that a host has is as the server had it at some moment since the host's stamp was
 //! seen, and what the engine has can be read as nothing else.
 
-use std::collections::{BTreeMap, HashMap};
+mod around;
+
 use std::fmt::Write;
 
-use crate::model::revision::{Revision, SectionStamp};
+use crate::model::position::{CommitId, Position};
+use crate::model::revision::SectionStamp;
+use crate::share::tier::model::around::{Content, Dice, Engine, Entry, KEYS, Server};
 use crate::share::tier::protocol::{
-    CommitId, EngineTime, Head, Link, Position, Snapshot, Verdict, Way, age, commit, extended,
-    publish, way,
+    EngineTime, Head, Link, Snapshot, Verdict, Way, age, base, commit, extended, publish, way,
 };
 
 /// Steps of one seed.
@@ -19,112 +21,6 @@ const STEPS: usize = 4_000;
 /// How long a lease lasts and a probe is fresh, in the model's milliseconds.
 const LEASE: i64 = 40;
 const FRESH: i64 = 60;
-
-/// Items that there can be.
-const KEYS: u64 = 12;
-
-type Content = BTreeMap<u64, u64>;
-
-/// What changed from one commit to the next: `None` is gone.
-#[derive(Clone)]
-struct Entry {
-    from: CommitId,
-    changed: BTreeMap<u64, Option<u64>>,
-}
-
-/// xorshift: the same schedule from the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    fn one_in(&mut self, sides: u64) -> bool {
-        self.roll(sides) == 0
-    }
-
-    fn id(&mut self) -> CommitId {
-        let half = self.roll(u64::MAX).to_le_bytes();
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&half);
-        CommitId(id)
-    }
-}
-
-/// The server: what it had, and when that began.
-struct Server {
-    content: Content,
-    stamp: SectionStamp,
-    history: Vec<(i64, Content)>,
-}
-
-impl Server {
-    fn change(&mut self, dice: &mut Dice, now: i64) {
-        let key = dice.roll(KEYS);
-        if dice.one_in(3) {
-            self.content.remove(&key);
-        } else {
-            self.content.insert(key, dice.roll(1_000_000));
-        }
-        // It has no order.
-        let counter = i64::from_le_bytes(dice.roll(u64::MAX).to_le_bytes());
-        self.stamp.content_changed_at = Some(counter);
-        self.history.push((now, self.content.clone()));
-    }
-
-    /// Whether it had each item, or had it not, as this content does at some moment since then, or
-    /// in that very moment. Not all in one moment: a host reads items by key, too.
-    fn had_since(&self, content: &Content, since: i64) -> bool {
-        let last_before = self.history.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
-        let since = &self.history[last_before..];
-        (0..KEYS).all(|key| since.iter().any(|(_, had)| had.get(&key) == content.get(&key)))
-    }
-}
-
-#[derive(Clone, Default)]
-struct Engine {
-    head: Option<Head>,
-    /// When the stamp of each commit was seen: what is checked, and nobody decides by.
-    seen: HashMap<CommitId, i64>,
-    snapshots: HashMap<CommitId, Content>,
-    entries: HashMap<CommitId, Entry>,
-    lease: Option<(CommitId, i64)>,
-    probe: Option<(i64, SectionStamp)>,
-}
-
-impl Engine {
-    fn lease(&self, now: i64) -> Option<CommitId> {
-        self.lease.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
-    }
-
-    /// What a host comes to; `None`: something on the way is gone, or does not fit.
-    fn read(&self, head: &Head, way: &Way, mine: &Content) -> Option<Content> {
-        let (mut content, links) = match way {
-            Way::There => return Some(mine.clone()),
-            Way::Log(links) => (mine.clone(), links),
-            Way::Snapshot(links) => (self.snapshots.get(&head.snapshot.id)?.clone(), links),
-        };
-        for link in links {
-            let entry = self.entries.get(link)?;
-            let at = head.chain.iter().position(|known| known.commit == *link)?;
-            if head.chain.get(at.checked_sub(1)?)?.commit != entry.from {
-                return None;
-            }
-            for (key, value) in &entry.changed {
-                match value {
-                    Some(value) => drop(content.insert(*key, *value)),
-                    None => drop(content.remove(key)),
-                }
-            }
-        }
-        // The total is compared.
-        (content.len() as u64 == head.items).then_some(content)
-    }
-}
 
 /// Where a host is in a refresh.
 #[derive(Clone)]
@@ -135,24 +31,31 @@ enum At {
     Held {
         holder: CommitId,
         base: Option<Head>,
-        before: Option<Content>,
     },
     /// It has written what it read to its own file.
     Read {
         holder: CommitId,
         base: Option<Head>,
-        before: Option<Content>,
     },
 }
 
 struct Host {
     content: Content,
     stamp: Option<SectionStamp>,
-    revision: u64,
     position: Option<Position>,
     /// The stamp that was seen, and when.
     seen: (SectionStamp, i64),
     at: At,
+}
+
+impl Host {
+    /// Its items are these now, and whatever differs was touched.
+    fn write(&mut self, content: Content) {
+        let differs = |key: &u64| self.content.get(key) != content.get(key);
+        let keys: Vec<u64> = (0..KEYS).filter(differs).collect();
+        self.position = self.position.take().and_then(|position| position.touch(&keys));
+        self.content = content;
+    }
 }
 
 /// What happened, to be sure that it did.
@@ -187,7 +90,6 @@ impl World {
         let host = || Host {
             content: Content::new(),
             stamp: None,
-            revision: 0,
             position: None,
             seen: (stamp, 0),
             at: At::Idle,
@@ -228,7 +130,7 @@ impl World {
                 let host = self.host();
                 let host = &mut self.hosts[host];
                 (host.content, host.stamp, host.position) = (Content::new(), None, None);
-                (host.at, host.revision) = (At::Idle, host.revision + 1); // its file was cleared
+                host.at = At::Idle; // its file was cleared
             }
             10 | 11 => self.read_by_key(),
             _ => {
@@ -274,11 +176,12 @@ impl World {
         let host = &mut self.hosts[host];
         let before = host.content.get(&key).copied();
         if host.stamp.is_some() && now != before {
+            let mut content = host.content.clone();
             match now {
-                Some(value) => drop(host.content.insert(key, value)),
-                None => drop(host.content.remove(&key)),
+                Some(value) => drop(content.insert(key, value)),
+                None => drop(content.remove(&key)),
             }
-            host.revision += 1;
+            host.write(content);
         }
     }
 
@@ -287,19 +190,18 @@ impl World {
         match host.at.clone() {
             At::Idle => self.probe(at),
             At::Seen => self.seek(at),
-            At::Held { holder, base, before } => {
+            At::Held { holder, base } => {
                 // It lists: what the server has now, under the stamp that was seen before.
                 let host = &mut self.hosts[at];
-                host.content = self.server.content.clone();
+                host.write(self.server.content.clone());
                 host.stamp = Some(host.seen.0);
-                host.revision += 1;
-                host.at = At::Read { holder, base, before };
+                host.at = At::Read { holder, base };
                 self.tally.listed += 1;
                 self.check(at);
             }
-            At::Read { holder, base, before } => {
+            At::Read { holder, base } => {
                 self.hosts[at].at = At::Idle;
-                self.publish(at, holder, base.as_ref(), before);
+                self.publish(at, holder, base.as_ref());
             }
         }
     }
@@ -339,14 +241,14 @@ impl World {
         if away {
             // It lists by itself, and publishes nothing.
             let host = &mut self.hosts[at];
-            (host.content, host.stamp) = (self.server.content.clone(), Some(host.seen.0));
-            (host.revision, host.at) = (host.revision + 1, At::Idle);
+            host.write(self.server.content.clone());
+            (host.stamp, host.at) = (Some(host.seen.0), At::Idle);
             self.check(at);
         } else if self.engine.lease(self.now).is_none() {
             self.engine.lease = Some((holder, self.now + LEASE));
             // Looked at again under the lease; a short log is taken first.
             let head = self.engine.head.clone();
-            let base = Position::base(self.hosts[at].position, self.hosts[at].stamp);
+            let base = base(self.hosts[at].position.as_ref(), self.hosts[at].stamp);
             if let Some(head) = &head
                 && matches!(way(head, base), Some(Way::Log(_)))
             {
@@ -357,16 +259,13 @@ impl World {
                 host.at = At::Idle;
                 return;
             }
-            let exact = Position::exact(host.position, host.stamp, Revision(host.revision));
-            let same = exact.is_some() && exact == head.as_ref().and_then(Head::commit);
-            let before = same.then(|| host.content.clone());
-            host.at = At::Held { holder, base: head, before };
+            host.at = At::Held { holder, base: head };
         }
     }
 
     fn take(&mut self, at: usize, head: Option<&Head>) -> bool {
         let host = &self.hosts[at];
-        let base = Position::base(host.position, host.stamp);
+        let base = base(host.position.as_ref(), host.stamp);
         let Some((head, way)) = head.and_then(|head| Some((head, way(head, base)?))) else {
             return false;
         };
@@ -384,38 +283,29 @@ impl World {
         let commit = head.commit().unwrap();
         let seen = self.engine.seen[&commit];
         let host = &mut self.hosts[at];
+        let mut touched = Vec::new();
+        if let (Way::Log(_), Some(before)) = (&way, &host.position) {
+            // What the log did not bring may still be newer.
+            let same = |key: &u64| host.content.get(key) == content.get(key);
+            touched = before.touched.iter().copied().filter(same).collect();
+        }
         (host.content, host.stamp) = (content, Some(head.stamp));
-        host.revision += 1;
-        host.position =
-            Some(Position { commit, stamp: head.stamp, revision: Revision(host.revision) });
+        host.position = Some(Position { commit, stamp: head.stamp, touched });
         // A base of another stamp is as old as that stamp.
         let since = if head.stamp == host.seen.0 { host.seen.1 } else { seen };
         self.check_since(at, since);
         true
     }
 
-    fn publish(
-        &mut self,
-        at: usize,
-        holder: CommitId,
-        base: Option<&Head>,
-        before: Option<Content>,
-    ) {
+    fn publish(&mut self, at: usize, holder: CommitId, base: Option<&Head>) {
         let id = self.dice.id();
         let snapshot_id = self.dice.id();
         let host = &self.hosts[at];
         let from = base.and_then(Head::commit);
-        let entry = before.zip(from).map(|(before, from)| {
-            let mut changed = BTreeMap::new();
-            for (key, value) in &host.content {
-                if before.get(key) != Some(value) {
-                    changed.insert(*key, Some(*value));
-                }
-            }
-            for key in before.keys().filter(|key| !host.content.contains_key(key)) {
-                changed.insert(*key, None);
-            }
-            Entry { from, changed }
+        let position = host.position.as_ref().filter(|position| Some(position.commit) == from);
+        let entry = position.map(|position| {
+            let now = |key: &u64| (*key, host.content.get(key).copied());
+            Entry { from: position.commit, changed: position.touched.iter().map(now).collect() }
         });
         // As large as a few hundred items, so that both ways are gone.
         let bytes = entry.as_ref().map(|entry| 40 + 400 * entry.changed.len());
@@ -460,9 +350,9 @@ impl World {
                     self.engine.entries.insert(id, entry);
                 }
                 self.engine.head = Some(head);
-                let revision = Revision(host.revision);
                 let stamp = host.stamp.unwrap();
-                self.hosts[at].position = Some(Position { commit: id, stamp, revision });
+                let touched = Vec::new();
+                self.hosts[at].position = Some(Position { commit: id, stamp, touched });
             }
         }
     }

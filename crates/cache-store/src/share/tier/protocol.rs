@@ -4,15 +4,14 @@
 //! two branches are told apart, and nothing is ever ordered by a stamp or a clock. A stamp is
 //! compared for equality alone.
 
-use crate::model::revision::{Revision, SectionStamp};
+use std::time::Duration;
+
+use crate::model::position::{CommitId, Position};
+use crate::model::revision::SectionStamp;
 
 /// A moment by the engine's clock, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EngineTime(pub(crate) i64);
-
-/// The random name of a commit, a snapshot or the holder of a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct CommitId(pub(crate) [u8; 16]);
 
 /// What hosts last agreed on about a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,31 +73,9 @@ impl Head {
     }
 }
 
-/// Which commit a host's own items are, or are newer than.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) commit: CommitId,
-    /// The stamp of the commit: under another the items are something else.
-    pub(crate) stamp: SectionStamp,
-    /// The host's own revision at that moment: as long as it stands, not an item differs.
-    pub(crate) revision: Revision,
-}
-
-impl Position {
-    /// The commit that a host whose section has this stamp can catch up from.
-    pub(crate) fn base(position: Option<Self>, stamp: Option<SectionStamp>) -> Option<CommitId> {
-        position.filter(|position| Some(position.stamp) == stamp).map(|position| position.commit)
-    }
-
-    /// The commit that a host's items are, to the last of them: only from there may it say what
-    /// changed.
-    pub(crate) fn exact(
-        position: Option<Self>,
-        stamp: Option<SectionStamp>,
-        revision: Revision,
-    ) -> Option<CommitId> {
-        Self::base(position.filter(|position| position.revision == revision), stamp)
-    }
+/// The commit that a host whose section has this stamp can catch up from.
+pub(crate) fn base(position: Option<&Position>, stamp: Option<SectionStamp>) -> Option<CommitId> {
+    position.filter(|position| Some(position.stamp) == stamp).map(|position| position.commit)
 }
 
 /// How a host comes to the items of a head.
@@ -184,6 +161,15 @@ pub(crate) fn extended(head: Option<&Head>, link: Link) -> Vec<Link> {
 pub(crate) fn age(now: EngineTime, then: EngineTime) -> Option<i64> {
     let millis = now.0.checked_sub(then.0).filter(|millis| *millis >= 0)?;
     Some(millis.div_euclid(1_000) + i64::from(millis % 1_000 > 0))
+}
+
+/// How long somebody who waited for a snapshot waits before they read it: as all who did begin in
+/// the same moment, each begins at a random one, within the longer the more bytes it has.
+pub(crate) fn crowd_delay(bytes: u64, random: u64) -> Duration {
+    // A gigabit brings a MiB to two hosts in this time.
+    const MIB: u64 = 20_000;
+    let most = (bytes.min(1 << 30) * MIB) >> 20;
+    Duration::from_micros(random % (most + 1))
 }
 
 /// What the script that commits decides: the engine does the same (`scripts.rs`).
@@ -275,20 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn a_position_holds_under_its_stamp_and_is_exact_at_its_revision() {
+    fn a_position_holds_under_its_stamp() {
         let stamp = head(&[link(1, 0)], 1).stamp;
-        let position = Some(Position { commit: id(1), stamp, revision: Revision(4) });
+        let position = Some(Position { commit: id(1), stamp, touched: Vec::new() });
         let other = SectionStamp { content_changed_at: Some(8), ..stamp };
-        for (stamp, revision, base, exact) in [
-            (Some(stamp), 4, true, true),
-            (Some(stamp), 5, true, false), // something was read by key since
-            (Some(other), 4, false, false),
-            (None, 4, false, false),
+        for (position, stamp, expect) in [
+            (position.as_ref(), Some(stamp), Some(id(1))),
+            (position.as_ref(), Some(other), None),
+            (position.as_ref(), None, None),
+            (None, Some(stamp), None),
         ] {
-            assert_eq!(Position::base(position, stamp).is_some(), base);
-            assert_eq!(Position::exact(position, stamp, Revision(revision)).is_some(), exact);
+            assert_eq!(base(position, stamp), expect);
         }
-        assert_eq!(Position::base(None, Some(stamp)), None);
     }
 
     #[test]
@@ -359,6 +343,16 @@ mod tests {
         ] {
             assert_eq!(age(now, EngineTime(then)), expect, "{then}");
         }
+    }
+
+    #[test]
+    fn a_crowd_spreads_by_the_size_of_what_it_reads() {
+        let mib = |bytes| (0..1_000).map(|n| crowd_delay(bytes, n * 7_919)).max().unwrap();
+        assert_eq!(crowd_delay(100 << 20, 0), Duration::ZERO);
+        assert!(mib(100 << 20) > Duration::from_millis(1_900));
+        assert!(mib(100 << 20) <= Duration::from_secs(2));
+        assert!(mib(1 << 20) <= Duration::from_millis(20));
+        assert!(crowd_delay(u64::MAX, u64::MAX) <= Duration::from_secs(21));
     }
 
     #[test]

@@ -7,52 +7,35 @@ use tokio::sync::mpsc::channel;
 use tracing::debug;
 
 use crate::error::Error;
+use crate::model::position::{CommitId, Position};
 use crate::model::section::SectionState;
 use crate::share::off_thread::off_thread;
 use crate::share::tier::counts::Miss;
+use crate::share::tier::hold::Lease;
 use crate::share::tier::keys::{SectionNames, hex};
-use crate::share::tier::protocol::{
-    CommitId, Head, Link, Position, Publish, Snapshot, extended, publish,
-};
-use crate::share::tier::snapshot::{Sums, read_chunks, read_entry, read_sums};
-use crate::share::tier::{DATA, Lease, Look, Tier, new_id, scripts};
+use crate::share::tier::protocol::{Head, Link, Publish, Snapshot, extended, publish};
+use crate::share::tier::snapshot::{read_chunks, read_entry};
+use crate::share::tier::{DATA, Look, Tier, new_id, scripts};
 use crate::store::Store;
 
 /// How long a snapshot stays that another replaced: whoever is reading it comes to an end.
 const REPLACED: Duration = Duration::from_mins(10);
 
 impl Tier {
-    /// The sums of a section whose items are those of the head, to the last: from there what
-    /// changes can be said.
-    pub(crate) async fn sums(
-        &self,
-        store: &Arc<Store>,
-        state: &SectionState,
-        look: &Look,
-    ) -> Result<Option<Sums>, Error> {
-        let exact = Position::exact(self.position(state.id), state.stamp, state.revision);
-        if exact.is_none() || exact != look.head.as_ref().and_then(Head::commit) {
-            return Ok(None);
-        }
-        let state = state.clone();
-        off_thread(store, move |store| read_sums(store, &state)).await
-    }
-
     /// Publishes a section as it is in the local file, and gives the lease back. What `look`
     /// showed is what it is held against: whoever committed since, or took the lease, is not
     /// written over.
     ///
-    /// `before`: the sums of the items of the head that `look` showed; `calls`: what it cost.
+    /// `calls`: what it cost.
     pub(crate) async fn publish(
         &self,
         store: &Arc<Store>,
         state: &SectionState,
         mut lease: Lease,
         look: &Look,
-        before: Option<Sums>,
         calls: u64,
     ) -> Result<(), Error> {
-        let published = self.try_publish(store, state, &lease, look, before, calls).await?;
+        let published = self.try_publish(store, state, &lease, look, calls).await?;
         match published {
             Ok(()) => {
                 lease.done = true;
@@ -72,7 +55,6 @@ impl Tier {
         state: &SectionState,
         lease: &Lease,
         look: &Look,
-        before: Option<Sums>,
         calls: u64,
     ) -> Result<Result<(), Miss>, Error> {
         let (Some(stamp), Some(observed)) = (state.stamp, state.observed_at) else {
@@ -82,9 +64,11 @@ impl Tier {
         let commit = new_id();
         let base = look.head.as_ref();
         let mut entry = None;
-        if let (Some(before), Some(from)) = (before, base.and_then(Head::commit)) {
+        let from = state.position.as_ref().map(|position| position.commit);
+        // Whoever is newer than the head's commit, and than no other, can say in what.
+        if from.is_some() && from == base.and_then(Head::commit) {
             let state = state.clone();
-            let read = off_thread(store, move |store| read_entry(store, &state, &before, from));
+            let read = off_thread(store, move |store| read_entry(store, &state));
             let payload = read.await?.and_then(|entry| entry.encode());
             entry = payload.map(|payload| self.seal.seal(&names.entry(commit), &payload));
         }
@@ -115,8 +99,8 @@ impl Tier {
         };
         let committed = self.commit(lease, look, commit, &head, &entry).await;
         if committed.is_ok() {
-            let position = Position { commit, stamp, revision: state.revision };
-            self.set_position(state.id, position);
+            let (state, now) = (state.clone(), Position { commit, stamp, touched: Vec::new() });
+            off_thread(store, move |store| store.note_position(&state, now)).await?;
             self.age_chunks(names, base, how, &head).await;
         }
         Ok(committed)

@@ -13,9 +13,10 @@ use plex_api::{Clock, Monotonic, Private};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult,
-    ServerErrorKind, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisFuture, RedisResult, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
 use secrecy::ExposeSecret;
 use tracing::{debug, info, warn};
@@ -52,6 +53,49 @@ pub(crate) struct Engine {
 enum Address {
     One(Box<Client>),
     Cluster(Box<ClusterClient>),
+    /// It is asked who the master is, for each connection.
+    Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
+}
+
+impl Address {
+    fn new(config: &SharedTier) -> RedisResult<Self> {
+        let url = config.url.expose_secret();
+        let is_tls = url.starts_with("rediss:") || url.starts_with("valkeys:");
+        let tls = TlsCertificates { client_tls: None, root_cert: config.root_certificate.clone() };
+        if config.cluster {
+            let mut builder = ClusterClient::builder([url])
+                .connection_timeout(config.timeout)
+                .response_timeout(LEFT_ALONE.0)
+                .retries(1);
+            if config.root_certificate.is_some() {
+                builder = builder.certs(tls);
+            }
+            return Ok(Self::Cluster(Box::new(builder.build()?)));
+        }
+        if let Some(master) = &config.sentinel {
+            let info = url.into_connection_info()?;
+            let of_master = info.redis_settings();
+            let kind = SentinelServerType::Master;
+            let addresses = [info.addr().clone()];
+            let mut builder = SentinelClientBuilder::new(addresses, master.clone(), kind)?
+                .set_client_to_redis_db(of_master.db());
+            if let Some(user) = of_master.username() {
+                builder = builder.set_client_to_redis_username(user);
+            }
+            if let Some(password) = of_master.password() {
+                builder = builder.set_client_to_redis_password(password);
+            }
+            if is_tls {
+                builder = builder
+                    .set_client_to_redis_tls_mode(TlsMode::Secure)
+                    .set_client_to_redis_certificates(tls.clone())
+                    .set_client_to_sentinel_certificates(tls);
+            }
+            return Ok(Self::Sentinel(Box::new(tokio::sync::Mutex::new(builder.build()?))));
+        }
+        let client = if is_tls { Client::build_with_tls(url, tls)? } else { Client::open(url)? };
+        Ok(Self::One(Box::new(client)))
+    }
 }
 
 #[derive(Clone)]
@@ -106,24 +150,8 @@ impl Engine {
         counting: Arc<Counting>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let url = config.url.expose_secret();
-        let tls = TlsCertificates { client_tls: None, root_cert: config.root_certificate.clone() };
-        let address = if config.cluster {
-            let mut builder = ClusterClient::builder([url])
-                .connection_timeout(config.timeout)
-                .response_timeout(LEFT_ALONE.0)
-                .retries(1);
-            if config.root_certificate.is_some() {
-                builder = builder.certs(tls);
-            }
-            builder.build().map(|client| Address::Cluster(Box::new(client)))
-        } else if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-            Client::build_with_tls(url, tls).map(|client| Address::One(Box::new(client)))
-        } else {
-            Client::open(url).map(|client| Address::One(Box::new(client)))
-        };
         // The error may repeat the address, which may have a password.
-        let address = address.map_err(|error| Error::SharedTier {
+        let address = Address::new(config).map_err(|error| Error::SharedTier {
             what: format!("its address is not one ({})", error.category()),
         })?;
         if config.prefix.contains(['{', '}']) {
@@ -250,14 +278,18 @@ impl Engine {
         if let Some(connection) = &*slot {
             return Ok((connection.clone(), true));
         }
+        // Ours is shorter, where the answer is: these are the last resort.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(LEFT_ALONE.1));
         let connection = match &self.address {
             Address::One(client) => {
-                // Ours is shorter, where the answer is: these are the last resort.
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(self.timeout))
-                    .set_response_timeout(Some(LEFT_ALONE.1));
                 let connecting = client.get_multiplexed_async_connection_with_config(&config);
                 Connection::One(connecting.await?)
+            }
+            Address::Sentinel(client) => {
+                let mut client = client.lock().await;
+                Connection::One(client.get_async_connection_with_config(&config).await?)
             }
             Address::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
         };
@@ -298,18 +330,23 @@ impl Engine {
         };
         let why = match error.kind() {
             ErrorKind::AuthenticationFailed => "it refuses the user or the password",
-            ErrorKind::Server(NoPerm) => "the user has no permission for a command",
+            ErrorKind::Server(NoPerm) => {
+                return self.refused("the user has no permission for a command", error);
+            }
             ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain) => {
                 "it is not ready"
             }
             ErrorKind::Server(Moved) => "it is a cluster, and is not configured as one",
-            ErrorKind::Server(ReadOnly) => return self.refused("it is a read-only replica"),
+            ErrorKind::Server(ReadOnly) => {
+                // A sentinel may name another master by now.
+                self.disconnect(lane).await;
+                return self.refused("it is a read-only replica", error);
+            }
             ErrorKind::Server(_) | ErrorKind::Extension if error.code() == Some("OOM") => {
-                return self.refused("its memory is full");
+                return self.refused("its memory is full", error);
             }
             ErrorKind::Server(_) | ErrorKind::Extension => {
-                debug!(error = %Private(error), "the shared tier refused a command");
-                return self.refused("it refuses a command");
+                return self.refused("it does not do a command", error);
             }
             ErrorKind::UnexpectedReturnType | ErrorKind::Parse => {
                 debug!(error = %Private(error), "the shared tier answered something else");
@@ -323,11 +360,11 @@ impl Engine {
         self.leave_alone(lane, why, Some(error))
     }
 
-    /// It can be read, and does not write.
-    fn refused(&self, why: &'static str) -> Miss {
+    /// It answers, and does not do what it is asked: others of its commands may be of use.
+    fn refused(&self, why: &'static str, error: &RedisError) -> Miss {
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
         if circuit.told.insert(why.to_owned()) {
-            warn!(why, "the shared tier does not take what is published");
+            warn!(why, error = %Private(error), "the shared tier refuses a command");
         }
         Miss::Refused
     }

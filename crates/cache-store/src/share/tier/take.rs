@@ -10,11 +10,12 @@ use plex_api::UnixSeconds;
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
+use crate::model::position::CommitId;
 use crate::model::section::{Lookups, SectionState};
 use crate::share::off_thread::off_thread;
 use crate::share::tier::counts::Miss;
 use crate::share::tier::keys::SectionNames;
-use crate::share::tier::protocol::{CommitId, Head, Position, Way};
+use crate::share::tier::protocol::{Head, Way};
 use crate::share::tier::wire::{Entry, decompress, items};
 use crate::share::tier::{Look, Tier};
 use crate::store::Store;
@@ -42,6 +43,7 @@ impl Tier {
         let (Some(head), Some(names)) = (&look.head, self.section_names(state)) else {
             return Ok(None);
         };
+        let Some(commit) = head.commit() else { return Ok(None) };
         let read = match way {
             Way::There => return Ok(None),
             Way::Log(links) => self.read_log(store, &names, head, links).await,
@@ -59,6 +61,7 @@ impl Tier {
             listed_at: look.at.ours(head.listed),
             metadata_at: head.metadata.map(|at| look.at.ours(at)),
             changed_until: head.changed_until.map(UnixSeconds),
+            commit,
         };
         let update = Update {
             scope,
@@ -72,7 +75,7 @@ impl Tier {
         };
         match off_thread(store, move |store| store.apply(update)).await? {
             Applied::Done(state, changes) => {
-                self.note_taken(head, way, &state);
+                self.note_taken(way);
                 Ok(Some((*state, changes)))
             }
             Applied::Disagrees | Applied::Unexplained | Applied::Damaged => {
@@ -86,11 +89,7 @@ impl Tier {
         }
     }
 
-    fn note_taken(&self, head: &Head, way: &Way, state: &SectionState) {
-        if let Some(commit) = head.commit() {
-            let position = Position { commit, stamp: head.stamp, revision: state.revision };
-            self.set_position(state.id, position);
-        }
+    fn note_taken(&self, way: &Way) {
         let mut counts = self.counting.change();
         match way {
             Way::Snapshot(_) => counts.snapshots += 1,
@@ -152,41 +151,28 @@ impl Tier {
         let chunks = (0..snapshot.chunks).map(|number| async move {
             let key = names.chunk(snapshot.id, number);
             let value = self.engine.get(&key, CHUNK).await?.ok_or(Miss::Incomplete)?;
-            Ok::<_, Miss>((key, value))
-        });
-        let mut chunks = std::pin::pin!(stream::iter(chunks).buffered(AT_ONCE));
-        let (mut read, mut last) = (0, None);
-        while let Some(chunk) = chunks.next().await {
-            let (key, value) = chunk?;
             let seal = self.seal.clone();
             let open = move |_: &Store| {
                 let raw = seal.open(&key, &value).and_then(decompress);
                 Ok(raw.and_then(|raw| items(&raw)))
             };
-            let items = off_thread(store, open).await?.ok_or(Miss::NotVerified)?;
+            Ok::<_, Trouble>(off_thread(store, open).await?.ok_or(Miss::NotVerified)?)
+        });
+        let mut chunks = std::pin::pin!(stream::iter(chunks).buffered(AT_ONCE));
+        let (mut read, mut last) = (0, None);
+        let mut next = chunks.next().await;
+        while let Some(chunk) = next {
+            let items = chunk?;
             read += items.len() as u64;
             let first = items.first().map(|item| item.rating_key);
             if read > snapshot.items || last.is_some() && first <= last {
                 return Err(Miss::NotVerified.into());
             }
             last = items.last().map(|item| item.rating_key).or(last);
-            // What the log has of an item is later, and goes between the others in its place.
-            let mut merged = Vec::with_capacity(items.len());
-            for item in items {
-                let mut later = Vec::new();
-                while let Some(entry) = changed.first_entry() {
-                    if *entry.key() > item.rating_key.0 {
-                        break;
-                    }
-                    later.push(entry.remove_entry());
-                }
-                let replaced = later.last().is_some_and(|(key, _)| *key == item.rating_key.0);
-                merged.extend(later.into_iter().filter_map(|(_, item)| item));
-                if !replaced {
-                    merged.push(item);
-                }
-            }
-            rows = spooled(store, rows, merged).await?;
+            // One is opened while the one before it is spooled.
+            let spooling = spooled(store, rows, merged(items, &mut changed));
+            let (chunk, spooled) = futures::future::join(chunks.next(), spooling).await;
+            (next, rows) = (chunk, spooled?);
         }
         if read != snapshot.items {
             return Err(Miss::Incomplete.into());
@@ -196,6 +182,32 @@ impl Tier {
         let keys = rows.take_keys();
         Ok((rows, Scope::Complete(keys)))
     }
+}
+
+/// Items of a snapshot, and between them what the log has: it is later, and replaces them.
+fn merged(
+    items: Vec<CachedItem>,
+    changed: &mut BTreeMap<u64, Option<CachedItem>>,
+) -> Vec<CachedItem> {
+    if changed.is_empty() {
+        return items;
+    }
+    let mut merged = Vec::with_capacity(items.len());
+    for item in items {
+        let mut later = Vec::new();
+        while let Some(entry) = changed.first_entry() {
+            if *entry.key() > item.rating_key.0 {
+                break;
+            }
+            later.push(entry.remove_entry());
+        }
+        let replaced = later.last().is_some_and(|(key, _)| *key == item.rating_key.0);
+        merged.extend(later.into_iter().filter_map(|(_, item)| item));
+        if !replaced {
+            merged.push(item);
+        }
+    }
+    merged
 }
 
 /// Adds items to a spool, off the async threads.

@@ -30,7 +30,10 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
             && pieces.get(at + 2).is_none_or(|after| after.number.is_none() || !after.is_near());
         if of {
             let end = pieces.get(at + 2).map_or(next.end(), Piece::end);
-            return Some(bare(vec![number], Strength::Worded, piece.start, end));
+            // "Part 4 of 6".
+            let worded = before.filter(|word| piece.is_near() && is_part(word.text));
+            let start = worded.map_or(piece.start, |word| word.start);
+            return Some(bare(vec![number], Strength::Worded, start, end));
         }
         return ordinal.then(|| bare(vec![number], Strength::Worded, piece.start, next.end()));
     }
@@ -44,8 +47,7 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         let (start, end) = (piece.start, number.end());
         return Some(Reading { said, strength: Strength::Worded, start, end });
     }
-    let part = matches!(piece.text, "part" | "pt" | "teil" | "parte" | "partie" | "del" | "deel")
-        || matches!(piece.text, "chapter" | "chapitre" | "kapitel" | "vol" | "volume");
+    let part = is_part(piece.text);
     let episode = is_episode(piece.text);
     let joined = number.is_glued() || piece.text.chars().count() > 1 && number.is_near();
     if !joined || !(part || episode) || is_tag(pieces, at + 1) {
@@ -71,6 +73,12 @@ pub(super) fn worded(pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
         return Some(Reading { said, strength, start: piece.start, end });
     }
     Some(bare(numbers, strength, piece.start, end))
+}
+
+/// Whether a word may mean an episode, but is as often part of a title.
+fn is_part(word: &str) -> bool {
+    matches!(word, "part" | "pt" | "teil" | "parte" | "partie" | "del" | "deel" | "round")
+        || matches!(word, "chapter" | "chapitre" | "kapitel" | "vol" | "volume" | "matchday")
 }
 
 /// Words after an episode's number, in scripts without a space between the two.
@@ -137,6 +145,12 @@ fn standing(
     let counted = piece.gap.ends_with('#');
     let boxed = counted || piece.gap.ends_with(['[', '{']) && behind.starts_with([']', '}']);
     let round = piece.gap.ends_with('(');
+    // "Show 3-4" may as well be the third of four, and "1-05" is season and number.
+    let last = next.checked_sub(1).and_then(|last| pieces.get(last));
+    let alike = last.is_some_and(|last| last.text.len() == piece.text.len());
+    if numbers.len() > 1 && (!(dashed || boxed) || !alike) {
+        return None;
+    }
     let rank = match (dashed, closed, boxed) {
         (true, true, _) => 0,
         (_, _, true) => 1,

@@ -1,6 +1,7 @@
 //! Season and number together.
 
 use super::{Reading, Said, Strength, is_episode, is_season};
+use crate::names::numbers;
 use crate::names::pieces::Piece;
 
 /// The most episodes that a file holds.
@@ -28,13 +29,29 @@ fn crossed(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     Some(reading(pieces, season.start, next, number, numbers))
 }
 
+/// Season and number with a point or a dash, where nothing else is beside them: `[2.04]`, `- 2-04 -`.
+/// A decimal number looks alike, so this is weaker.
+pub(super) fn pointed(name: &str, pieces: &[Piece<'_>], at: usize) -> Option<Reading> {
+    let [season, episode] = pieces.get(at..at + 2)?.first_chunk::<2>()?;
+    let behind = name.get(episode.end()..).unwrap_or_default().trim_start();
+    let alone = season.gap.ends_with(['[', '(']) && behind.starts_with([']', ')'])
+        || season.gap == " - " && (behind.is_empty() || behind.starts_with("- "));
+    let joined = episode.gap == "." || episode.gap == "-" && season.text.len() == 1;
+    let sane = season.text.len() <= 2 && joined && episode.text.len() == 2;
+    let said = Said::Numbered(season.number?, vec![episode.number?]);
+    let (start, end) = (season.start, episode.end());
+    (alone && sane).then_some(Reading { said, strength: Strength::Number, start, end })
+}
+
 /// Season and numbers with words: `S01E02`, `s01.e02`, `Season 1 Episode 2`, `Se.1 afl.2`.
 fn worded(pieces: &[Piece<'_>], at: usize) -> Option<(Reading, usize)> {
     let word = pieces.get(at).filter(|word| is_season(word.text) && !word.is_glued())?;
     let season = pieces.get(at + 1)?;
     let apart = word.text.len() > 1;
     let joined = season.is_glued() || apart && season.is_near();
-    let number = season.number.filter(|_| joined && season.text.len() <= 4)?;
+    let spelled = || numbers::of_word(season.text).filter(|_| word.text.len() > 3);
+    let digits = season.number.filter(|_| season.text.len() <= 4);
+    let number = digits.or_else(spelled).filter(|_| joined)?;
     let (first, next) = episode(pieces, at + 2)?;
     let (numbers, next) = further(pieces, next, first, Some(number));
     Some(reading(pieces, word.start, next, number, numbers))
@@ -60,7 +77,8 @@ fn episode(pieces: &[Piece<'_>], at: usize) -> Option<(u32, usize)> {
     // "S02F03": alone it would be a number of something else.
     let of_season = is_episode(word.text) || word.text == "f" && word.is_glued();
     (near && of_season && joined && number.text.len() <= 5).then_some(())?;
-    Some((number.number?, at + 2))
+    let spelled = || numbers::of_word(number.text).filter(|_| word.text.len() > 3);
+    Some((number.number.or_else(spelled)?, at + 2))
 }
 
 /// The further numbers of a file with several episodes, and the piece after the last one: `E01E02`,

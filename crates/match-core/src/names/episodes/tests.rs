@@ -59,6 +59,11 @@ fn season_and_number() {
         ("willow s01xe02", 1, &[2]),
         ("willow (s01_e02)", 1, &[2]),
         ("willow season 1, episode 2", 1, &[2]),
+        ("willow season one episode two", 1, &[2]),
+        ("willow.season.one.episode.two.720p", 1, &[2]),
+        ("willow - 1.02 - the mill", 1, &[2]),
+        ("willow [1.02] the mill", 1, &[2]),
+        ("willow - 1-02 - the mill", 1, &[2]),
     ] {
         first(name, "willow", &Said::Numbered(season, numbers.to_vec()));
     }
@@ -84,6 +89,8 @@ fn numbers_with_a_word() {
         ("willow part 7", &[7]),
         ("willow part seven", &[7]),
         ("willow.pt.vii", &[7]),
+        ("willow.(part.7.of.9)", &[7]),
+        ("willow round 07 the mill", &[7]),
     ] {
         let readings = said(name);
         let bare = ("willow".to_owned(), Said::Bare(numbers.to_vec()));
@@ -120,6 +127,13 @@ fn numbers_by_themselves() {
     assert!(half.iter().all(|(_, said)| *said != Said::Bare(vec![17])), "{half:?}");
     let checksum = said("[grp]_willow_-_15_[e76552ea]");
     assert_eq!(checksum.first(), Some(&("[grp]_willow".to_owned(), Said::Bare(vec![15]))));
+    for name in ["willow - 1.5 - x", "willow 2.04 x", "willow [v1.02]", "willow 3-4"] {
+        let several = |said: &Said| {
+            matches!(said, Said::Numbered(..)) || matches!(said, Said::Bare(n) if n.len() > 1)
+        };
+        let readings = said(name);
+        assert!(!readings.iter().any(|(_, said)| several(said)), "{name}: {readings:?}");
+    }
     for name in ["willow 1080p x264", "willow", "", "willow h.264", "willow 2009"] {
         let readings = said(name);
         let compact = |(_, said): &(String, Said)| matches!(said, Said::Compact(..));
@@ -186,6 +200,14 @@ fn words_of_other_languages() {
         ("2a temporada", Some(2)),
         ("t2", Some(2)),
         ("serie 1", Some(1)),
+        ("season two", Some(2)),
+        ("second season", Some(2)),
+        ("zweite staffel", Some(2)),
+        ("book 2", Some(2)),
+        ("volume two", Some(2)),
+        ("book 2 of the mill", None),
+        ("second book", None),
+        ("2", None),
         ("t-34", None),
         ("willow season 2", None),
     ] {

@@ -90,8 +90,16 @@ pub fn fold_title(title: &str) -> String {
     }
     // All leading articles are dropped, so that folding twice equals folding once.
     let words = words.as_slice();
-    let first = words.iter().position(|word| !is_article(word));
-    let last = words.iter().rposition(|word| !is_article(word));
+    // The "a" of "A.I." is a letter like the one beside it.
+    let is_letter = |word: &String| matches!(word.as_bytes(), [b'b'..=b'z']);
+    let single = |at: usize| words.get(at).is_some_and(is_letter);
+    let initial = |at: usize| {
+        words.get(at).is_some_and(|word| word == "a")
+            && (single(at + 1) || at.checked_sub(1).is_some_and(single))
+    };
+    let tells = |(at, word): (usize, &String)| (!is_article(word) || initial(at)).then_some(at);
+    let first = words.iter().enumerate().find_map(tells);
+    let last = words.iter().enumerate().rev().find_map(tells);
     let telling = first.zip(last).and_then(|(first, last)| words.get(first..=last));
     // "The The" consists only of articles, but is a title.
     let words = telling.unwrap_or(words);
@@ -224,6 +232,9 @@ mod tests {
             ("Don't Look Now", "dont look now"),
             ("21 & Over", "21 and over"),
             ("The", "the"),
+            ("A.I. Robots", "a i robots"),
+            ("The E.T.A.", "e t a"),
+            ("Plan 9, A", "plan 9"),
             ("...", ""),
             ("2001: A Space Odyssey", "2001 a space odyssey"),
         ] {

@@ -20,7 +20,7 @@ const WORDS: [&[&str]; 12] = [
     ],
     &[
         "movie", "films", "video", "clips", "shows", "serie", "track", "audio", "music", "media",
-        "files", "title", "extra", "bonus", "share", "final",
+        "files", "title", "extra", "bonus", "share", "final", "index",
     ],
     &[
         "movies", "videos", "series", "season", "saison", "sample", "extras", "stream", "folder",
@@ -30,7 +30,7 @@ const WORDS: [&[&str]; 12] = [
     &["episodes", "untitled", "specials", "versions"],
     &[],
     &[],
-    &["featurettes"],
+    &["featurettes", "movieobject"],
 ];
 
 /// Words that number a thing. A year next to them does not make a title.

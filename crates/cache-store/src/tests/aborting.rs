@@ -1,0 +1,121 @@
+//! A host that a panic ends: it is built with `panic = "abort"`, or its panic hook ends the process.
+//! It dies when redb meets a damaged page, and nothing can catch that. It must not die at every
+//! start.
+//!
+//! The child is this test binary, run again for one test, with a panic hook that aborts. To the
+//! process that is the same as `panic = "abort"`, which a test cannot be built with.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Dice, assert_sound, config, fill, items, movie, open, place, section, shared};
+use crate::{Error, Opened, Store};
+
+const PATH: &str = "MATCHBOX_TEST_ABORTING";
+const SHARED: &str = "MATCHBOX_TEST_ABORTING_SHARED";
+
+/// Opens the file and says what it found. This is not a test by itself: without a path it does
+/// nothing.
+#[test]
+fn child() {
+    let Ok(path) = std::env::var(PATH) else { return };
+    std::panic::set_hook(Box::new(|_| std::process::abort()));
+    let config = if std::env::var(SHARED).is_ok() { shared() } else { config() };
+    match Store::open(Path::new(&path), &config) {
+        Ok(store) => println!("\nopened: {:?}", store.opened()),
+        Err(error) => println!("\nerror: {error:?}"),
+    }
+}
+
+/// What the child says; `None`: it was aborted.
+fn start(path: &Path, shared: bool) -> Option<String> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["tests::aborting::child", "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(PATH, path);
+    if shared {
+        command.env(SHARED, "yes");
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.lines().find(|line| line.starts_with("opened: ")).map(str::to_owned)
+}
+
+/// Random bytes over parts of a file: starts that die are followed by one that heals.
+#[cfg(unix)]
+#[test]
+fn a_host_that_a_panic_ends_does_not_die_at_every_start() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=300).map(|key| movie(key, 0)), 1);
+    store.close().unwrap();
+    let sound = fs::read(&path).unwrap();
+    let (mut died, mut dice) = (0, Dice(1));
+    for trial in 0..60 {
+        let (_folder, path) = place();
+        let mut bytes = sound.clone();
+        // Everything behind the header, or a part.
+        let from = 4_096 * (1 + usize::try_from(dice.roll(bytes.len() as u64 / 4_096)).unwrap());
+        let from = if trial % 3 == 0 { 4_096 } else { from.min(bytes.len()) };
+        bytes[from..].iter_mut().for_each(|byte| *byte = u8::try_from(dice.roll(256)).unwrap());
+        fs::write(&path, &bytes).unwrap();
+        let shared = trial % 2 == 1;
+        if start(&path, shared).is_some() {
+            continue;
+        }
+        died += 1;
+        let second = start(&path, shared).expect("the second start opens it");
+        assert!(second.contains("Recovered"), "{second}");
+        let third = start(&path, shared).expect("and the third finds it as it is");
+        assert!(third.contains("Existing"), "{third}");
+    }
+    println!("{died} of 60 first starts died");
+    assert!(died > 5, "{died}");
+}
+
+fn leave(path: &Path, what: &str) {
+    fs::write(path.with_file_name("plex.matchbox.opening"), what).unwrap();
+}
+
+/// A process was killed while it opened a file that is sound.
+#[test]
+fn a_healthy_file_is_kept_after_a_kill_in_the_opening() {
+    for config in [config(), shared()] {
+        let (folder, path) = place();
+        let store = Store::open(&path, &config).unwrap();
+        fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+        store.close().unwrap();
+        leave(&path, "opening\n");
+        let store = Store::open(&path, &config).unwrap();
+        assert_eq!(*store.opened(), Opened::Existing);
+        assert_eq!(items(&store).len(), 50);
+        assert_sound(&store);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the marker is gone");
+        if config.sharing == crate::Sharing::Shared {
+            // Nobody checks a file that others have open: they live.
+            leave(&path, "opening\n");
+            let second = Store::open(&path, &config).unwrap();
+            assert_eq!((second.opened(), items(&second).len()), (&Opened::Existing, 50));
+            assert_eq!(section(&second), section(&store));
+        }
+    }
+}
+
+/// Two starts died: the second in the check. What is there is not read a third time.
+#[test]
+fn a_file_whose_check_ended_the_process_is_moved_aside() {
+    let (_folder, path) = place();
+    open(&path).close().unwrap();
+    leave(&path, "checking\n");
+    assert!(matches!(open(&path).opened(), Opened::Recovered { .. }));
+}
+
+#[test]
+fn a_file_of_somebody_else_gets_no_marker_and_no_check() {
+    let (folder, path) = place();
+    fs::write(&path, "SQLite format 3").unwrap();
+    leave(&path, "checking\n");
+    assert!(matches!(Store::open(&path, &config()), Err(Error::NotACache { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"SQLite format 3");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
