@@ -62,7 +62,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         })?;
         // Printed only now, when the server is running.
         for section in sections {
-            print!("{section}");
+            println!("{section}");
         }
         println!("url          {}", pms.url());
         println!("token        {}", pms.token());
@@ -78,14 +78,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
 /// A section with its folders and its first few files, so that a host has paths to try.
 fn shown(section: &Section) -> String {
     const FILES: usize = 3;
-    let mut lines =
-        format!("section {:>3}  {}  ({} items)\n", section.key, section.title, section.len());
-    for (_, folder) in &section.locations {
-        lines += &format!("  folder     {folder}\n");
-    }
-    let parts = section.items().iter().flat_map(Item::parts);
-    for part in parts.take(FILES) {
-        lines += &format!("  file       {}\n", part.file);
-    }
-    lines
+    let head = format!("section {:>3}  {}  ({} items)", section.key, section.title, section.len());
+    let folders = section.locations.iter().map(|(_, folder)| format!("  folder     {folder}"));
+    let parts = section.items().iter().flat_map(Item::parts).take(FILES);
+    let files = parts.map(|part| format!("  file       {}", part.file));
+    let lines: Vec<String> = [head].into_iter().chain(folders).chain(files).collect();
+    lines.join("\n")
 }

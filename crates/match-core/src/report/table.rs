@@ -122,21 +122,21 @@ impl Report {
     pub fn summary(&self) -> String {
         let AnswerCounts { found_low, ambiguous, absent, unknown, .. } = self.answers;
         let (total, found) = (self.answers.total(), self.answers.found());
+        let low = match found_low {
+            0 => String::new(),
+            low => format!(" ({low} with low confidence)"),
+        };
+        let others = [(ambiguous, "ambiguous"), (absent, "absent"), (unknown, "unknown")];
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        let others: Vec<String> = others.map(|(count, what)| format!(", {count} {what}")).collect();
+        let others = others.concat();
+        let saved = match self.calls_saved() {
+            saved @ 1.. => format!(", about {saved} saved"),
+            _ => String::new(),
+        };
         let s = if total == 1 { "" } else { "s" };
-        let mut line = format!("{total} file{s}: {found} found");
-        if found_low > 0 {
-            line += &format!(" ({found_low} with low confidence)");
-        }
-        for (count, what) in [(ambiguous, "ambiguous"), (absent, "absent"), (unknown, "unknown")] {
-            if count > 0 {
-                line += &format!(", {count} {what}");
-            }
-        }
-        line += &format!("; {}", self.calls.total());
-        if self.calls_saved() > 0 {
-            line += &format!(", about {} saved", self.calls_saved());
-        }
-        line + &format!("; {:.1?}", self.phases.run.total())
+        let (calls, time) = (self.calls.total(), self.phases.run.total());
+        format!("{total} file{s}: {found} found{low}{others}; {calls}{saved}; {time:.1?}")
     }
 
     fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
