@@ -8,8 +8,9 @@ use std::time::Duration;
 use match_core::{
     Change, EditFailure, EditOptions, EditOutcome, Engine, NotTried, Progress, Selection,
 };
-use plex_api::{Field, RatingKey};
+use plex_api::{Field, RatingKey, TagField};
 use testbed::budget::{Scale, Stage};
+use testbed::library::Item;
 use testbed::server::{Fault, FaultRule, Route};
 
 use crate::soak::{Random, number};
@@ -18,8 +19,13 @@ const SCALE: Scale = Scale::small(24, 10);
 const STEPS: usize = 60;
 const SEEDS: u64 = 4;
 
-/// Title and summary of each item.
-type Fields = BTreeMap<u64, (String, String)>;
+/// Title and summary of each item, and its label.
+type Fields = BTreeMap<u64, [String; 3]>;
+
+const TITLE: usize = 0;
+const SUMMARY: usize = 1;
+/// Nothing tells that somebody took it away.
+const LABEL: usize = 2;
 
 struct Soak {
     seed: u64,
@@ -63,7 +69,9 @@ impl Soak {
     fn on_server(&self) -> Fields {
         self.stage.pms.edit(|library| {
             let items = library.sections[0].items().iter();
-            items.map(|i| (i.rating_key, (i.title.clone(), i.summary.clone()))).collect()
+            let label = |i: &Item| i.details.tags_of("label").join(", ");
+            let fields = |i: &Item| [i.title.clone(), i.summary.clone(), label(i)];
+            items.map(|i| (i.rating_key, fields(i))).collect()
         })
     }
 
@@ -82,7 +90,14 @@ impl Soak {
             let (key, number) = (self.random.pick(&keys), self.random.below(3));
             self.log.push(format!("somebody edits {key}"));
             let title = format!("Foreign {number}");
-            self.stage.pms.edit(|library| library.edit_title(0, key, &title));
+            let unlabels = self.random.once_in(2);
+            self.stage.pms.edit(|library| {
+                if unlabels {
+                    library.item_at(0, key).details.tags.clear();
+                } else {
+                    library.edit_title(0, key, &title);
+                }
+            });
             // The engine notices edits of others when metadata are due.
             self.stage.later(Duration::from_mins(20));
         }
@@ -90,7 +105,7 @@ impl Soak {
         let changes = self.changes(&keys);
         self.log.push(format!("{fault}; {changes:?}"));
         let before = self.on_server();
-        let sent = changes.iter().map(|(key, title, value)| change(*key, *title, value)).collect();
+        let sent = changes.iter().map(|(key, at, value)| change(*key, *at, value)).collect();
         let engine = self.engine.as_ref().unwrap();
         let run = engine.edit(&Selection::All, sent, EditOptions::default()).await;
         self.stage.pms.clear_faults();
@@ -100,11 +115,8 @@ impl Soak {
             Err(error) => panic!("seed {}: {error}\n{:#?}", self.seed, self.recent()),
         };
         let mut expected = before.clone();
-        for ((key, title, value), outcome) in changes.iter().zip(&outcomes) {
-            let field = |fields: &Fields| {
-                let fields = &fields[key];
-                if *title { fields.0.clone() } else { fields.1.clone() }
-            };
+        for ((key, at, value), outcome) in changes.iter().zip(&outcomes) {
+            let field = |fields: &Fields| fields[key][*at].clone();
             let (was, is) = (field(&before), field(&after));
             let right = self.judge(*key, outcome, &was, &is, value);
             assert!(
@@ -113,8 +125,7 @@ impl Soak {
                 self.seed,
                 self.recent()
             );
-            let fields = expected.get_mut(key).unwrap();
-            *(if *title { &mut fields.0 } else { &mut fields.1 }) = is;
+            expected.get_mut(key).unwrap()[*at] = is;
         }
         assert_eq!(after, expected, "seed {}: another item or field was edited", self.seed);
         let open = self.engine.as_ref().unwrap().open_edits().await.unwrap();
@@ -203,8 +214,8 @@ impl Soak {
         told.join(", ")
     }
 
-    /// Some items, each with its field (the title or the summary) and the new value.
-    fn changes(&mut self, keys: &[u64]) -> Vec<(u64, bool, String)> {
+    /// Some items, each with its field and the new value.
+    fn changes(&mut self, keys: &[u64]) -> Vec<(u64, usize, String)> {
         let shared = self.random.once_in(3);
         let value = format!("Value {}", self.random.below(3));
         let mut chosen = BTreeSet::new();
@@ -213,17 +224,22 @@ impl Soak {
         }
         let mut one = |key| {
             if shared {
-                return (key, false, value.clone()); // one request for all items
+                return (key, SUMMARY, value.clone()); // one request for all items
             }
-            (key, self.random.once_in(2), format!("Value {}", self.random.below(3)))
+            let at = self.random.pick(&[TITLE, SUMMARY, LABEL]);
+            (key, at, format!("Value {}", self.random.below(3)))
         };
         chosen.into_iter().map(&mut one).collect()
     }
 }
 
-fn change(key: u64, title: bool, value: &str) -> Change {
-    let field = if title { Field::Title } else { Field::Summary };
-    Change::new(RatingKey(key)).set(field, value)
+fn change(key: u64, at: usize, value: &str) -> Change {
+    let change = Change::new(RatingKey(key));
+    match at {
+        TITLE => change.set(Field::Title, value),
+        SUMMARY => change.set(Field::Summary, value),
+        _ => change.replace_tags(TagField::Label, [value]),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the result of a soak, shown by --nocapture")]

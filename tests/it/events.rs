@@ -8,7 +8,7 @@ use plex_api::{
     SectionKey, Token,
 };
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
-use testbed::server::{Options, Pms};
+use testbed::server::{Fault, FaultRule, Options, Pms, Route};
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, plex_api::Error>> + Send>>;
 
@@ -108,4 +108,34 @@ async fn a_silent_line_is_taken_for_dead() {
     pms.set_silent(false);
     assert_eq!(live_again(&mut events).await, Event::Live);
     assert_eq!(pms.listeners(), 1, "the dead line was hung up");
+}
+
+/// Some servers send everything without a name, in the container of the web socket.
+#[tokio::test]
+async fn frames_without_a_name_are_heard() {
+    let (pms, _, mut events) = start().await;
+    pms.set_unnamed(true);
+    let movie = Some(ItemKind::Movie);
+    let key = RatingKey(pms.edit(|library| add_movie(library, 0, "A Film Just Added (2026)").0));
+    assert_eq!(item(&mut events).await, (ItemChange::Created, key, movie));
+    assert_eq!(item(&mut events).await, (ItemChange::Processed, key, movie));
+    pms.ping();
+    assert_eq!(next(&mut events).await, Event::Ping);
+    pms.edit(|library| library.scan(0));
+    let section = Some(SectionKey(1));
+    assert_eq!(next(&mut events).await, Event::Scan { phase: ScanPhase::Started, section });
+}
+
+/// A connection was seen that stays without an answer. Tokio's paused clock moves on when all tasks
+/// wait.
+#[tokio::test]
+async fn a_stream_that_does_not_open_is_tried_again() {
+    let library = generate(&Spec { seed: 5, items: 50, kind: LibraryKind::Movies });
+    let pms = Pms::start(library, Options::default()).await.unwrap();
+    pms.script(FaultRule::next(Route::Events, 2, Fault::Hang));
+    let client = Client::new(Config::new(pms.url(), Token::new(pms.token()))).unwrap();
+    let mut events: Events = Box::pin(client.events());
+    assert_eq!(live_again(&mut events).await, Event::Live);
+    assert_eq!(pms.requests().count(Route::Events), 3);
+    assert_eq!(client.calls().total().failures, 2);
 }

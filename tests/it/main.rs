@@ -46,7 +46,9 @@ mod gentle;
 mod host;
 mod meeting;
 mod no_disk;
+mod partial;
 mod proof;
+mod quirks;
 mod report;
 #[cfg(feature = "shared")]
 mod shared;

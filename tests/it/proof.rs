@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Query, Selection};
+use match_core::{Answer, Query, Run, Selection};
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Totals};
 use testbed::queries::TruthQuery;
-use testbed::server::Route;
+use testbed::server::{Fault, FaultRule, Route};
 
 /// A server ignored `file=` and sent no totals, so it answered with its first rows. The file that
 /// is known to exist was among them, so the filter counted as honoured.
@@ -130,4 +130,97 @@ async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
     // The sweep and the listing.
     let listings = stage.pms.requests().count(Route::Listing);
     assert_eq!(listings, 2 * scale.pages(), "{:?}", run.report.steps);
+}
+
+/// While pages are read, an item of the first page is removed and another is added: the total
+/// stays, the rows behind move up, and the first row of the second page is on no page.
+async fn listed_while_it_changes(stage: &Stage, held: u64) -> (Run, Vec<TruthQuery>, TruthQuery) {
+    let mut asked = stage.present(stage.scale.items);
+    asked.sort_by_key(|query| query.expect);
+    stage.pms.script(FaultRule::once(Route::Listing, held, Fault::Held));
+    let engine = stage.engine().await.unwrap();
+    let running = engine.match_files(&Selection::All, to_queries(&asked));
+    let meanwhile = async {
+        stage.pms.held().await;
+        let first = asked[3].expect.unwrap();
+        let new = stage.pms.edit(|library| {
+            library.remove_item(0, first);
+            let (key, path) = add_movie(library, 0, "A Late Arrival (2023)");
+            library.advance(1);
+            library.scan(0);
+            TruthQuery::new(path, Some(key))
+        });
+        stage.pms.release();
+        new
+    };
+    let (run, new) = tokio::join!(running, meanwhile);
+    engine.close().await.unwrap();
+    (run.unwrap(), asked, new)
+}
+
+/// Its file was "absent", in this run and in every run within the freshness window.
+#[tokio::test]
+async fn a_row_that_moved_up_during_a_listing_is_not_absent() {
+    let scale = Scale::small(150, 50);
+    let stage = Stage::movies(scale).await.unwrap();
+    let (run, asked, new) = listed_while_it_changes(&stage, 1).await;
+    let gone = asked[3].expect;
+    for (truth, answer) in asked.iter().zip(&run.answers) {
+        match answer {
+            Answer::Found(found) => assert_eq!(Some(found.rating_key.0), truth.expect),
+            other => assert_eq!((other, truth.expect), (&Answer::Absent, gone), "{}", truth.path),
+        }
+    }
+    // Probe, identity, listing; the stamps again, what was added, the sweep, and the stamps again.
+    assert!(stage.calls() <= 2 + 3 + 1 + 1 + 3 + 1 + 1, "{:?}", stage.pms.requests());
+    let before = stage.calls();
+    let run = stage.run(&Selection::All, &[new]).await.unwrap();
+    assert!(matches!(&run.answers[0], Answer::Found(_)), "{:?}", run.answers);
+    assert_eq!(stage.calls(), before, "within the freshness window");
+}
+
+/// Where everything is found nothing is asked again; the first absence costs one call, and the
+/// next ones none.
+#[tokio::test]
+async fn stamps_are_compared_again_once_and_only_where_an_absence_is_said() {
+    let scale = Scale::small(150, 50);
+    let stage = Stage::movies(scale).await.unwrap();
+    stage.run(&Selection::All, &stage.present(scale.items)).await.unwrap();
+    assert_eq!(stage.calls(), 2 + scale.pages());
+    let absent = stage.absent(20);
+    let run = stage.run(&Selection::All, &absent).await.unwrap();
+    assert_eq!(run.report.answers.absent, 20);
+    assert_eq!(stage.calls(), 2 + scale.pages() + 1, "within the freshness window");
+    stage.run(&Selection::All, &absent).await.unwrap();
+    stage.run(&Selection::All, &stage.absent(30)).await.unwrap();
+    assert_eq!(stage.calls(), 2 + scale.pages() + 1, "they were compared");
+}
+
+/// A section that changes whenever it is listed: nobody can say what is absent.
+#[tokio::test]
+async fn a_section_that_changes_during_every_listing_has_no_absent_files() {
+    let scale = Scale::small(150, 50);
+    let stage = Stage::movies(scale).await.unwrap();
+    let asked = stage.absent(20);
+    stage.pms.script(FaultRule::next(Route::Listing, u64::MAX, Fault::Held));
+    let engine = stage.engine().await.unwrap();
+    let running = engine.match_files(&Selection::All, to_queries(&asked));
+    let changing = async {
+        loop {
+            stage.pms.held().await;
+            stage.pms.edit(|library| {
+                let gone = library.sections[0].items()[3].rating_key;
+                library.remove_item(0, gone);
+                add_movie(library, 0, "Yet Another (2023)");
+                library.advance(1);
+                library.scan(0);
+            });
+            stage.pms.release();
+        }
+    };
+    let run = tokio::select! {
+        run = running => run.unwrap(),
+        () = changing => unreachable!(),
+    };
+    assert_eq!(run.report.answers.unknown, 20, "{:?}", run.report.steps);
 }

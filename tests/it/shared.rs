@@ -58,7 +58,8 @@ async fn eight_cold_hosts_cost_as_one_and_a_ninth_nothing() {
     let engines = hosts.engines(0..8).await.unwrap();
     let runs = ask_all(&engines, &asked).await.unwrap();
     check(&asked, &runs);
-    assert_eq!(hosts.stage.calls(), 2 + SCALE.pages(), "sections, identity, and one listing");
+    let text = "sections, identity, one listing, and the sections again";
+    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "{text}");
     let all = counts(&runs);
     assert_eq!((all.probes, all.snapshots, all.published), (7, 7, 1));
     assert_eq!(all.calls_saved, 7 * (1 + SCALE.pages()));

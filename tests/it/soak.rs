@@ -90,6 +90,8 @@ struct Lost {
 struct Tally {
     answers: u64,
     confident: u64,
+    /// Runs in which the library changed while a list was read.
+    runs_in_change: u64,
     /// Confident answers that were wrong in the one way that is accepted.
     accepted: u64,
 }
@@ -105,8 +107,17 @@ impl Soak {
             let ignored: [&[&str]; 6] =
                 [&[], &[], &[], &["id"], &["updatedAt:desc"], &["id", "updatedAt:desc"]];
             library.quirks.ignored_sorts = random.pick(&ignored);
-            let updated = [Updated::Told, Updated::Told, Updated::NotBySome, Updated::NotTold];
+            let updated = [
+                Updated::Told,
+                Updated::Told,
+                Updated::NotBySome,
+                Updated::OldBySome,
+                Updated::NotTold,
+            ];
             library.quirks.updated = random.pick(&updated);
+            let unknown: [&[&str]; 5] =
+                [&[], &[], &[], &["addedAt", "title"], &["updatedAt", "file"]];
+            library.quirks.unknown_filters = random.pick(&unknown);
             library.quirks.counter_moves_on_delete = !random.once_in(3);
             if random.once_in(4) {
                 library.quirks.totals = Totals::NotTold;
@@ -163,10 +174,15 @@ impl Soak {
         }
     }
 
-    /// Asks, and holds every answer against the truth.
+    /// Asks, and holds every answer against the truth. Sometimes the library changes while a list
+    /// is read: what was asked of the items that changed may then be answered either way.
     async fn look(&mut self, trouble: bool) {
         let asked = self.questions();
-        let run = self.ask(&asked).await;
+        let (run, touched) = if !trouble && self.random.once_in(3) {
+            Box::pin(self.ask_while_it_changes(&asked)).await
+        } else {
+            (self.ask(&asked).await, BTreeMap::new())
+        };
         for step in &run.report.steps {
             self.seen(&step.section, step.plan, step.changes.any());
         }
@@ -174,7 +190,11 @@ impl Soak {
             // Of a run that failed on its way nobody knows how far it came.
             self.ghosts.values_mut().flatten().for_each(|lost| lost.covered = true);
         }
+        self.tally.runs_in_change += u64::from(!touched.is_empty());
         for (path, answer) in asked.iter().zip(&run.answers) {
+            if touched.contains_key(path) {
+                continue;
+            }
             if let Some(wrong) = self.judge(path, answer, trouble) {
                 let log = self.log.iter().rev().take(8).rev().cloned().collect::<Vec<_>>();
                 panic!(
@@ -185,6 +205,7 @@ impl Soak {
                 );
             }
         }
+        self.ghosts.extend(touched);
     }
 
     /// A section was looked at: what that could show of files that were lost in place, and what

@@ -253,6 +253,7 @@ fn apply_to(item: &mut Item, changes: &[Change]) {
             Change::Lock(field, true) => drop(item.details.locked.insert(field.clone())),
             Change::Lock(field, false) => drop(item.details.locked.remove(field)),
             Change::Tag(field, tag) => {
+                let tag = &stored(field, tag);
                 let tags = item.details.tags.entry((*field).to_owned()).or_default();
                 if !replaced.contains(field) {
                     tags.clear();
@@ -268,6 +269,28 @@ fn apply_to(item: &mut Item, changes: &[Change]) {
             }
         }
     }
+    // Who is a member of what, agents shall not change from now on: seen on 1.43.3.
+    let membership = |change: &Change| {
+        matches!(change, Change::Tag("collection", _) | Change::Untag("collection", _))
+    };
+    let told = |change: &Change| matches!(change, Change::Lock(field, _) if field == "collection");
+    if changes.iter().any(membership) && !changes.iter().any(told) {
+        item.details.locked.insert("collection".to_owned());
+    }
+}
+
+/// A tag as the server stores it: a label's words begin with a capital.
+fn stored(field: &str, tag: &str) -> String {
+    if field != "label" {
+        return tag.to_owned();
+    }
+    let mut begins = true;
+    let letters = tag.chars().flat_map(|letter| {
+        let first = std::mem::replace(&mut begins, letter.is_whitespace());
+        let upper: Vec<char> = if first { letter.to_uppercase().collect() } else { vec![letter] };
+        upper
+    });
+    letters.collect()
 }
 
 fn set(item: &mut Item, field: &str, value: &Value) {

@@ -80,8 +80,16 @@ impl Notice {
         Self { name: "timeline", data: json!({ "TimelineEntry": entry }) }
     }
 
-    /// The notice as it is sent.
-    pub(crate) fn frame(&self) -> String {
-        format!("event: {}\ndata: {}\n\n", self.name, self.data)
+    /// The notice as it is sent: under its name; or in a container without a name, as some servers
+    /// send it.
+    pub(crate) fn frame(&self, named: bool) -> String {
+        if named {
+            return format!("event: {}\ndata: {}\n\n", self.name, self.data);
+        }
+        let mut container = json!({ "type": self.name, "size": 1 });
+        for (name, value) in self.data.as_object().into_iter().flatten() {
+            container[name] = json!([value]);
+        }
+        format!("data: {}\n\n", json!({ "NotificationContainer": container }))
     }
 }

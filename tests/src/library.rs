@@ -44,10 +44,19 @@ pub struct Quirks {
     pub ignored_sorts: &'static [&'static str],
     /// Whether rows have `updatedAt`.
     pub updated: Updated,
+    /// Filters by these fields are not known: they are passed over, with 200 and the whole list.
+    pub unknown_filters: &'static [&'static str],
     /// Whether listings have a total.
     pub totals: Totals,
     /// The server refuses listings without paging with 400, as servers announce.
     pub needs_paging: bool,
+    /// A section, by position, that is listed and that this token may not see: 403.
+    pub hidden_section: Option<usize>,
+    /// A section, by position, whose lists fail: 500.
+    pub failing_section: Option<usize>,
+    /// The listing of a section that is gone is answered with 200 and an empty container, as some
+    /// servers do.
+    pub empty_for_gone: bool,
     /// The server refuses listings of more rows with 400, as servers announce.
     pub most_rows: Option<u64>,
 }
@@ -59,7 +68,11 @@ impl Default for Quirks {
             file_filter: FileFilter::Ignored,
             ignored_sorts: &[],
             updated: Updated::Told,
+            unknown_filters: &[],
             totals: Totals::Told,
+            hidden_section: None,
+            failing_section: None,
+            empty_for_gone: false,
             needs_paging: false,
             most_rows: None,
         }
@@ -75,6 +88,8 @@ pub enum Updated {
     /// Some rows never have it, as in libraries of music and shows that were observed: here every
     /// fifth key.
     NotBySome,
+    /// Some rows have a time long before they were added, as in libraries of music that were seen.
+    OldBySome,
     /// No row has it.
     NotTold,
 }
@@ -82,12 +97,14 @@ pub enum Updated {
 impl Updated {
     /// The `updatedAt` in the row of an item.
     pub(crate) fn of(self, item: &Item) -> Option<i64> {
-        let told = match self {
-            Self::Told => true,
-            Self::NotBySome => !item.rating_key.is_multiple_of(5),
-            Self::NotTold => false,
-        };
-        told.then_some(item.updated_at)
+        let odd = item.rating_key.is_multiple_of(5);
+        match self {
+            Self::Told => Some(item.updated_at),
+            Self::NotBySome => Some(item.updated_at).filter(|_| !odd),
+            Self::OldBySome if odd => Some(1_000_000_000),
+            Self::OldBySome => Some(item.updated_at),
+            Self::NotTold => None,
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 
 use axum::http::HeaderMap;
+use serde_json::Value;
 
+use crate::details::TAGS;
 use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind, Totals};
-use crate::meta;
+use crate::meta::{self, FIELDS, SORTS};
 use crate::row::{Container, Listing, Row, Shape};
 
 /// A request's arguments in order, decoded. Operators are part of the name (`addedAt>`).
@@ -76,11 +78,12 @@ pub(crate) fn answer<'a>(
 ) -> Answer<'a> {
     let typed = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
     let quirks = library.quirks;
-    if quirks.file_filter == FileFilter::Error500WithoutType4
-        && section.kind == SectionKind::Show
-        && arguments.get("file").is_some()
-        && typed != Some(4)
-    {
+    // Seen where no type is given, and on sections of shows for any type but that of episodes.
+    let typed_well = match quirks.file_filter {
+        FileFilter::Error500WithoutType4 if section.kind == SectionKind::Show => typed == Some(4),
+        _ => typed.is_some(),
+    };
+    if arguments.get("file").is_some() && !typed_well {
         return Answer::Broken;
     }
     let kind = typed.unwrap_or(section.kind.top());
@@ -101,8 +104,8 @@ pub(crate) fn answer<'a>(
         (window.cut(all.iter()), all.len())
     } else {
         let mut rows: Vec<&Item> = chosen(section, arguments, library.quirks).collect();
-        if let Some(order) = ordered {
-            order(&mut rows, library.quirks);
+        if let Some(parts) = &ordered {
+            sort(&mut rows, parts, library.quirks);
         }
         let total = rows.len();
         (window.cut(rows), total)
@@ -213,81 +216,175 @@ fn group<'a>(
     Some(Box::new(move |item| sides.iter().any(|side| side.iter().all(|filter| filter(item)))))
 }
 
-/// One filter; `None` for an argument that is none.
+/// One filter; `None` for an argument that is none, which real servers pass over without a word.
+///
+/// The operator stands at the end of the name (`addedAt>>`), or, as it is seldom encoded, at the head
+/// of the value (`title==x`). A comma separates values of which one has to hold.
 fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> {
-    let updated = quirks.updated;
     // A field may be named with its type: `episode.title`.
     let name = name.rsplit_once('.').map_or(name, |(_, field)| field);
-    let number = value.parse::<i64>().unwrap_or(0);
-    Some(match name {
-        // `title=x` contains, `title==x` is; the second `=` is at the head of the value
-        // when it was not encoded, and at the end of the name when it was.
-        "title" if value.starts_with('=') => {
-            let wanted = value[1..].to_lowercase();
-            Box::new(move |item| item.title.to_lowercase() == wanted)
-        }
-        "title=" => {
-            let wanted = value.to_lowercase();
-            Box::new(move |item| item.title.to_lowercase() == wanted)
-        }
-        "title" => {
-            let wanted = value.to_lowercase();
-            Box::new(move |item| item.title.to_lowercase().contains(&wanted))
-        }
-        "guid" => Box::new(move |item| item.guid == *value),
+    let (field, operator) = match name.find(['=', '!', '<', '>']) {
+        Some(at) => name.split_at(at),
+        None => (name, ""),
+    };
+    if quirks.unknown_filters.contains(&field) {
+        return None;
+    }
+    if field == "file" {
+        return by_file(value, quirks.file_filter);
+    }
+    if field == "id" {
         // None at all is no filter.
-        "id" if !value.is_empty() => {
-            let wanted: Vec<u64> = numbers(value).collect();
-            Box::new(move |item| wanted.contains(&item.rating_key))
+        let wanted: Vec<u64> = numbers(value).collect();
+        return (!value.is_empty())
+            .then(|| -> Filter<'a> { Box::new(move |item| wanted.contains(&item.rating_key)) });
+    }
+    let kind = FIELDS.iter().find(|(known, _)| *known == field)?.1;
+    let (operator, value) = match value.strip_prefix('=') {
+        Some(rest) if operator.is_empty() && kind == "string" => ("=", rest),
+        _ => (operator, value),
+    };
+    if kind == "date" {
+        let (added, number) = (field == "addedAt", value.parse().unwrap_or(0_i64));
+        let after = operator.starts_with('>');
+        return Some(Box::new(move |item| {
+            let at = if added { Some(item.added_at) } else { quirks.updated.of(item) };
+            at.is_some_and(|at| if after { at >= number } else { at <= number })
+        }));
+    }
+    let (field, operator) = (field.to_owned(), operator.to_owned());
+    let sides: Vec<String> = value.split(',').map(str::to_lowercase).collect();
+    Some(Box::new(move |item| {
+        let found = values(item, &field, quirks);
+        let holds = |side: &String| compare(kind, &operator, &found, side);
+        if operator.starts_with('!') { sides.iter().all(holds) } else { sides.iter().any(holds) }
+    }))
+}
+
+/// Whether a field's values are as an operator says. Those of a text are in small letters.
+fn compare(kind: &str, operator: &str, found: &[String], side: &str) -> bool {
+    let text = |test: &dyn Fn(&str) -> bool| found.iter().any(|value| test(value));
+    let number = |test: &dyn Fn(i64, i64) -> bool| {
+        let side = side.parse().unwrap_or(0);
+        found.iter().filter_map(|value| value.parse().ok()).any(|value| test(value, side))
+    };
+    match (kind, operator) {
+        ("string", "") => text(&|value| value.contains(side)),
+        ("string", "!") => !text(&|value| value.contains(side)),
+        ("string", "!=") | ("tag", "!") => !text(&|value| value == side),
+        ("string", "<") => text(&|value| value.starts_with(side)),
+        ("string", ">") => text(&|value| value.ends_with(side)),
+        ("string", _) | ("tag", _) => text(&|value| value == side),
+        ("boolean", "!") => !text(&|value| value == side),
+        ("boolean", _) => text(&|value| value == side),
+        (_, "!") => !number(&|value, side| value == side),
+        (_, ">>" | ">") => number(&|value, side| value >= side),
+        (_, "<<" | "<") => number(&|value, side| value <= side),
+        _ => number(&|value, side| value == side),
+    }
+}
+
+/// What an item has in a field, in small letters; nothing where it does not say.
+fn values(item: &Item, field: &str, quirks: Quirks) -> Vec<String> {
+    let one = |value: Option<String>| value.into_iter().map(|text| text.to_lowercase()).collect();
+    let number = |value: Option<i64>| one(value.map(|number| number.to_string()));
+    match field {
+        "title" => one(Some(item.title.clone())),
+        "guid" => one(Some(item.guid.clone())),
+        "summary" => one(Some(item.summary.clone())),
+        "year" => number(item.year.map(i64::from)),
+        "index" => number(item.index.map(i64::from)),
+        "duration" => number(i64::try_from(item.duration_ms).ok()),
+        "addedAt" => number(Some(item.added_at)),
+        "updatedAt" => number(quirks.updated.of(item)),
+        "trash" => one(Some(u8::from(item.deleted_at.is_some()).to_string())),
+        tag if TAGS.iter().any(|(name, _)| *name == tag) => {
+            item.details.tags_of(tag).iter().map(|tag| tag.to_lowercase()).collect()
         }
-        "addedAt>>" | "addedAt>" => Box::new(move |item| item.added_at >= number),
-        "updatedAt>>" | "updatedAt>" => {
-            Box::new(move |item| updated.of(item).is_some_and(|at| at >= number))
-        }
-        "addedAt<<" | "addedAt<" => Box::new(move |item| item.added_at <= number),
-        "updatedAt<<" | "updatedAt<" => {
-            Box::new(move |item| updated.of(item).is_some_and(|at| at <= number))
-        }
-        "year" => Box::new(move |item| item.year.map(i64::from) == Some(number)),
-        "trash" => Box::new(|item| item.deleted_at.is_some()),
-        "file" => return by_file(value, quirks.file_filter),
-        _ => return None,
-    })
+        _ => one(item.details.fields.get(field).map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })),
+    }
 }
 
 fn by_file(value: &str, quirk: FileFilter) -> Option<Filter<'_>> {
-    let wanted = value.to_lowercase();
+    let value = value.strip_prefix('=').unwrap_or(value);
+    let wanted: Vec<String> = value.split(',').map(str::to_lowercase).collect();
     match quirk {
         FileFilter::Ignored => None,
         FileFilter::Substring => Some(Box::new(move |item| {
-            item.parts().any(|part| part.file.to_lowercase().contains(&wanted))
+            let has = |file: &str| wanted.iter().any(|wanted| file.contains(wanted));
+            item.parts().any(|part| has(&part.file.to_lowercase()))
         })),
         FileFilter::Exact | FileFilter::Error500WithoutType4 => Some(Box::new(move |item| {
             item.parts().any(|part| {
-                let name = part.file.rsplit(['/', '\\']).next().unwrap_or_default();
-                name.to_lowercase() == wanted || part.file.to_lowercase() == wanted
+                let file = part.file.to_lowercase();
+                let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
+                wanted.iter().any(|wanted| name == wanted || file == *wanted)
             })
         })),
     }
 }
 
-/// The order asked for; `None` for the order in which items are kept, which is by id.
-fn order(arguments: &Arguments, quirks: Quirks) -> Option<fn(&mut Vec<&Item>, Quirks)> {
-    match arguments.get("sort") {
-        Some(sort) if quirks.ignored_sorts.contains(&sort) => Some(by_title),
-        Some("titleSort") => Some(by_title),
-        Some("addedAt") => Some(|rows, _| rows.sort_by_key(|item| item.added_at)),
-        Some("addedAt:desc") => Some(|rows, _| rows.sort_by_key(|item| Reverse(item.added_at))),
-        // What has no time is less than any that has.
-        Some("updatedAt") => Some(|rows, quirks| rows.sort_by_key(|item| quirks.updated.of(item))),
-        Some("updatedAt:desc") => {
-            Some(|rows, quirks| rows.sort_by_key(|item| Reverse(quirks.updated.of(item))))
-        }
-        _ => None,
+/// The order asked for; `None` for the order in which items are kept, which is by id. Each part of
+/// the list orders what those before it leave equal.
+fn order(arguments: &Arguments, quirks: Quirks) -> Option<Vec<(&str, bool)>> {
+    let sort = arguments.get("sort")?;
+    if quirks.ignored_sorts.contains(&sort) {
+        return Some(vec![("titleSort", false)]);
+    }
+    let parts = sort.split(',').map(|part| {
+        let mut words = part.split(':');
+        let field = words.next().unwrap_or_default();
+        // A field may be named with its type.
+        let field = field.rsplit_once('.').map_or(field, |(_, field)| field);
+        (field, words.next() == Some("desc"))
+    });
+    let parts: Vec<_> = parts.collect();
+    match parts.as_slice() {
+        [("id", false)] | [("random", _)] => None,
+        // What is not known is passed over: rows come by title.
+        [(field, _)] if !SORTS.contains(field) => Some(vec![("titleSort", false)]),
+        _ => Some(parts),
     }
 }
 
-/// The order that a server has by itself, also where it does not know the one it is asked for.
-fn by_title(rows: &mut Vec<&Item>, _: Quirks) {
-    rows.sort_by(|a, b| a.title.cmp(&b.title));
+/// Brings rows, which are ordered by id, into another order.
+fn sort(rows: &mut [&Item], parts: &[(&str, bool)], quirks: Quirks) {
+    for (field, falls) in parts.iter().rev() {
+        // Equal ones stay in their order. What has no value is less than any that has.
+        match falls {
+            true => rows.sort_by_cached_key(|item| Reverse(place(item, field, quirks))),
+            false => rows.sort_by_cached_key(|item| place(item, field, quirks)),
+        }
+    }
+}
+
+/// Where an item stands in an order: numbers as numbers, texts as texts.
+fn place(item: &Item, field: &str, quirks: Quirks) -> (Option<i64>, Option<String>) {
+    match field {
+        "id" => return (i64::try_from(item.rating_key).ok(), None),
+        "addedAt" => return (Some(item.added_at), None),
+        "updatedAt" => return (quirks.updated.of(item), None),
+        _ => {}
+    }
+    let field = if field == "titleSort" && !item.details.fields.contains_key(field) {
+        "title"
+    } else {
+        field
+    };
+    match values(item, field, quirks).pop() {
+        Some(text) => match text.parse::<f64>() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "times, years and ratings in thousandths"
+            )]
+            Ok(number) if field != "title" && field != "titleSort" => {
+                (Some((number * 1_000.0) as i64), None)
+            }
+            _ => (Some(0), Some(text)),
+        },
+        None => (None, None),
+    }
 }

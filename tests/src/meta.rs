@@ -6,21 +6,72 @@ use serde_json::{Value, json};
 use crate::library::{Section, SectionKind};
 use crate::row::type_name;
 
-/// Fields for filters: the name, and the type of the value.
-const FIELDS: [(&str, &str); 6] = [
+/// Fields for filters: the name, and the type of the value. Each filters
+/// (`listing::filter`).
+pub(crate) const FIELDS: [(&str, &str); 30] = [
     ("title", "string"),
+    ("titleSort", "string"),
+    ("originalTitle", "string"),
+    ("summary", "string"),
     ("studio", "string"),
+    ("contentRating", "string"),
+    ("editionTitle", "string"),
+    ("guid", "string"),
     ("year", "integer"),
+    ("index", "integer"),
+    ("duration", "integer"),
+    ("rating", "integer"),
+    ("audienceRating", "integer"),
+    ("userRating", "integer"),
     ("addedAt", "date"),
     ("updatedAt", "date"),
+    ("originallyAvailableAt", "string"),
     ("trash", "boolean"),
+    ("genre", "tag"),
+    ("collection", "tag"),
+    ("label", "tag"),
+    ("director", "tag"),
+    ("writer", "tag"),
+    ("producer", "tag"),
+    ("country", "tag"),
+    ("actor", "tag"),
+    ("mood", "tag"),
+    ("style", "tag"),
+    ("similar", "tag"),
+    ("tagline", "string"),
 ];
 
-const SORTS: [&str; 3] = ["titleSort", "addedAt", "updatedAt"];
+/// Orders. Each is honoured, and so is `id`, which real servers do not list either.
+pub(crate) const SORTS: [&str; 13] = [
+    "titleSort",
+    "originallyAvailableAt",
+    "rating",
+    "audienceRating",
+    "userRating",
+    "duration",
+    "addedAt",
+    "updatedAt",
+    "year",
+    "index",
+    "guid",
+    "studio",
+    "summary",
+];
 
 /// Operators for a type of value: the key, and its meaning.
-const OPERATORS: [(&str, &[(&str, &str)]); 4] = [
-    ("string", &[("=", "contains"), ("==", "is"), ("!=", "does not contain")]),
+const OPERATORS: [(&str, &[(&str, &str)]); 5] = [
+    (
+        "string",
+        &[
+            ("=", "contains"),
+            ("!=", "does not contain"),
+            ("==", "is"),
+            ("!==", "is not"),
+            ("<=", "begins with"),
+            (">=", "ends with"),
+        ],
+    ),
+    ("tag", &[("=", "is"), ("!=", "is not")]),
     ("integer", &[("=", "is"), ("!=", "is not"), (">>=", "is greater"), ("<<=", "is less")]),
     ("date", &[(">>=", "is after"), ("<<=", "is before")]),
     ("boolean", &[("=", "is true"), ("!=", "is false")]),

@@ -141,7 +141,18 @@ async fn listing(
     arguments: Arguments,
 ) -> Response {
     let library = shared.library();
-    let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
+    let Some(at) = section_at(&library.sections, &key) else {
+        return match library.quirks.empty_for_gone {
+            true => json(&json!({ "MediaContainer": { "size": 0 } })),
+            false => html(StatusCode::NOT_FOUND),
+        };
+    };
+    if library.quirks.hidden_section == Some(at) {
+        return html(StatusCode::FORBIDDEN);
+    }
+    if library.quirks.failing_section == Some(at) {
+        return html(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     match listing::answer(&library, &library.sections[at], &arguments, &headers) {
         Answer::Page(answer) => page(&answer),
         Answer::Unpaged | Answer::TooMany => html(StatusCode::BAD_REQUEST),

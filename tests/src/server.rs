@@ -88,6 +88,7 @@ pub(crate) struct Shared {
     clock: Option<Clock>,
     listeners: Mutex<Vec<mpsc::UnboundedSender<String>>>,
     silent: AtomicBool,
+    unnamed: AtomicBool,
 }
 
 /// What a request asks for.
@@ -176,6 +177,7 @@ impl Pms {
             clock: options.clock,
             listeners: Mutex::default(),
             silent: AtomicBool::new(false),
+            unnamed: AtomicBool::new(false),
         });
         let inner = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let url = format!("http://{}", inner.local_addr()?);
@@ -278,6 +280,11 @@ impl Pms {
         self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
+    /// Whether listeners are told everything in containers without a name, as some servers do.
+    pub fn set_unnamed(&self, unnamed: bool) {
+        self.shared.unnamed.store(unnamed, Ordering::SeqCst);
+    }
+
     /// Stops serving.
     pub async fn stop(mut self) {
         drop(self.stop.take());
@@ -328,8 +335,12 @@ impl Shared {
         if self.silent.load(Ordering::SeqCst) {
             return;
         }
-        let frame = notice.frame();
+        let frame = self.frame(notice);
         lock(&self.listeners).retain(|listener| listener.send(frame.clone()).is_ok());
+    }
+
+    fn frame(&self, notice: &Notice) -> String {
+        notice.frame(!self.unnamed.load(Ordering::SeqCst))
     }
 
     /// An event stream. It ends when the server hangs up.
@@ -344,7 +355,7 @@ impl Shared {
                     let frame = match tokio::time::timeout(PING, receiver.recv()).await {
                         Ok(frame) => frame?,
                         Err(_) if shared.silent.load(Ordering::SeqCst) => continue,
-                        Err(_) => ping().frame(),
+                        Err(_) => shared.frame(&ping()),
                     };
                     return Some((Ok::<_, Infallible>(frame), receiver));
                 }

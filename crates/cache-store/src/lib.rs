@@ -20,7 +20,7 @@ mod tests;
 // Names for a host.
 pub use error::Error;
 pub use file::config::{Opened, Sharing, StoreConfig, Unwritable, Upgrade};
-pub use library::Step;
+pub use library::refreshed::Step;
 pub use library::selection::Selection;
 pub use model::edit::{EditProgress, Progress, RunId};
 pub use model::item::{CachedItem, CachedPart};
@@ -49,7 +49,9 @@ pub use watch::Watched;
 #[doc(hidden)]
 pub use file::view::{Kept, StoredItem, View};
 #[doc(hidden)]
-pub use library::{Library, Refreshed};
+pub use library::Library;
+#[doc(hidden)]
+pub use library::refreshed::{Failed, Refreshed};
 #[doc(hidden)]
 pub use model::edit::Confirmed;
 #[doc(hidden)]

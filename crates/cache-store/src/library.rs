@@ -1,5 +1,6 @@
 //! The read-through: a section is brought up to date before it is read.
 
+pub(crate) mod refreshed;
 pub(crate) mod selection;
 #[cfg(feature = "shared")]
 mod shared;
@@ -9,46 +10,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plex_api::{Client, Clock, Private, RatingKey, UnixSeconds, UnsupportedRow};
-use serde::Serialize;
 use tracing::{Instrument, debug, info_span};
 
 use crate::error::Error;
+use crate::library::refreshed::{Refreshed, Step};
 use crate::library::selection::{Selection, is_named, is_of, select};
 use crate::model::metadata::Metadata;
 use crate::model::revision::SectionStamp;
 use crate::model::section::{SectionId, SectionState};
 use crate::refresh::context::{Context, OnRows};
 use crate::refresh::lookup::{Looked, Wanted};
-use crate::refresh::plan::{Demand, Plan, Planned, Policy, is_fresh, is_recent, plan};
+use crate::refresh::plan::{
+    Demand, Plan, Planned, Policy, is_count_due, is_fresh, is_recent, plan,
+};
 use crate::refresh::read_items::ItemRead;
 use crate::refresh::reason::PlanReason;
 use crate::share::lease::Leased;
 use crate::share::single_flight::{Probe, Sighting, Since, Turn};
 use crate::store::Store;
 use crate::store::apply::Changes;
-
-/// What was done about one section.
-#[derive(Debug, Clone, Serialize)]
-pub struct Step {
-    /// The section's title.
-    pub section: String,
-    /// The plan that was carried out.
-    pub plan: Plan,
-    /// Why it was chosen.
-    pub reason: PlanReason,
-    /// What it changed in the cache.
-    pub changes: Changes,
-}
-
-/// Sections that are up to date, and what it took.
-#[derive(Debug, Clone)]
-pub struct Refreshed {
-    /// The selected sections, in the server's order.
-    pub sections: Vec<SectionState>,
-    /// What was done, in order. A section has more than one step when the first plan did not
-    /// explain the change.
-    pub steps: Vec<Step>,
-}
 
 /// A server's sections, kept up to date in a store.
 #[derive(Debug)]
@@ -195,12 +175,44 @@ impl Library {
         {
             return Ok(refreshed);
         }
-        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
-        let probe = self.probe(Since::Ending).await?;
+        self.bring_selected(&self.probe(Since::Ending).await?, want, demand).await
+    }
+
+    /// Compares the stamps of the selected sections again, because an absence is about to be
+    /// answered that rests on these sections, which were listed a moment ago: an item that moved
+    /// from page to page meanwhile may be on none of them. Without sections they are compared in any
+    /// case. Brings what moved up to date. `None`: nothing has to be asked, because the stamps were
+    /// compared since.
+    pub async fn look_again(
+        &self,
+        want: &Selection,
+        demand: Demand,
+        sections: Option<&[SectionId]>,
+    ) -> Result<Option<Refreshed>, Error> {
+        let _one_at_a_time = self.context.flights.settling().await;
+        let known = self.context.blocking(Store::sections).await?;
+        let unsettled = |id: &SectionId| {
+            known.iter().find(|state| state.id == *id).is_none_or(SectionState::is_unsettled)
+        };
+        if sections.is_some_and(|sections| !sections.iter().any(unsettled)) {
+            return Ok(None);
+        }
+        let probe = self.probe(Since::Beginning).await?;
+        self.bring_selected(&probe, want, demand).await.map(Some)
+    }
+
+    /// Brings the selected ones of the sections up to date that a probe showed.
+    async fn bring_selected(
+        &self,
+        probe: &Probe,
+        want: &Selection,
+        demand: Demand,
+    ) -> Result<Refreshed, Error> {
+        let mut result = Refreshed::default();
         let selected = select(want, &probe.states, &probe.unreadable);
-        let selected = selected.map_err(|refusal| refusal.into_error(&probe))?;
-        self.bring_all(&probe, selected, demand, &mut result).await?;
-        Ok(result)
+        let selected = selected.map_err(|refusal| refusal.into_error(probe))?;
+        self.bring_all(probe, selected, demand, &mut result).await?;
+        result.some_left()
     }
 
     /// Brings sections up to date whose stamps were observed a moment ago. `None`: what was
@@ -210,14 +222,17 @@ impl Library {
         fresh: Vec<SectionState>,
         demand: Demand,
     ) -> Result<Option<Refreshed>, Error> {
-        let mut result = Refreshed { sections: Vec::with_capacity(fresh.len()), steps: Vec::new() };
+        let mut result = Refreshed::default();
         for state in fresh {
-            match self.bring(state, None, demand, &mut result.steps).await? {
-                Some(state) => result.sections.push(state),
-                None => return Ok(None),
-            }
+            let before = state.clone();
+            let brought = match result.of_all() {
+                Some(error) => Err(error),
+                None => self.bring(state, None, None, demand, &mut result.steps).await,
+            };
+            let Some(brought) = brought.transpose() else { return Ok(None) };
+            result.take(&before, brought)?;
         }
-        Ok(Some(result))
+        result.some_left().map(Some)
     }
 
     /// Compares the stamps of all sections of which something is cached, and brings those up to
@@ -230,12 +245,13 @@ impl Library {
     ) -> Result<Vec<Step>, Error> {
         self.context.recall_paging().await?;
         let demand = Demand::files(0);
-        let mut result = Refreshed { sections: Vec::new(), steps: Vec::new() };
+        let mut result = Refreshed::default();
         // An answer from before what was told would be believed for as long as nothing is told.
         let probe = Probe { explained, ..self.probe(Since::Beginning).await? };
         let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
         self.bring_all(&probe, cached, demand, &mut result).await?;
-        Ok(result.steps)
+        let steps = std::mem::take(&mut result.steps);
+        result.whole().map(|_| steps)
     }
 
     async fn bring_all(
@@ -246,11 +262,14 @@ impl Library {
         result: &mut Refreshed,
     ) -> Result<(), Error> {
         let mut unchanged = Vec::new();
+        let mut counted = self.to_count(probe, &selected, demand);
         for mut state in selected {
             let Some(sighting) = probe.sighting(&state) else { continue };
-            let planned = self.plan(&state, &sighting.stamp, demand);
+            let count = counted.take_if(|id| *id == state.id);
+            let count = count.map(|_| Planned { plan: Plan::Totals, reason: PlanReason::CountDue });
+            let planned = count.unwrap_or_else(|| self.plan(&state, &sighting.stamp, demand));
             if planned.plan == Plan::Unchanged {
-                result.steps.push(step(&state, planned, Changes::default()));
+                result.steps.push(Step::new(&state, planned, Changes::default()));
                 unchanged.push((state.clone(), sighting.stamp));
                 state.observed = Some(sighting.stamp);
                 result.sections.push(state);
@@ -258,13 +277,37 @@ impl Library {
             }
             let span = info_span!("refresh", section = state.id.0, title = %Private(&state.title));
             let title = state.title.clone();
-            let bringing = self.bring(state, Some(sighting), demand, &mut result.steps);
-            match bringing.instrument(span).await? {
-                Some(state) => result.sections.push(state),
-                None => return Err(Error::Moved { title }),
-            }
+            let before = state.clone();
+            let brought = match result.of_all() {
+                Some(error) => Err(error),
+                None => {
+                    let steps = &mut result.steps;
+                    let bringing = self.bring(state, Some(sighting), count, demand, steps);
+                    bringing.instrument(span).await
+                }
+            };
+            let brought = brought.and_then(|state| state.ok_or(Error::Moved { title }));
+            result.take(&before, brought)?;
         }
         self.note(probe, unchanged).await
+    }
+
+    /// Of the sections whose stamp stands, the one whose total was not compared for longest, if
+    /// that is due: one a run, so that a run on an unchanged library never costs more than two calls.
+    fn to_count(
+        &self,
+        probe: &Probe,
+        selected: &[SectionState],
+        demand: Demand,
+    ) -> Option<SectionId> {
+        let now = self.context.clock.now();
+        let due = selected.iter().filter(|state| {
+            let sighting = probe.sighting(state);
+            let stands =
+                |seen: Sighting| self.plan(state, &seen.stamp, demand).plan == Plan::Unchanged;
+            demand.queries > 0 && is_count_due(state, now) && sighting.is_some_and(stands)
+        });
+        due.min_by_key(|state| state.counted_at.max(state.listed_at)).map(|state| state.id)
     }
 
     /// Notes what a probe showed: the list of sections, and those whose stamp is what it was.
@@ -277,10 +320,11 @@ impl Library {
         #[cfg(feature = "shared")]
         Box::pin(self.offer(&unchanged)).await?;
         let (at, whole) = (probe.at, probe.unreadable.is_empty());
+        let before = Arc::clone(&probe.before);
         let _one_at_a_time = self.context.flights.noting().await;
         let list = self.context.flights.is_last(probe).then_some(listed);
         let note = move |store: &Store| {
-            store.note_probe(list.as_deref().map(|list| (list, whole)), &unchanged, at)
+            store.note_probe(list.as_deref().map(|list| (list, whole)), &unchanged, &before, at)
         };
         self.context.blocking(note).await
     }
@@ -385,43 +429,47 @@ impl Library {
         let observed = Box::pin(self.observe_shared(since)).await;
         #[cfg(not(feature = "shared"))]
         let observed = self.observe().await;
-        let (listed, others, at) = match observed {
-            Ok((listed, others, at)) => (Arc::new(listed), others, at),
+        let (listed, others, before, at) = match observed {
+            Ok(Observed { listed, others, before, at }) => (Arc::new(listed), others, before, at),
             Err(error) => {
-                self.context.flights.end_probe(number, Err(error.clone()));
-                return Err(error.into());
+                if let Error::Plex(error) = &error {
+                    self.context.flights.end_probe(number, Err(error.clone()));
+                }
+                return Err(error);
             }
         };
         let known = self.context.blocking(Store::sections).await?;
         self.check_server(&known, &listed).await?;
         self.context.note_asked().await?;
         let noted = Arc::clone(&listed);
-        let (whole, before) = (others.is_empty(), at.saturating_sub(FORGOTTEN_AFTER));
+        let (whole, long_ago) = (others.is_empty(), at.saturating_sub(FORGOTTEN_AFTER));
         let states = self.context.blocking(move |store| {
             let states = store.note_sections(&noted)?;
             if whole {
-                store.forget_gone(&known, &states, before)?;
+                store.forget_gone(&known, &states, long_ago)?;
             }
             Ok(states)
         });
         let states = states.await?;
         let explained = BTreeSet::new();
-        let probe = Probe { listed, states, unreadable: others, at, number, explained };
+        let probe = Probe { listed, states, unreadable: others, before, at, number, explained };
         self.context.flights.end_probe(number, Ok(probe.clone()));
         Ok(probe)
     }
 
     /// Asks the server for its sections.
-    async fn observe(&self) -> Result<Observed, plex_api::Error> {
+    async fn observe(&self) -> Result<Observed, Error> {
+        let before = Arc::new(self.context.blocking(Store::sections).await?);
         // What the answer shows was so when the question was asked, or later.
         let at = self.context.clock.now();
         let (listed, others) = self.context.client.section_rows().await?;
-        Ok((listed, others, at))
+        Ok(Observed { listed, others, before, at })
     }
 
     /// Refuses another server. The uuids of the sections tell, so a server that is known costs no
-    /// call, as long as it is asked at the same address (a copy of a server has the same uuids); and a file in which nothing is cached yet belongs to nobody: it is bound when
-    /// the first section is listed.
+    /// call, as long as it is asked at the same address: a copy of a server has the same uuids. A
+    /// file in which nothing is cached yet belongs to nobody: it is bound when the first section is
+    /// listed.
     async fn check_server(
         &self,
         known: &[SectionState],
@@ -443,11 +491,13 @@ impl Library {
     }
 
     /// Brings one section up to date with the stamp that a probe showed; without one, with the
-    /// stamp that was stored a moment ago. `None`: there is no such stamp any more.
+    /// stamp that was stored a moment ago. `count`: what is done if its total is still due. `None`:
+    /// there is no such stamp any more.
     async fn bring(
         &self,
         mut state: SectionState,
         sighting: Option<Sighting>,
+        count: Option<Planned>,
         demand: Demand,
         steps: &mut Vec<Step>,
     ) -> Result<Option<SectionState>, Error> {
@@ -469,11 +519,14 @@ impl Library {
             let stored = || Sighting::stored(&state).or(sighting);
             let Some(seen) = newer.or_else(stored) else { return Ok(None) };
             let observed = seen.stamp;
-            let planned = forced.unwrap_or_else(|| self.plan(&state, &observed, demand));
+            let count = count.filter(|_| {
+                state.stamp == Some(observed) && is_count_due(&state, self.context.clock.now())
+            });
+            let planned = forced.or(count).unwrap_or_else(|| self.plan(&state, &observed, demand));
             if planned.plan == Plan::Unchanged && state.observed == Some(observed) {
                 let reason = PlanReason::StampIsFresh;
                 let planned = Planned { plan: Plan::Fresh, reason };
-                steps.push(step(&state, planned, Changes::default()));
+                steps.push(Step::new(&state, planned, Changes::default()));
                 return Ok(Some(state));
             }
             #[cfg(feature = "shared")]
@@ -498,12 +551,12 @@ impl Library {
                 Ok((state, changes)) => {
                     self.context.flights.stored(id, &seen);
                     #[cfg(feature = "shared")]
-                    Box::pin(self.tell(&state, round)).await?;
-                    steps.push(step(&state, planned, changes));
+                    let state = Box::pin(self.tell(state, round)).await?;
+                    steps.push(Step::new(&state, planned, changes));
                     return Ok(Some(state));
                 }
                 Err(next) => {
-                    steps.push(step(&state, planned, Changes::default()));
+                    steps.push(Step::new(&state, planned, Changes::default()));
                     forced = Some(next);
                 }
             }
@@ -516,13 +569,17 @@ impl Library {
 /// this token, or its disk may be away for a while: listing it again costs a call for each page.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
-/// The server's sections, those that cannot be read, and when it was asked, by our clock.
-type Observed = (Vec<plex_api::Section>, Vec<UnsupportedRow>, UnixSeconds);
+/// What the server answered about its sections.
+struct Observed {
+    listed: Vec<plex_api::Section>,
+    /// Those that cannot be read.
+    others: Vec<UnsupportedRow>,
+    /// Our states as they were before it was asked; none where another host asked.
+    before: Arc<Vec<SectionState>>,
+    /// When it was asked, by our clock.
+    at: UnixSeconds,
+}
 
 /// A plan, the sweep or listing it may fall back to, and one more if the section moved
 /// meanwhile.
 const MAX_STEPS: usize = 4;
-
-fn step(state: &SectionState, planned: Planned, changes: Changes) -> Step {
-    Step { section: state.title.clone(), plan: planned.plan, reason: planned.reason, changes }
-}

@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::error::Error;
-use crate::library::{Library, Step};
+use crate::library::Library;
+use crate::library::refreshed::Step;
 use crate::model::revision::latest;
 use crate::model::section::SectionState;
 use crate::refresh::context::Context;

@@ -12,7 +12,7 @@ mod timing;
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign};
 
-use cache_store::{Changes, NoDisk, Plan, Step};
+use cache_store::{Changes, Failed, NoDisk, Plan, Step};
 use plex_api::Calls;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub struct Report {
     pub estimated_calls: u64,
     /// What was done to bring the sections up to date, and why.
     pub steps: Vec<StepReport>,
+    /// Sections that could not be asked while others could, and why.
+    pub failed: Vec<FailedSection>,
     /// Answers by kind.
     pub answers: AnswerCounts,
     /// Found files by the rule that decided.
@@ -97,6 +99,34 @@ impl Report {
         }
     }
 
+    /// How many items were different.
+    pub(crate) fn changes(&self) -> u64 {
+        let changes = self.steps.iter().map(|step| step.changes);
+        changes.map(|changes| changes.added + changes.changed + changes.removed).sum()
+    }
+
+    /// Notes that a section could not be asked while others could.
+    pub(crate) fn failure(&mut self, failed: &Failed) {
+        self.fails(&failed.state.title, &failed.error, failed.is_hidden());
+    }
+
+    /// The same.
+    pub(crate) fn fails(&mut self, section: &str, error: &plex_api::Error, left_out: bool) {
+        let (section, reason) = (section.to_owned(), error.to_string());
+        self.fail(FailedSection { section, reason, left_out, times: 1 });
+    }
+
+    /// Adds a failure; equal ones are counted.
+    fn fail(&mut self, failure: FailedSection) {
+        let same = |known: &&mut FailedSection| {
+            known.section == failure.section && known.left_out == failure.left_out
+        };
+        match self.failed.iter_mut().find(same) {
+            Some(known) => known.times += failure.times,
+            None => self.failed.push(failure),
+        }
+    }
+
     /// Adds a suggestion; of equal ones the better supported is kept, as runs ask for the same
     /// files.
     fn suggest(&mut self, suggestion: &MappingSuggestion) {
@@ -126,6 +156,9 @@ impl AddAssign<&Report> for Report {
         self.estimated_calls += other.estimated_calls;
         for step in &other.steps {
             self.step(step.clone());
+        }
+        for failure in &other.failed {
+            self.fail(failure.clone());
         }
         self.answers += other.answers;
         for (rule, count) in &other.rules {
@@ -180,6 +213,22 @@ impl From<Step> for StepReport {
         let Step { section, plan, reason, changes } = step;
         Self { section, plan, reason: reason.to_string(), changes, times: 1 }
     }
+}
+
+/// A section that could not be asked while others could.
+///
+/// What other sections have is answered; that a file is absent, or one of several, is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedSection {
+    /// The section's title.
+    pub section: String,
+    /// What went wrong the first time.
+    pub reason: String,
+    /// The token's account may not see it (403), so for this account it is not there: files that no
+    /// other section has are absent.
+    pub left_out: bool,
+    /// How often.
+    pub times: u64,
 }
 
 /// Answers by kind.

@@ -1,8 +1,9 @@
 //! The steps of a soak: each step is one change to the server or to the client.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use match_core::{Change, EditOptions, Level, Query, Selection};
+use match_core::{Change, EditOptions, Level, Query, Run, Selection};
 use plex_api::{Field, RatingKey};
 use testbed::budget::MOUNT;
 use testbed::generate::add_movie;
@@ -79,7 +80,9 @@ impl Soak {
             library.sections[section].items().iter().map(|item| item.rating_key).collect()
         });
         let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
-        let name = format!("Film No {} ({})", self.named, 1950 + self.named % 70);
+        // A filter reads a comma, and an operator at the head, as more than a name.
+        let film = self.random.pick(&["Film", "Film", "Film, Or", "=Film"]);
+        let name = format!("{film} No {} ({})", self.named, 1950 + self.named % 70);
         self.named += 1;
         let needs_item = !matches!(
             step,
@@ -207,6 +210,72 @@ impl Soak {
         stage.pms.clear_faults();
     }
 
+    /// Asks while one answer with items is kept back. Meanwhile an item is deleted, moved or
+    /// replaced, and others are added, so that rows move across the edges of pages. Returns the
+    /// paths of that item.
+    pub(super) async fn ask_while_it_changes(
+        &mut self,
+        asked: &[String],
+    ) -> (Run, BTreeMap<String, Option<Lost>>) {
+        self.ready().await;
+        let section = self.random.below(self.stage.pms.edit(|library| library.sections.len()));
+        let keys: Vec<u64> = self.stage.pms.edit(|library| {
+            library.sections[section].items().iter().map(|item| item.rating_key).collect()
+        });
+        if keys.len() < 5 {
+            return (self.ask(asked).await, BTreeMap::new());
+        }
+        let route = self.random.pick(&[Route::Listing, Route::Listing, Route::Metadata]);
+        let nth = 1 + self.random.next() % 5;
+        self.stage.pms.script(FaultRule::once(route, nth, Fault::Held));
+        let (key, what) = (self.random.pick(&keys), self.random.below(4));
+        let (added, scans) = (self.random.below(3), self.random.once_in(2));
+        let name = format!("Meanwhile {} (1999)", self.named);
+        self.named += 1;
+        let file = format!("{}/{name}/{name}.mkv", self.root(section));
+        let mut touched = self.paths(section, key, what > 1);
+        let queries = asked.iter().map(|path| Query::new(path.as_str())).collect();
+        let selection = self.selection();
+        let Self { engine, stage, .. } = self;
+        let running = engine.as_ref().unwrap().match_files(&selection, queries);
+        let mut running = Box::pin(running);
+        let ended = tokio::select! {
+            run = &mut running => Some(run),
+            () = stage.pms.held() => None,
+        };
+        let run = match ended {
+            Some(run) => {
+                touched.clear();
+                run
+            }
+            None => {
+                stage.pms.edit(|library| {
+                    match what {
+                        0 | 1 => library.remove_item(section, key),
+                        2 => library.move_file(section, key, &file),
+                        _ => library.replace_file(section, key, &file, 5),
+                    }
+                    for at in 0..added {
+                        add_movie(library, section, &format!("Meanwhile {at} {name}"));
+                    }
+                    library.advance(1);
+                    if scans {
+                        library.scan(section);
+                    }
+                });
+                stage.pms.release();
+                running.as_mut().await
+            }
+        };
+        drop(running);
+        self.stage.pms.clear_faults();
+        if !scans {
+            // What is not told by a counter, a scan tells: before the next look.
+            self.edit(section, |_| {});
+        }
+        (run.unwrap(), touched)
+    }
+
     /// Makes a fault of the client or of the connection.
     async fn trouble(&mut self, step: Step) {
         match step {
@@ -266,6 +335,17 @@ impl Soak {
     /// Records the paths of an item that will become former ones, and whether the item stays
     /// without them.
     fn haunt(&mut self, section: usize, key: u64, stays: bool) {
+        let paths = self.paths(section, key, stays);
+        // There is a limit on them, because the runs would take too long.
+        while self.ghosts.len() > 12 {
+            self.ghosts.pop_first();
+        }
+        let lost = |lost: Lost| Lost { covered: false, ..lost };
+        self.ghosts.extend(paths.into_iter().map(|(path, is)| (path, is.map(lost))));
+    }
+
+    /// The paths of an item. If it stays without them, nobody knows whether that was seen.
+    fn paths(&self, section: usize, key: u64, stays: bool) -> BTreeMap<String, Option<Lost>> {
         let (title, paths) = self.stage.pms.edit(|library| {
             let section = &library.sections[section];
             let root = &section.locations[0].1;
@@ -273,14 +353,8 @@ impl Soak {
             let paths = parts.map(|part| part.file.replacen(root, MOUNT, 1));
             (section.title.clone(), paths.collect::<Vec<_>>())
         });
-        let lost = stays.then_some(Lost { section: title, holder: key, covered: false });
-        // There is a limit on them, because the runs would take too long.
-        while self.ghosts.len() > 12 {
-            self.ghosts.pop_first();
-        }
-        for path in paths {
-            self.ghosts.insert(path, lost.clone());
-        }
+        let lost = stays.then_some(Lost { section: title, holder: key, covered: true });
+        paths.into_iter().map(|path| (path, lost.clone())).collect()
     }
 
     /// Changes the library, and ends a scan.

@@ -17,12 +17,19 @@ pub(super) fn rows() -> Vec<Row> {
             items: &[10_000, 100_000, 1_000_000],
             ..Row::new(
                 "cold",
-                "cold, as many queries as items",
+                "cold, as many queries as items, all found",
                 "2 + ceil(N/P)",
                 |scale| 2 + scale.pages(),
                 |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
             )
         },
+        Row::new(
+            "cold-some-absent",
+            "the same, and one in 50 is absent: the stamps are compared once more",
+            "3 + ceil(N/P)",
+            |scale| 3 + scale.pages(),
+            |scale, _| cold(scale, FileFilter::Ignored, some_absent).boxed(),
+        ),
         Row {
             items: &[10_000, 1_000_000],
             test: Scale::small(2_000, 100),
@@ -60,9 +67,9 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 100),
             ..Row::new(
                 "cold-absent",
-                "cold, 1 absent file, `file=` not honoured: one full listing, once",
-                "4 + ceil(N/P)",
-                |scale| 4 + scale.pages(),
+                "cold, 1 absent file, `file=` not honoured: one full listing, once, and the stamps again",
+                "5 + ceil(N/P)",
+                |scale| 5 + scale.pages(),
                 |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
             )
         },
@@ -142,5 +149,9 @@ fn one_absent(stage: &Stage) -> Vec<TruthQuery> {
 }
 
 fn all(stage: &Stage) -> Vec<TruthQuery> {
+    stage.present(stage.scale.items)
+}
+
+fn some_absent(stage: &Stage) -> Vec<TruthQuery> {
     stage.queries(stage.scale.items)
 }

@@ -121,6 +121,19 @@ pub fn edit_rows() -> Vec<EditRow> {
             play: |stage, items, _| right(stage, items).boxed(),
         },
         EditRow {
+            name: "edit-label-right",
+            situation: "M items, each has the label already, which was read 20 minutes ago",
+            calls: "1 probe, 1 delta, ceil(M/200) reads, 0 writes",
+            budget: |count| {
+                let reading = (Route::Metadata, reads(count));
+                vec![(Route::Sections, 1), (Route::Listing, 1), reading]
+            },
+            expect: |unchanged, counts| {
+                *counts == EditCounts { unchanged, ..EditCounts::default() }
+            },
+            play: |stage, items, _| labelled(stage, items).boxed(),
+        },
+        EditRow {
             name: "edit-own",
             situation: "M items, each with its own title and summary",
             calls: "1 probe, ceil(M/200) reads, M PUT",
@@ -186,6 +199,7 @@ const IN_DOUBT: u64 = 32;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     Own,
+    Label,
     Collection,
     Poisoned,
 }
@@ -221,6 +235,7 @@ fn changes(items: &[(String, RatingKey)], work: Work) -> Vec<Change> {
             Work::Own => change
                 .set(Field::Title, format!("Title of {key}"))
                 .set(Field::Summary, format!("What happens in {key}.")),
+            Work::Label => change.add_tags(TagField::Label, ["overlay"]),
             Work::Collection | Work::Poisoned => {
                 change.add_tags(TagField::Collection, ["Watched with friends"])
             }
@@ -264,6 +279,15 @@ async fn right(stage: Stage, items: Items) -> Result<PlayedEdits> {
     engine.close().await?;
     stage.later(Duration::from_mins(2));
     measured(&stage, &items, Work::Own, NaiveEdit::Compare).await
+}
+
+/// Nothing tells whether somebody took the label away, so the items are read again.
+async fn labelled(stage: Stage, items: Items) -> Result<PlayedEdits> {
+    let engine = stage.engine().await?;
+    edit(&engine, changes(&items, Work::Label)).await?;
+    engine.close().await?;
+    stage.later(Duration::from_mins(20));
+    measured(&stage, &items, Work::Label, NaiveEdit::Compare).await
 }
 
 async fn edited(stage: Stage, items: Items, work: Work) -> Result<PlayedEdits> {
@@ -320,6 +344,7 @@ fn is_done(stage: &Stage, key: RatingKey, work: Work) -> bool {
                 item.title == format!("Title of {key}")
                     && item.summary == format!("What happens in {key}.")
             }
+            Work::Label => item.details.tags_of("label") == ["Overlay"],
             Work::Collection | Work::Poisoned => {
                 let tags = item.details.tags_of("collection");
                 item.details.poisoned || tags.contains(&"Watched with friends".into())

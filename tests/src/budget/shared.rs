@@ -26,9 +26,9 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "machines-8",
-            "8 machines with a cache file each ask at once, all cold: as one",
-            "2 + ceil(N/P)",
-            |scale| 2 + scale.pages(),
+            "8 machines with a cache file each ask at once, all cold: as one, and the stamps again",
+            "3 + ceil(N/P)",
+            |scale| 3 + scale.pages(),
             |scale, child| machines(scale, child).boxed(),
         ),
         Row::new(
@@ -62,8 +62,8 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new(
             "machines-killed",
             "the machine that lists was killed in the middle: 8 others, cold: one more listing",
-            "2 + ceil(N/P)",
-            |scale| 2 + scale.pages(),
+            "3 + ceil(N/P)",
+            |scale| 3 + scale.pages(),
             |scale, child| killed(scale, child).boxed(),
         ),
         Row::new(

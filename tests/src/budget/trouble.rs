@@ -22,9 +22,9 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "tasks-8",
-            "8 tasks ask at once on a cold section",
-            "2 + ceil(N/P)",
-            |scale| 2 + scale.pages(),
+            "8 tasks ask at once on a cold section, also for absent files: as one",
+            "3 + ceil(N/P)",
+            |scale| 3 + scale.pages(),
             |scale, _| tasks(scale).boxed(),
         ),
         Row {

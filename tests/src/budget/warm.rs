@@ -23,8 +23,15 @@ pub(super) fn rows() -> Vec<Row> {
             |scale, _| warm(scale, LATER).boxed(),
         ),
         Row::new(
+            "warm-hours",
+            "the same after more than an hour: the total of one section is compared as well",
+            "2",
+            |_| 2,
+            |scale, _| warm(scale, Duration::from_hours(3)).boxed(),
+        ),
+        Row::new(
             "fresh",
-            "the same within the freshness window, after a restart",
+            "within the freshness window, after a restart",
             "0",
             |_| 0,
             |scale, _| warm(scale, Duration::from_secs(59)).boxed(),

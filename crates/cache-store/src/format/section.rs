@@ -36,6 +36,8 @@ pub(crate) struct SectionRow {
     /// When they were listed, and how many there are.
     shows: Option<(i64, u64)>,
     dated: bool,
+    settled: bool,
+    counted_at: Option<i64>,
     position: Option<PositionFields>,
 }
 
@@ -46,10 +48,14 @@ impl Record for SectionRow {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, 3 before `dated`, 4 before the position: nothing was known of
-        // what is missing, which is a 0 each.
-        let missing = usize::from(Self::SCHEMA.saturating_sub(schema));
-        envelope::decode(&[payload, [0; 3].get(..missing)?].concat())
+        // 2 ended before the shows, 3 before `dated`, 4 before `settled`: nothing was known of what is
+        // missing, which is a 0 for each field.
+        let missing = match schema {
+            2 => 5,
+            3 => 4,
+            _ => 3,
+        };
+        envelope::decode(&[payload, [0; 5].get(..missing)?].concat())
     }
 }
 
@@ -132,6 +138,8 @@ impl SectionRow {
             matches_from: state.matches_from.0,
             shows: state.shows.map(|shows| (shows.at.0, shows.count)),
             dated: state.dated,
+            settled: state.settled,
+            counted_at: state.counted_at.map(|at| at.0),
             position: state.position.as_ref().map(|position| PositionFields {
                 commit: position.commit.0,
                 stamp: StampFields::new(position.stamp),
@@ -154,9 +162,11 @@ impl SectionRow {
             items: self.items,
             unsupported: self.unsupported,
             complete: self.complete,
+            settled: self.settled,
             observed_at: self.observed_at.map(UnixSeconds),
             metadata_at: self.metadata_at.map(UnixSeconds),
             listed_at: self.listed_at.map(UnixSeconds),
+            counted_at: self.counted_at.map(UnixSeconds),
             changed_until: self.changed_until.map(UnixSeconds),
             shows: self.shows.map(|(at, count)| ShowsListed { at: UnixSeconds(at), count }),
             dated: self.dated,
@@ -227,6 +237,8 @@ impl From<SectionRow1> for SectionRow {
             matches_from: 0,
             shows: None,
             dated: false,
+            settled: false,
+            counted_at: None,
             position: None,
         }
     }

@@ -8,7 +8,8 @@ use plex_api::{Filter, Section};
 use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::error::Error;
-use crate::library::{Library, Observed, Step, step};
+use crate::library::refreshed::Step;
+use crate::library::{Library, Observed};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
 use crate::random_id::draw;
@@ -80,14 +81,18 @@ impl Library {
     }
 
     /// The server's sections: as another host saw them a moment ago, or as the server lists them.
-    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, plex_api::Error> {
+    pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, Error> {
         let Some(tier) = &self.tier else { return self.observe().await };
         if tier.server().is_none() || !tier.is_verified() {
             self.find_server(tier).await?;
         }
         let (lease, before) = match since {
             Since::Ending => match tier.probe(self.context.policy.freshness).await {
-                Probed::Shared(sections, at) => return Ok((sections, Vec::new(), at)),
+                Probed::Shared(listed, at) => {
+                    // It may be from before what is cached was listed.
+                    let (others, before) = (Vec::new(), Arc::default());
+                    return Ok(Observed { listed, others, before, at });
+                }
                 Probed::Ask(lease, before) => (lease, before),
             },
             // Something happened that only the server can show.
@@ -95,7 +100,7 @@ impl Library {
         };
         let observed = self.observe().await;
         match (&observed, lease) {
-            (Ok((sections, others, _)), Some(lease)) => {
+            (Ok(Observed { listed: sections, others, .. }), Some(lease)) => {
                 let known = before.as_ref().map(|probe| probe.sections.as_slice());
                 let is_it = self.is_server(tier, sections, known.unwrap_or_default()).await;
                 if is_it && others.is_empty() {
@@ -314,7 +319,7 @@ impl Library {
             Way::Log(_) | Way::There => PlanReason::SharedLog,
         };
         debug!(%reason, items = state.items, "taken from the shared tier");
-        Ok(Some(step(&state, Planned { plan: Plan::Shared, reason }, changes)))
+        Ok(Some(Step::new(&state, Planned { plan: Plan::Shared, reason }, changes)))
     }
 
     /// Whether the server shows this account what it showed whoever listed. Known from the token
@@ -341,20 +346,46 @@ impl Library {
     }
 
     /// Publishes what a refresh brought, if it was this host's turn.
-    pub(super) async fn tell(&self, state: &SectionState, round: Round) -> Result<(), Error> {
+    pub(super) async fn tell(
+        &self,
+        state: SectionState,
+        round: Round,
+    ) -> Result<SectionState, Error> {
         let Round { lease: Some(lease), look: Some(look), calls, .. } = round else {
-            return Ok(());
+            return Ok(state);
         };
-        let Some(tier) = &self.tier else { return Ok(()) };
-        if !self.may_publish(tier, state).await {
-            return Ok(());
+        let Some(tier) = &self.tier else { return Ok(state) };
+        if !self.may_publish(tier, &state).await {
+            return Ok(state);
         }
         let contested = look.head.as_ref().and_then(|head| tier.joined(state.id, head));
         if contested == Some(false) {
-            return Ok(());
+            return Ok(state);
         }
+        let state = self.settle(state).await?;
         let calls = self.context.client.calls().total().count.saturating_sub(calls);
-        tier.publish(&self.context.store, state, lease, &look, calls).await
+        tier.publish(&self.context.store, &state, lease, &look, calls).await?;
+        Ok(state)
+    }
+
+    /// Compares the stamp of a section again that was listed for all hosts, so that not each of them
+    /// has to before it answers that a file is absent.
+    async fn settle(&self, state: SectionState) -> Result<SectionState, Error> {
+        let Some(stamp) = state.stamp.filter(|_| state.is_unsettled()) else { return Ok(state) };
+        let at = self.context.clock.now();
+        let Ok((listed, _)) = self.context.client.section_rows().await else { return Ok(state) };
+        let stands =
+            |section: &Section| section.uuid == state.uuid && SectionStamp::of(section) == stamp;
+        if !listed.iter().any(stands) {
+            return Ok(state);
+        }
+        let listed = state.clone();
+        let note = move |store: &Store| {
+            let id = listed.id;
+            store.note_probe(None, &[(listed.clone(), stamp)], &[listed], at)?;
+            store.view()?.section(id)
+        };
+        Ok(self.context.blocking(note).await?.unwrap_or(state))
     }
 
     /// Only what is explained, of the server whose keys are used.

@@ -42,6 +42,11 @@ pub struct SectionState {
     /// The cached items are all items at `stamp`, so a file that is not here is not on the server.
     /// A full listing sets this. A delta clears it, because it cannot see replaced files.
     pub complete: bool,
+    /// Nothing that happened while the section was listed can be missing: its stamp was asked for
+    /// again after the listing, and had not moved; or one answer had every row. Before that, an
+    /// item may be missing that moved across the edge of a page
+    /// ([`is_unsettled`](Self::is_unsettled)).
+    pub settled: bool,
     /// When a stamp was last observed, by our clock.
     pub observed_at: Option<UnixSeconds>,
     /// When all edited items were last read, by our clock. Titles, years and guids are as they were
@@ -49,6 +54,8 @@ pub struct SectionState {
     pub metadata_at: Option<UnixSeconds>,
     /// When the whole section was last listed or swept, by our clock.
     pub listed_at: Option<UnixSeconds>,
+    /// When the server last told how many rows the section has, by our clock.
+    pub counted_at: Option<UnixSeconds>,
     /// The newest `addedAt` or `updatedAt` of the items, by the server's clock. The next delta
     /// starts here, so that a difference between the two clocks cannot hide a change.
     pub changed_until: Option<UnixSeconds>,
@@ -113,6 +120,11 @@ impl SectionState {
     pub fn is_unexplained(&self) -> bool {
         self.observed != self.stamp
     }
+
+    /// Whether an absence needs one more look at the stamps before it is answered.
+    pub fn is_unsettled(&self) -> bool {
+        self.complete && !self.settled
+    }
 }
 
 impl SectionState {
@@ -131,9 +143,11 @@ impl SectionState {
             items: 0,
             unsupported: 0,
             complete: false,
+            settled: false,
             observed_at: None,
             metadata_at: None,
             listed_at: None,
+            counted_at: None,
             changed_until: None,
             shows: None,
             dated: false,
@@ -148,6 +162,11 @@ impl SectionState {
     /// that was read under `base` may be written over this state.
     pub(crate) fn is_version_of(&self, base: &Self) -> bool {
         (self.revision, self.stamp, self.observed) == (base.revision, base.stamp, base.observed)
+    }
+
+    /// Whether this is the very listing that `base` has, and nothing was written over it since.
+    pub(crate) fn is_listing_of(&self, base: &Self) -> bool {
+        self.is_version_of(base) && self.listed_at == base.listed_at
     }
 
     /// Ends every match that was verified so far.
@@ -165,9 +184,11 @@ impl SectionState {
         self.items = 0;
         self.unsupported = 0;
         self.complete = false;
+        self.settled = false;
         self.observed_at = None;
         self.metadata_at = None;
         self.listed_at = None;
+        self.counted_at = None;
         self.changed_until = None;
         self.shows = None;
         self.dated = false;

@@ -12,6 +12,7 @@ use crate::refresh::plan::{Demand, Plan, Planned, has_recent_metadata, unexplain
 use crate::refresh::reason::PlanReason;
 use crate::refresh::recent::Recent;
 use crate::share::single_flight::Sighting;
+use crate::store::Store;
 use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
@@ -38,7 +39,7 @@ impl Context {
         demand: Demand,
     ) -> Result<Outcome, Error> {
         match planned.plan {
-            Plan::Fresh | Plan::Unchanged => self.observed(state, seen).await,
+            Plan::Fresh | Plan::Unchanged => self.observed(state, seen, None).await,
             Plan::Totals => self.totals(state, seen).await,
             Plan::Metadata => self.metadata(state, seen).await,
             Plan::Shows => self.shows(state).await,
@@ -49,14 +50,22 @@ impl Context {
             Plan::Full => self.full(state, seen).await,
             // It was carried out by whoever took it.
             #[cfg(feature = "shared")]
-            Plan::Shared => self.observed(state, seen).await,
+            Plan::Shared => self.observed(state, seen, None).await,
         }
     }
 
-    /// Nothing changed: only the moment of observation is new.
-    async fn observed(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
+    /// Nothing changed: only the moment of observation is new, and that of the total if it was
+    /// asked for.
+    async fn observed(
+        &self,
+        state: &SectionState,
+        seen: &Sighting,
+        counted: Option<UnixSeconds>,
+    ) -> Result<Outcome, Error> {
         let (base, Sighting { stamp, at, .. }) = (state.clone(), *seen);
-        let noted = self.blocking(move |store| store.note_unchanged(&base, stamp, at)).await?;
+        let settles = counted.is_some() && seen.is_after(state);
+        let note = move |store: &Store| store.note_unchanged(&base, stamp, at, counted, settles);
+        let noted = self.blocking(note).await?;
         Ok(match noted {
             Some(state) => Ok((state, Changes::default())),
             None => instead(Plan::Full, PlanReason::ChangedMeanwhile),
@@ -76,14 +85,21 @@ impl Context {
         } else {
             (self.client.total(&listing::request(state, Filter::None)).await?, None)
         };
-        let Some(total) = total else { return Ok(instead(Plan::Sweep, PlanReason::NoTotal)) };
+        let Some(total) = total else {
+            // It is no reason to look at everything once an hour that nothing is told.
+            return if state.stamp == Some(stamp) {
+                self.observed(state, seen, Some(now)).await
+            } else {
+                Ok(instead(Plan::Sweep, PlanReason::NoTotal))
+            };
+        };
         let (unreadable, metadata) = match edited {
             Some(Recent::Read(keys)) => (keys, true),
             // They stay due.
             _ => (Vec::new(), false),
         };
         if total == state.items + state.unsupported && !metadata {
-            return self.observed(state, seen).await;
+            return self.observed(state, seen, Some(now)).await;
         }
         // The counter did not move, so nothing was added or replaced. Where the total is another,
         // some items vanished.
@@ -92,6 +108,7 @@ impl Context {
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
         };
         let update = Update {
+            settled: seen.is_after(state).then_some(true),
             scope: Scope::Delta(gone),
             unreadable,
             total: Some(total),
@@ -208,6 +225,7 @@ impl Context {
             unsupported: page.unsupported.len() as u64,
             total: page.total,
             complete: true,
+            settled: Some(true),
             metadata: true,
             lookups: Lookups::default(),
             observed_at: seen.at,
@@ -312,7 +330,7 @@ impl Context {
         seen: &Sighting,
     ) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
-        if self.blocking(crate::Store::server).await?.is_none() {
+        if self.blocking(Store::server).await?.is_none() {
             self.bind().await?;
         }
         self.check_paging(state).await?;
@@ -332,6 +350,7 @@ impl Context {
             unsupported: read.unsupported,
             total: Some(read.total),
             complete: true,
+            settled: Some(read.pages <= 1),
             metadata: true,
             lookups: Lookups::default(),
             observed_at: seen.at,

@@ -18,6 +18,8 @@ pub(crate) struct Read {
     pub(crate) unreadable: Vec<u64>,
     /// How many rows the server said the listing has.
     pub(crate) total: u64,
+    /// How many answers had them.
+    pub(crate) pages: u64,
 }
 
 /// The request for a section's items. Sorted by id, so that rows do not shift between pages
@@ -60,9 +62,10 @@ pub(crate) async fn read(
     let section = listing.section;
     let mut pages = std::pin::pin!(context.client.pages(listing));
     let mut rows = 0;
-    let mut read = Read { unsupported: 0, unreadable: Vec::new(), total: 0 };
+    let mut read = Read { unsupported: 0, unreadable: Vec::new(), total: 0, pages: 0 };
     while let Some(page) = pages.next().await {
         let page = page?;
+        read.pages += u64::from(page.rows > 0);
         read.unsupported += page.unsupported.len() as u64;
         read.unreadable.extend(unreadable(&page.unsupported));
         read.total = page.total.unwrap_or(read.total + page.rows);

@@ -160,15 +160,23 @@ impl Search<'_> {
         Ok(Looked::Unproven)
     }
 
-    /// Asks by file name. `None`: the server ignores the filter.
+    /// Asks by file name. `None`: the server ignores the filter, or would read the name as more than
+    /// a name.
     async fn by_name(&mut self, context: &Context, file: &Wanted) -> Result<Option<Looked>, Error> {
+        if !is_one_value(&file.file_name) {
+            return Ok(None);
+        }
         let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
         // Without a total, rows may be all there are, or the first of them.
         let all = page.total.map_or(page.rows == 0, |total| total <= page.rows);
-        let total = page.total;
+        let (total, of) = (page.total, page.section_uuid.clone());
         let found = self.take(page, file.name_hash);
         if !found.is_empty() {
             return Ok(Some(Looked::Found(found)));
+        }
+        if of.as_ref() != Some(&self.state.uuid) {
+            // An answer that does not say of which section it is: this one may be gone.
+            return Ok(Some(Looked::Unproven));
         }
         if !all {
             // Many rows and none of them the file: everything came back.
@@ -292,7 +300,14 @@ fn plain_name(item: &CachedItem) -> Option<String> {
 /// Whether a name can be asked for in one spelling only, apart from its case: a letter that
 /// Unicode spells in two ways may be stored in the other.
 fn is_plain(name: &str) -> bool {
-    name.is_ascii() && !name.ends_with(['.', ' ']) && !name.starts_with(' ')
+    is_one_value(name) && name.is_ascii() && !name.ends_with(['.', ' ']) && !name.starts_with(' ')
+}
+
+/// Whether a server takes a filter's value for this one text. A comma separates several values, of
+/// which any may hold, also where it is encoded (python-plexapi issues 1146 and 846); and an operator
+/// may begin in the value as well as end in the name.
+fn is_one_value(text: &str) -> bool {
+    !text.contains(',') && !text.starts_with(['=', '!', '<', '>'])
 }
 
 fn swap_case(name: &str) -> String {

@@ -84,7 +84,8 @@ pub enum Plan {
 
 impl Plan {
     /// Whether the server is asked more than for the stamps.
-    pub(crate) fn asks(self) -> bool {
+    #[doc(hidden)]
+    pub fn asks(self) -> bool {
         !matches!(self, Self::Fresh | Self::Unchanged | Self::Targeted)
     }
 
@@ -132,6 +133,17 @@ pub fn is_fresh(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> boo
 /// Whether what was observed then is taken as the present.
 pub(crate) fn is_recent(at: UnixSeconds, now: UnixSeconds, policy: &Policy) -> bool {
     younger(at, now, policy.freshness)
+}
+
+/// How long a section's total is believed while its stamp stands.
+const COUNTED: Duration = Duration::from_hours(1);
+
+/// Whether the total is to be compared although the stamp stands. After a database was restored,
+/// the counter may come to a value that it had before.
+pub(crate) fn is_count_due(cached: &SectionState, now: UnixSeconds) -> bool {
+    let counted = cached.counted_at.max(cached.listed_at);
+    let known = !cached.is_partial() && !cached.is_unexplained();
+    known && counted.is_none_or(|at| !younger(at, now, COUNTED + Duration::from_secs(1)))
 }
 
 /// Whether titles, years and guids are recent enough to answer from them.

@@ -12,6 +12,8 @@ pub enum PlanReason {
     StampIsFresh,
     /// The stamp is what it was.
     StampStands,
+    /// The stamp is what it was, and the total was not compared for an hour.
+    CountDue,
     /// The stamp does not tell whether titles, years or guids were edited.
     MetadataDue,
     /// A name says a show that the rows of episodes do not know, or do not know well enough.
@@ -87,6 +89,7 @@ impl fmt::Display for PlanReason {
         f.write_str(match self {
             Self::StampIsFresh => "the stamp was observed a moment ago",
             Self::StampStands => "the stamp is what it was",
+            Self::CountDue => "the stamp is what it was, and its total is due",
             Self::MetadataDue => "titles, years and guids may have been edited",
             Self::ShowsUnknown => "names speak of shows that the episodes alone do not settle",
             Self::NothingCachedFewAsked => "nothing is cached, and few files are asked for",

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
-use plex_api::{RatingKey, UnixSeconds};
+use plex_api::{Detail, RatingKey, UnixSeconds};
 
 use crate::error::Error;
 use crate::model::item::CachedItem;
@@ -34,6 +34,8 @@ struct Swept {
     /// Rows without a numeric key.
     unsupported: u64,
     total: u64,
+    /// How many answers had the rows.
+    pages: u64,
 }
 
 impl Context {
@@ -72,6 +74,7 @@ impl Context {
             unsupported: swept.unsupported,
             total: Some(swept.total),
             complete: true,
+            settled: Some(swept.pages <= 1),
             metadata: true,
             lookups: Lookups::default(),
             observed_at: seen.at,
@@ -99,6 +102,7 @@ impl Context {
             swept.unreadable.extend(keys);
             swept.total = page.total.unwrap_or(swept.total + page.rows);
             read += page.rows;
+            swept.pages += u64::from(page.rows > 0);
             self.tell_rows(state.key, read, swept.total);
             let listed: Vec<CachedItem> = page.items.iter().map(CachedItem::from_plex).collect();
             for row in &listed {
@@ -170,7 +174,13 @@ impl Context {
                 return Ok(Err(PlanReason::NotSortedById));
             }
         }
-        Ok(Ok(search.gone()))
+        // The list may have changed while it was searched: what is there by key has not vanished.
+        let gone: Vec<RatingKey> = search.gone().into_iter().map(RatingKey).collect();
+        let there = self.client.items_with(&gone, Detail::Keys).await?;
+        if there.missing.len() < gone.len() {
+            return Ok(Err(PlanReason::ChangedWhileListed));
+        }
+        Ok(Ok(gone.into_iter().map(|key| key.0).collect()))
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Probe {
     pub(crate) states: Vec<SectionState>,
     /// Rows of sections that cannot be read.
     pub(crate) unreadable: Vec<UnsupportedRow>,
+    /// Our states as they were before the server was asked.
+    pub(crate) before: Arc<Vec<SectionState>>,
     /// When the server was asked, by our clock.
     pub(crate) at: UnixSeconds,
     /// Goes up with every probe of this process: seconds do not tell two of them apart.
@@ -35,11 +37,13 @@ impl Probe {
     pub(crate) fn sighting(&self, state: &SectionState) -> Option<Sighting> {
         let listed = self.listed.iter().find(|section| section.uuid == state.uuid)?;
         let explained = self.explained.contains(&state.id);
+        let before = self.before.iter().find(|before| before.id == state.id);
         Some(Sighting {
             stamp: SectionStamp::of(listed),
             at: self.at,
             probe: self.number,
             explained,
+            listed_before: before.and_then(|before| before.listed_at),
         })
     }
 }
@@ -53,12 +57,21 @@ pub(crate) struct Sighting {
     probe: u64,
     /// A moved counter needs no further explanation.
     pub(crate) explained: bool,
+    /// When the section had last been listed when the server was asked.
+    listed_before: Option<UnixSeconds>,
 }
 
 impl Sighting {
     /// The stamp that was last stored.
     pub(crate) fn stored(state: &SectionState) -> Option<Self> {
-        Some(Self { stamp: state.observed?, at: state.observed_at?, probe: 0, explained: false })
+        let (stamp, at) = (state.observed?, state.observed_at?);
+        Some(Self { stamp, at, probe: 0, explained: false, listed_before: None })
+    }
+
+    /// Whether the stamp was asked for after the section was listed as it is now: where it shows
+    /// that nothing was added meanwhile, nothing was missed.
+    pub(crate) fn is_after(&self, state: &SectionState) -> bool {
+        state.complete && state.listed_at.is_some() && state.listed_at == self.listed_before
     }
 }
 
@@ -87,6 +100,7 @@ pub(crate) struct Flights {
     probing: Arc<tokio::sync::Mutex<()>>,
     probed: Mutex<Probed>,
     noting: tokio::sync::Mutex<()>,
+    settling: tokio::sync::Mutex<()>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
     /// The probe from which each section's stamp in the store is.
     stored: Mutex<HashMap<SectionId, u64>>,
@@ -141,6 +155,11 @@ impl Flights {
     /// Waits until nobody else notes what a probe showed.
     pub(crate) async fn noting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.noting.lock().await
+    }
+
+    /// Waits until nobody else compares stamps for an absence: what they find settles it for all.
+    pub(crate) async fn settling(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.settling.lock().await
     }
 
     /// Notes from which probe the stamp of a section in the store is.

@@ -49,6 +49,9 @@ pub(crate) struct Update {
     pub(crate) must_change: bool,
     /// Whether the section is known completely afterwards.
     pub(crate) complete: bool,
+    /// Whether nothing can be missing that happened meanwhile (`SectionState::settled`); `None`: as
+    /// before.
+    pub(crate) settled: Option<bool>,
     /// Everything that was edited is among the rows.
     pub(crate) metadata: bool,
     /// What lookups have cost and shown so far.
@@ -112,6 +115,7 @@ impl Update {
             total: None,
             must_change: false,
             complete: false,
+            settled: None,
             metadata: false,
             lookups: Lookups { filter, ..state.lookups },
             #[cfg(feature = "shared")]
@@ -222,6 +226,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if !current.is_version_of(&base) {
         return Ok(Applied::Moved);
     }
+    let settled = update.settled.unwrap_or(current.settled) && complete;
     let (newest, undated) = (rows.newest(), rows.undated());
     let mut writer = Writer::new(txn, indexing, &current)?;
     let first = writer.first;
@@ -273,6 +278,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     state.unsupported = unsupported;
     state.observed_at = later.or(Some(observed_at));
     state.complete = complete;
+    state.settled = settled;
+    state.counted_at = total.map(|_| now).or(state.counted_at);
     state.lookups = lookups;
     state.divisions = divisions;
     state.dated = !undated && (whole || state.dated);

@@ -53,11 +53,13 @@ impl Store {
     /// Writes the result of a probe: the list of sections, whether the list is whole, and the
     /// sections with an unchanged stamp (each with the state it was compared with, and the stamp).
     /// A list or a section for which the store has later knowledge stays as it is: other writers
-    /// may have come between the probe and this call.
+    /// may have come between the probe and this call. `before`: sections as they were when the
+    /// server was asked; what was listed by then, and did not change, is settled.
     pub(crate) fn note_probe(
         &self,
         list: Option<(&[SectionId], bool)>,
         unchanged: &[(SectionState, SectionStamp)],
+        before: &[SectionState],
         at: UnixSeconds,
     ) -> Result<(), Error> {
         self.write("noting a probe", |txn| {
@@ -77,6 +79,9 @@ impl Store {
                 let Some(mut state) = section_in(txn, base.id)? else { continue };
                 let later = state.observed_at.is_some_and(|observed| observed > at);
                 if state.is_version_of(base) && !later {
+                    state.settled |= state.complete
+                        && state.stamp == Some(*stamp)
+                        && before.iter().any(|b| b.id == state.id && state.is_listing_of(b));
                     state.observed = Some(*stamp);
                     state.observed_at = Some(at);
                     put_section(txn, &state)?;
@@ -87,12 +92,16 @@ impl Store {
     }
 
     /// Writes that a stamp was observed while the items were unchanged, if the section is still as
-    /// in `base`. `None`: a refresh or a clear came first, and nothing was written.
+    /// in `base`. `counted`: when its total was asked for, and was what it should be; `settles`: the
+    /// stamp was asked for after it was listed. `None`: a refresh or a clear came first, and nothing
+    /// was written.
     pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
         stamp: SectionStamp,
         at: UnixSeconds,
+        counted: Option<UnixSeconds>,
+        settles: bool,
     ) -> Result<Option<SectionState>, Error> {
         self.write("noting a section", |txn| {
             // The row is read anew: its title may have changed, or the stamp may have been observed
@@ -104,6 +113,8 @@ impl Store {
             state.stamp = Some(stamp);
             state.observed = Some(stamp);
             state.observed_at = later.or(Some(at));
+            state.counted_at = counted.or(state.counted_at);
+            state.settled |= settles && state.listed_at == base.listed_at;
             put_section(txn, &state)?;
             Ok(Some(state))
         })

@@ -70,7 +70,7 @@ fn a_refresh_that_another_overtook_writes_nothing() {
     fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
     let base = one.sections().unwrap().remove(0);
     fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
-    assert_eq!(one.note_unchanged(&base, stamp(1), NOW).unwrap(), None);
+    assert_eq!(one.note_unchanged(&base, stamp(1), NOW, None, false).unwrap(), None);
     assert_eq!(one.sections().unwrap()[0].items, 12);
     assert_eq!(one.sections().unwrap()[0].stamp, Some(stamp(2)));
 }
@@ -83,7 +83,7 @@ fn a_list_of_sections_that_may_be_the_older_one_is_not_chosen_from() {
     let store = Store::open(&path, &shared()).unwrap();
     let (one, two) = ([SectionId(1)], [SectionId(1), SectionId(2)]);
     let note = |list: &[SectionId], whole, at| {
-        store.note_probe(Some((list, whole)), &[], UnixSeconds(NOW.0 + at)).unwrap();
+        store.note_probe(Some((list, whole)), &[], &[], UnixSeconds(NOW.0 + at)).unwrap();
         store.listed().unwrap()
     };
     let dated = |list: &[SectionId], at| (list.to_vec(), Some(UnixSeconds(NOW.0 + at)));

@@ -1,5 +1,6 @@
 //! The difference between an item and a change, as one edit. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use cache_store::Metadata;
@@ -34,6 +35,7 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
     }
     let mut edit = Edit::new();
     let mut fields = Vec::new();
+    let mut members = false;
     for field in Field::ALL {
         let value = after.values.get(&field);
         if value != before.values.get(&field) {
@@ -44,9 +46,9 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
     for field in TagField::ALL {
         let (old, new) = (tags_of(before, field), tags_of(&after, field));
         let gone: Vec<&str> =
-            old.iter().filter(|tag| !new.contains(tag)).map(String::as_str).collect();
+            old.iter().filter(|tag| !has(field, new, tag)).map(String::as_str).collect();
         // The server replaces the whole list, so the tags to keep are sent again.
-        if new.iter().any(|tag| !old.contains(tag)) {
+        if new.iter().any(|tag| !has(field, old, tag)) {
             edit = edit.set_tags(field, new.iter().map(String::as_str));
         } else if gone.is_empty() {
             continue;
@@ -55,14 +57,28 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
             edit = edit.remove_tags(field, gone);
         }
         fields.push(field.name().to_owned());
+        members |= field == TagField::Collection;
+    }
+    // When membership changes, the server locks the field by itself (curatarr issue 368), unless the
+    // same request says otherwise.
+    let told = steps.iter().rev().find_map(|step| match step {
+        Step::Lock(name, locked) if name == COLLECTION => Some(*locked),
+        _ => None,
+    });
+    if let Some(locked) = told.filter(|_| members) {
+        edit = edit.lock(COLLECTION, locked);
+    } else if members && !after.locked.iter().any(|name| name == COLLECTION) {
+        after.locked.push(COLLECTION.to_owned());
+        after.locked.sort_unstable();
     }
     let names: BTreeSet<&String> = before.locked.iter().chain(&after.locked).collect();
     for name in names {
         let locked = after.locked.contains(name);
-        if locked != before.locked.contains(name) {
-            edit = edit.lock(name, locked);
-            fields.push(format!("{name}.locked"));
+        if locked == before.locked.contains(name) || (members && name == COLLECTION) {
+            continue;
         }
+        edit = edit.lock(name, locked);
+        fields.push(format!("{name}.locked"));
     }
     for (name, value) in raw {
         if before.sent.get(name) != Some(value) {
@@ -84,11 +100,17 @@ pub(super) fn edited_by_others(steps: &[Step], was: &Metadata, is: &Metadata) ->
                 (was.values.get(field) != is.values.get(field), field.name().to_owned())
             }
             Step::AddTags(field, _) | Step::RemoveTags(field, _) | Step::ReplaceTags(field, _) => {
-                let of = |metadata| tags_of(metadata, *field).iter().collect::<BTreeSet<_>>();
+                let of = |metadata| {
+                    let tags = tags_of(metadata, *field).iter();
+                    tags.map(|tag| compared(*field, tag)).collect::<BTreeSet<_>>()
+                };
                 (of(was) != of(is), field.name().to_owned())
             }
             Step::Lock(name, _) => {
-                (was.locked.contains(name) != is.locked.contains(name), format!("{name}.locked"))
+                let (was, is) = (was.locked.contains(name), is.locked.contains(name));
+                // The server does that by itself when membership changes.
+                let expected = name == COLLECTION && is;
+                (was != is && !expected, format!("{name}.locked"))
             }
             Step::Raw(..) => continue, // the server does not return these
         };
@@ -119,29 +141,46 @@ fn apply(step: &Step, to: &mut Metadata) {
         }
         Step::AddTags(field, tags) => {
             let there = to.tags.entry(*field).or_default();
-            add(there, tags);
+            add(*field, there, tags);
         }
         Step::RemoveTags(field, tags) => {
             if let Some(there) = to.tags.get_mut(field) {
-                there.retain(|tag| !tags.contains(tag));
+                there.retain(|tag| !has(*field, tags, tag));
             }
         }
         Step::ReplaceTags(field, tags) => {
             let there = to.tags.entry(*field).or_default();
-            there.clear();
-            add(there, tags);
+            // One that stays keeps the server's spelling.
+            there.retain(|tag| has(*field, tags, tag));
+            add(*field, there, tags);
         }
         Step::Raw(name, value) => drop(to.sent.insert(name.clone(), value.clone())),
     }
     to.tags.retain(|_, tags| !tags.is_empty());
 }
 
-fn add(there: &mut Vec<String>, tags: &[String]) {
+fn add(field: TagField, there: &mut Vec<String>, tags: &[String]) {
     for tag in tags.iter().filter(|tag| !tag.is_empty()) {
-        if !there.contains(tag) {
+        if !has(field, there, tag) {
             there.push(tag.clone());
         }
     }
+}
+
+/// The field of collections, as locks name it.
+const COLLECTION: &str = "collection";
+
+/// A tag as it is compared. The server stores labels with capitals of its own (Kometa issue 201), so
+/// "overlay" is there as "Overlay".
+fn compared(field: TagField, tag: &str) -> Cow<'_, str> {
+    match field {
+        TagField::Label => Cow::Owned(tag.to_lowercase()),
+        _ => Cow::Borrowed(tag),
+    }
+}
+
+fn has(field: TagField, tags: &[String], tag: &str) -> bool {
+    tags.iter().any(|other| compared(field, other) == compared(field, tag))
 }
 
 #[cfg(test)]
@@ -218,6 +257,52 @@ mod tests {
         check(&change().replace_tags(Genre, [""; 0]), &[("genre[].tag.tag-", "Horror,Sci-Fi")]);
         check(&change().raw("editionTitle.value", "Cut"), &[]);
         check(&change().raw("editionTitle.value", "New"), &[("editionTitle.value", "New")]);
+    }
+
+    /// The server writes labels with capitals. "overlay" was sent again in each run, and removing it
+    /// missed it.
+    #[test]
+    fn a_label_is_the_same_in_other_capitals() {
+        let mut known = known();
+        known.tags.insert(TagField::Label, vec!["Overlay".to_owned(), "Kids Film".to_owned()]);
+        let edit = |change: &Change| {
+            let difference = compare(&change.steps, &known, UnixSeconds(10))?;
+            Some(difference.edit.pairs().to_vec())
+        };
+        let label = TagField::Label;
+        assert_eq!(edit(&change().add_tags(label, ["overlay"])), None);
+        assert_eq!(edit(&change().replace_tags(label, ["KIDS film", "overlay"])), None);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            edit(&change().remove_tags(label, ["overlay"])),
+            Some(vec![pair("label[].tag.tag-", "Overlay")])
+        );
+        assert_eq!(
+            edit(&change().add_tags(label, ["new"])),
+            Some(vec![
+                pair("label[0].tag.tag", "Overlay"),
+                pair("label[1].tag.tag", "Kids Film"),
+                pair("label[2].tag.tag", "new"),
+            ])
+        );
+        let mut is = known.clone();
+        is.tags.insert(label, vec!["overlay".to_owned(), "Kids Film".to_owned()]);
+        assert!(edited_by_others(&change().add_tags(label, ["x"]).steps, &known, &is).is_empty());
+    }
+
+    /// The server locks the field of collections when membership changes.
+    #[test]
+    fn collections_lock_themselves_and_may_be_unlocked_in_the_same_request() {
+        let joined = change().add_tags(TagField::Collection, ["A"]);
+        let difference = compare(&joined.steps, &known(), UnixSeconds(10)).unwrap();
+        assert_eq!(difference.after.locked, ["collection", "title"]);
+        for locked in [false, true] {
+            let told = change().add_tags(TagField::Collection, ["A"]).lock("collection", locked);
+            let value = if locked { "1" } else { "0" };
+            check(&told, &[("collection[0].tag.tag", "A"), ("collection.locked", value)]);
+        }
+        let unlock = change().lock("collection", false);
+        assert!(edited_by_others(&unlock.steps, &known(), &difference.after).is_empty());
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Engine {
         level: Level,
     ) -> Result<Vec<Fetched>, Error> {
         let demand = Demand { metadata: level == Level::Metadata, ..Demand::files(0) };
-        let states = self.library.refresh(sections, demand).await?.sections;
+        let states = self.library.refresh(sections, demand).await?.whole()?;
         let (now, policy) = (self.library.clock().now(), self.library.policy().clone());
         let known = self.known(keys.to_vec()).await?;
         let mut answers: Vec<Option<Fetched>> = Vec::with_capacity(keys.len());

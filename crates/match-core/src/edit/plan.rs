@@ -8,11 +8,11 @@ use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
     SectionId, SectionState, Selection, has_recent_metadata,
 };
-use plex_api::{ItemKind, RatingKey, UnixSeconds};
+use plex_api::{Field, ItemKind, RatingKey, TagField, UnixSeconds};
 use tracing::info;
 
 use crate::answer::Reason;
-use crate::edit::change::Change;
+use crate::edit::change::{Change, Step};
 use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
 use crate::edit::compare::{Difference, compare, edited_by_others};
 use crate::edit::group::group;
@@ -157,7 +157,7 @@ impl Engine {
         options: EditOptions,
     ) -> Result<(), Error> {
         let demand = Demand { metadata: true, ..Demand::files(0) };
-        let states = self.library.refresh(sections, demand).await?.sections;
+        let states = self.library.refresh(sections, demand).await?.whole()?;
         let policy = self.library.policy().clone();
         let (contexts, now) = (self.contexts().await?, self.library.clock().now());
         let judge = Judge { states: &states, contexts, policy: &policy, now };
@@ -327,6 +327,7 @@ impl Judge<'_> {
         };
         if !target.open().all(|change| change.file.is_none() || holds(change))
             || !is_current(known, metadata, state, self.now, self.policy)
+            || !is_told(&target.steps()) && !self.is_recent(metadata)
         {
             return Settled::Unsure;
         }
@@ -343,6 +344,12 @@ impl Judge<'_> {
             }
             Some(_) => Settled::Unsure,
         }
+    }
+
+    /// Whether metadata were read not longer ago than titles are believed. The only way to see what
+    /// no stamp tells of is to read the item again, about 200 a call.
+    fn is_recent(&self, metadata: &Metadata) -> bool {
+        younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
     /// A failure if the change names a file that an item of a section does not have.
@@ -397,6 +404,19 @@ impl Judge<'_> {
             _ => Ok(Some((section, difference, foreign))),
         }
     }
+}
+
+/// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
+/// labels, locks and ratings do not move it (PlexKodiConnect issues 2095 and 2141).
+fn is_told(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Set(field, _) => *field != Field::UserRating,
+        Step::AddTags(field, _) | Step::RemoveTags(field, _) | Step::ReplaceTags(field, _) => {
+            !matches!(field, TagField::Label | TagField::Collection)
+        }
+        Step::Lock(..) => false,
+        Step::Raw(..) => true,
+    })
 }
 
 /// Whether stored metadata of an item are still valid. They are not if a listing shows another

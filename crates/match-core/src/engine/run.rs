@@ -14,6 +14,7 @@ use std::time::Duration;
 use cache_store::{
     Demand, Error, Looked, MatchKey, Plan, Refreshed, SectionId, SectionState, Selection, Wanted,
 };
+use plex_api::ErrorKind;
 use tracing::{info_span, trace_span};
 
 use crate::answer::{Answer, Reason};
@@ -24,7 +25,7 @@ use crate::engine::wanted::wanted;
 use crate::engine::{Engine, blocking};
 use crate::mapping::PathMapping;
 use crate::matcher::key::match_keys;
-use crate::matcher::merge::merge;
+use crate::matcher::merge::{merge, merge_without};
 use crate::query::Query;
 use crate::report::{Report, StepReport, calls_without_cache};
 use crate::rules::Rules;
@@ -32,6 +33,9 @@ use crate::settings::Settings;
 
 /// How often a section is passed over again after items were read, listed or healed.
 const ATTEMPTS: usize = 4;
+
+/// How often a run looks again before it answers that a file is absent.
+const LOOKS: usize = 3;
 
 /// What is asked in this run.
 pub(super) struct Asked {
@@ -45,6 +49,7 @@ pub(super) struct Asked {
 pub(super) struct SectionRun {
     pub(super) id: SectionId,
     uuid: String,
+    title: String,
     /// Known only in part: titles of the rest are not known.
     partial: bool,
     /// One for each query; absent where nothing was found.
@@ -54,6 +59,8 @@ pub(super) struct SectionRun {
     known: Known,
     /// The server cannot be asked.
     stale: bool,
+    /// Why it could not be asked while other sections could.
+    failed: Option<Reason>,
 }
 
 impl Engine {
@@ -64,28 +71,105 @@ impl Engine {
         report: &mut Report,
     ) -> Result<Vec<Answer>, Error> {
         let demand = Demand::files(queries.len() as u64);
-        let refreshed = self.refresh(want, demand, report).await?;
+        let mut refreshed = self.refresh(want, demand, report).await?;
         let items = refreshed.sections.iter().map(|section| section.items);
         report.estimated_calls =
             calls_without_cache(demand.queries, items, self.library.client().page_size());
         let asked = self.ask(queries, report).await?;
-        let mut runs: Vec<SectionRun> =
-            refreshed.sections.iter().map(|state| SectionRun::new(state, queries.len())).collect();
-
-        let all: Vec<usize> = (0..queries.len()).collect();
-        for run in &mut runs {
-            self.settle(run, &asked, all.clone(), Rules::Paths, report).await?;
-        }
-        self.prove_all(&mut runs, &asked, report).await?;
-        let open = undecided(&runs, queries.len());
-        if !open.is_empty() {
-            for run in runs.iter_mut().filter(|run| !run.partial) {
-                self.settle(run, &asked, open.clone(), Rules::All, report).await?;
+        let mut changes = 0;
+        for _ in 0..LOOKS {
+            let runs = self.answer_from(&refreshed, &asked, report).await?;
+            let answers = merged(&runs, queries.len());
+            let changed = report.changes() > std::mem::replace(&mut changes, report.changes());
+            let look = match answers.contains(&Answer::Absent) {
+                true => self.look_again(want, demand, &runs, changed, report).await,
+                false => Ok(None),
+            };
+            match look {
+                Ok(Some(again)) if again.moved() => refreshed = again,
+                Ok(_) => {
+                    report.unused_mappings = unused_mappings(&runs, &asked);
+                    self.suggest(&runs, &asked, report).await?;
+                    return Ok(answers);
+                }
+                // What was found is true all the same.
+                Err(Error::Plex(error)) => return Ok(not_absent(answers, Reason::from(&error))),
+                Err(error) => return Err(error),
             }
         }
-        report.unused_mappings = unused_mappings(&runs, &asked);
-        self.suggest(&runs, &asked, report).await?;
-        Ok(merged(&runs, queries.len()))
+        let runs = self.answer_from(&refreshed, &asked, report).await?;
+        Ok(not_absent(merged(&runs, queries.len()), Reason::NotProven))
+    }
+
+    /// Answers from sections that are up to date.
+    async fn answer_from(
+        &self,
+        refreshed: &Refreshed,
+        asked: &Asked,
+        report: &mut Report,
+    ) -> Result<Vec<SectionRun>, Error> {
+        let count = asked.queries.len();
+        let all: Vec<usize> = (0..count).collect();
+        let mut runs: Vec<SectionRun> =
+            refreshed.sections.iter().map(|state| SectionRun::new(state, count)).collect();
+        for failed in &refreshed.failed {
+            report.failure(failed);
+            if failed.is_hidden() {
+                continue;
+            }
+            let mut run = SectionRun::new(&failed.state, count);
+            run.failed = Some(Reason::from(&failed.error));
+            if failed.state.stamp.is_some() {
+                // What it had when it could last be asked speaks against what others have.
+                run.stale = true;
+                let passed = self.pass(&run, asked, all.clone(), Rules::Paths, report).await?;
+                run.take(passed);
+            }
+            runs.push(run);
+        }
+        for at in 0..runs.len() {
+            let Some(run) = runs.get_mut(at).filter(|run| run.failed.is_none()) else { continue };
+            let settled = self.settle(run, asked, all.clone(), Rules::Paths, report).await;
+            bear(&mut runs, at, settled, report)?;
+        }
+        self.prove_all(&mut runs, asked, report).await?;
+        let open = undecided(&runs, count);
+        for at in 0..runs.len() {
+            let whole = |run: &&mut SectionRun| run.failed.is_none() && !run.partial;
+            let Some(run) = runs.get_mut(at).filter(whole) else { continue };
+            let settled = self.settle(run, asked, open.clone(), Rules::All, report).await;
+            bear(&mut runs, at, settled, report)?;
+        }
+        Ok(runs)
+    }
+
+    /// Compares the stamps again before an absence is answered that rests on what was listed a
+    /// moment ago: while it was listed, an item may have moved from a page that was not read to one
+    /// that was. The same holds for several sections that were read one after the other, between
+    /// which a file may have moved. `None`: there is nothing to compare.
+    async fn look_again(
+        &self,
+        want: &Selection,
+        demand: Demand,
+        runs: &[SectionRun],
+        changed: bool,
+        report: &mut Report,
+    ) -> Result<Option<Refreshed>, Error> {
+        let looked_up = runs.iter().any(|run| !run.known.absent.is_empty());
+        let unsettled = if runs.len() > 1 && (changed || looked_up) {
+            None
+        } else {
+            let ids: Vec<SectionId> = runs.iter().map(|run| run.id).collect();
+            Some(ids)
+        };
+        let started = self.library.clock().monotonic();
+        let again = self.library.look_again(want, demand, unsettled.as_deref()).await;
+        report.phases.refresh.record(started.elapsed());
+        let again = again?;
+        for step in again.iter().flat_map(|again| &again.steps).filter(|step| step.plan.asks()) {
+            report.step(StepReport::from(step.clone()));
+        }
+        Ok(again)
     }
 
     /// What would be answered from the cache alone, which is at most so old; nothing is asked
@@ -120,11 +204,9 @@ impl Engine {
             run.take(passed);
         }
         let mut answers = merged(&runs, queries.len());
-        if !whole {
-            // The file may be in a section of which nothing is cached.
-            for answer in answers.iter_mut().filter(|answer| **answer == Answer::Absent) {
-                *answer = Answer::Unknown(Reason::NotProven);
-            }
+        if !whole || states.iter().any(SectionState::is_unsettled) {
+            // The file may be in a section of which nothing is cached, or may have been missed.
+            answers = not_absent(answers, Reason::NotProven);
         }
         Ok(Some(Stale { answers, age }))
     }
@@ -203,9 +285,12 @@ impl Engine {
             let mut changed = false;
             for at in 0..runs.len() {
                 let open = not_found(runs, at);
-                if let Some(run) = runs.get_mut(at) {
-                    changed |= self.prove(run, asked, open, report).await?;
-                }
+                let Some(run) = runs.get_mut(at).filter(|run| run.failed.is_none()) else {
+                    continue;
+                };
+                let proven = self.prove(run, asked, open, report).await;
+                changed |= proven.as_ref().is_ok_and(|changed| *changed);
+                bear(runs, at, proven.map(drop), report)?;
             }
             if !changed {
                 return Ok(());
@@ -359,11 +444,13 @@ impl SectionRun {
         Self {
             id: state.id,
             uuid: state.uuid.0.clone(),
+            title: state.title.clone(),
             partial: state.is_partial(),
             answers: vec![Answer::Absent; queries],
             unproven: BTreeSet::new(),
             known: Known::default(),
             stale: false,
+            failed: None,
         }
     }
 
@@ -407,8 +494,9 @@ fn unused_mappings(runs: &[SectionRun], asked: &Asked) -> Vec<PathMapping> {
 /// of several in another section says nothing about this one: it may lie here by its whole path.
 fn not_found(runs: &[SectionRun], at: usize) -> Vec<usize> {
     let Some(run) = runs.get(at) else { return Vec::new() };
+    let healthy = || runs.iter().filter(|run| run.failed.is_none());
     let found = |query: usize| {
-        let mut answers = runs.iter().filter_map(|run| run.answers.get(query));
+        let mut answers = healthy().filter_map(|run| run.answers.get(query));
         answers.any(|answer| matches!(answer, Answer::Found(_)))
     };
     (0..run.answers.len()).filter(|query| run.unproven.contains(query) && !found(*query)).collect()
@@ -416,13 +504,54 @@ fn not_found(runs: &[SectionRun], at: usize) -> Vec<usize> {
 
 /// Queries of which the paths leave something to say: found in no section.
 fn undecided(runs: &[SectionRun], queries: usize) -> Vec<usize> {
+    let healthy = || runs.iter().filter(|run| run.failed.is_none());
     let decided = |query: &usize| {
-        let mut answers = runs.iter().filter_map(|run| run.answers.get(*query));
+        let mut answers = healthy().filter_map(|run| run.answers.get(*query));
         answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Unknown(_)))
     };
     (0..queries).filter(|query| !decided(query)).collect()
 }
 
+/// A section failed in this run: the others go on. If there is no other, the run fails; and so it
+/// does if the token is refused.
+fn bear(
+    runs: &mut [SectionRun],
+    at: usize,
+    done: Result<(), Error>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let error = match done {
+        Err(Error::Plex(error)) => error,
+        done => return done,
+    };
+    let others = runs.iter().enumerate().any(|(other, run)| other != at && run.failed.is_none());
+    match runs.get_mut(at).filter(|_| others && error.kind() != ErrorKind::Unauthorized) {
+        Some(run) => {
+            report.fails(&run.title, &error, false);
+            run.failed = Some(Reason::from(&error));
+            Ok(())
+        }
+        None => Err(Error::Plex(error)),
+    }
+}
+
+fn not_absent(mut answers: Vec<Answer>, reason: Reason) -> Vec<Answer> {
+    for answer in answers.iter_mut().filter(|answer| **answer == Answer::Absent) {
+        *answer = Answer::Unknown(reason.clone());
+    }
+    answers
+}
+
 fn merged(runs: &[SectionRun], queries: usize) -> Vec<Answer> {
-    (0..queries).map(|at| merge(runs.iter().filter_map(|run| run.answers.get(at)))).collect()
+    let failed = runs.iter().find_map(|run| run.failed.clone()).map(Answer::Unknown);
+    let of = |at: usize| runs.iter().filter_map(move |run| run.answers.get(at));
+    let healthy = |at: usize| {
+        let healthy = runs.iter().filter(|run| run.failed.is_none());
+        healthy.filter_map(move |run| run.answers.get(at))
+    };
+    let merge_at = |at: usize| match &failed {
+        None => merge(of(at)),
+        Some(unknown) => merge_without(healthy(at), of(at), unknown),
+    };
+    (0..queries).map(merge_at).collect()
 }

@@ -60,6 +60,28 @@ pub fn merge<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Answer {
     Answer::Found(best)
 }
 
+/// Merges the answers to one query while a section fails. `healthy` are those of the sections that
+/// could be asked, `all` also what the others had when they could last be asked; `unknown` says
+/// why they cannot be asked now.
+///
+/// A file that was found stands, unless what the failing section had competes with it. That its
+/// name, or a guid, is unique nobody can say without that section.
+pub(crate) fn merge_without<'a>(
+    healthy: impl Iterator<Item = &'a Answer>,
+    all: impl Iterator<Item = &'a Answer>,
+    unknown: &'a Answer,
+) -> Answer {
+    let Answer::Found(mut found) = merge(healthy.chain([unknown])) else { return unknown.clone() };
+    match merge(all) {
+        Answer::Found(best) if best.rating_key == found.rating_key => {}
+        _ => return unknown.clone(),
+    }
+    if found.evidence.rule >= Rule::FileName {
+        found.confidence = Confidence::Low;
+    }
+    Answer::Found(found)
+}
+
 /// A higher value is stronger: confidence, then the rule, then how much of the path agrees.
 fn strength(found: &Match) -> (Confidence, std::cmp::Reverse<Rule>, u16, u16) {
     let evidence = &found.evidence;
@@ -102,6 +124,32 @@ mod tests {
             }
             other => other.kind().to_owned(),
         }
+    }
+
+    #[test]
+    fn what_a_failing_section_had_speaks_against_what_is_found() {
+        use Confidence::{High, Low};
+        let whole = |key| found(key, High, Rule::WholePath, 4);
+        let name = |key| found(key, High, Rule::FileName, 1);
+        let unknown = Answer::Unknown(Reason::NotProven);
+        let tie = || Answer::Ambiguous(vec![RatingKey(8), RatingKey(9)]);
+        for (healthy, failing, expect) in [
+            (whole(1), Answer::Absent, "1"),
+            (whole(1), whole(2), "unknown"),
+            (name(1), whole(2), "unknown"),
+            (whole(1), name(2), "1"),
+            (whole(1), tie(), "1"),
+            (name(1), tie(), "unknown"),
+            (tie(), Answer::Absent, "unknown"),
+            (Answer::Absent, whole(2), "unknown"),
+            (Answer::Absent, Answer::Absent, "unknown"),
+        ] {
+            let all = [&healthy, &failing];
+            let merged = merge_without([&healthy].into_iter(), all.into_iter(), &unknown);
+            assert_eq!(told(&merged), expect, "{healthy:?}, {failing:?}");
+        }
+        let alone = merge_without([&name(1)].into_iter(), [&name(1)].into_iter(), &unknown);
+        assert_eq!(alone.found().map(|found| found.confidence), Some(Low), "unique nowhere else");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use cache_store::Plan;
 
 use crate::mapping::{MappingSuggestion, PathMapping};
-use crate::report::{AnswerCounts, Report, StepReport};
+use crate::report::{AnswerCounts, FailedSection, Report, StepReport};
 
 /// Width of the names of the rows.
 const NAME: usize = 10;
@@ -22,6 +22,14 @@ impl fmt::Display for StepReport {
             write!(f, ": {added} added, {changed} changed, {removed} removed")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for FailedSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { section, reason, times, .. } = self;
+        write!(f, "{section}: {reason}")?;
+        if *times > 1 { write!(f, ", {times} times") } else { Ok(()) }
     }
 }
 
@@ -55,6 +63,9 @@ impl fmt::Display for Report {
         self.calls(f)?;
         for step in &self.steps {
             row(f, "refresh", step)?;
+        }
+        for failed in &self.failed {
+            row(f, if failed.left_out { "left out" } else { "failed" }, failed)?;
         }
         #[cfg(feature = "shared")]
         self.shared(f)?;

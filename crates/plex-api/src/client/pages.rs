@@ -1,14 +1,15 @@
 //! A whole listing as a stream of pages, several of them in flight.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::client::Client;
 use crate::client::paging::{Progress, Step, stopped};
 use crate::client::rows::Rows;
+use crate::domain::id::RatingKey;
 use crate::domain::listing::Listing;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, UnsupportedRow};
 use crate::error::{Error, ErrorKind};
 
 impl Client {
@@ -95,31 +96,79 @@ impl Reading {
                 .try_flatten()
                 .left_stream()
                 .right_stream(),
-            None => one_by_one(client, listing, progress).right_stream().right_stream(),
+            None => {
+                let last = first.last().cloned().unwrap_or_default();
+                one_by_one(client, listing, progress, last).right_stream().right_stream()
+            }
         };
         stream::iter(first.into_iter().map(Ok)).chain(rest)
     }
 }
 
-/// The pages after the first of a listing without a total, one after the other.
+/// The pages after the first of a listing without a total, one after the other. Nothing but the rows
+/// themselves tells that one was deleted meanwhile and the others moved up, so each page begins with
+/// the last row of the page before it.
 fn one_by_one(
     client: Client,
     listing: Listing,
     progress: Progress,
+    last: Page,
 ) -> impl Stream<Item = Result<Page, Error>> + Send {
-    stream::try_unfold((client, listing, progress, Step::More), |state| async move {
-        let (client, listing, mut progress, step) = state;
+    stream::try_unfold((client, listing, progress, last, Step::More), |state| async move {
+        let (client, listing, mut progress, last, step) = state;
         if step == Step::Last {
             return Ok(None);
         }
-        let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
-        let Rows { page, answered, .. } = read;
+        // A first row that came again would look like a server that does not page.
+        let overlaps = progress.rows() > 1;
+        let start = progress.rows() - u64::from(overlaps);
+        let read = client.rows(&listing, start, client.page_size()).await?;
+        let Rows { mut page, answered, .. } = read;
         client.shared.page_size.judge(answered);
-        let step = progress.take(&page, answered.asked.into());
+        let pages = overlaps && !progress.is_first(&page);
+        if pages && !take_overlap(&last, &mut page) {
+            let text = format!("the row before row {} is another now", start + 1);
+            return Err(fault(&listing, ErrorKind::ListingChanged, text));
+        }
+        let mut asked = answered.asked;
+        if pages && page.rows == 0 {
+            // It had that row and no other, so the list ends here, or the server sends few at once.
+            let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
+            (page, asked) = (read.page, read.answered.asked);
+        }
+        let step = progress.take(&page, asked.into());
         let step = step.map_err(|error| about(&listing, error))?;
-        let next = (step != Step::Ended).then_some((page, (client, listing, progress, step)));
+        let (next, last) = (page.clone(), page);
+        let next = (step != Step::Ended).then_some((next, (client, listing, progress, last, step)));
         Ok(next)
     })
+}
+
+/// Takes the row out of a page that the page before it ended with. `false`: it does not begin with
+/// that row, or has others of that page.
+fn take_overlap(before: &Page, page: &mut Page) -> bool {
+    if page.rows == 0 {
+        return false;
+    }
+    let named = |row: &UnsupportedRow| row.rating_key.is_some();
+    page.rows -= 1;
+    if !before.unsupported.iter().all(named) || !page.unsupported.iter().all(named) {
+        // Rows without a key are all alike.
+        let first = page.items.first().map(|item| item.rating_key);
+        if before.items.iter().any(|item| Some(item.rating_key) == first) {
+            page.items.remove(0);
+        } else if !page.unsupported.is_empty() {
+            page.unsupported.remove(0);
+        }
+        return true;
+    }
+    let items: HashSet<RatingKey> = before.items.iter().map(|item| item.rating_key).collect();
+    let others: HashSet<&Option<String>> =
+        before.unsupported.iter().map(|row| &row.rating_key).collect();
+    let count = page.items.len() + page.unsupported.len();
+    page.items.retain(|item| !items.contains(&item.rating_key));
+    page.unsupported.retain(|row| !others.contains(&row.rating_key));
+    count - page.items.len() - page.unsupported.len() == 1
 }
 
 /// Rows `received..total` in windows of `size`, which is asked when one is begun. A server that gives

@@ -36,6 +36,13 @@ impl Progress {
         self.rows
     }
 
+    /// Whether a page has the rows of the first page again: the server does not page.
+    pub(crate) fn is_first(&self, page: &Page) -> bool {
+        let same =
+            |first: &Page| page.items == first.items && page.unsupported == first.unsupported;
+        self.first.as_ref().is_some_and(same)
+    }
+
     /// Takes the next page, for which `wanted` rows were asked.
     pub(crate) fn take(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
         let rows = self.rows;
@@ -69,7 +76,7 @@ impl Progress {
             }
             Some(first) => first,
         };
-        if page.items != first.items || page.unsupported != first.unsupported {
+        if !self.is_first(page) {
             return Ok(Step::More);
         }
         // The first page again: the server does not page. One that is full may have been cut.

@@ -68,6 +68,12 @@ impl Client {
                 let text = format!("expected section {expected}, found {found}");
                 Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
             }
+            // An answer without rows that does not say of which section it is: what some servers
+            // send for a section that is gone (Maintainerr pull request 2883).
+            (Some(expected), None) if rows.page.rows == 0 && start == 0 && size > 0 => {
+                let text = format!("expected section {expected}, found no rows of any section");
+                Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
+            }
             _ => Ok(rows),
         }
     }

@@ -103,10 +103,29 @@ fn without_total(start: u64, size: u64, total: u64) -> Value {
 async fn a_server_that_tells_no_total_is_read_until_no_row_comes() {
     // Pages of at most 4 rows though 10 are asked for: a short page is not the end.
     let short = |_: usize, seen: &Seen| ok(without_total(seen.start(), seen.size().min(4), 10));
+    // Each page begins with the last row of the one before it.
     let (pages, made) = read(10, short).await;
-    assert_eq!((keys(&pages), made), (every(10), 4));
+    assert_eq!((keys(&pages), made), (every(10), 5));
     let (pages, made) = read(10, |_, seen| ok(without_total(seen.start(), seen.size(), 30))).await;
-    assert_eq!((keys(&pages), made), (every(30), 4));
+    assert_eq!((keys(&pages), made), (every(30), 6));
+    let single = |_: usize, seen: &Seen| ok(without_total(seen.start(), seen.size().min(1), 5));
+    let (pages, _) = read(10, single).await;
+    assert_eq!(keys(&pages), every(5));
+}
+
+/// Without a total nothing else tells that rows moved up, so that one of them is on no page.
+#[tokio::test]
+async fn a_row_that_is_deleted_during_a_listing_without_a_total_shows() {
+    let (pages, _) = read(10, |at, seen| {
+        // The first row goes after the first page.
+        let moved = seen.start() + u64::from(at > 0);
+        let mut container = without_total(moved, seen.size(), 30);
+        container["offset"] = seen.start().into();
+        ok(container)
+    })
+    .await;
+    assert_eq!(pages.last().unwrap(), &Err(ErrorKind::ListingChanged));
+    assert_eq!(pages.len(), 2);
 }
 
 #[tokio::test]

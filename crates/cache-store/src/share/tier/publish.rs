@@ -88,7 +88,8 @@ impl Tier {
             stamp,
             items: state.items,
             unsupported: state.unsupported,
-            complete: state.complete,
+            // Nobody else may have to compare the stamps again.
+            complete: state.complete && state.settled,
             observed: look.at.engine(observed),
             listed: look.at.engine(state.listed_at.unwrap_or_default()),
             metadata: state.metadata_at.map(|at| look.at.engine(at)),

@@ -68,6 +68,7 @@ impl Tier {
             total: Some(head.items + head.unsupported),
             unsupported: head.unsupported,
             complete: head.complete,
+            settled: Some(head.complete),
             lookups: Lookups { spent: 0, ..state.lookups },
             observed_at,
             claims: Some(claims),

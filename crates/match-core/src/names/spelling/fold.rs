@@ -143,7 +143,19 @@ pub(crate) fn fold_guid(guid: &str) -> Cow<'_, str> {
             return Cow::Owned(format!("{newer}{id}"));
         }
     }
-    folded
+    nfo(&folded).map_or(folded, Cow::Owned)
+}
+
+/// The id that a guid of the NFO agent of PMS 1.43 holds: `tv.plex.agents.nfo.movie://movie/tmdb_603`.
+/// Guids of seasons and episodes hold ids of their show, so they do not change.
+fn nfo(folded: &str) -> Option<String> {
+    let (_, rest) = folded.strip_prefix("tv.plex.agents.nfo.")?.split_once("://")?;
+    let (_, id) = rest.split_once('/').filter(|(kind, _)| matches!(*kind, "movie" | "show"))?;
+    let id = id.split(['?', '/']).next()?;
+    let (scheme, id) =
+        id.split_once('_').or_else(|| id.starts_with("tt").then_some(("imdb", id)))?;
+    let known = matches!(scheme, "imdb" | "tmdb" | "tvdb") && !id.is_empty();
+    known.then(|| format!("{scheme}://{id}"))
 }
 
 /// Older agents for movies or clips, and their new schemes. The older agent for series uses ids of
@@ -217,6 +229,19 @@ mod tests {
             ("com.plexapp.agents.themoviedb://348?lang=de", "tmdb://348"),
             ("IMDB://TT0078748", "imdb://tt0078748"),
             ("com.plexapp.agents.none://0af3?lang=xn", "com.plexapp.agents.none://0af3?lang=xn"),
+            ("tv.plex.agents.nfo.movie://movie/tmdb_603", "tmdb://603"),
+            ("tv.plex.agents.nfo.movie://movie/imdb_tt0133093", "imdb://tt0133093"),
+            ("tv.plex.agents.nfo.movie://movie/tt0133093?lang=en", "imdb://tt0133093"),
+            ("tv.plex.agents.nfo.series://show/tvdb_73141", "tvdb://73141"),
+            (
+                "tv.plex.agents.nfo.series://episode/tvdb_7",
+                "tv.plex.agents.nfo.series://episode/tvdb_7",
+            ),
+            ("tv.plex.agents.nfo.movie://movie/tmdb_", "tv.plex.agents.nfo.movie://movie/tmdb_"),
+            (
+                "tv.plex.agents.nfo.movie://movie/other_5",
+                "tv.plex.agents.nfo.movie://movie/other_5",
+            ),
         ] {
             assert_eq!(fold_guid(guid), expect);
         }
