@@ -220,7 +220,7 @@ async fn a_change_that_fails_leaves_the_others_of_its_item() {
             change().set(Field::Tagline, "T"),
         ];
         let run = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
-        let fields = vec!["studio".to_owned(), "tagline".to_owned()];
+        let fields = vec!["tagline".to_owned(), "studio".to_owned()];
         let made = EditOutcome::Done { fields, overwritten: Vec::new() };
         let made = if again { EditOutcome::Unchanged } else { made };
         let refused = |refusal| EditOutcome::Failed(EditFailure::Refused(refusal));
