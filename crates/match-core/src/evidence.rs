@@ -163,7 +163,7 @@ mod tests {
         );
         let whole = |score, mapping| {
             let (rule, rival) = (Rule::WholePath, None);
-            Evidence { rule, score, mapping, rival, ..evidence }.to_string()
+            Evidence { rule, score, rival, mapping, ..evidence }.to_string()
         };
         for (text, says) in [
             (whole(1_000, None), "the whole path agrees (rule"),
