@@ -209,6 +209,7 @@ async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
         assert_eq!(items(), 2);
     }
     stage.pms.edit(|library| library.sections.push(removed));
+    stage.later(Duration::from_mins(10));
     let run = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
     assert_eq!(found(&run), found(&first));
     let added: u64 = run.report.steps.iter().map(|step| step.changes.added).sum();

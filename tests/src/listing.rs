@@ -221,6 +221,14 @@ fn group<'a>(
 /// The operator stands at the end of the name (`addedAt>>`), or, as it is seldom encoded, at the head
 /// of the value (`title==x`). A comma separates values of which one has to hold.
 fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> {
+    // What is below an item: `artist.id=5` with the type of albums.
+    if matches!(name, "show.id" | "season.id" | "artist.id" | "album.id") {
+        let wanted: Vec<u64> = numbers(value).collect();
+        return Some(Box::new(move |item| {
+            let above = [Some(item.rating_key), item.parent, item.grandparent];
+            above.into_iter().flatten().any(|key| wanted.contains(&key))
+        }));
+    }
     // A field may be named with its type: `episode.title`.
     let name = name.rsplit_once('.').map_or(name, |(_, field)| field);
     let (field, operator) = match name.find(['=', '!', '<', '>']) {
@@ -274,12 +282,12 @@ fn compare(kind: &str, operator: &str, found: &[String], side: &str) -> bool {
         ("string", "!=") | ("tag", "!") => !text(&|value| value == side),
         ("string", "<") => text(&|value| value.starts_with(side)),
         ("string", ">") => text(&|value| value.ends_with(side)),
-        ("string", _) | ("tag", _) => text(&|value| value == side),
+        ("string" | "tag", _) => text(&|value| value == side),
         ("boolean", "!") => !text(&|value| value == side),
         ("boolean", _) => text(&|value| value == side),
         (_, "!") => !number(&|value, side| value == side),
-        (_, ">>" | ">") => number(&|value, side| value >= side),
-        (_, "<<" | "<") => number(&|value, side| value <= side),
+        (_, ">>" | ">") => number(&|value, side| value > side),
+        (_, "<<" | "<") => number(&|value, side| value < side),
         _ => number(&|value, side| value == side),
     }
 }
@@ -343,7 +351,7 @@ fn order(arguments: &Arguments, quirks: Quirks) -> Option<Vec<(&str, bool)>> {
     });
     let parts: Vec<_> = parts.collect();
     match parts.as_slice() {
-        [("id", false)] | [("random", _)] => None,
+        [("id", false) | ("random", _)] => None,
         // What is not known is passed over: rows come by title.
         [(field, _)] if !SORTS.contains(field) => Some(vec![("titleSort", false)]),
         _ => Some(parts),
@@ -354,9 +362,10 @@ fn order(arguments: &Arguments, quirks: Quirks) -> Option<Vec<(&str, bool)>> {
 fn sort(rows: &mut [&Item], parts: &[(&str, bool)], quirks: Quirks) {
     for (field, falls) in parts.iter().rev() {
         // Equal ones stay in their order. What has no value is less than any that has.
-        match falls {
-            true => rows.sort_by_cached_key(|item| Reverse(place(item, field, quirks))),
-            false => rows.sort_by_cached_key(|item| place(item, field, quirks)),
+        if *falls {
+            rows.sort_by_cached_key(|item| Reverse(place(item, field, quirks)));
+        } else {
+            rows.sort_by_cached_key(|item| place(item, field, quirks));
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) const SORTS: [&str; 13] = [
 ];
 
 /// Operators for a type of value: the key, and its meaning.
-const OPERATORS: [(&str, &[(&str, &str)]); 5] = [
+const OPERATORS: [(&str, &[(&str, &str)]); 4] = [
     (
         "string",
         &[
@@ -71,7 +71,6 @@ const OPERATORS: [(&str, &[(&str, &str)]); 5] = [
             (">=", "ends with"),
         ],
     ),
-    ("tag", &[("=", "is"), ("!=", "is not")]),
     ("integer", &[("=", "is"), ("!=", "is not"), (">>=", "is greater"), ("<<=", "is less")]),
     ("date", &[(">>=", "is after"), ("<<=", "is before")]),
     ("boolean", &[("=", "is true"), ("!=", "is false")]),
@@ -89,8 +88,9 @@ pub(crate) fn of(section: &Section) -> Value {
         let name = type_name(*kind);
         // If there are several types, the name of a field includes its type.
         let scope = if kinds.len() > 1 { format!("{name}.") } else { String::new() };
-        let fields = FIELDS
-            .iter()
+        // Of tags a client wants to know all that there are, which is not told here.
+        let listed = FIELDS.iter().filter(|(_, kind)| *kind != "tag");
+        let fields = listed
             .map(|(field, kind)| json!({ "key": format!("{scope}{field}"), "title": field, "type": kind }));
         let sorts = SORTS.iter().map(|sort| {
             json!({ "key": sort, "title": sort, "descKey": format!("{sort}:desc"),

@@ -142,9 +142,10 @@ async fn listing(
 ) -> Response {
     let library = shared.library();
     let Some(at) = section_at(&library.sections, &key) else {
-        return match library.quirks.empty_for_gone {
-            true => json(&json!({ "MediaContainer": { "size": 0 } })),
-            false => html(StatusCode::NOT_FOUND),
+        return if library.quirks.empty_for_gone {
+            json(&json!({ "MediaContainer": { "size": 0 } }))
+        } else {
+            html(StatusCode::NOT_FOUND)
         };
     };
     if library.quirks.hidden_section == Some(at) {

@@ -60,7 +60,11 @@ pub(crate) struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     year: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    parent_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent_rating_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grandparent_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grandparent_rating_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +174,9 @@ impl<'a> Row<'a> {
             summary: Some(item.summary.as_str())
                 .filter(|text| !text.is_empty() && !shape.leaves_out_field("summary")),
             year: item.year,
+            parent_key: item.parent.map(|key| format!("/library/metadata/{key}")),
             parent_rating_key: item.parent.map(|key| key.to_string()),
+            grandparent_key: item.grandparent.map(|key| format!("/library/metadata/{key}")),
             grandparent_rating_key: item.grandparent.map(|key| key.to_string()),
             duration: Some(item.duration_ms).filter(|_| !item.media.is_empty()),
             added_at: item.added_at,

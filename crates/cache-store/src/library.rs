@@ -278,13 +278,12 @@ impl Library {
             let span = info_span!("refresh", section = state.id.0, title = %Private(&state.title));
             let title = state.title.clone();
             let before = state.clone();
-            let brought = match result.of_all() {
-                Some(error) => Err(error),
-                None => {
-                    let steps = &mut result.steps;
-                    let bringing = self.bring(state, Some(sighting), count, demand, steps);
-                    bringing.instrument(span).await
-                }
+            let brought = if let Some(error) = result.of_all() {
+                Err(error)
+            } else {
+                let steps = &mut result.steps;
+                let bringing = self.bring(state, Some(sighting), count, demand, steps);
+                bringing.instrument(span).await
             };
             let brought = brought.and_then(|state| state.ok_or(Error::Moved { title }));
             result.take(&before, brought)?;

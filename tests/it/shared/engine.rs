@@ -14,20 +14,19 @@ use super::{SCALE, add, check, counts};
 /// What a run without the tier costs on a cold cache.
 const ALONE: u64 = 3;
 
-/// A host with this tier, its run on a cold cache, how long it took, and its calls.
+/// A host with this tier: its run on a cold cache, and its calls.
 async fn cold(
     hosts: &Hosts,
     host: u64,
     tier: Option<SharedTier>,
     asked: &[TruthQuery],
-) -> (Run, Duration, u64) {
+) -> (Run, u64) {
     let mut config = hosts.stage.host(host);
     config.shared = tier;
     let engine = Engine::open(hosts.stage.client().unwrap(), config).await.unwrap();
     let before = hosts.stage.calls();
-    let started = hosts.stage.clock.monotonic();
     let run = engine.match_files(&Selection::All, to_queries(asked)).await.unwrap();
-    (run, started.elapsed(), hosts.stage.calls() - before)
+    (run, hosts.stage.calls() - before)
 }
 
 /// With the time-out that hosts have.
@@ -41,23 +40,24 @@ fn impatient(hosts: &Hosts) -> SharedTier {
 async fn an_engine_that_is_down_or_hangs_costs_a_moment_and_nothing_else() {
     let Some(mut hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
     let asked = hosts.stage.queries(100);
-    let (run, alone, calls) = cold(&hosts, 0, None, &asked).await;
+    let (run, calls) = cold(&hosts, 0, None, &asked).await;
     check(&asked, &[run]);
     assert_eq!(calls, ALONE + SCALE.pages());
 
     hosts.valkey.signal("STOP").unwrap();
-    let (run, hanging, calls) = cold(&hosts, 1, Some(impatient(&hosts)), &asked).await;
+    let (run, calls) = cold(&hosts, 1, Some(impatient(&hosts)), &asked).await;
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(calls, ALONE + SCALE.pages(), "{}", run.report);
     assert!(run.report.shared.misses[&Miss::Away] > 0, "{}", run.report);
-    assert!(hanging < alone + Duration::from_secs(1), "{alone:?} {hanging:?}");
+    // So much longer than without it: this is what it took, and not what else the machine did.
+    assert!(run.report.shared.micros < 1_000_000, "{}", run.report);
     hosts.valkey.signal("CONT").unwrap();
 
     hosts.valkey.kill().unwrap();
-    let (run, down, calls) = cold(&hosts, 2, Some(impatient(&hosts)), &asked).await;
+    let (run, calls) = cold(&hosts, 2, Some(impatient(&hosts)), &asked).await;
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(calls, ALONE + SCALE.pages(), "{}", run.report);
-    assert!(down < alone + Duration::from_secs(1), "{alone:?} {down:?}");
+    assert!(run.report.shared.micros < 1_000_000, "{}", run.report);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,13 +91,13 @@ async fn a_snapshot_whose_chunks_were_evicted_is_listed_and_published_anew() {
     let chunks: Vec<String> = redis::cmd("KEYS").arg("*:snap:*").query(&mut redis).unwrap();
     assert!(!chunks.is_empty());
     let () = redis::cmd("DEL").arg(&chunks).query(&mut redis).unwrap();
-    let (run, _, calls) = cold(&hosts, 1, Some(hosts.tier()), &asked).await;
+    let (run, calls) = cold(&hosts, 1, Some(hosts.tier()), &asked).await;
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(run.report.shared.misses[&Miss::Incomplete], 1, "{}", run.report);
     assert!(calls <= ALONE + SCALE.pages(), "{calls}");
     // It listed, and published what was missing.
     assert_eq!(run.report.shared.published, 1, "{}", run.report);
-    let (run, _, calls) = cold(&hosts, 2, Some(hosts.tier()), &asked).await;
+    let (run, calls) = cold(&hosts, 2, Some(hosts.tier()), &asked).await;
     check(&asked, &[run]);
     assert_eq!(calls, 0);
 }
@@ -146,12 +146,12 @@ async fn a_read_only_replica_is_read_and_not_written() {
     }
     let mut tier = SharedTier::new(replica.url()).with_secret(testbed::shared::SECRET);
     tier.server = hosts.tier().server;
-    let (run, _, calls) = cold(&hosts, 1, Some(tier.clone()), &asked).await;
+    let (run, calls) = cold(&hosts, 1, Some(tier.clone()), &asked).await;
     check(&asked, &[run]);
     assert_eq!(calls, 0);
     hosts.stage.later(Duration::from_secs(61));
     let added = add(&hosts, "An Added Film (2021)");
-    let (run, _, calls) = cold(&hosts, 1, Some(tier), std::slice::from_ref(&added)).await;
+    let (run, calls) = cold(&hosts, 1, Some(tier), std::slice::from_ref(&added)).await;
     check(&[added], std::slice::from_ref(&run));
     assert!(calls <= 4, "{calls}");
     assert!(run.report.shared.misses.contains_key(&Miss::Refused), "{}", run.report);
@@ -171,7 +171,7 @@ async fn a_host_that_may_not_is_told_so_once_and_goes_on() {
         (2, format!("rediss://{address}")),
     ] {
         let tier = SharedTier::new(url);
-        let (run, _, calls) = cold(&hosts, host, Some(tier), &asked).await;
+        let (run, calls) = cold(&hosts, host, Some(tier), &asked).await;
         check(&asked, std::slice::from_ref(&run));
         assert_eq!(calls, ALONE + SCALE.pages(), "{}", run.report);
         let misses = &run.report.shared.misses;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use match_core::{Engine, Miss, Selection, SharedTier};
+use match_core::{Engine, Miss, SharedTier};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use testbed::budget::{Stage, to_queries};
+use testbed::budget::Stage;
 use testbed::shared::{Hosts, SECRET, ask_all};
 use testbed::valkey::{Valkey, free_port, wait_until};
 
@@ -59,7 +59,9 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
 
     // The whole of it is gone.
     tier.cluster = true;
-    nodes.iter_mut().for_each(|node| node.kill().unwrap());
+    for node in &mut nodes {
+        node.kill().unwrap();
+    }
     hosts.valkey.kill().unwrap();
     let before = hosts.stage.calls();
     let runs = ask_all(&engines(&hosts, 9..10, &tier).await, &asked).await.unwrap();
@@ -94,10 +96,13 @@ async fn a_sentinel_names_the_master_and_then_the_one_that_took_over() {
         Ok(format!("{role:?}").contains("master"))
     })
     .unwrap();
-    wait_until("the sentinel says so", || {
+    wait_until("the sentinel says so, and is done", || {
         let master: (String, String) =
             redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg("films").query(&mut asks)?;
-        Ok(master.1 == replica.port().to_string())
+        let about: std::collections::HashMap<String, String> =
+            redis::cmd("SENTINEL").arg("MASTER").arg("films").query(&mut asks)?;
+        let done = !about["flags"].contains("failover_in_progress");
+        Ok(done && master.1 == replica.port().to_string())
     })
     .unwrap();
     let before = hosts.stage.calls();
@@ -147,20 +152,13 @@ async fn a_certificate_is_held_against_the_authority_and_an_unknown_one_is_gone_
     // What a machine trusts does not have this authority.
     tier.root_certificate = None;
     tier.timeout = Duration::from_millis(250);
-    let alone = Engine::open(hosts.stage.client().unwrap(), hosts.stage.host(7)).await.unwrap();
-    let timed = async |engine: &Engine| {
-        let started = hosts.stage.clock.monotonic();
-        let run = engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
-        (run, started.elapsed())
-    };
-    let (_, without) = timed(&alone).await;
-    let stranger = engines(&hosts, 8..9, &tier).await;
     let before = hosts.stage.calls();
-    let (run, with) = timed(&stranger[0]).await;
-    check(&asked, std::slice::from_ref(&run));
-    assert_eq!(hosts.stage.calls() - before, 2 + SCALE.pages(), "{}", run.report);
-    assert!(run.report.shared.misses[&Miss::Away] > 0, "{}", run.report);
-    assert!(with < without + Duration::from_secs(1), "{without:?} {with:?}");
+    let runs = ask_all(&engines(&hosts, 8..9, &tier).await, &asked).await.unwrap();
+    check(&asked, &runs);
+    let report = &runs[0].report;
+    assert_eq!(hosts.stage.calls() - before, 2 + SCALE.pages(), "{report}");
+    assert!(report.shared.misses[&Miss::Away] > 0, "{report}");
+    assert!(report.shared.micros < 1_000_000, "nothing hangs: {report}");
 }
 
 /// The line of the page that says what a user needs.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
-use testbed::generate::{LibraryKind, Spec, generate};
+use testbed::generate::{LibraryKind, generate_all};
 use testbed::library::{Item, Library, Media, Part, SectionKind};
 use testbed::server::{Options, Pms};
 use tokio::io::AsyncWriteExt;
@@ -59,9 +59,10 @@ pub(super) fn run(interpreter: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Some movies, and a section with two shows of two seasons with three episodes each.
+/// Some movies, a section with two shows of two seasons with three episodes each, and some music.
 fn library() -> Library {
-    let mut library = generate(&Spec { seed: 7, items: 250, kind: LibraryKind::Movies });
+    let generated = [(LibraryKind::Movies, 250), (LibraryKind::Music, 60)];
+    let mut library = generate_all(7, None, &generated);
     let shows = library.add_section(
         "TV Shows",
         SectionKind::Show,

@@ -3,6 +3,7 @@
 //! written.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::ops::Bound;
@@ -122,14 +123,14 @@ impl StorageBackend for Overlay {
         while !left.is_empty() {
             let (number, within, count) = piece(at, left.len());
             let (data, more) = left.split_at(count);
-            let page = match state.pages.get_mut(&number) {
-                Some(page) => page,
-                None => {
+            let page = match state.pages.entry(number) {
+                Entry::Occupied(page) => page.into_mut(),
+                Entry::Vacant(place) => {
                     let mut page = Box::new([0; PAGE]);
                     if count < PAGE {
                         self.0.below(shown, number * PAGE as u64, &mut page[..])?;
                     }
-                    state.pages.entry(number).or_insert(page)
+                    place.insert(page)
                 }
             };
             let out = page.get_mut(within..within + count).ok_or_else(beyond_the_end)?;

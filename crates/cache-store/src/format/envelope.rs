@@ -190,9 +190,9 @@ pub(crate) fn decode_first<'a, R: BorrowDecode<'a, ()>>(
     payload: &'a [u8],
 ) -> Option<(R, &'a [u8])> {
     let (first, consumed) = match payload.len() {
-        0..=SMALL => limited::<R, LIMIT>(payload),
-        0..=MEDIUM => limited::<R, { 16 * MEDIUM }>(payload),
-        0..=LARGE => limited::<R, { 16 * LARGE }>(payload),
+        length if length <= SMALL => limited::<R, LIMIT>(payload),
+        length if length <= MEDIUM => limited::<R, { 16 * MEDIUM }>(payload),
+        length if length <= LARGE => limited::<R, { 16 * LARGE }>(payload),
         _ => limited::<R, { 64 * LARGE }>(payload),
     }?;
     Some((first, payload.get(consumed..)?))

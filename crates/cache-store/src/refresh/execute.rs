@@ -38,7 +38,7 @@ impl Context {
         seen: &Sighting,
         demand: Demand,
     ) -> Result<Outcome, Error> {
-        match planned.plan {
+        let outcome = match planned.plan {
             Plan::Fresh | Plan::Unchanged => self.observed(state, seen, None).await,
             Plan::Totals => self.totals(state, seen).await,
             Plan::Metadata => self.metadata(state, seen).await,
@@ -51,6 +51,12 @@ impl Context {
             // It was carried out by whoever took it.
             #[cfg(feature = "shared")]
             Plan::Shared => self.observed(state, seen, None).await,
+        };
+        match outcome {
+            Err(error) if changed_meanwhile(&error) => {
+                Ok(instead(planned.plan, PlanReason::ChangedWhileListed))
+            }
+            outcome => outcome,
         }
     }
 
@@ -337,14 +343,8 @@ impl Context {
         let mut rows = Spool::of_all(state, self.store.indexing);
         let wanted = listing::request(state, Filter::None);
         let limit = latest(now, &stamp);
-        let read = match listing::read(self, wanted, u64::MAX, limit, &mut rows).await {
-            Ok(Some(read)) => read,
-            Ok(None) => return Ok(instead(Plan::Full, PlanReason::TooLarge)),
-            Err(error) if changed_meanwhile(&error) => {
-                return Ok(instead(Plan::Full, PlanReason::ChangedWhileListed));
-            }
-            Err(error) => return Err(error),
-        };
+        let read = listing::read(self, wanted, u64::MAX, limit, &mut rows).await?;
+        let Some(read) = read else { return Ok(instead(Plan::Full, PlanReason::TooLarge)) };
         let update = Update {
             scope: Scope::Complete(rows.take_keys()),
             unsupported: read.unsupported,

@@ -125,7 +125,7 @@ impl Store {
     pub(crate) fn note_position(
         &self,
         base: &SectionState,
-        position: Position,
+        position: &Position,
     ) -> Result<(), Error> {
         self.write("noting what was shared", |txn| {
             let current = section_in(txn, base.id)?.filter(|now| now.is_version_of(base));

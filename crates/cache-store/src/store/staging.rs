@@ -163,7 +163,9 @@ impl Spool {
             self.newest = self.newest.max(newest);
             self.undated |= undated;
             if let Some((_, all)) = &mut self.entries {
-                entries.into_iter().for_each(|entry| all.push(entry));
+                for entry in entries {
+                    all.push(entry);
+                }
             }
         }
         Ok(())

@@ -407,7 +407,7 @@ impl Judge<'_> {
 }
 
 /// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
-/// labels, locks and ratings do not move it (PlexKodiConnect issues 2095 and 2141).
+/// labels, locks and ratings do not move it (`PlexKodiConnect` issues 2095 and 2141).
 fn is_told(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step {
         Step::Set(field, _) => *field != Field::UserRating,

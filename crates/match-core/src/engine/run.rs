@@ -76,14 +76,15 @@ impl Engine {
         report.estimated_calls =
             calls_without_cache(demand.queries, items, self.library.client().page_size());
         let asked = self.ask(queries, report).await?;
-        let mut changes = 0;
+        let mut seen = 0;
         for _ in 0..LOOKS {
             let runs = self.answer_from(&refreshed, &asked, report).await?;
             let answers = merged(&runs, queries.len());
-            let changed = report.changes() > std::mem::replace(&mut changes, report.changes());
-            let look = match answers.contains(&Answer::Absent) {
-                true => self.look_again(want, demand, &runs, changed, report).await,
-                false => Ok(None),
+            let changed = report.changes() > std::mem::replace(&mut seen, report.changes());
+            let look = if answers.contains(&Answer::Absent) {
+                self.look_again(want, demand, &runs, changed, report).await
+            } else {
+                Ok(None)
             };
             match look {
                 Ok(Some(again)) if again.moved() => refreshed = again,
@@ -93,12 +94,12 @@ impl Engine {
                     return Ok(answers);
                 }
                 // What was found is true all the same.
-                Err(Error::Plex(error)) => return Ok(not_absent(answers, Reason::from(&error))),
+                Err(Error::Plex(error)) => return Ok(not_absent(answers, &Reason::from(&error))),
                 Err(error) => return Err(error),
             }
         }
         let runs = self.answer_from(&refreshed, &asked, report).await?;
-        Ok(not_absent(merged(&runs, queries.len()), Reason::NotProven))
+        Ok(not_absent(merged(&runs, queries.len()), &Reason::NotProven))
     }
 
     /// Answers from sections that are up to date.
@@ -206,7 +207,7 @@ impl Engine {
         let mut answers = merged(&runs, queries.len());
         if !whole || states.iter().any(SectionState::is_unsettled) {
             // The file may be in a section of which nothing is cached, or may have been missed.
-            answers = not_absent(answers, Reason::NotProven);
+            answers = not_absent(answers, &Reason::NotProven);
         }
         Ok(Some(Stale { answers, age }))
     }
@@ -535,7 +536,7 @@ fn bear(
     }
 }
 
-fn not_absent(mut answers: Vec<Answer>, reason: Reason) -> Vec<Answer> {
+fn not_absent(mut answers: Vec<Answer>, reason: &Reason) -> Vec<Answer> {
     for answer in answers.iter_mut().filter(|answer| **answer == Answer::Absent) {
         *answer = Answer::Unknown(reason.clone());
     }

@@ -190,6 +190,6 @@ mod tests {
             guids: vec!["imdb://tt0078748".to_owned(), "tmdb://348".to_owned()],
             ..query
         };
-        assert_eq!(hex(&full, &settings), "a9cd01457a1a419706584fee6939fe37");
+        assert_eq!(hex(&full, &settings), "7f402234068f866e96c722eacaa02e70");
     }
 }

@@ -314,3 +314,50 @@ async fn a_path_of_a_proxy_stays_in_front() {
     client.page(&listing, 0, 1).await.unwrap();
     assert_eq!(server.seen()[0].target, "/plex/library/sections/1/all?type=1&includeGuids=1");
 }
+
+/// A filter that a server does not know is passed over without a word: 200, and the whole list. So
+/// each is sent as it is known to be read, to the byte.
+#[tokio::test]
+async fn every_filter_is_sent_as_servers_read_it() {
+    let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 3))).await;
+    let client = server.client();
+    let at = UnixSeconds(1_700_000_000);
+    for filter in
+        [Filter::AddedSince(at), Filter::UpdatedSince(at), Filter::ChangedSince(at), Filter::Trash]
+    {
+        let listing = Listing {
+            filter,
+            detail: Detail::Full,
+            sort: Sort::ServerDefault,
+            ..Listing::new(SECTION, ItemKind::Movie)
+        };
+        client.page(&listing, 0, 5).await.unwrap();
+    }
+    let recent = Listing {
+        sort: Sort::UpdatedLast,
+        detail: Detail::Full,
+        ..Listing::new(SECTION, ItemKind::Episode)
+    };
+    client.page(&recent, 0, 5).await.unwrap();
+    let movie = ItemKind::Movie;
+    client.lookup_file(SECTION, movie, "A & B, \u{e9}=1.mkv", 5).await.unwrap();
+    client.search_title(SECTION, movie, &["Blade", "Runner"], 5).await.unwrap();
+    client.lookup_guid(SECTION, movie, "plex://movie/5d77", 5).await.unwrap();
+    let lean = "&includeGuids=1&excludeElements=Actor%2CRole%2CCollection%2CCountry%2CDirector%2C\
+        Genre%2CLabel%2CMood%2CProducer%2CSimilar%2CStyle%2CWriter%2CImage%2CUltraBlurColors%2C\
+        Rating%2CExtras&excludeFields=summary%2Ctagline";
+    let expected = [
+        "type=1&addedAt%3E%3E=1700000000&includeGuids=1".to_owned(),
+        "type=1&updatedAt%3E%3E=1700000000&includeGuids=1".to_owned(),
+        "type=1&push=1&addedAt%3E%3E=1700000000&or=1&updatedAt%3E%3E=1700000000&pop=1&includeGuids=1"
+            .to_owned(),
+        "type=1&trash=1&includeGuids=1".to_owned(),
+        "type=4&sort=updatedAt%3Adesc&includeGuids=1".to_owned(),
+        format!("type=1&file=A%20%26%20B%2C%20%C3%A9%3D1.mkv{lean}"),
+        format!("type=1&title=Blade&title=Runner{lean}"),
+        format!("type=1&guid=plex%3A%2F%2Fmovie%2F5d77{lean}"),
+    ];
+    let seen: Vec<String> = server.seen().into_iter().map(|seen| seen.target).collect();
+    let expected = expected.map(|query| format!("/library/sections/1/all?{query}"));
+    assert_eq!(seen, expected);
+}

@@ -101,7 +101,7 @@ impl Tier {
         let committed = self.commit(lease, look, commit, &head, &entry).await;
         if committed.is_ok() {
             let (state, now) = (state.clone(), Position { commit, stamp, touched: Vec::new() });
-            off_thread(store, move |store| store.note_position(&state, now)).await?;
+            off_thread(store, move |store| store.note_position(&state, &now)).await?;
             self.age_chunks(names, base, how, &head).await;
         }
         Ok(committed)

@@ -260,23 +260,22 @@ impl Engine {
     }
 
     async fn attempt<T: redis::FromRedisValue>(&self, lane: Lane, cmd: &Cmd) -> RedisResult<T> {
-        let (mut connection, used) = self.connection(lane).await?;
+        let mut connection = self.connection(lane).await?;
         match cmd.query_async(&mut connection).await {
-            // It was restarted since it was last asked.
-            Err(error) if used && (error.is_connection_dropped() || error.is_io_error()) => {
+            // It was restarted since it was last asked, or another took over.
+            Err(error) if error.is_connection_dropped() || error.is_io_error() => {
                 self.disconnect(lane).await;
-                let (mut connection, _) = self.connection(lane).await?;
+                let mut connection = self.connection(lane).await?;
                 cmd.query_async(&mut connection).await
             }
             outcome => outcome,
         }
     }
 
-    /// The connection, and whether it was used before.
-    async fn connection(&self, lane: Lane) -> RedisResult<(Connection, bool)> {
+    async fn connection(&self, lane: Lane) -> RedisResult<Connection> {
         let mut slot = self.slot(lane).lock().await;
         if let Some(connection) = &*slot {
-            return Ok((connection.clone(), true));
+            return Ok(connection.clone());
         }
         // Ours is shorter, where the answer is: these are the last resort.
         let config = AsyncConnectionConfig::new()
@@ -294,7 +293,7 @@ impl Engine {
             Address::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
         };
         *slot = Some(connection.clone());
-        Ok((connection, false))
+        Ok(connection)
     }
 
     async fn disconnect(&self, lane: Lane) {
