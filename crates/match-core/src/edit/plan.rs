@@ -171,6 +171,7 @@ impl Engine {
             let Some(target) = targets.get_mut(at) else { continue };
             match judge.settle(target, was.as_ref()) {
                 Settled::Ready(section, difference) => {
+                    let difference = *difference;
                     ready.push(Ready { target: at, section, difference, overwritten: Vec::new() });
                 }
                 Settled::Known => {}
@@ -299,7 +300,7 @@ impl Engine {
 /// What the stored data decide about a target.
 enum Settled {
     /// The item was read a short time ago, and it differs.
-    Ready(SectionId, Difference),
+    Ready(SectionId, Box<Difference>),
     /// The outcome is known.
     Known,
     /// The item must be read.
@@ -338,7 +339,7 @@ impl Judge<'_> {
             None => target.settled(Ok(EditOutcome::Unchanged)),
             Some(difference) if younger(metadata.read_at, self.now, self.policy.freshness) => {
                 match check_length(&difference.edit) {
-                    Ok(()) => Settled::Ready(known.section, difference),
+                    Ok(()) => Settled::Ready(known.section, Box::new(difference)),
                     Err(refusal) => target.settled(Err(refused(refusal))),
                 }
             }

@@ -52,13 +52,7 @@ async fn every_answer_gives_its_kind_and_only_some_are_repeated() {
         (http(429, &[], ""), ErrorKind::TooManyRequests, Some(429), 4, ""),
         (http(429, &[("Retry-After", "0")], ""), ErrorKind::TooManyRequests, Some(429), 4, ""),
         (http(429, &[("Retry-After", "3600")], ""), ErrorKind::TooManyRequests, Some(429), 1, ""),
-        (
-            http(500, &[], "<h1>500 Internal</h1>"),
-            ErrorKind::Server,
-            Some(500),
-            4,
-            ": Internal",
-        ),
+        (http(500, &[], "<h1>500 Internal</h1>"), ErrorKind::Server, Some(500), 4, ": Internal"),
         (http(502, &[], ""), ErrorKind::Unavailable, Some(502), 4, ""),
         (http(503, &[], "busy"), ErrorKind::Unavailable, Some(503), 4, ": busy;"),
         (
