@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use match_core::{Client, Config, EngineConfig, Error, OnProgress, Reason, Run, Token};
+use match_core::{Client, Config, EngineConfig, Error, OnProgress, Reason, Token};
 
 /// Options for the server and the cache file.
 #[derive(Debug, clap::Args)]
@@ -72,12 +72,12 @@ impl fmt::Display for NotAsked {
 
 impl std::error::Error for NotAsked {}
 
-/// Checks that a run could ask the server.
+/// Checks that a run could ask the server: it takes the `outage()` of matching, verifying or editing.
 ///
 /// # Errors
-/// The reason if the server could not be asked, or refused the run.
-pub fn asked(run: &Run) -> anyhow::Result<()> {
-    match run.outage() {
+/// The reason if the server could not be asked, or refused.
+pub fn asked(outage: Option<&Reason>) -> anyhow::Result<()> {
+    match outage {
         Some(reason) => Err(NotAsked(reason.clone()).into()),
         None => Ok(()),
     }

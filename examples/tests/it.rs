@@ -151,6 +151,9 @@ async fn what_is_wrong_is_one_line_and_a_number() {
     let file = stage.media().join(episode.trim_start_matches('/'));
     let file = file.to_str().unwrap();
     let lines = stage.folder.path().join("ok.jsonl");
+    let mut command = stage.command(DAEMON);
+    command.arg(&media).env("PLEX_TOKEN", "wrong");
+    finish(command).await.badly(1, "check the token");
     let elsewhere = tempfile::tempdir().unwrap(); // without a cache, which could answer
     for (program, argument) in
         [(SYNC, lines.to_str().unwrap()), (BLOCKING, file), (TV, &media), (NFO, &media)]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use match_core::{
-    Answer, Client, Engine, Error, ErrorKind, ItemKind, Query, SectionKind, Selection, StreamExt,
+    Answer, Change, Client, EditOptions, Engine, Error, ErrorKind, Field, ItemKind, Query,
+    SectionKind, Selection, StreamExt, Verified,
 };
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::generate::{LibraryKind, generate_all};
@@ -125,13 +126,22 @@ async fn an_outage_is_said_once() {
     let run = engine.match_files(&Selection::All, asked).await.unwrap();
     assert_eq!(run.outage().unwrap().kind(), Some(ErrorKind::Unauthorized));
 
-    // What verifying says of each match does not grow with their number.
+    // Nor is it lost in what verifying and editing say.
     let matches: Vec<(Query, _)> = (1..=200)
         .map(|key| (Query::new("/a.mkv"), match_core::RatingKey(1_000_000 + key)))
         .collect();
     let verified = engine.verify(&Selection::All, &matches).await.unwrap();
-    let text = verified[0].to_string();
+    let why = verified.outage().unwrap();
+    assert_eq!(why.kind(), Some(ErrorKind::Unauthorized));
+    assert_eq!(verified.results, vec![Verified::Unknown(why.clone()); 200]);
+    assert_eq!(verified.calls.total().count, 1);
+    let text = why.to_string();
     assert!(text.contains("unauthorized") && text.len() < 300, "{} letters: {text}", text.len());
+    let change = Change::new(match_core::RatingKey(1_000_001)).set(Field::Summary, "x");
+    let edited = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
+    let why = edited.outage().unwrap();
+    assert_eq!(why.kind(), Some(ErrorKind::Unauthorized));
+    assert_eq!(serde_json::to_value(&edited).unwrap()["outage"]["kind"], "unauthorized");
 }
 
 #[tokio::test]

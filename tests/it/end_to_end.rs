@@ -362,6 +362,19 @@ async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
     };
     assert_eq!(whole(&first), 0);
     assert!(whole(&second) > 900, "the whole path agrees, mapped");
+    assert_eq!(second.report.unused_mappings, []);
+    engine.close().await.unwrap();
+
+    // Files are found without a mapping that is wrong, and the report names it.
+    let wrong = [PathMapping::new(MOUNT, "/wrong"), PathMapping::new("a/relative/folder", "/data")];
+    let mut config = EngineConfig::new(world.cache());
+    config.clock = world.clock.clone();
+    config.settings.mappings = wrong.to_vec();
+    let engine = Engine::open(world.client(), config).await.unwrap();
+    let asked = world.queries.iter().map(to_query).collect();
+    let third = engine.match_files(&Selection::All, asked).await.unwrap();
+    assert_eq!(third.report.unused_mappings, wrong);
+    assert_eq!(third.report.answers, first.report.answers);
     engine.close().await.unwrap();
 }
 

@@ -214,7 +214,7 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
         stage.pms.release();
     };
     let (verified, ()) = tokio::join!(verifying, meanwhile);
-    assert_eq!(verified.unwrap(), [Verified::Gone]);
+    assert_eq!(verified.unwrap().results, [Verified::Gone]);
 }
 
 /// A scan ended while a run asked for the stamps. The watcher was told of it and took the answer

@@ -119,7 +119,7 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
         world.items.iter().take(6).map(|(key, path)| (Query::new(path.as_str()), *key)).collect();
     matches.push(matches[0].clone()); // two files of one item
     let verify = || world.engine.verify(&Selection::All, &matches);
-    assert_eq!(verify().await.unwrap(), vec![Verified::Right; 7]);
+    assert_eq!(verify().await.unwrap().results, vec![Verified::Right; 7]);
     assert_eq!(world.requests(), [(Route::Metadata, 1)]);
 
     let (same_file, same_guid) = world.stage.pms.edit(|library| {
@@ -143,7 +143,7 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
         (same_file, same_guid)
     });
     world.stage.later(Duration::from_mins(2));
-    let verified = verify().await.unwrap();
+    let verified = verify().await.unwrap().results;
     for at in [0, 4, 5, 6] {
         assert_eq!(verified[at], Verified::Right, "{at}");
     }
@@ -164,7 +164,7 @@ async fn a_match_is_right_or_moved_or_gone_or_unknown() {
     assert_eq!(world.engine.lifetime().await.unwrap().lookups.rekeyed, 2);
 
     world.stage.pms.set_fault(Fault::Outage);
-    let verified = verify().await.unwrap();
+    let verified = verify().await.unwrap().results;
     assert!(verified.iter().all(|verified| matches!(verified, Verified::Unknown(_))));
 }
 
@@ -199,11 +199,15 @@ async fn a_file_that_was_replaced_in_place_is_not_the_items_any_more() {
         let verify = || world.engine.verify(&Selection::All, &matches);
         let change = titled(key, "Of the file that was there").of_file(&matches[0].0.path);
         let edited = world.edit(vec![change]).await;
-        assert_eq!(edited.outcomes, [EditOutcome::Failed(EditFailure::FileGone)], "{second}");
+        assert_eq!(
+            edited.outcomes,
+            [EditOutcome::Failed(EditFailure::NoSuchFile(matches[0].0.path.clone()))],
+            "{second}"
+        );
         // The result is the same once the store knows the new file. If its name is `movie.mkv`, it
         // may be the old file.
         for _ in 0..2 {
-            let verified = verify().await.unwrap().remove(0);
+            let verified = verify().await.unwrap().results.remove(0);
             let unclear = Verified::Unclear(vec![key]);
             let expected = if second.ends_with("movie.mkv") { unclear } else { Verified::Gone };
             assert_eq!(verified, expected, "{second}");
@@ -302,6 +306,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
     let world = World::new().await;
     let key = world.key(0);
     let long = "x".repeat(9_000);
+    let elsewhere = format!("{MOUNT}/Elsewhere/Else.mkv");
     let run = world
         .edit(vec![
             Change::new(key).set(Field::Summary, long),
@@ -310,7 +315,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
             Change::new(world.key(3)).set(Field::UserRating, "11"),
             Change::new(world.key(4)).raw("id", "1"),
             titled(NOBODY, "Nobody"),
-            titled(world.key(5), "Somebody").of_file(format!("{MOUNT}/Elsewhere/Else.mkv")),
+            titled(world.key(5), "Somebody").of_file(&elsewhere),
         ])
         .await;
     let refused = |at: usize| match &run.outcomes[at] {
@@ -323,7 +328,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
     assert_eq!(refused(3), Refusal::NotAValue(Field::UserRating, "11".to_owned()));
     assert_eq!(refused(4), Refusal::ChoosesItems("id".to_owned()));
     assert_eq!(run.outcomes[5], EditOutcome::Failed(EditFailure::Gone));
-    assert_eq!(run.outcomes[6], EditOutcome::Failed(EditFailure::FileGone));
+    assert_eq!(run.outcomes[6], EditOutcome::Failed(EditFailure::NoSuchFile(elsewhere)));
     assert_eq!(world.requests(), [(Route::Metadata, 1)]);
 
     let nothing = world.edit(Vec::new()).await;

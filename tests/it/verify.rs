@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use cache_store::Clear;
 use match_core::{
-    Answer, Change, EditFailure, EditOptions, EditOutcome, Engine, PathMapping, Query, Selection,
-    Settings, Verified,
+    Answer, Change, EditFailure, EditOptions, EditOutcome, Engine, PathMapping, Query, Refusal,
+    Selection, Settings, Verified,
 };
-use plex_api::{Field, RatingKey};
+use plex_api::{Field, ItemKind, RatingKey, TagField};
 use testbed::budget::{Scale, Stage};
 use testbed::library::{Item, Library, Media, Part, SectionKind};
+use testbed::server::Route;
 
 /// One section with these items: their titles, and the files of each.
 async fn stage(kind: SectionKind, items: &[(&str, &[&str])]) -> (Stage, Vec<RatingKey>) {
@@ -45,7 +46,7 @@ async fn answer(engine: &Engine, query: &Query) -> Answer {
 }
 
 async fn verify(engine: &Engine, query: &Query, key: RatingKey) -> Verified {
-    engine.verify(&Selection::All, &[(query.clone(), key)]).await.unwrap().remove(0)
+    engine.verify(&Selection::All, &[(query.clone(), key)]).await.unwrap().results.remove(0)
 }
 
 async fn edit(engine: &Engine, change: Change) -> EditOutcome {
@@ -96,7 +97,7 @@ async fn what_nobody_remembers_is_matched_again_if_the_name_says_nothing() {
     let change = |query: &Query| Change::new(keys[0]).set(Field::Summary, "x").of_file(&query.path);
     for _ in 0..2 {
         let edited = edit(&engine, change(&query)).await;
-        assert_eq!(edited, EditOutcome::Failed(EditFailure::FileGone));
+        assert_eq!(edited, EditOutcome::Failed(EditFailure::NoSuchFile(query.path.clone())));
     }
     let edited = edit(&engine, change(&Query::new("/mnt/x/Another (2002)/movie.mkv"))).await;
     assert!(matches!(edited, EditOutcome::Done { .. }), "{edited:?}");
@@ -135,7 +136,7 @@ async fn an_item_in_the_trash_is_not_right() {
         assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Unclear(vec![keys[0]]));
         let change = Change::new(keys[0]).set(Field::Summary, "x").of_file(&query.path);
         let edited = edit(&engine, change).await;
-        assert_eq!(edited, EditOutcome::Failed(EditFailure::FileGone));
+        assert_eq!(edited, EditOutcome::Failed(EditFailure::NoSuchFile(query.path.clone())));
     }
     stage.pms.edit(|library| library.restore_item(0, keys[0].0));
     assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Right);
@@ -201,18 +202,39 @@ async fn a_folder_that_is_renamed_on_both_sides_and_a_version_that_goes() {
     assert_ne!(verify(&engine, &cut, keys[0]).await, Verified::Right, "no version is there");
 }
 
-/// Two changes of one item: one existing file does not prove that the other exists.
+/// Two changes of one item: a file that it does not have, a value that is none and a field that it
+/// cannot have fail the change that names them, and no other.
 #[tokio::test]
-async fn each_file_that_a_change_is_of_has_to_be_there() {
+async fn a_change_that_fails_leaves_the_others_of_its_item() {
     let (stage, keys) = stage(SectionKind::Movie, FILMS).await;
     let engine = stage.engine().await.unwrap();
-    let change =
-        |path: &str, text: &str| Change::new(keys[0]).set(Field::Summary, text).of_file(path);
-    let changes = vec![
-        change("/mnt/x/Gone (2009)/Gone (2009).mkv", "of the one that is gone"),
-        change("/mnt/x/A Film (2001)/movie.mkv", "of the one that is there")
-            .set(Field::Studio, "S"),
-    ];
-    let run = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
-    assert_eq!(run.outcomes[0], EditOutcome::Failed(EditFailure::FileGone));
+    let change = || Change::new(keys[0]);
+    let gone = "/mnt/x/Gone (2009)/Gone (2009).mkv";
+    let there = "/mnt/x/A Film (2001)/movie.mkv";
+    for again in [false, true] {
+        let changes = vec![
+            change().set(Field::Summary, "of the one that is gone").of_file(gone),
+            change().set(Field::Studio, "S").of_file(there),
+            change().set(Field::Title, ""),
+            change().add_tags(TagField::Style, ["Baroque"]),
+            change().set(Field::Tagline, "T"),
+        ];
+        let run = engine.edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
+        let fields = vec!["tagline".to_owned(), "studio".to_owned()];
+        let made = EditOutcome::Done { fields, overwritten: Vec::new() };
+        let made = if again { EditOutcome::Unchanged } else { made };
+        let refused = |refusal| EditOutcome::Failed(EditFailure::Refused(refusal));
+        let style = Refusal::NoSuchField("style".to_owned(), ItemKind::Movie);
+        let expected = [
+            EditOutcome::Failed(EditFailure::NoSuchFile(gone.to_owned())),
+            made.clone(),
+            refused(Refusal::EmptyTitle),
+            refused(style),
+            made,
+        ];
+        assert_eq!(run.outcomes, expected, "{again}");
+        let says = format!("failed: the item does not hold {gone}");
+        assert_eq!(run.outcomes[0].to_string(), says);
+    }
+    assert_eq!(stage.pms.requests().count(Route::Edit), 1);
 }

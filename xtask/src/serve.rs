@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use testbed::generate::{LibraryKind, generate_all};
+use testbed::library::{Item, Section};
 use testbed::payload::library_from_pages;
 use testbed::server::{self, Pms};
 
@@ -52,11 +53,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let sections: Vec<String> = library
-            .sections
-            .iter()
-            .map(|one| format!("section {:>3}  {}  ({} items)", one.key, one.title, one.len()))
-            .collect();
+        let sections: Vec<String> = library.sections.iter().map(shown).collect();
         let identity = library.machine_identifier.clone();
         let port = options.port;
         let wanted = server::Options { port, token: options.token, gzip: true, clock: None };
@@ -76,4 +73,15 @@ pub(crate) fn run(options: Options) -> Result<()> {
         pms.stop().await;
         Ok(())
     })
+}
+
+/// A section with its folders and its first few files, so that a host has paths to try.
+fn shown(section: &Section) -> String {
+    const FILES: usize = 3;
+    let head = format!("section {:>3}  {}  ({} items)", section.key, section.title, section.len());
+    let folders = section.locations.iter().map(|(_, folder)| format!("  folder     {folder}"));
+    let parts = section.items().iter().flat_map(Item::parts).take(FILES);
+    let files = parts.map(|part| format!("  file       {}", part.file));
+    let lines: Vec<String> = [head].into_iter().chain(folders).chain(files).collect();
+    lines.join("\n")
 }

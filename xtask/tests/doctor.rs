@@ -82,6 +82,8 @@ async fn a_server_that_is_well_is_shown_on_one_page() {
     let folder = tempfile::Builder::new().prefix("films").tempdir().unwrap();
     put_files(&pms, folder.path());
     File::create(folder.path().join("Holidays.mp4")).unwrap().set_len(7).unwrap();
+    let nfo = "<movie><title>What nobody ever filmed</title></movie>";
+    fs::write(folder.path().join("Holidays.nfo"), nfo).unwrap();
     let before = pms.edit(|library| format!("{library:?}"));
     let files = folder.path().to_str().unwrap();
     let arguments = ["--files", files, "--sample", "2000"];
@@ -101,6 +103,7 @@ async fn a_server_that_is_well_is_shown_on_one_page() {
         "yes several items are read at once, and unknown ones left out",
         "yes the server tells what happens",
         "NO a single file can be looked up: few files are found by title",
+        "with a .nfo 1 (read",
         "1 not there, 0 ambiguous",
         "Holidays.mp4: not on the server",
         &format!("{files} is /data/movies on the server"),
@@ -203,7 +206,7 @@ async fn addresses_that_are_wrong() {
     let seen = doctor(&format!("http://{free}"), Some("some-token"), &[]).await;
     check(&seen, "no connection", "Plex listens on 32400");
     let seen = doctor("nas", Some("some-token"), &[]).await;
-    check(&seen, "base_url is not an address", "mend the address");
+    check(&seen, "\"nas\" is not an address", "mend the address");
 
     // A page that is no Plex server.
     let pms = start().await;

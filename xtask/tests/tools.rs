@@ -174,6 +174,10 @@ fn serving_announces_what_is_there_and_names_a_port_that_is_taken() {
     for (line, part) in sections.iter().zip(["Movies  (20", "TV Shows  (60", "Music  (90"]) {
         assert!(line.contains(part), "{line}");
     }
+    // A host has folders and paths to try.
+    let starting = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(starting("  folder     /data/"), 3, "{lines:?}");
+    assert_eq!(starting("  file       /data/"), 9, "{lines:?}");
     let url = after(&lines, "url");
     let port = url.rsplit(':').next().unwrap();
     let (out, error, code) = told(&xtask(&["serve", "--items", "5", "--port", port]));

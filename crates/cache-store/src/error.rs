@@ -10,7 +10,6 @@ use crate::no_disk::NoDisk;
 ///
 /// A damaged record is not an error. It is a miss: it is counted, and the record is written again.
 /// An error means that the file could not be used at all, or that the server could not be asked.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The path holds a file that is not a Matchbox cache. The file was left untouched: name
@@ -311,8 +310,12 @@ impl fmt::Display for Error {
                 path.display(),
                 waited.as_secs_f64()
             ),
-            Self::Io { doing, path, .. } => write!(f, "could not {doing} {}", path.display()),
-            Self::Storage { doing, .. } => write!(f, "the cache file failed while {doing}"),
+            Self::Io { doing, path, source } => {
+                write!(f, "could not {doing} {}: {source}", path.display())
+            }
+            Self::Storage { doing, source } => {
+                write!(f, "the cache file failed while {doing}: {source}")
+            }
             Self::WrongServer { expected, found } => write!(
                 f,
                 "this cache belongs to server {expected}, but server {found} answered: use one \
@@ -348,11 +351,20 @@ impl fmt::Display for Error {
     }
 }
 
+/// The text for people. `main` prints an error that it returns in this form.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text has the cause of an I/O or storage error, so its cause is the cause below that one.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } | Self::ReadOnly { source, .. } => Some(source),
-            Self::Storage { source, .. } => Some(source.as_ref()),
+            Self::ReadOnly { source, .. } => Some(source),
+            Self::Io { source, .. } => source.source(),
+            Self::Storage { source, .. } => source.source(),
             Self::Plex(error) => std::error::Error::source(error),
             _ => None,
         }

@@ -50,7 +50,12 @@ impl fmt::Display for Watched {
             Self::Gap => f.write_str("the line broke; it is tried again"),
             Self::Looked { items, steps } => {
                 let changed = steps.iter().filter(|step| step.changes.any()).count();
-                write!(f, "looked: {items} items read, {changed} sections changed")
+                let plural = |count| if count == 1 { "" } else { "s" };
+                let (s, t) = (plural(*items), plural(changed as u64));
+                write!(
+                    f,
+                    "told of changes: {items} item{s} read again, {changed} section{t} changed"
+                )
             }
             Self::Failed { error } => write!(f, "not listening, it is tried again: {error}"),
         }

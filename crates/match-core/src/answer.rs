@@ -1,10 +1,12 @@
 //! Answers: which Plex item a file is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use cache_store::Depends;
 use plex_api::{ErrorKind, RatingKey};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::evidence::Evidence;
@@ -73,59 +75,81 @@ impl Serialize for Answer {
             Found(&'a Match),
             Ambiguous { candidates: &'a [RatingKey] },
             Absent,
-            Unknown { kind: Option<ErrorKind>, reason: String },
+            Unknown(&'a Reason),
         }
         let form = match self {
             Self::Found(found) => Form::Found(found),
             Self::Ambiguous(candidates) => Form::Ambiguous { candidates },
             Self::Absent => Form::Absent,
-            Self::Unknown(reason) => {
-                Form::Unknown { kind: reason.kind(), reason: reason.to_string() }
-            }
+            Self::Unknown(reason) => Form::Unknown(reason),
         };
         form.serialize(serializer)
     }
 }
 
-/// As one line: `item 7, with high confidence: the whole path agrees (...)`.
+/// As one line: `item 7, with high confidence: the whole path agrees (...)`. [`Answer::named`] also
+/// says what the items are.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Found(found) => fmt::Display::fmt(found, f),
-            Self::Ambiguous(keys) if keys.len() == 1 => {
-                write!(f, "perhaps item {}, and too little speaks for it", List(keys))
-            }
-            Self::Ambiguous(keys) => write!(f, "one of the items {}", List(keys)),
-            Self::Absent => f.write_str("not on the server"),
-            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
-        }
+        f.write_str(&self.line(&|_| None))
     }
 }
 
 impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "item {}", self.rating_key)?;
-        if !self.others.is_empty() {
-            write!(f, " (and {})", List(&self.others))?;
-        }
-        write!(f, ", with {} confidence: {}", self.confidence, self.evidence)
+        f.write_str(&self.line(&|_| None))
     }
 }
 
-/// Keys with commas between them. If there are many, only the first few.
-pub(crate) struct List<'a>(pub(crate) &'a [RatingKey]);
+/// What an item is, if that is known.
+type Name<'a> = dyn Fn(RatingKey) -> Option<String> + 'a;
 
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 8;
-        for (at, key) in self.0.iter().take(SHOWN).enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{key}")?;
+impl Answer {
+    /// The answer as one line with what the items are, from
+    /// [`Engine::describe`](crate::Engine::describe): `Alien (1979) (item 7), with high confidence:
+    /// ...`. An item that is not described is shown by its key.
+    pub fn named(&self, items: &BTreeMap<RatingKey, impl fmt::Display>) -> String {
+        self.line(&|key| items.get(&key).map(|item| format!("{item} (item {key})")))
+    }
+
+    fn line(&self, name: &Name<'_>) -> String {
+        match self {
+            Self::Found(found) => found.line(name),
+            Self::Ambiguous(keys) if keys.len() == 1 => {
+                let item = keys.iter().map(|key| one(*key, name)).next().unwrap_or_default();
+                format!("perhaps {item}, and too little speaks for it")
+            }
+            Self::Ambiguous(keys) => format!("one of the items {}", list(keys, name)),
+            Self::Absent => "not on the server".to_owned(),
+            Self::Unknown(reason) => format!("unknown: {reason}"),
         }
-        match self.0.len().checked_sub(SHOWN) {
-            Some(more @ 1..) => write!(f, " and {more} more"),
-            _ => Ok(()),
-        }
+    }
+}
+
+impl Match {
+    fn line(&self, name: &Name<'_>) -> String {
+        let (item, confidence, evidence) =
+            (one(self.rating_key, name), self.confidence, self.evidence);
+        let others = match self.others.as_slice() {
+            [] => String::new(),
+            others => format!(" (and {})", list(others, name)),
+        };
+        format!("{item}{others}, with {confidence} confidence: {evidence}")
+    }
+}
+
+fn one(key: RatingKey, name: &Name<'_>) -> String {
+    name(key).unwrap_or_else(|| format!("item {key}"))
+}
+
+/// Items with commas between them. If there are many, only the first few.
+pub(crate) fn list(keys: &[RatingKey], name: &Name<'_>) -> String {
+    const SHOWN: usize = 8;
+    let shown = keys.iter().take(SHOWN).map(|&key| name(key).unwrap_or_else(|| key.to_string()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match keys.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{shown} and {more} more"),
+        _ => shown,
     }
 }
 
@@ -203,6 +227,16 @@ impl Reason {
     }
 }
 
+/// As JSON: `{"kind": "connect", "reason": "..."}`.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_struct("Reason", 2)?;
+        form.serialize_field("kind", &self.kind())?;
+        form.serialize_field("reason", &self.to_string())?;
+        form.end()
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -253,6 +287,24 @@ mod tests {
         ] {
             assert_eq!(answer.to_string(), line);
         }
+    }
+
+    #[test]
+    fn an_answer_names_the_items_that_are_described() {
+        let items = BTreeMap::from([(RatingKey(7), "Alien (1979)"), (RatingKey(9), "Heat (1995)")]);
+        let line = found().named(&items);
+        assert!(
+            line.starts_with("Alien (1979) (item 7) (and 8), with high confidence: "),
+            "{line}"
+        );
+        let tie = |keys: &[u64]| Answer::Ambiguous(keys.iter().copied().map(RatingKey).collect());
+        assert_eq!(
+            tie(&[9]).named(&items),
+            "perhaps Heat (1995) (item 9), and too little speaks for it"
+        );
+        let line = tie(&[9, 1]).named(&items);
+        assert_eq!(line, "one of the items Heat (1995) (item 9), 1");
+        assert_eq!(Answer::Absent.named(&items), Answer::Absent.to_string());
     }
 
     #[test]

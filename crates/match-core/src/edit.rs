@@ -8,6 +8,7 @@
 //! - [`holds_file`]: whether an item still holds a file. Pure.
 //! - [`group`]: equal edits of many items, grouped into one request. Pure.
 //! - [`plan`]: the steps of a run: known items, reads, comparison, sending, storing.
+//! - [`target`]: the changes of each item.
 //! - [`turns`]: of two runs on one item, the second waits.
 //! - [`send`]: sends edits, halves groups that fail, and notes the progress.
 //! - [`outcome`]: the outcome of each change.
@@ -22,6 +23,7 @@ mod items;
 mod outcome;
 mod plan;
 mod send;
+mod target;
 pub(crate) mod turns;
 mod upload;
 mod verify;
@@ -33,4 +35,4 @@ pub use items::{Fetched, Level};
 pub use outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 pub use plan::{EditOptions, OnForeign};
 pub use upload::Uploaded;
-pub use verify::Verified;
+pub use verify::{Verification, Verified};

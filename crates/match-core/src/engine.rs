@@ -304,9 +304,11 @@ impl Engine {
         (answered, report)
     }
 
-    /// All runs on this cache file added up, those of earlier processes too. A process that
-    /// ends without [`Engine::close`] does not count, and neither does what was before the
-    /// file was cleared or replaced.
+    /// All runs of [`Engine::match_files`] on this cache file added up, those of earlier processes
+    /// too. What verifying, editing and listening cost is not in it: [`Client::calls`] of a clone
+    /// of the client counts every call. A process that ends without [`Engine::close`] or met
+    /// nothing but outages does not count, and neither does what was before the file was cleared
+    /// or replaced.
     ///
     /// Dropping this future costs nothing: it only reads the cache.
     pub async fn lifetime(&self) -> Result<Report, Error> {

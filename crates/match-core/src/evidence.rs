@@ -108,6 +108,10 @@ impl fmt::Display for Source {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rule {
+            // Only equal whole paths have the highest score (`rules/weight.rs`).
+            Rule::WholePath if self.score < 1_000 => {
+                f.write_str("the path below the library's folder agrees")?;
+            }
             Rule::WholePath => f.write_str("the whole path agrees")?,
             Rule::Folders => {
                 let folders = self.components.saturating_sub(1);
@@ -120,11 +124,13 @@ impl fmt::Display for Evidence {
                 "it lies beside the item's file, with the same name and another extension",
             )?,
             Rule::Guid => f.write_str("a guid agrees")?,
-            Rule::TitleYear => f.write_str("title and year agree")?,
+            Rule::TitleYear => {
+                f.write_str("title and year, or show and number, or artist and title agree")?;
+            }
             Rule::FuzzyTitle => f.write_str("the title is similar and the year fits")?,
         }
         if let Some(mapping) = self.mapping {
-            write!(f, " after path mapping {}", mapping.saturating_add(1))?;
+            write!(f, " after path mapping {mapping}")?;
         }
         write!(f, " (rule {}, score {}", self.rule, self.score)?;
         match self.rival {
@@ -140,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evidence_is_one_sentence() {
+    fn evidence_is_one_sentence_that_says_no_more_than_is_true() {
         let evidence = Evidence {
             rule: Rule::Folders,
             components: 3,
@@ -152,8 +158,19 @@ mod tests {
         };
         assert_eq!(
             evidence.to_string(),
-            "the file name and 2 folders above it agree after path mapping 1 (rule folders, \
+            "the file name and 2 folders above it agree after path mapping 0 (rule folders, \
              score 825; next best is item 17 with 500; computed from the local index)"
         );
+        let whole = |score, mapping| {
+            let (rule, rival) = (Rule::WholePath, None);
+            Evidence { rule, score, rival, mapping, ..evidence }.to_string()
+        };
+        for (text, says) in [
+            (whole(1_000, None), "the whole path agrees (rule"),
+            (whole(1_000, Some(1)), "the whole path agrees after path mapping 1 (rule"),
+            (whole(999, None), "the path below the library's folder agrees (rule"),
+        ] {
+            assert!(text.starts_with(says), "{text}");
+        }
     }
 }

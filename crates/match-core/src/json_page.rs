@@ -9,7 +9,7 @@ use plex_api::{Calls, Endpoint, ErrorKind, ItemKind, RatingKey, SectionKey, Tall
 use serde_json::Value;
 
 use crate::answer::{Answer, Confidence, Match, Reason};
-use crate::edit::{EditFailure, EditOutcome, EditRun, NotTried, Verified};
+use crate::edit::{EditFailure, EditOutcome, EditRun, NotTried, Verification, Verified};
 use crate::engine::describe::Described;
 use crate::engine::run_result::{Run, Stale};
 use crate::evidence::{Evidence, Rule, Source};
@@ -76,6 +76,7 @@ fn the_page_shows_what_is_written() {
         runs: 1,
         calls: Calls { by_endpoint: BTreeMap::from([(Endpoint::Sections, tally)]) },
         suggested_mappings: vec![MappingSuggestion { mapping, support: 9, against: 1 }],
+        unused_mappings: vec![PathMapping::new("/films", "/wrong")],
         store_bytes: 73_728,
         ..Report::default()
     };
@@ -106,6 +107,11 @@ fn the_page_shows_what_is_written() {
         planned: vec![],
         calls: Calls::default(),
     };
+    let verification = Verification {
+        results: vec![Verified::Unknown(unknown("no connection"))],
+        outage: Some(unknown("no connection")),
+        calls: Calls::default(),
+    };
     let expected = BTreeMap::from([
         ("query", written(&query)),
         ("found", written(Answer::Found(found))),
@@ -116,6 +122,7 @@ fn the_page_shows_what_is_written() {
         ("described", written(described)),
         ("right", written(Verified::Right)),
         ("unclear", written(Verified::Unclear(vec![RatingKey(7)]))),
+        ("verification", written(verification)),
         ("done", written(done)),
         ("failed", written(EditOutcome::Failed(EditFailure::Gone))),
         ("edits", written(edits)),

@@ -27,7 +27,7 @@ pub use answer::{Answer, Confidence, Match, Reason};
 pub use cache_store::{Miss, SharedCounts, SharedTier};
 pub use edit::{
     Change, EditCounts, EditFailure, EditOptions, EditOutcome, EditRun, Fetched, Level, NotTried,
-    OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verified,
+    OnForeign, PlannedRequest, Refusal, Step, Uploaded, Verification, Verified,
 };
 pub use engine::describe::Described;
 pub use engine::progress::{OnProgress, Phase, RunProgress};

@@ -324,12 +324,14 @@ mod tests {
         std::fs::write(&file, b"12345").unwrap();
         let query = Query::from_file(&file).unwrap();
         assert_eq!((query.path.as_str(), query.size), (file.to_str().unwrap(), Some(5)));
-        for (path, why) in [(folder.path().join("b.mkv"), "b.mkv"), (folder.path().into(), "")] {
+        for (path, why) in
+            [(folder.path().join("b.mkv"), "b.mkv: No such file"), (folder.path().into(), "")]
+        {
             let error = Query::from_file(&path).unwrap_err();
             assert!(matches!(error, Error::Io { .. }), "{error:?}");
             let text = error.to_string();
             assert!(text.starts_with("could not read the size of /"), "{text}");
-            assert!(text.ends_with(why), "{text}");
+            assert!(text.contains(why), "{text}");
         }
     }
 }

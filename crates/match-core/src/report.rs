@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
-use crate::mapping::MappingSuggestion;
+use crate::mapping::{MappingSuggestion, PathMapping};
 
 pub use estimate::{ESTIMATE_RULE, calls_without_cache};
 pub use timing::Timing;
@@ -31,8 +31,8 @@ pub struct Report {
     pub runs: u64,
     /// Calls to the server, by endpoint: with retries, bytes and time.
     pub calls: Calls,
-    /// Calls a client without a cache would have made. An estimate: [`ESTIMATE_RULE`] is its
-    /// rule in words.
+    /// Calls that a client without a cache would have made in the same runs. An estimate:
+    /// [`ESTIMATE_RULE`] is its rule in words. 0 in an outage.
     pub estimated_calls: u64,
     /// What was done to bring the sections up to date, and why.
     pub steps: Vec<StepReport>,
@@ -49,6 +49,9 @@ pub struct Report {
     /// Path mappings that the files found agree on and that the settings do not have; of several
     /// runs, each with its greatest support.
     pub suggested_mappings: Vec<MappingSuggestion>,
+    /// Path mappings of the settings by which no file of the last run was found. Files are matched
+    /// without a mapping then, so one that is wrong or is not needed is seen only here.
+    pub unused_mappings: Vec<PathMapping>,
     /// What the shared tier did, where there is one.
     #[cfg(feature = "shared")]
     #[serde(default, skip_serializing_if = "nothing_shared")]
@@ -138,7 +141,7 @@ impl Report {
     /// Calls saved: the estimate less the calls made. It is a gauge that goes both ways: below zero
     /// after a first run of few files (the sections were read once, and later runs are cheaper for
     /// it) and in an outage (the attempts count, and nothing would have been learned without a cache
-    /// either). Of many runs, [`Engine::lifetime`](crate::Engine::lifetime) has the sum that means
+    /// either). Calls of verifying, editing and listening are not in it. Of many runs, [`Engine::lifetime`](crate::Engine::lifetime) has the sum that means
     /// something.
     pub fn calls_saved(&self) -> i64 {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -176,6 +179,7 @@ impl AddAssign<&Report> for Report {
         self.damaged += other.damaged;
         if other.runs > 0 {
             self.store_bytes = other.store_bytes;
+            self.unused_mappings.clone_from(&other.unused_mappings);
         }
     }
 }
@@ -353,7 +357,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::mapping::PathMapping;
 
     fn run(added: u64, millis: u64) -> Report {
         let mut report =

@@ -148,6 +148,28 @@ pub struct Calls {
     pub by_endpoint: BTreeMap<Endpoint, Tally>,
 }
 
+/// As text: `3 calls (2 repeated, 1 failed)`.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, retries, failures, .. } = *self;
+        write!(f, "{}", CallCount(count))?;
+        match (retries, failures) {
+            (0, 0) => Ok(()),
+            (retries, 0) => write!(f, " ({retries} repeated)"),
+            (0, failures) => write!(f, " ({failures} failed)"),
+            (retries, failures) => write!(f, " ({retries} repeated, {failures} failed)"),
+        }
+    }
+}
+
+struct CallCount(u64);
+
+impl fmt::Display for CallCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} call{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 impl Calls {
     /// The sum over all endpoints.
     pub fn total(&self) -> Tally {
@@ -183,7 +205,7 @@ impl Calls {
 
 impl fmt::Display for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} calls", self.total().count)?;
+        write!(f, "{}", CallCount(self.total().count))?;
         for (position, (endpoint, tally)) in self.by_endpoint.iter().enumerate() {
             write!(f, "{} {} {endpoint}", if position == 0 { ":" } else { "," }, tally.count)?;
         }
@@ -282,12 +304,16 @@ mod tests {
         let before = counters.snapshot();
         counters.add(Endpoint::Page, sent(false));
         let since = counters.snapshot().minus(&before);
-        assert_eq!(since.to_string(), "1 calls: 1 page");
+        assert_eq!(since.to_string(), "1 call: 1 page");
+        counters.add(Endpoint::Page, sent(true));
+        assert_eq!(since.total().to_string(), "1 call (1 failed)");
+        assert_eq!(counters.snapshot().total().to_string(), "3 calls (1 repeated, 2 failed)");
+        let since = counters.snapshot().minus(&before);
         assert_eq!(before.plus(&since), counters.snapshot());
         assert_eq!(
             serde_json::to_value(&since).unwrap(),
             serde_json::json!({"by_endpoint": {"page": {
-                "count": 1, "retries": 0, "failures": 1, "bytes": 10, "latency_us": 2000
+                "count": 2, "retries": 1, "failures": 1, "bytes": 20, "latency_us": 4000
             }}})
         );
         let text = serde_json::to_string(&since).unwrap();

@@ -15,7 +15,6 @@ use serde::Serialize;
 pub struct Error(Arc<Failure>);
 
 /// The facts of a failure; what is known is filled in where it is known.
-#[derive(Debug)]
 struct Failure {
     kind: ErrorKind,
     /// What was being done: "listing section 1 from row 500".
@@ -79,7 +78,7 @@ pub enum ErrorKind {
     WrongSection,
     /// Not asked: the circuit is open after repeated outages. Wait and ask again.
     CircuitOpen,
-    /// Refused before anything was sent: the configuration or the request is unusable.
+    /// Nothing was sent: the configuration or the request is unusable.
     Config,
 }
 
@@ -205,7 +204,6 @@ impl ErrorKind {
             Self::Redirect => "use the address the server redirects to",
             Self::WrongServer => "check the address: this is not the server that was expected",
             Self::ListingChanged => "read the listing again",
-            Self::CircuitOpen => "wait; one request is let through after the cool-down",
             _ => return None,
         })
     }
@@ -234,8 +232,20 @@ impl fmt::Display for ErrorKind {
             Self::ListingChanged => "the listing changed while it was read",
             Self::WrongSection => "another section answered",
             Self::CircuitOpen => "not asked after repeated outages",
-            Self::Config => "refused",
+            Self::Config => "configuration",
         })
+    }
+}
+
+impl ErrorKind {
+    /// The word between the kind and the address.
+    const fn preposition(self) -> &'static str {
+        match self {
+            Self::Connect | Self::Tls | Self::Config => "to",
+            Self::CircuitOpen => "of",
+            Self::Timeout | Self::WrongServer => "at",
+            _ => "from",
+        }
     }
 }
 
@@ -345,26 +355,46 @@ impl fmt::Display for Error {
         if let Some(doing) = &failure.doing {
             write!(f, "{doing}: ")?;
         }
-        write!(f, "{}", failure.kind)?;
+        let kind = failure.kind;
+        match (kind, &failure.doing) {
+            (ErrorKind::Config, Some(_)) => f.write_str("cannot be sent")?,
+            _ => write!(f, "{kind}")?,
+        }
         if let Some(status) = failure.status {
             write!(f, " (status {status})")?;
         }
         if let Some(url) = &failure.url {
-            write!(f, " from {url}")?;
+            write!(f, " {} {url}", kind.preposition())?;
         }
-        if let Some(text) = &failure.text {
+        if let Some(text) = failure.text_without_status() {
             write!(f, ": {text}")?;
         }
-        if let Some(advice) = failure.kind.advice() {
+        // Another web server knows none of the paths.
+        let elsewhere = kind == ErrorKind::NotFound && failure.url.is_some() && !failure.from_plex;
+        let advice = elsewhere
+            .then_some("is this the address of a Plex Media Server, without a path?")
+            .or(kind.advice());
+        if let Some(advice) = advice {
             write!(f, "; {advice}")?;
         }
         Ok(())
     }
 }
 
+impl Failure {
+    /// The text, unless it only repeats the status: "401 Unauthorized".
+    fn text_without_status(&self) -> Option<&str> {
+        let text = self.text.as_deref()?;
+        let status = self.status.map(|status| format!("{status} "));
+        let text = status.and_then(|status| text.strip_prefix(&status)).unwrap_or(text);
+        (!text.eq_ignore_ascii_case(&self.kind.to_string())).then_some(text)
+    }
+}
+
+/// The text for people. `main` prints an error that it returns in this form.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -445,7 +475,47 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "listing the sections: unauthorized (status 401) from \
-             http://pms:32400/library/sections: 401 Unauthorized; check the token"
+             http://pms:32400/library/sections; check the token"
         );
+        assert_eq!(format!("{error:?}"), error.to_string(), "what `main` prints");
+        let url = "http://pms:32400";
+        for (error, text) in [
+            (
+                Error::new(ErrorKind::Connect, "refused").during("listing", url),
+                "listing: no connection to http://pms:32400: refused; check the address and that \
+                 the server runs",
+            ),
+            (
+                Error::new(ErrorKind::Unavailable, "503 Service Unavailable")
+                    .with_status(503, None)
+                    .during("listing", url),
+                "listing: unavailable (status 503) from http://pms:32400: Service Unavailable; \
+                 check that the server behind this address runs",
+            ),
+            (
+                Error::new(ErrorKind::NotFound, "404 Not Found")
+                    .with_status(404, None)
+                    .during("listing", url),
+                "listing: not found (status 404) from http://pms:32400; is this the address of a \
+                 Plex Media Server, without a path?",
+            ),
+            (
+                Error::new(ErrorKind::NotFound, "")
+                    .with_status(404, None)
+                    .with_origin(true)
+                    .during("reading item 7", url),
+                "reading item 7: not found (status 404) from http://pms:32400",
+            ),
+            (
+                Error::new(ErrorKind::Config, "an address of 70000 bytes").during("editing", url),
+                "editing: cannot be sent to http://pms:32400: an address of 70000 bytes",
+            ),
+            (
+                Error::new(ErrorKind::Config, "PLEX_TOKEN is not set"),
+                "configuration: PLEX_TOKEN is not set",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

@@ -56,5 +56,5 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
     println!("{}", run.report);
     engine.close()?;
-    asked(&run)
+    asked(run.outage())
 }

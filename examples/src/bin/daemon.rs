@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use examples::{Server, end, media_files};
-use match_core::{Answer, Engine, Error, Query, Selection, StreamExt, Watched};
+use examples::{Server, asked, end, media_files};
+use match_core::{Answer, Engine, Error, ErrorKind, Query, Reason, Selection, StreamExt, Watched};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -118,6 +118,10 @@ async fn once(engine: &Engine, options: &Options) -> anyhow::Result<String> {
         }
         Err(error) => return Err(error.into()),
     };
+    // Asking again does not mend a wrong token. Everything else may be better at the next run.
+    if run.outage().and_then(Reason::kind) == Some(ErrorKind::Unauthorized) {
+        asked(run.outage())?;
+    }
     let found = |answers: &[Answer]| answers.iter().filter(|one| one.high().is_some()).count();
     let calls = run.report.calls.total().count;
     let count = run.queries.len();

@@ -11,8 +11,8 @@ use anyhow::bail;
 use clap::Parser;
 use examples::{Server, asked, end, media_files};
 use match_core::{
-    Change, EditOptions, EditOutcome, Engine, Field, Nfo, Query, RatingKey, Selection, TagField,
-    Verified,
+    Change, EditOptions, EditOutcome, Engine, Field, Nfo, Query, RatingKey, Rule, Selection,
+    TagField, Verified,
 };
 
 /// Writes metadata from .nfo files to Plex. Ends with 3 if the server cannot be asked.
@@ -43,17 +43,17 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     }
     let engine = Engine::open(options.server.client()?, options.server.config()).await?;
     let run = engine.match_files(&Selection::All, queries).await?;
-    asked(&run)?;
+    asked(run.outage())?;
     let items = engine.describe(&run.keys()).await?;
 
     // Find the nfo of each item. A file with several episodes has one nfo for each.
     let mut matches: Vec<(Query, RatingKey)> = Vec::new();
-    let mut wanted: Vec<&Nfo> = Vec::new();
+    let mut wanted: Vec<(&Nfo, Rule)> = Vec::new();
     for ((query, answer), nfos) in run.pairs().zip(&described) {
-        if answer.high().is_none() {
+        let Some(found) = answer.high() else {
             println!("{}: left alone, {answer}", query.path);
             continue;
-        }
+        };
         for key in answer.keys() {
             let episode = items.get(&key).and_then(|item| item.episode);
             let own = match nfos.as_slice() {
@@ -62,17 +62,21 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             };
             if let Some(nfo) = own {
                 matches.push((query.clone(), key));
-                wanted.push(nfo);
+                wanted.push((nfo, found.evidence.rule));
             }
         }
     }
 
     // Write nothing to an item that no longer has the file.
     let verified = engine.verify(&Selection::All, &matches).await?;
+    asked(verified.outage())?;
     let mut changes = Vec::new();
-    for (((query, key), nfo), verified) in matches.iter().zip(wanted).zip(verified) {
+    let all = matches.iter().zip(wanted).zip(verified.results);
+    for (((query, key), (nfo, rule)), verified) in all {
+        // An item that was found by an id or a title has its file by another name.
+        let file = rule.is_path().then_some(query.path.as_str());
         match verified {
-            Verified::Right => changes.push(change(*key, query, nfo)),
+            Verified::Right => changes.push(change(*key, file, nfo)),
             other => println!("{}: left alone, {other}", query.path),
         }
     }
@@ -91,6 +95,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let counts = edited.counts();
     println!("{count} items: {counts}{}", if dry_run { " (dry run)" } else { "" });
     engine.close().await?;
+    asked(edited.outage())?;
     if counts.failed > 0 || (counts.not_tried > 0 && !dry_run) {
         bail!("{} of {count} items were not changed", counts.failed + counts.not_tried);
     }
@@ -98,7 +103,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Makes a change from an nfo. Values that the nfo does not have stay as they are.
-fn change(key: RatingKey, query: &Query, nfo: &Nfo) -> Change {
+fn change(key: RatingKey, file: Option<&str>, nfo: &Nfo) -> Change {
     let mut fields = vec![
         (Field::Title, &nfo.title),
         (Field::Summary, &nfo.plot),
@@ -121,7 +126,10 @@ fn change(key: RatingKey, query: &Query, nfo: &Nfo) -> Change {
             (TagField::Country, &nfo.countries),
         ]);
     }
-    let mut change = Change::new(key).of_file(&query.path);
+    let mut change = Change::new(key);
+    if let Some(file) = file {
+        change = change.of_file(file);
+    }
     for (field, value) in fields {
         if let Some(value) = value {
             change = change.set(field, value.as_str());

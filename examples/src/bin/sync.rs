@@ -59,14 +59,14 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     // Find the items.
     let queries: Vec<Query> = lines.iter().map(|line| line.query.clone()).collect();
     let run = engine.match_files(&Selection::All, queries).await?;
-    asked(&run)?;
+    asked(run.outage())?;
     let mut matches = Vec::new();
-    let mut metadata = Vec::new();
+    let mut wanted = Vec::new();
     for (line, answer) in lines.into_iter().zip(&run.answers) {
         match answer.high() {
             Some(found) => {
                 matches.push((line.query, found.rating_key));
-                metadata.push(line.metadata);
+                wanted.push((found.evidence.rule, line.metadata));
             }
             None => println!("{}: left alone, {answer}", line.query.path),
         }
@@ -74,17 +74,24 @@ async fn run(options: &Options) -> anyhow::Result<()> {
 
     // Verify that the items still have the files.
     let verified = engine.verify(&Selection::All, &matches).await?;
+    asked(verified.outage())?;
     let mut changes = Vec::new();
-    for (((query, key), metadata), verified) in matches.iter().zip(metadata).zip(verified) {
-        let key = match verified {
-            Verified::Right => *key,
-            Verified::Moved(found) => found.rating_key,
+    let all = matches.iter().zip(wanted).zip(verified.results);
+    for (((query, key), (rule, metadata)), verified) in all {
+        let (key, rule) = match verified {
+            Verified::Right => (*key, rule),
+            Verified::Moved(found) => (found.rating_key, found.evidence.rule),
             other => {
                 println!("{}: left alone, {other}", query.path);
                 continue;
             }
         };
-        let change = change(Change::new(key).of_file(&query.path), metadata);
+        let mut change = Change::new(key);
+        // An item that was found by a title or an id has its file by another name.
+        if rule.is_path() {
+            change = change.of_file(&query.path);
+        }
+        let change = with_values(change, metadata);
         changes.push(change.with_context(|| query.path.clone())?);
     }
 
@@ -109,6 +116,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     println!("{count} changes: {counts}{}", if dry_run { " (dry run)" } else { "" });
     println!("edits: {} calls", edited.calls.total().count);
     engine.close().await?;
+    asked(edited.outage())?;
     if counts.failed > 0 || (counts.not_tried > 0 && !dry_run) {
         bail!("{} of {count} changes were not made", counts.failed + counts.not_tried);
     }
@@ -127,7 +135,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
 }
 
 /// Adds fields and tags to a change, by name.
-fn change(mut change: Change, metadata: BTreeMap<String, Value>) -> anyhow::Result<Change> {
+fn with_values(mut change: Change, metadata: BTreeMap<String, Value>) -> anyhow::Result<Change> {
     for (name, value) in metadata {
         change = match value {
             Value::Text(text) => {

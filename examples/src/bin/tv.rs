@@ -32,7 +32,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     // The run does not read sections of films and music.
     let shows = Selection::Kind(SectionKind::Show);
     let run = engine.match_files(&shows, queries?).await?;
-    asked(&run)?;
+    asked(run.outage())?;
     let items = engine.describe(&run.keys()).await?;
 
     // A file may have several episodes, and an episode may have several files.

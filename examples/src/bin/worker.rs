@@ -62,7 +62,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         let found = run.answers.iter().filter(|answer| answer.found().is_some()).count();
         println!("worker {worker}: {found} of {count} files found\n{}", run.report);
         let Some(seconds) = options.every else {
-            asked(&run)?;
+            asked(run.outage())?;
             break;
         };
         let pause = Duration::try_from_secs_f64(seconds).context("--every")?;

@@ -262,7 +262,7 @@ async fn verify(stage: Stage, items: Items) -> Result<PlayedEdits> {
     stage.pms.reset_requests();
     client.reset_calls();
     let started = Clock::system().monotonic();
-    let verified = engine.verify(&Selection::All, &matches).await?;
+    let verified = engine.verify(&Selection::All, &matches).await?.results;
     let wall = started.elapsed();
     let requests = stage.pms.requests();
     let reported = client.calls().total().count;

@@ -59,6 +59,8 @@ pub(super) struct FilesSeen {
     pub(super) folder: String,
     pub(super) files: usize,
     pub(super) tried: usize,
+    /// How many of those have a `.nfo` file, which was used.
+    pub(super) with_nfo: usize,
     pub(super) found_high: u64,
     pub(super) found_low: u64,
     pub(super) ambiguous: u64,
@@ -107,18 +109,18 @@ impl Diagnosis {
         let url = &self.url;
         let mut lines = vec![
             "let token = Token::from_env(\"PLEX_TOKEN\")?;".to_owned(),
-            format!("let mut config = Config::new({url:?}, token);"),
+            format!("let mut server = Config::new({url:?}, token);"),
         ];
         if let Some(server) = &self.server {
             let id = &server.machine_identifier;
-            lines.push(format!("let server = {id:?};"));
-            lines.push("config.expect_server = Some(server.to_owned());".to_owned());
+            lines.push(format!("let identity = {id:?};"));
+            lines.push("server.expect_server = Some(identity.to_owned());".to_owned());
         }
-        lines.push("let mut engine = EngineConfig::new(\"server.matchbox\");".to_owned());
+        lines.push("let mut config = EngineConfig::new(\"server.matchbox\");".to_owned());
         for MappingSuggestion { mapping, .. } in self.files.iter().flat_map(|seen| &seen.mappings) {
             let (local, plex) = (&mapping.local, &mapping.plex);
             lines.push(format!("let mapping = PathMapping::new({local:?}, {plex:?});"));
-            lines.push("engine.settings.mappings.push(mapping);".to_owned());
+            lines.push("config.settings.mappings.push(mapping);".to_owned());
         }
         self.configuration = lines;
     }
@@ -191,6 +193,7 @@ impl FilesSeen {
         let Self { folder, files, tried, found_high, found_low, ambiguous, absent, .. } = self;
         let mut rows = vec![
             ["tried".to_owned(), format!("{tried} of {files}, {} calls", self.calls)],
+            ["with a .nfo".to_owned(), format!("{} (read, as by Nfo::beside)", self.with_nfo)],
             ["found".to_owned(), format!("{found_high} high, {found_low} low confidence")],
             ["not found".to_owned(), format!("{absent} not there, {ambiguous} ambiguous")],
         ];

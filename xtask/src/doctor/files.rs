@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use match_core::{Client, Engine, EngineConfig, Query, Selection};
+use match_core::{Client, Engine, EngineConfig, Nfo, Query, Selection};
 
 use super::diagnosis::{FilesSeen, Trouble};
 
@@ -30,7 +30,16 @@ pub(super) async fn look(
         }
     };
     let step = files.len().div_ceil(sample.max(1));
-    let tried = files.iter().step_by(step).filter_map(|file| Query::from_file(file).ok());
+    let mut with_nfo = 0;
+    let tried = files.iter().step_by(step).filter_map(|file| {
+        let query = Query::from_file(file).ok()?;
+        let nfo = Nfo::beside(file).ok().and_then(|all| all.into_iter().next());
+        with_nfo += usize::from(nfo.is_some());
+        Some(match nfo {
+            Some(nfo) => query.nfo(&nfo),
+            None => query,
+        })
+    });
     let tried: Vec<Query> = tried.collect();
     let cache = tempfile::tempdir().context("cannot make a folder for a cache")?;
     let config = EngineConfig::new(cache.path().join("doctor.matchbox"));
@@ -50,6 +59,7 @@ pub(super) async fn look(
         folder: named.to_string(),
         files: files.len(),
         tried: run.queries.len(),
+        with_nfo,
         found_high: counts.found_high,
         found_low: counts.found_low,
         ambiguous: counts.ambiguous,

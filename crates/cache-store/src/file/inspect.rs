@@ -29,7 +29,7 @@ pub(crate) enum Found {
 /// Looks at the path. What is no file is refused before it is opened: opening a FIFO would wait for
 /// whoever writes to it.
 pub(crate) fn inspect(path: &Path) -> Result<Found, Error> {
-    let failed = |source| Error::Io { doing: "read the cache file", path: path.to_owned(), source };
+    let failed = |source| Error::Io { doing: "open the cache file", path: path.to_owned(), source };
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(found) => {

@@ -91,6 +91,9 @@ fn what_cannot_be_created_says_why() {
     fs::write(&path, "").unwrap();
     let error = Store::open(&path.join("below/plex.matchbox"), &refuse()).err().unwrap();
     assert!(matches!(error, Error::Io { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("could not create the cache folder ") && text.contains(": Not a dir"));
+    assert_eq!(format!("{error:?}"), text, "what `main` prints");
 }
 
 /// A host that wants the error rather than a cache in memory.

@@ -7,10 +7,10 @@ use plex_api::{Field, RatingKey, TagField};
 pub struct Change {
     /// The item.
     pub rating_key: RatingKey,
-    /// The local path of the file by which the item was matched. If it is set, the change is sent
-    /// only if the item still has a file of this name and is not in the trash. If the name is
-    /// generic (`movie.mkv`) and the folders name another work, it is another file. If an item has
-    /// several changes, it must have the file of each.
+    /// The local path of the file, if the item was matched by it
+    /// ([`Rule::is_path`](crate::Rule::is_path)). The change is then sent only if the item still has
+    /// a file of this name and is not in the trash. If the name is generic (`movie.mkv`) and the
+    /// folders name another work, it is another file. Other changes of the item are not affected.
     pub file: Option<String>,
     /// The steps, in order. If two steps set the same field, the later one counts.
     pub steps: Vec<Step>,

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use cache_store::RunId;
-use plex_api::{Calls, ErrorKind};
+use plex_api::Calls;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::answer::Reason;
 use crate::edit::checks::Refusal;
 use crate::edit::group::PlannedRequest;
 
@@ -63,8 +64,8 @@ pub enum EditFailure {
     Refused(Refusal),
     /// The server does not have the item (any more).
     Gone,
-    /// The item no longer has the file by which it was matched.
-    FileGone,
+    /// The item does not have this file, which the change names ([`Change::file`](crate::Change::file)).
+    NoSuchFile(String),
     /// Somebody else edited these fields since the item was last read, and
     /// [`OnForeign::Skip`](crate::OnForeign::Skip) is set.
     EditedByOthers(Vec<String>),
@@ -83,7 +84,7 @@ pub enum NotTried {
     /// This is a dry run. Otherwise the edit would have been sent.
     DryRun,
     /// The run stopped, because the server cannot be reached or refuses all requests.
-    Stopped(ErrorKind, String),
+    Stopped(Reason),
 }
 
 /// The result of a run of edits.
@@ -100,16 +101,17 @@ pub struct EditRun {
     pub calls: Calls,
 }
 
-/// As JSON: `{"run": "...", "outcomes": [...], "counts": {...}, "planned": ["PUT ..."], "calls":
-/// {...}}`; `docs/json.md` has every field.
+/// As JSON: `{"run": "...", "outcomes": [...], "counts": {...}, "outage": null, "planned": ["PUT
+/// ..."], "calls": {...}}`; `docs/json.md` has every field.
 impl Serialize for EditRun {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { id, outcomes, planned, calls } = self;
         let planned: Vec<String> = planned.iter().map(ToString::to_string).collect();
-        let mut form = serializer.serialize_struct("EditRun", 5)?;
+        let mut form = serializer.serialize_struct("EditRun", 6)?;
         form.serialize_field("run", &id.to_string())?;
         form.serialize_field("outcomes", outcomes)?;
         form.serialize_field("counts", &self.counts())?;
+        form.serialize_field("outage", &self.outage())?;
         form.serialize_field("planned", &planned)?;
         form.serialize_field("calls", calls)?;
         form.end()
@@ -143,6 +145,15 @@ impl EditRun {
         }
         counts
     }
+
+    /// Why the run stopped, if it did: the server could not be asked, or refused all requests. The
+    /// outcomes of the changes that were not sent have the same reason.
+    pub fn outage(&self) -> Option<&Reason> {
+        self.outcomes.iter().find_map(|outcome| match outcome {
+            EditOutcome::NotTried(NotTried::Stopped(why)) => Some(why),
+            _ => None,
+        })
+    }
 }
 
 impl fmt::Display for EditCounts {
@@ -157,7 +168,7 @@ impl fmt::Display for EditFailure {
         match self {
             Self::Refused(refusal) => fmt::Display::fmt(refusal, f),
             Self::Gone => f.write_str("there is no such item any more"),
-            Self::FileGone => f.write_str("the item does not hold the file any more"),
+            Self::NoSuchFile(file) => write!(f, "the item does not hold {file}"),
             Self::EditedByOthers(fields) => {
                 write!(f, "somebody else edited it: {}", fields.join(", "))
             }
@@ -171,7 +182,7 @@ impl fmt::Display for NotTried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DryRun => f.write_str("dry run"),
-            Self::Stopped(_, why) => f.write_str(why),
+            Self::Stopped(why) => fmt::Display::fmt(why, f),
         }
     }
 }

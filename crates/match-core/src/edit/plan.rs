@@ -8,9 +8,10 @@ use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
     SectionId, SectionState, Selection, has_recent_metadata,
 };
-use plex_api::{Field, RatingKey, TagField, UnixSeconds};
+use plex_api::{Field, ItemKind, RatingKey, TagField, UnixSeconds};
 use tracing::info;
 
+use crate::answer::Reason;
 use crate::edit::change::{Change, Step};
 use crate::edit::checks::{Refusal, check_kind, check_length, check_steps};
 use crate::edit::compare::{Difference, compare, edited_by_others};
@@ -18,6 +19,7 @@ use crate::edit::group::group;
 use crate::edit::holds_file::holds_file;
 use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
+use crate::edit::target::{Target, by_item};
 use crate::engine::numbers::Numbers;
 use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
@@ -41,17 +43,6 @@ pub struct EditOptions {
     pub dry_run: bool,
     /// What to do about edits of others.
     pub on_foreign: OnForeign,
-}
-
-/// All changes of one item, merged.
-struct Target {
-    key: RatingKey,
-    /// The files of all changes. The item must have each of them.
-    files: Vec<String>,
-    steps: Vec<Step>,
-    /// The positions of the changes in the host's list.
-    positions: Vec<usize>,
-    outcome: Option<EditOutcome>,
 }
 
 /// An item with an edit to send.
@@ -92,9 +83,10 @@ impl Engine {
     ) -> Result<EditRun, Error> {
         let before = self.library.client().calls();
         let count = changes.len();
-        let mut targets = merged(changes);
+        let mut targets = by_item(changes);
         for target in &mut targets {
-            target.outcome = check_steps(&target.steps).err().map(refused);
+            let checked = target.fail(|change| check_steps(&change.steps).err().map(refused));
+            target.outcome = checked.err().map(EditOutcome::Failed);
         }
         let _turn = if options.dry_run {
             None
@@ -108,7 +100,7 @@ impl Engine {
             match made {
                 Ok(()) => {}
                 Err(Error::Plex(error)) => {
-                    let why = NotTried::Stopped(error.kind(), error.to_string());
+                    let why = NotTried::Stopped(Reason::from(&error));
                     for target in targets.iter_mut().filter(|target| target.outcome.is_none()) {
                         target.outcome = Some(EditOutcome::NotTried(why.clone()));
                     }
@@ -118,9 +110,9 @@ impl Engine {
         }
         let mut outcomes = vec![EditOutcome::Unchanged; count];
         for target in &targets {
-            for &at in &target.positions {
-                if let (Some(slot), Some(outcome)) = (outcomes.get_mut(at), &target.outcome) {
-                    *slot = outcome.clone();
+            for (at, outcome) in target.outcomes() {
+                if let Some(slot) = outcomes.get_mut(at) {
+                    *slot = outcome;
                 }
             }
         }
@@ -179,8 +171,8 @@ impl Engine {
             let Some(target) = targets.get_mut(at) else { continue };
             match judge.settle(target, was.as_ref()) {
                 Settled::Ready(section, difference) => {
-                    let (difference, overwritten) = (*difference, Vec::new());
-                    ready.push(Ready { target: at, section, difference, overwritten });
+                    let difference = *difference;
+                    ready.push(Ready { target: at, section, difference, overwritten: Vec::new() });
                 }
                 Settled::Known => {}
                 Settled::Unsure => unsure.push((at, was.clone())),
@@ -254,9 +246,7 @@ impl Engine {
                     }
                     EditOutcome::Failed(failure.clone())
                 }
-                Some(Sent::Stopped(kind, text)) => {
-                    EditOutcome::NotTried(NotTried::Stopped(*kind, text.clone()))
-                }
+                Some(Sent::Stopped(why)) => EditOutcome::NotTried(NotTried::Stopped(why.clone())),
                 None => continue, // every ready item is in one request
             });
         }
@@ -317,38 +307,40 @@ enum Settled {
     Unsure,
 }
 
+impl Target {
+    /// Sets the outcome.
+    fn settled(&mut self, outcome: Result<EditOutcome, EditFailure>) -> Settled {
+        self.outcome = Some(outcome.unwrap_or_else(EditOutcome::Failed));
+        Settled::Known
+    }
+}
+
 impl Judge<'_> {
     fn settle(&self, target: &mut Target, known: Option<&Known>) -> Settled {
         let Some(known) = known else { return Settled::Unsure };
         let Some(state) = self.states.iter().find(|state| state.id == known.section) else {
-            target.outcome = Some(refused(Refusal::OtherSection(None)));
-            return Settled::Known;
+            return target.settled(Err(refused(Refusal::OtherSection(None))));
         };
         let Some(metadata) = &known.metadata else { return Settled::Unsure };
-        let item = known.item.as_ref();
-        let holds = item.is_some_and(|is| self.holds_all(is, None, &target.files, known.section));
-        if !(holds || target.files.is_empty())
+        let holds = |change: &Change| {
+            let item = known.item.as_ref();
+            item.is_some_and(|is| self.lacks(is, None, change, known.section).is_none())
+        };
+        if !target.open().all(|change| change.file.is_none() || holds(change))
             || !is_current(known, metadata, state, self.now, self.policy)
-            || !is_told(&target.steps) && !self.is_recent(metadata)
+            || !is_told(&target.steps()) && !self.is_recent(metadata)
         {
             return Settled::Unsure;
         }
-        if let Err(refusal) = check_kind(&target.steps, metadata.kind) {
-            target.outcome = Some(refused(refusal));
-            return Settled::Known;
+        if let Err(failure) = target.fail(|change| wrong_kind(change, metadata.kind)) {
+            return target.settled(Err(failure));
         }
-        match compare(&target.steps, metadata, self.now) {
-            None => {
-                target.outcome = Some(EditOutcome::Unchanged);
-                Settled::Known
-            }
+        match compare(&target.steps(), metadata, self.now) {
+            None => target.settled(Ok(EditOutcome::Unchanged)),
             Some(difference) if younger(metadata.read_at, self.now, self.policy.freshness) => {
                 match check_length(&difference.edit) {
                     Ok(()) => Settled::Ready(known.section, Box::new(difference)),
-                    Err(refusal) => {
-                        target.outcome = Some(refused(refusal));
-                        Settled::Known
-                    }
+                    Err(refusal) => target.settled(Err(refused(refusal))),
                 }
             }
             Some(_) => Settled::Unsure,
@@ -361,22 +353,24 @@ impl Judge<'_> {
         younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
 
-    /// Whether an item of a section has each of the files.
-    fn holds_all(
+    /// A failure if the change names a file that an item of a section does not have.
+    fn lacks(
         &self,
         is: &CachedItem,
         was: Option<&CachedItem>,
-        files: &[String],
+        change: &Change,
         section: SectionId,
-    ) -> bool {
+    ) -> Option<EditFailure> {
+        let file = change.file.as_ref()?;
         let context = self.contexts.get(&section);
-        files.iter().all(|file| context.is_some_and(|it| holds_file(is, was, file, it)))
+        let holds = context.is_some_and(|context| holds_file(is, was, file, context));
+        (!holds).then(|| EditFailure::NoSuchFile(file.clone()))
     }
 
     /// Compares a target with a fresh read of its item. `None` if nothing differs.
     fn judge(
         &self,
-        target: &Target,
+        target: &mut Target,
         was: Option<&Known>,
         read: &ItemRead,
         known: Option<Known>,
@@ -393,18 +387,18 @@ impl Judge<'_> {
         let Some(section) = section.filter(selected) else {
             return Err(EditFailure::Refused(Refusal::OtherSection(item.section)));
         };
-        check_kind(&target.steps, item.kind).map_err(EditFailure::Refused)?;
+        target.fail(|change| wrong_kind(change, item.kind))?;
         let before = was.and_then(|was| was.item.as_ref());
-        if !self.holds_all(&CachedItem::from_plex(item), before, &target.files, section) {
-            return Err(EditFailure::FileGone);
-        }
+        let cached = CachedItem::from_plex(item);
+        target.fail(|change| self.lacks(&cached, before, change, section))?;
+        let steps = target.steps();
         let is = known
             .and_then(|known| known.metadata)
             .unwrap_or_else(|| Metadata::from_plex(item, self.now));
-        let Some(difference) = compare(&target.steps, &is, self.now) else { return Ok(None) };
-        check_length(&difference.edit).map_err(EditFailure::Refused)?;
+        let Some(difference) = compare(&steps, &is, self.now) else { return Ok(None) };
+        check_length(&difference.edit).map_err(refused)?;
         let was = was.filter(|was| !was.unconfirmed).and_then(|was| was.metadata.as_ref());
-        let foreign = was.map(|was| edited_by_others(&target.steps, was, &is)).unwrap_or_default();
+        let foreign = was.map(|was| edited_by_others(&steps, was, &is)).unwrap_or_default();
         match on_foreign {
             OnForeign::Skip if !foreign.is_empty() => Err(EditFailure::EditedByOthers(foreign)),
             OnForeign::Overwrite => Ok(Some((section, difference, Vec::new()))),
@@ -450,8 +444,12 @@ fn younger(at: UnixSeconds, now: UnixSeconds, limit: Duration) -> bool {
     u64::try_from(now.0.saturating_sub(at.0)).is_ok_and(|age| age < limit.as_secs())
 }
 
-fn refused(refusal: Refusal) -> EditOutcome {
-    EditOutcome::Failed(EditFailure::Refused(refusal))
+fn refused(refusal: Refusal) -> EditFailure {
+    EditFailure::Refused(refusal)
+}
+
+fn wrong_kind(change: &Change, kind: ItemKind) -> Option<EditFailure> {
+    check_kind(&change.steps, kind).err().map(refused)
 }
 
 fn is_open(target: Option<&Target>) -> bool {
@@ -460,24 +458,4 @@ fn is_open(target: Option<&Target>) -> bool {
 
 fn keys_of(targets: &[Target], at: &[usize]) -> Vec<RatingKey> {
     at.iter().filter_map(|&at| targets.get(at)).map(|target| target.key).collect()
-}
-
-/// Merges the changes of each item, in the order in which the items first appear.
-fn merged(changes: Vec<Change>) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::with_capacity(changes.len());
-    let mut there: HashMap<RatingKey, usize> = HashMap::with_capacity(changes.len());
-    for (position, change) in changes.into_iter().enumerate() {
-        let key = change.rating_key;
-        let at = *there.entry(key).or_insert(targets.len());
-        if let Some(target) = targets.get_mut(at) {
-            target.files.extend(change.file);
-            target.steps.extend(change.steps);
-            target.positions.push(position);
-        } else {
-            let Change { file, steps, .. } = change;
-            let (files, positions) = (file.into_iter().collect(), vec![position]);
-            targets.push(Target { key, files, steps, positions, outcome: None });
-        }
-    }
-    targets
 }

@@ -12,6 +12,7 @@ use futures::{StreamExt, stream};
 use plex_api::{Class, Error as PlexError, ErrorKind, RatingKey};
 use tracing::debug;
 
+use crate::answer::Reason;
 use crate::edit::group::PlannedRequest;
 use crate::edit::outcome::EditFailure;
 use crate::engine::progress::Phase;
@@ -35,7 +36,7 @@ pub(super) enum Sent {
     Confirmed,
     Failed(EditFailure),
     /// The run stopped. The edit was not sent, or the server certainly did not apply it.
-    Stopped(ErrorKind, String),
+    Stopped(Reason),
 }
 
 /// An item with an edit to send: its section, and its metadata once the edit is confirmed.
@@ -220,11 +221,12 @@ impl Engine {
             }
         }
         if let Some((kind, text)) = stopped {
+            let why = Reason::Server(kind, text.as_str().into());
             for key in queue.iter().flat_map(|request| &request.keys) {
                 let outcome = if in_doubt.contains(key) {
                     Sent::Failed(EditFailure::Unconfirmed(text.clone()))
                 } else {
-                    Sent::Stopped(kind, text.clone())
+                    Sent::Stopped(why.clone())
                 };
                 sent.insert(*key, outcome);
             }

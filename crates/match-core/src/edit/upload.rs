@@ -6,6 +6,7 @@ use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
 use serde::{Serialize, Serializer};
 
+use crate::answer::Reason;
 use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
 use crate::engine::{Engine, blocking};
@@ -119,5 +120,5 @@ impl Engine {
 }
 
 fn stopped(error: &plex_api::Error) -> NotTried {
-    NotTried::Stopped(error.kind(), error.to_string())
+    NotTried::Stopped(Reason::from(error))
 }

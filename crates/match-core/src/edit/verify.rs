@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
-use plex_api::{ErrorKind, ItemKind, RatingKey};
+use plex_api::{Calls, ItemKind, RatingKey};
 use serde::{Serialize, Serializer};
 
-use crate::answer::{Answer, Confidence, List, Match, Reason};
+use crate::answer::{Answer, Confidence, Match, Reason, list};
 use crate::edit::holds_file::{agreement, holds};
 use crate::engine::remembered::from_record;
 use crate::engine::{Engine, blocking};
@@ -44,16 +44,14 @@ impl Serialize for Verified {
             Moved(&'a Match),
             Unclear { candidates: &'a [RatingKey] },
             Gone,
-            Unknown { kind: Option<ErrorKind>, reason: String },
+            Unknown(&'a Reason),
         }
         let form = match self {
             Self::Right => Form::Right,
             Self::Moved(found) => Form::Moved(found),
             Self::Unclear(candidates) => Form::Unclear { candidates },
             Self::Gone => Form::Gone,
-            Self::Unknown(reason) => {
-                Form::Unknown { kind: reason.kind(), reason: reason.to_string() }
-            }
+            Self::Unknown(reason) => Form::Unknown(reason),
         };
         form.serialize(serializer)
     }
@@ -64,10 +62,31 @@ impl fmt::Display for Verified {
         match self {
             Self::Right => f.write_str("right"),
             Self::Moved(found) => write!(f, "now {found}"),
-            Self::Unclear(keys) => write!(f, "unclear: perhaps {}", List(keys)),
+            Self::Unclear(keys) => write!(f, "unclear: perhaps {}", list(keys, &|_| None)),
             Self::Gone => f.write_str("gone"),
             Self::Unknown(reason) => write!(f, "unknown: {reason}"),
         }
+    }
+}
+
+/// What [`Engine::verify`] found.
+///
+/// As JSON: `{"results": [{"verified": "right"}], "outage": null, "calls": {...}}`.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Verification {
+    /// One for each match, in the same order.
+    pub results: Vec<Verified>,
+    pub(crate) outage: Option<Reason>,
+    /// Calls that were made, by endpoint.
+    pub calls: Calls,
+}
+
+impl Verification {
+    /// Why the server could not be asked, or refused, if so: said once for all matches. Results that
+    /// need the server are then unknown, with the same reason.
+    pub fn outage(&self) -> Option<&Reason> {
+        self.outage.as_ref()
     }
 }
 
@@ -79,7 +98,8 @@ impl Engine {
     /// with a new rating key count in the totals of the runs ([`Engine::lifetime`]). If an item
     /// changed and is still right, its note from [`Engine::match_failed`] ends.
     ///
-    /// The result has one entry for each match, in order.
+    /// The results are in the order of the matches. An outage is not an error: see
+    /// [`Verification::outage`]. The errors are the same as of [`Engine::match_files`].
     ///
     /// If this future is dropped, the answers are lost. The items read so far, in thousands, are
     /// stored.
@@ -87,7 +107,18 @@ impl Engine {
         &self,
         sections: &Selection,
         matches: &[(Query, RatingKey)],
-    ) -> Result<Vec<Verified>, Error> {
+    ) -> Result<Verification, Error> {
+        let before = self.library.client().calls();
+        let (results, outage) = self.verify_each(sections, matches).await?;
+        let calls = self.library.client().calls().minus(&before);
+        Ok(Verification { results, outage, calls })
+    }
+
+    async fn verify_each(
+        &self,
+        sections: &Selection,
+        matches: &[(Query, RatingKey)],
+    ) -> Result<(Vec<Verified>, Option<Reason>), Error> {
         let keys: Vec<RatingKey> = matches.iter().map(|(_, key)| *key).collect();
         let was = self.known(keys.clone()).await?;
         let was: Vec<Option<CachedItem>> =
@@ -95,8 +126,9 @@ impl Engine {
         let read = match self.read_items(&keys).await {
             Ok(read) => read,
             Err(Error::Plex(error)) => {
-                let unknown = Verified::Unknown(Reason::from(&error));
-                return Ok(vec![unknown; matches.len()]);
+                let reason = Reason::from(&error);
+                let unknown = vec![Verified::Unknown(reason.clone()); matches.len()];
+                return Ok((unknown, Some(reason)));
             }
             Err(error) => return Err(error),
         };
@@ -140,7 +172,7 @@ impl Engine {
             self.end_failures(&changed).await?;
         }
         if lost.is_empty() {
-            return Ok(verified);
+            return Ok((verified, None));
         }
         let queries = lost.iter().filter_map(|lost| {
             let mut query = matches.get(lost.at)?.0.clone();
@@ -149,6 +181,7 @@ impl Engine {
         });
         let queries = queries.collect();
         let run = self.match_files(sections, queries).await?;
+        let outage = run.outage().cloned();
         let mut rekeyed = 0;
         for (lost, answer) in lost.into_iter().zip(run.answers) {
             let Lost { at, key, missing, doubtful, by_title, .. } = lost;
@@ -172,7 +205,7 @@ impl Engine {
             }
         }
         self.count_rekeyed(rekeyed);
-        Ok(verified)
+        Ok((verified, outage))
     }
 
     /// The data of each section for the rules.

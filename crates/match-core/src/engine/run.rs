@@ -23,6 +23,7 @@ use crate::engine::progress::Phase;
 use crate::engine::run_result::Stale;
 use crate::engine::wanted::wanted;
 use crate::engine::{Engine, blocking};
+use crate::mapping::PathMapping;
 use crate::matcher::key::match_keys;
 use crate::matcher::merge::{merge, merge_without};
 use crate::query::Query;
@@ -88,6 +89,7 @@ impl Engine {
             match look {
                 Ok(Some(again)) if again.moved() => refreshed = again,
                 Ok(_) => {
+                    report.unused_mappings = unused_mappings(&runs, &asked);
                     self.suggest(&runs, &asked, report).await?;
                     return Ok(answers);
                 }
@@ -476,6 +478,17 @@ impl SectionRun {
             }
         }
     }
+}
+
+/// The mappings by which no file was found. None if nothing was asked.
+fn unused_mappings(runs: &[SectionRun], asked: &Asked) -> Vec<PathMapping> {
+    if asked.queries.is_empty() {
+        return Vec::new();
+    }
+    let found = runs.iter().flat_map(|run| &run.answers).filter_map(Answer::found);
+    let used: BTreeSet<u16> = found.filter_map(|found| found.evidence.mapping).collect();
+    let mappings = (0..).zip(&asked.settings.mappings);
+    mappings.filter(|(number, _)| !used.contains(number)).map(|(_, it)| it.clone()).collect()
 }
 
 /// Queries whose absence is not proven at a run, and that no run has found. That a file is one

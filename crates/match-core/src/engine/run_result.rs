@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plex_api::{ErrorKind, RatingKey};
+use plex_api::RatingKey;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -72,17 +72,11 @@ impl Serialize for Run {
             #[serde(flatten)]
             answer: &'a Answer,
         }
-        #[derive(Serialize)]
-        struct Outage {
-            kind: Option<ErrorKind>,
-            reason: String,
-        }
         let files = self.pairs().map(|(query, answer)| File { path: &query.path, answer });
         let files: Vec<File<'_>> = files.collect();
-        let outage = self.outage().map(|why| Outage { kind: why.kind(), reason: why.to_string() });
         let mut form = serializer.serialize_struct("Run", 4)?;
         form.serialize_field("files", &files)?;
-        form.serialize_field("outage", &outage)?;
+        form.serialize_field("outage", &self.outage)?;
         form.serialize_field("stale", &self.stale)?;
         form.serialize_field("report", &self.report)?;
         form.end()

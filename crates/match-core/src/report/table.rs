@@ -5,7 +5,7 @@ use std::fmt;
 use cache_store::Plan;
 
 use crate::mapping::{MappingSuggestion, PathMapping};
-use crate::report::{FailedSection, Report, StepReport};
+use crate::report::{AnswerCounts, FailedSection, Report, StepReport};
 
 /// Width of the names of the rows.
 const NAME: usize = 10;
@@ -72,6 +72,10 @@ impl fmt::Display for Report {
         for suggestion in &self.suggested_mappings {
             row(f, "mapping", suggestion)?;
         }
+        for PathMapping { local, plex } in &self.unused_mappings {
+            let text = format!("not used: {local} as {plex}: it led to no file of this run");
+            row(f, "mapping", text)?;
+        }
         for (name, timing) in self.phases.named() {
             if timing.count() > 0 {
                 row(f, name, timing)?;
@@ -123,6 +127,29 @@ impl Report {
 }
 
 impl Report {
+    /// The report in one line, without the counts that are zero: `10 files: 9 found (2 with low
+    /// confidence), 1 absent; 3 calls, about 18 saved; 1.5ms`. [`Report::calls_saved`] says what
+    /// "saved" means. The whole report is the text of [`Display`](fmt::Display).
+    pub fn summary(&self) -> String {
+        let AnswerCounts { found_low, ambiguous, absent, unknown, .. } = self.answers;
+        let (total, found) = (self.answers.total(), self.answers.found());
+        let low = match found_low {
+            0 => String::new(),
+            low => format!(" ({low} with low confidence)"),
+        };
+        let others = [(ambiguous, "ambiguous"), (absent, "absent"), (unknown, "unknown")];
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        let others: Vec<String> = others.map(|(count, what)| format!(", {count} {what}")).collect();
+        let others = others.concat();
+        let saved = match self.calls_saved() {
+            saved @ 1.. => format!(", about {saved} saved"),
+            _ => String::new(),
+        };
+        let s = if total == 1 { "" } else { "s" };
+        let (calls, time) = (self.calls.total(), self.phases.run.total());
+        format!("{total} file{s}: {found} found{low}{others}; {calls}{saved}; {time:.1?}")
+    }
+
     fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.calls.total();
         let (count, bytes) = (total.count, Bytes(total.bytes));
@@ -131,6 +158,9 @@ impl Report {
         // In an outage there is no estimate.
         if self.estimated_calls > 0 {
             text.extend(["; about ", &self.estimated_calls.to_string(), " without a cache"]);
+            if self.calls_saved() > 0 {
+                text.extend([": ", &self.calls_saved().to_string(), " saved"]);
+            }
         }
         let reads = |step: &StepReport| matches!(step.plan, Plan::Full | Plan::Lazy);
         if self.runs == 1 && self.calls_saved() < 0 && self.steps.iter().any(reads) {
@@ -195,16 +225,24 @@ mod tests {
         });
         let mapping = PathMapping { local: "/mnt/films".to_owned(), plex: "/data".to_owned() };
         report.suggested_mappings.push(MappingSuggestion { mapping, support: 9, against: 1 });
+        report.unused_mappings.push(PathMapping::new("/films", "/wrong"));
         let expected = "\
 answers    9 found (0 with low confidence), 0 ambiguous, 1 absent, 0 unknown
                  9  whole_path
 lookups    0 remembered, 10 computed, 0 asked for one by one
-calls      0 (0 retries, 0 failed), 0 B; about 21 without a cache
+calls      0 (0 retries, 0 failed), 0 B; about 21 without a cache: 21 saved
 refresh    Movies: Delta (the change counter moved), 2 times: 1 added, 0 changed, 0 removed
 mapping    suggested: /mnt/films is /data on the server (9 files agree, 1 do not)
+mapping    not used: /films as /wrong: it led to no file of this run
 run        1.5ms
 store      1.6 MB";
         assert_eq!(report.to_string(), expected);
+        let line = "10 files: 9 found, 1 absent; 0 calls, about 21 saved; 1.5ms";
+        assert_eq!(report.summary(), line);
+        report.answers = AnswerCounts { found_low: 1, ..AnswerCounts::default() };
+        report.estimated_calls = 0;
+        let line = "1 file: 1 found (1 with low confidence); 0 calls; 1.5ms";
+        assert_eq!(report.summary(), line);
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Edit {
 }
 
 fn refused(why: &str) -> Error {
-    Error::new(ErrorKind::Config, why)
+    Error::new(ErrorKind::Config, why).doing("preparing an edit".to_owned())
 }
 
 impl Client {

@@ -66,8 +66,17 @@ impl Breaker {
                 *state = State::Probing { cause };
                 true
             }
-            State::Open { cause, .. } | State::Probing { cause } => {
-                return Err(Error::new(ErrorKind::CircuitOpen, format!("last failure: {cause}")));
+            State::Open { until, cause } => {
+                // Rounded up: whoever waits so long is let through.
+                let wait = (until - now).as_millis().div_ceil(1_000);
+                let text = format!("the last failure was: {cause}; ask again in {wait} s");
+                return Err(Error::new(ErrorKind::CircuitOpen, text));
+            }
+            State::Probing { cause } => {
+                let text = format!(
+                    "the last failure was: {cause}; another request is trying: wait for it"
+                );
+                return Err(Error::new(ErrorKind::CircuitOpen, text));
             }
         };
         Ok(Admission { breaker: Arc::clone(self), probe, settled: false })
@@ -153,6 +162,10 @@ mod tests {
         }
         let refused = breaker.admit(start).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::CircuitOpen);
+        assert_eq!(
+            refused.to_string(),
+            "not asked after repeated outages: the last failure was: no connection; ask again in 15 s"
+        );
         let probe = breaker.admit(later).unwrap();
         assert!(probe.is_probe());
         assert!(breaker.admit(later).is_err(), "only one at a time");

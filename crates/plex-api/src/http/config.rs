@@ -107,20 +107,29 @@ impl Config {
         if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
             return refuse("timeouts must be longer than zero");
         }
-        // The messages do not repeat the address: it may hold a password.
+        let refuse = |why: &str| refuse(&format!("{:?} {why}", self.shown_address()));
         let Ok(url) = Url::parse(self.base_url.trim().trim_end_matches('/')) else {
-            return refuse("base_url is not an address; it looks like http://host:32400");
+            return refuse("is not an address; it looks like http://host:32400");
         };
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return refuse("base_url must begin with http:// or https:// and name a host");
+            return refuse(
+                "is not an address of a server: it must begin with http:// or https:// and name a \
+                 host",
+            );
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return refuse("base_url must not hold a user or password");
+            return refuse("is given with a user or a password: leave them out");
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return refuse("base_url must not hold a query; the token goes into `token`");
+            return refuse("is given with a query: leave it out, and give the token as the Token");
         }
         Ok(url)
+    }
+
+    /// The address without the parts that may hold a secret.
+    fn shown_address(&self) -> &str {
+        let address = self.base_url.split(['?', '#']).next().unwrap_or_default();
+        address.rsplit('@').next().unwrap_or_default()
     }
 }
 
@@ -138,10 +147,13 @@ mod tests {
         let table: [(Config, Option<&str>); 10] = [
             (with(|_| ()), None),
             (with(|c| c.base_url = "https://pms/plex/".to_owned()), None),
-            (with(|c| c.base_url = "pms".to_owned()), Some("not an address")),
-            (with(|c| c.base_url = "ftp://pms".to_owned()), Some("http://")),
+            (with(|c| c.base_url = "pms".to_owned()), Some("\"pms\" is not an address")),
+            (with(|c| c.base_url = "ftp://pms".to_owned()), Some("\"ftp://pms\" is not")),
             (with(|c| c.base_url = "http://me:s3cret@pms".to_owned()), Some("password")),
-            (with(|c| c.base_url = "http://pms?X-Plex-Token=s3cret".to_owned()), Some("query")),
+            (
+                with(|c| c.base_url = "http://pms?X-Plex-Token=s3cret".to_owned()),
+                Some("\"http://pms\" is given with a query"),
+            ),
             (with(|c| c.page_size = 0), Some("page_size")),
             (with(|c| c.max_in_flight = 0), Some("max_in_flight")),
             (with(|c| c.retry.attempts = 0), Some("attempts")),

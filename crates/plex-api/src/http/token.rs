@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(
             error.to_string(),
-            "refused: MATCHBOX_NO_SUCH_TOKEN is not set: put the server's access token into it"
+            "configuration: MATCHBOX_NO_SUCH_TOKEN is not set: put the server's access token into it"
         );
         // Any variable that is set will do.
         assert_eq!(Token::from_env("PATH").unwrap().expose(), std::env::var("PATH").unwrap());
