@@ -120,7 +120,7 @@ async fn a_group_is_edited_in_one_request() {
     assert_eq!(world.edit_all(&world.keys[..100], &edit).await, None);
     let labelled: BTreeSet<RatingKey> = {
         let keys = world.keys.iter().copied();
-        keys.filter(|key| world.item(*key).details.tags_of("label") == ["mine"]).collect()
+        keys.filter(|key| world.item(*key).details.tags_of("label") == ["Mine"]).collect()
     };
     assert!(labelled.iter().eq(&world.keys[..100]));
     assert_eq!(world.pms.requests().total(), 1);

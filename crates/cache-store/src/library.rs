@@ -477,7 +477,7 @@ impl Library {
         let bound = self.context.blocking(Store::server).await?.is_some();
         let recognised =
             listed.iter().any(|section| known.iter().any(|state| state.uuid == section.uuid));
-        let same = recognised && self.context.asked_last().await?;
+        let same = recognised && !self.context.another_asked_last().await?;
         if (bound && same) || (!bound && known.is_empty()) {
             return Ok(());
         }

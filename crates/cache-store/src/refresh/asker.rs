@@ -51,6 +51,11 @@ impl Context {
         Ok(self.asker.last() == Some(self.asker.hash))
     }
 
+    /// Whether somebody else asked last. A file of an earlier version does not say who it was.
+    pub(crate) async fn another_asked_last(&self) -> Result<bool, Error> {
+        Ok(!self.asked_last().await? && self.asker.last().is_some())
+    }
+
     /// Keeps that this process asked, and was answered.
     pub(crate) async fn note_asked(&self) -> Result<(), Error> {
         if self.asked_last().await? {

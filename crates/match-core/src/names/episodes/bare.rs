@@ -138,6 +138,11 @@ fn standing(
     }
     let end = pieces.get(next.saturating_sub(1)).map_or(0, Piece::end);
     let behind = after.map_or_else(|| name.get(end..).unwrap_or_default(), |after| after.gap);
+    // "1-02" is one sign, whatever it means.
+    let before = at.checked_sub(1).and_then(|before| pieces.get(before));
+    if spaced && piece.gap == "-" && before.is_some_and(|before| before.number.is_some()) {
+        return None;
+    }
     let dashed = piece.gap.contains('-') && (piece.gap.len() > 1 || !spaced);
     let closed = behind.trim_start_matches([' ', '_', '.']).starts_with(['[', '(', '-', '{', ']'])
         || behind.is_empty()
