@@ -105,6 +105,30 @@ impl Context {
         self.blocking(move |store| store.bind(&owner)).await
     }
 
+    /// Whether this process is the one that asked last, or asked as that one did.
+    pub(crate) async fn asked_last(&self) -> Result<bool, Error> {
+        if self.asker.last().is_none() {
+            self.asker.set_last(self.blocking(crate::Store::asker).await?);
+        }
+        Ok(self.asker.last() == Some(self.asker.hash))
+    }
+
+    /// Whether somebody else asked last. A file of an earlier version does not say who it was.
+    pub(crate) async fn another_asked_last(&self) -> Result<bool, Error> {
+        Ok(!self.asked_last().await? && self.asker.last().is_some())
+    }
+
+    /// Keeps that this process asked, and was answered.
+    pub(crate) async fn note_asked(&self) -> Result<(), Error> {
+        if self.asked_last().await? {
+            return Ok(());
+        }
+        let hash = self.asker.hash;
+        self.blocking(move |store| store.put_asker(hash)).await?;
+        self.asker.set_last(Some(hash));
+        Ok(())
+    }
+
     /// Runs disk work off the async threads.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
