@@ -108,7 +108,7 @@ impl Context {
     /// Whether this process is the one that asked last, or asked as that one did.
     pub(crate) async fn asked_last(&self) -> Result<bool, Error> {
         if self.asker.last().is_none() {
-            self.asker.set_last(self.blocking(crate::Store::asker).await?);
+            self.asker.set_last(self.blocking(Store::asker).await?);
         }
         Ok(self.asker.last() == Some(self.asker.hash))
     }
