@@ -111,21 +111,7 @@ pub(super) fn start(
 ) -> Result<Working> {
     let cache = stage.config().cache;
     let told = cache.with_extension(format!("told-{number}"));
-    launch(
-        arguments,
-        number,
-        &Orders {
-            url: stage.pms.url().to_owned(),
-            token: stage.pms.token().to_owned(),
-            page: stage.scale.page,
-            now: stage.clock.now().0,
-            cache,
-            task,
-            #[cfg(feature = "shared")]
-            tier: None,
-            told,
-        },
-    )
+    launch(arguments, number, &Orders::new(stage, cache, told, task))
 }
 
 /// Starts a child that is a host of its own: with a cache file of its own, beside an engine.
@@ -139,20 +125,25 @@ pub fn start_host(
 ) -> Result<Working> {
     let cache = stage.host(number).cache;
     let told = cache.with_extension("told");
-    launch(
-        arguments,
-        number,
-        &Orders {
+    let orders = Orders { tier, ..Orders::new(stage, cache, told, Task::Match(paths)) };
+    launch(arguments, number, &orders)
+}
+
+impl Orders {
+    /// Orders for a child without an engine to share.
+    fn new(stage: &Stage, cache: PathBuf, told: PathBuf, task: Task) -> Self {
+        Self {
             url: stage.pms.url().to_owned(),
             token: stage.pms.token().to_owned(),
             page: stage.scale.page,
             now: stage.clock.now().0,
             cache,
-            task: Task::Match(paths),
-            tier,
+            task,
+            #[cfg(feature = "shared")]
+            tier: None,
             told,
-        },
-    )
+        }
+    }
 }
 
 fn launch(arguments: Arguments, number: u64, orders: &Orders) -> Result<Working> {
