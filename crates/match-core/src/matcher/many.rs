@@ -15,7 +15,8 @@ use crate::answer::{Answer, Decision, Reason};
 use crate::matcher::indexing::name_hash;
 use crate::matcher::one::decide;
 use crate::matcher::reader::Named;
-use crate::names::spelling::path::folded_file_name;
+use crate::names::spelling::generic::{is_generic, stem, telling_tail};
+use crate::names::spelling::path::{FoldedPath, folded_file_name};
 use crate::query::Query;
 use crate::rules::Rules;
 use crate::rules::candidates::SectionContext;
@@ -65,10 +66,8 @@ pub fn match_chunks<'q>(
         }
         // Paths are folded anew when they are matched: keeping them until then takes memory, and
         // was not seen to take less time.
-        let hash =
-            |query: &&Query| folded_file_name(&query.path).map_or(0, |name| name_hash(&name));
         let mut hashes: Vec<(u64, usize)> =
-            chunk.par_iter().enumerate().map(|(at, query)| (hash(query), at)).collect();
+            chunk.par_iter().enumerate().map(|(at, query)| (first_hash(query), at)).collect();
         hashes.par_sort_unstable();
         let names = read_names(view, section.id, &hashes)?;
         let mut order: Vec<Asked<'_>> = hashes
@@ -106,7 +105,19 @@ pub fn match_chunks<'q>(
     }
 }
 
-/// A query, by its place in a chunk, and what its file name brought.
+/// The hash of names that a match asks for first. A name that says nothing is looked for together
+/// with the nearest folder that does.
+fn first_hash(query: &Query) -> u64 {
+    let Some(name) = folded_file_name(&query.path) else { return 0 };
+    if is_generic(stem(&name))
+        && let Some(tail) = telling_tail(&FoldedPath::new(&query.path))
+    {
+        return name_hash(tail);
+    }
+    name_hash(&name)
+}
+
+/// A query, by its place in a chunk, and what its first hash brought.
 type Asked<'n> = (usize, Named<'n>);
 
 /// Queries decided by one thread in one go: few enough that what was fetched for them is still
