@@ -4,43 +4,43 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Why a plan was chosen. Reports and logs have its text ([`Display`](fmt::Display)).
+/// Why a plan was chosen. Reports and logs show its text ([`Display`](fmt::Display)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlanReason {
     /// The stamp was observed a moment ago, by this run or one before it.
     StampIsFresh,
-    /// The stamp is what it was.
+    /// The stamp did not change.
     StampStands,
-    /// The stamp is what it was, and the total was not compared for an hour.
+    /// The stamp did not change, but the total was not compared for an hour.
     CountDue,
     /// The stamp does not tell whether titles, years or guids were edited.
     MetadataDue,
-    /// A name says a show that the rows of episodes do not know, or do not know well enough.
+    /// A name means a show that the rows of episodes do not settle.
     ShowsUnknown,
-    /// Looking few files up is cheaper than listing the section.
+    /// Looking up few files is cheaper than listing the section.
     NothingCachedFewAsked,
-    /// Nothing is cached that may be believed.
+    /// The cache has nothing that may be trusted.
     NothingCached,
     /// Lookups would cost more than a listing, or prove nothing.
     LookupsDoNotPay,
-    /// The stamp moved since lookups showed what is cached.
+    /// The stamp moved since the lookups that filled the cache.
     LookupsMayHaveChanged,
     /// The last sweep is longer ago than `Policy::max_sweep_age`.
     SweepDue,
-    /// Only knowing the section completely proves an absence.
+    /// An absence is proven only if the section is known completely.
     AbsenceToProve,
-    /// The same, and something changed.
+    /// The same as [`AbsenceToProve`](Self::AbsenceToProve), and something changed.
     ChangeAndAbsenceToProve,
     /// A scan ran, and the change counter did not move.
     CounterStands,
-    /// A delta needs times of items to start from.
+    /// A delta starts from the times of items, and the items have none.
     NoTimes,
     /// The change counter moved.
     CounterMoved,
     /// The section's own `updatedAt` moved.
     SettingsChanged,
-    /// A scan ran, and nothing tells whether it changed anything.
+    /// A scan ran, and this server does not show whether it changed anything.
     NoCounter,
     /// Reading few items again is cheaper than a sweep.
     UnexplainedFewAsked,
@@ -50,7 +50,7 @@ pub enum PlanReason {
     ChangedMeanwhile,
     /// This server does not tell how many items there are.
     NoTotal,
-    /// So many items vanished that a sweep is cheaper than finding each.
+    /// So many items vanished that a sweep is cheaper than finding each of them.
     ManyVanished,
     /// The server lists more items than the delta accounts for.
     MoreThanDelta,
@@ -72,14 +72,14 @@ pub enum PlanReason {
     VanishedWhileSwept,
     /// So much of the section changed that a listing is cheaper.
     MuchChanged,
-    /// The server's total does not agree with what is cached then.
+    /// The server's total differs from what the cache has then.
     TotalDisagrees,
     /// Damaged records were met, and the section's items were dropped.
     DamageDropped,
-    /// Another host listed the section, and all of it was read from the shared tier.
+    /// Another host listed the section. All of it was read from the shared tier.
     #[cfg(feature = "shared")]
     SharedSnapshot,
-    /// Another host listed what changed, and that was read from the shared tier.
+    /// Another host listed the section. What changed was read from the shared tier.
     #[cfg(feature = "shared")]
     SharedLog,
 }
