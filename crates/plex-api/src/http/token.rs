@@ -1,7 +1,7 @@
-//! The access token: a string that does not print itself.
+//! The access token: a string that never prints its value.
 //!
-//! The token is sent in the `X-Plex-Token` header only, never in a URL: URLs end up in error
-//! messages and in the logs of servers and proxies.
+//! The token is sent only in the `X-Plex-Token` header, never in a URL, because URLs appear in
+//! error messages and in the logs of servers and proxies.
 
 use std::fmt;
 
