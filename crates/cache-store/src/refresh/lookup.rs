@@ -294,7 +294,6 @@ fn longest_plain_name(items: impl Iterator<Item = CachedItem>) -> Option<(Rating
 
 /// The name of a file that every server spells as we do: ASCII, with no space or dot that a file
 /// system would trim.
-/// would trim.
 fn plain_name(item: &CachedItem) -> Option<String> {
     let part = item.parts.first()?;
     let name = part.file.rsplit(['/', '\\']).next()?;
