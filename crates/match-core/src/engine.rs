@@ -119,9 +119,9 @@ impl EngineConfig {
 }
 
 /// Answers which Plex item a local file is.
+///
 /// Everything that asks the server is async and runs on tokio. A host that is not async makes one
 /// runtime of its own around it:
-/// of its own around it:
 ///
 /// ```no_run
 /// use match_core::tokio::runtime::Builder;
