@@ -47,17 +47,17 @@ impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live => f.write_str("listening"),
-            Self::Gap => f.write_str("the line broke; it is tried again"),
+            Self::Gap => f.write_str("the connection broke; trying again"),
             Self::Looked { items, steps } => {
                 let changed = steps.iter().filter(|step| step.changes.any()).count();
                 let plural = |count| if count == 1 { "" } else { "s" };
                 let (s, t) = (plural(*items), plural(changed as u64));
                 write!(
                     f,
-                    "told of changes: {items} item{s} read again, {changed} section{t} changed"
+                    "changes reported: {items} item{s} read again, {changed} section{t} changed"
                 )
             }
-            Self::Failed { error } => write!(f, "not listening, it is tried again: {error}"),
+            Self::Failed { error } => write!(f, "not listening, trying again: {error}"),
         }
     }
 }
