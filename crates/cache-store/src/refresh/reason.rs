@@ -110,7 +110,7 @@ impl fmt::Display for PlanReason {
             Self::NoTotal => "this server does not tell how many items there are",
             Self::ManyVanished => "so many items vanished that a sweep is cheaper",
             Self::MoreThanDelta => "the server lists more than a delta brought",
-            Self::VanishedAmongUnreadable => "items vanished, perhaps among rows that cannot be read",
+            Self::VanishedAmongUnreadable => "items vanished, perhaps among unreadable rows",
             Self::NotSortedById => "this server does not sort by id",
             Self::MuchEdited => "most of the section was edited",
             Self::LargeDelta => "a delta would read half of the section",
@@ -122,7 +122,7 @@ impl fmt::Display for PlanReason {
             Self::TotalDisagrees => "the server's total differs from the cache",
             Self::DamageDropped => "damaged records were dropped",
             #[cfg(feature = "shared")]
-            Self::SharedSnapshot => "another host listed the section: read whole from the shared tier",
+            Self::SharedSnapshot => "another host listed it: read whole from the shared tier",
             #[cfg(feature = "shared")]
             Self::SharedLog => "another host listed what changed: read from the shared tier",
         })
