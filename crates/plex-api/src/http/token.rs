@@ -23,7 +23,7 @@ impl Token {
         Self(token.expose_secret().trim().to_owned().into())
     }
 
-    /// Reads the token from an environment variable, by custom `PLEX_TOKEN`.
+    /// Reads the token from an environment variable, usually `PLEX_TOKEN`.
     ///
     /// A variable that is not set, empty or not UTF-8 is an error of kind [`ErrorKind::Config`]
     /// that names the variable.
