@@ -123,8 +123,8 @@ impl Pass {
         }
 
         let started = self.clock.monotonic();
-        let mut records = Vec::new();
         let count = compute.len();
+        let mut records = Vec::with_capacity(count + passed.used.len());
         let score = || {
             trace_span!("score")
                 .in_scope(|| self.compute(&view, &section, compute, &mut passed, &mut records))
