@@ -9,7 +9,7 @@ use plex_api::{Artwork, ItemKind, RatingKey};
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, open, place, section, stamp,
 };
-use crate::store::apply::{Applied, Scope, Update};
+use crate::store::apply::update::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{
     Clear, Confirmed, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId,

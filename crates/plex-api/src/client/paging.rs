@@ -5,7 +5,8 @@
 //! error.
 
 use crate::domain::page::Page;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// How far a list has been read.
 #[derive(Debug, Default)]
