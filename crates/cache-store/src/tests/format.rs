@@ -382,6 +382,7 @@ fn format_page_is_of_this_code() {
         include_str!("../format/remembered.rs"),
         include_str!("../format/section.rs"),
         include_str!("../format/show.rs"),
+        include_str!("../format/stamp.rs"),
         include_str!("../format/tables.rs"),
         include_str!("../format/upload.rs"),
     ];
