@@ -1,11 +1,22 @@
-//! Checks what Matchbox assumes about a server. Each check costs at most two calls.
+//! Checks what Matchbox assumes about servers on a real server, read-only. Each check costs at most
+//! two calls. The result has no title, path or address, so it can be pasted into an issue.
 
 use std::time::Duration;
 
-use match_core::{Client, PlexError, RatingKey, Section, StreamExt};
-use plex_api::{Detail, Event, Item, Listing};
+use match_core::StreamExt;
+use plex_api::{Client, Detail, Error, Event, Item, Listing, RatingKey, Section};
+use serde::Serialize;
 
-use super::diagnosis::Check;
+/// An assumption, and how the server behaved. If it does not hold, Matchbox makes more calls, but
+/// gives no wrong answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) holds: bool,
+    pub(crate) what: String,
+    pub(crate) seen: String,
+    /// What it means if the assumption does not hold.
+    pub(crate) otherwise: String,
+}
 
 /// A key that no server has, because servers count keys from 1.
 const NOBODY: RatingKey = RatingKey(9_007_199_254_740_991);
@@ -16,24 +27,28 @@ const FEW: u32 = 20;
 /// How long the check waits for the event stream to start.
 const STREAM: Duration = Duration::from_secs(5);
 
-/// Checks the largest section. Returns the time of one whole page.
-pub(super) async fn check(
+/// Checks a section. Adds each check when it is done, and returns the time of one whole page.
+pub(crate) async fn check(
     client: &Client,
     section: &Section,
-    items: u64,
     checks: &mut Vec<Check>,
-) -> Result<Duration, PlexError> {
-    let mut note = |holds: bool, what: &str, otherwise: &str| {
-        checks.push(Check { holds, what: what.to_owned(), otherwise: otherwise.to_owned() });
+) -> Result<Duration, Error> {
+    let mut note = |holds: bool, what: &str, seen: String, otherwise: &str| {
+        checks.push(Check { holds, what: what.to_owned(), seen, otherwise: otherwise.to_owned() });
     };
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let there = section.content_changed_at.is_some();
     note(
-        section.content_changed_at.is_some(),
+        there,
         "sections have a change counter",
+        yes(there),
         "changes are found by counting, with one or two more calls for each section",
     );
+    let there = section.scanned_at.is_some();
     note(
-        section.scanned_at.is_some(),
+        there,
         "sections say when they were scanned",
+        yes(there),
         "replaced files are found by sweeps",
     );
     let Some(kind) = section.kind.leaf() else { return Ok(Duration::ZERO) };
@@ -42,32 +57,53 @@ pub(super) async fn check(
     let started = client.clock().monotonic();
     let page = client.page(&listing, 0, client.page_size()).await?;
     let took = started.elapsed();
-    let whole = page.rows >= items.min(u64::from(client.page_size()));
-    note(whole, "pages are as large as requested", "listing a section takes more calls");
+    let items = page.total.unwrap_or(page.rows);
+    note(
+        page.rows >= items.min(u64::from(client.page_size())),
+        "pages are as large as requested",
+        format!("{} of {} rows", page.rows, client.page_size()),
+        "listing a section takes more calls",
+    );
     note(
         page.total.is_some(),
         "listings say how many rows there are",
+        page.total.map_or_else(|| "no".to_owned(), |total| total.to_string()),
         "they are read to their end, and real costs are higher than shown here",
     );
     let keys: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).collect();
+    let of = |count: usize| format!("{count} of {}", keys.len());
     note(
         keys.is_sorted(),
         "rows come sorted by their ids",
+        yes(keys.is_sorted()),
         "a listing that changes while it is read is repeated more often",
     );
     let files = page.items.iter().filter(|item| item.parts().next().is_some()).count();
-    note(files * 10 >= keys.len() * 9, "rows name their files", "files are not found by paths");
-    let times = page.items.iter().filter(|item| item.updated_at.or(item.added_at).is_some());
     note(
-        times.count() == keys.len(),
+        files * 10 >= keys.len() * 9,
+        "rows name their files",
+        of(files),
+        "files are not found by paths",
+    );
+    let times = page.items.iter().filter(|item| item.updated_at.or(item.added_at).is_some());
+    let times = times.count();
+    note(
+        times == keys.len(),
         "rows say when they changed",
+        of(times),
         "a change costs a sweep of the section",
     );
-    let guids = page.items.iter().any(|item| !item.guids.is_empty());
-    note(guids, "rows have external ids", "ids of other catalogues find nothing; paths still do");
+    let guids = page.items.iter().filter(|item| !item.guids.is_empty()).count();
+    note(
+        guids > 0,
+        "rows have external ids",
+        of(guids),
+        "ids of other catalogues find nothing; paths still do",
+    );
     note(
         page.unsupported.is_empty(),
         "every row can be read",
+        format!("{} cannot", page.unsupported.len()),
         "rows that cannot be read are left out, and counted",
     );
 
@@ -78,6 +114,7 @@ pub(super) async fn check(
         note(
             apart && first.total.is_some(),
             "listings can be read in pages",
+            format!("pages of {} and {} rows", first.rows, second.rows),
             "a listing is one large answer",
         );
     }
@@ -85,8 +122,12 @@ pub(super) async fn check(
     asked.push(NOBODY);
     let batch = client.items_with(&asked, Detail::Lean).await;
     note(
-        batch.is_ok_and(|batch| batch.missing == [NOBODY]),
+        batch.as_ref().is_ok_and(|batch| batch.missing == [NOBODY]),
         "several items are read at once, and unknown ones left out",
+        match &batch {
+            Ok(batch) => format!("{} of {} left out", batch.missing.len(), asked.len()),
+            Err(error) => error.kind().to_string(),
+        },
         "verifying costs more calls",
     );
     // The longest name, because no other file has it.
@@ -94,18 +135,24 @@ pub(super) async fn check(
     let names = files.filter_map(|part| part.file.as_deref()?.rsplit(['/', '\\']).next());
     if let Some(name) = names.max_by_key(|name| name.len()) {
         let found = client.lookup_file(section.key, kind, name, FEW).await;
-        let narrow = found.is_ok_and(|page| page.rows > 0 && page.rows < items.min(10));
+        let narrow = found.as_ref().is_ok_and(|page| page.rows > 0 && page.rows < items.min(10));
         note(
             narrow || items < 10,
             "a single file can be looked up",
+            match &found {
+                Ok(page) => format!("{} rows for one file", page.rows),
+                Err(error) => error.kind().to_string(),
+            },
             "few files are found by title, or their section is listed",
         );
     }
     let mut events = std::pin::pin!(client.events());
     let event = tokio::time::timeout(STREAM, events.next()).await;
+    let live = matches!(event, Ok(Some(Ok(Event::Live))));
     note(
-        matches!(event, Ok(Some(Ok(Event::Live)))),
+        live,
         "the server tells what happens",
+        yes(live),
         "a run makes one call if the last run was more than 60 s ago",
     );
     Ok(took)
