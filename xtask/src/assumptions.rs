@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use match_core::StreamExt;
-use plex_api::{Client, Detail, Error, Event, Item, Listing, RatingKey, Section};
+use plex_api::{Client, Detail, Error, Event, Item, Listing, Page, RatingKey, Section};
 use serde::Serialize;
 
 /// An assumption, and how the server behaved. If it does not hold, Matchbox makes more calls, but
@@ -27,6 +27,9 @@ const FEW: u32 = 20;
 /// How long the check waits for the event stream to start.
 const STREAM: Duration = Duration::from_secs(5);
 
+/// Notes a check.
+type Note<'a> = &'a mut dyn FnMut(bool, &str, String, &str);
+
 /// Checks a section. Adds each check when it is done, and returns the time of one whole page.
 pub(crate) async fn check(
     client: &Client,
@@ -36,19 +39,18 @@ pub(crate) async fn check(
     let mut note = |holds: bool, what: &str, seen: String, otherwise: &str| {
         checks.push(Check { holds, what: what.to_owned(), seen, otherwise: otherwise.to_owned() });
     };
-    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let there = section.content_changed_at.is_some();
     note(
         there,
         "sections have a change counter",
-        yes(there),
+        yes_or_no(there),
         "changes are found by counting, with one or two more calls for each section",
     );
     let there = section.scanned_at.is_some();
     note(
         there,
         "sections say when they were scanned",
-        yes(there),
+        yes_or_no(there),
         "replaced files are found by sweeps",
     );
     let Some(kind) = section.kind.leaf() else { return Ok(Duration::ZERO) };
@@ -70,42 +72,7 @@ pub(crate) async fn check(
         page.total.map_or_else(|| "no".to_owned(), |total| total.to_string()),
         "they are read to their end, and real costs are higher than shown here",
     );
-    let keys: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).collect();
-    let of = |count: usize| format!("{count} of {}", keys.len());
-    note(
-        keys.is_sorted(),
-        "rows come sorted by their ids",
-        yes(keys.is_sorted()),
-        "a listing that changes while it is read is repeated more often",
-    );
-    let files = page.items.iter().filter(|item| item.parts().next().is_some()).count();
-    note(
-        files * 10 >= keys.len() * 9,
-        "rows name their files",
-        of(files),
-        "files are not found by paths",
-    );
-    let times = page.items.iter().filter(|item| item.updated_at.or(item.added_at).is_some());
-    let times = times.count();
-    note(
-        times == keys.len(),
-        "rows say when they changed",
-        of(times),
-        "a change costs a sweep of the section",
-    );
-    let guids = page.items.iter().filter(|item| !item.guids.is_empty()).count();
-    note(
-        guids > 0,
-        "rows have external ids",
-        of(guids),
-        "ids of other catalogues find nothing; paths still do",
-    );
-    note(
-        page.unsupported.is_empty(),
-        "every row can be read",
-        format!("{} cannot", page.unsupported.len()),
-        "rows that cannot be read are left out, and counted",
-    );
+    check_rows(&page, &mut note);
 
     if items > u64::from(FEW) {
         let first = client.page(&listing, 0, FEW).await?;
@@ -118,7 +85,7 @@ pub(crate) async fn check(
             "a listing is one large answer",
         );
     }
-    let mut asked: Vec<RatingKey> = keys.iter().copied().take(2).collect();
+    let mut asked: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).take(2).collect();
     asked.push(NOBODY);
     let batch = client.items_with(&asked, Detail::Lean).await;
     note(
@@ -152,8 +119,52 @@ pub(crate) async fn check(
     note(
         live,
         "the server tells what happens",
-        yes(live),
+        yes_or_no(live),
         "a run makes one call if the last run was more than 60 s ago",
     );
     Ok(took)
+}
+
+fn yes_or_no(is: bool) -> String {
+    if is { "yes" } else { "no" }.to_owned()
+}
+
+/// Checks what the rows of a page have.
+fn check_rows(page: &Page, note: Note<'_>) {
+    let keys: Vec<RatingKey> = page.items.iter().map(|item| item.rating_key).collect();
+    let of = |count: usize| format!("{count} of {}", keys.len());
+    note(
+        keys.is_sorted(),
+        "rows come sorted by their ids",
+        yes_or_no(keys.is_sorted()),
+        "a listing that changes while it is read is repeated more often",
+    );
+    let files = page.items.iter().filter(|item| item.parts().next().is_some()).count();
+    note(
+        files * 10 >= keys.len() * 9,
+        "rows name their files",
+        of(files),
+        "files are not found by paths",
+    );
+    let times = page.items.iter().filter(|item| item.updated_at.or(item.added_at).is_some());
+    let times = times.count();
+    note(
+        times == keys.len(),
+        "rows say when they changed",
+        of(times),
+        "a change costs a sweep of the section",
+    );
+    let guids = page.items.iter().filter(|item| !item.guids.is_empty()).count();
+    note(
+        guids > 0,
+        "rows have external ids",
+        of(guids),
+        "ids of other catalogues find nothing; paths still do",
+    );
+    note(
+        page.unsupported.is_empty(),
+        "every row can be read",
+        format!("{} cannot", page.unsupported.len()),
+        "rows that cannot be read are left out, and counted",
+    );
 }
