@@ -39,7 +39,7 @@ pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
 pub use nfo::Nfo;
 pub use query::Query;
 pub use report::{
-    AnswerCounts, ESTIMATE_RULE, FailedSection, LookupCounts, Phases, Report, StepReport, Timing,
+    AnswerCounts, FailedSection, LookupCounts, Phases, Report, StepReport, Timing,
 };
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
 
