@@ -25,7 +25,7 @@ pub struct Library {
     pub version: String,
     /// The sections, in the order of the list.
     pub sections: Vec<Section>,
-    /// Behaviour that is not known of real servers, or in which they differ.
+    /// Behaviour that is not known about real servers, or that differs between them.
     pub quirks: Quirks,
     now: i64,
     counter: i64,
@@ -202,21 +202,21 @@ impl Library {
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Moves the item's first file, as if the scan recognised it: the part stays the same and gets
-    /// another path. Whether the counter moves on a real server is not known.
+    /// Moves the item's first file, as if the scan recognised it: the part stays the same, but its
+    /// path changes. It is not known whether the counter moves on a real server.
     pub fn move_file(&mut self, section: usize, key: u64, file: &str) {
         file.clone_into(&mut self.item_at(section, key).media[0].parts[0].file);
         self.changed(section);
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Edits a title. `updatedAt` moves, the counter does not.
+    /// Edits a title. `updatedAt` moves, but the counter does not.
     pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
         self.edit_item(section, key, &[("title.value", title)]);
     }
 
-    /// Creates a collection, unless there is one with this title. The counter moves; `updatedAt` of
-    /// the members does not. Returns its rating key.
+    /// Creates a collection, unless there is one with this title. The counter moves, but
+    /// `updatedAt` of the members does not. Returns its rating key.
     pub fn add_collection(&mut self, section: usize, title: &str) -> u64 {
         let collections = &mut self.sections[section].collections;
         if let Some(there) = collections.iter().find(|collection| collection.title == title) {

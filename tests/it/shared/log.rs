@@ -1,5 +1,5 @@
-//! With a shared tier: one clear line says that it is gone without, and no log holds its password,
-//! the secret, or anything of the library.
+//! If the shared tier fails, one clear line says that the host goes on without it. No log contains
+//! its password, the secret, or anything about the library.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
     let _listening = tracing::subscriber::set_default(log.subscriber(FmtSpan::NONE));
     let asked = hosts.stage.queries(30);
     let everything = Selection::All;
-    // It works: nothing to warn of.
+    // The tier works, so there is nothing to warn about.
     let engine = hosts.engine(0).await.unwrap();
     engine.match_files(&everything, to_queries(&asked)).await.unwrap();
     let text = log.take();

@@ -55,11 +55,10 @@ pub enum Updated {
     /// All rows have it.
     #[default]
     Told,
-    /// Some rows never have it, as in libraries of music and shows that were observed: here every
-    /// fifth key.
+    /// Some rows never have it, as in observed libraries of music and shows. Here, every fifth key
+    /// has none.
     NotBySome,
-    /// Some rows have a time long before they were added, as in libraries of music that were
-    /// observed.
+    /// Some rows have a time long before they were added, as in observed libraries of music.
     OldBySome,
     /// No row has it.
     NotTold,

@@ -53,7 +53,7 @@ pub(super) struct FilesSeen {
     pub(super) folder: String,
     pub(super) files: usize,
     pub(super) tried: usize,
-    /// How many of those have a `.nfo` file, which was used.
+    /// How many of those have a `.nfo` file. The file was used for the match.
     pub(super) with_nfo: usize,
     pub(super) found_high: u64,
     pub(super) found_low: u64,

@@ -1,7 +1,7 @@
 //! Three small rows beside the cache: totals over all runs, the size of the server's pages, and who
 //! asked the server last.
 //!
-//! Only the layer above knows what is in the totals. None of the rows says anything about the
+//! Only the layer above knows what the totals contain. None of these rows says anything about the
 //! library, so the digest does not cover them.
 
 use plex_api::Paging;
@@ -22,7 +22,7 @@ impl Store {
         Ok(row.map(|row| row.bytes))
     }
 
-    /// Keeps the totals of all runs with the cache.
+    /// Stores the totals of all runs with the cache.
     pub fn put_totals(&self, totals: &[u8]) -> Result<(), Error> {
         let row = TotalsRow { bytes: totals.to_vec() };
         let doing = "writing the totals of all runs";
