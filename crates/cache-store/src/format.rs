@@ -11,5 +11,6 @@ pub(crate) mod place;
 pub(crate) mod remembered;
 pub(crate) mod section;
 pub(crate) mod show;
+pub(crate) mod stamp;
 pub(crate) mod tables;
 pub(crate) mod upload;
