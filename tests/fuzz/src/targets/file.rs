@@ -1,0 +1,137 @@
+//! A whole cache file that something damaged, opened and asked, with its server beside it.
+//!
+//! Bytes: where the clock stands, and then eight for each blow: what is done, where (three bytes), how
+//! long, with which byte, and from where (two bytes). Places count through the pages in use.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use match_core::{Answer, Client, Confidence, Engine, EngineConfig, Error, Selection};
+use testbed::budget::{Scale, Stage, to_queries};
+use testbed::queries::TruthQuery;
+use tokio::runtime::Runtime;
+
+use super::{Run, Target};
+
+pub(super) const TARGET: Target = Target {
+    name: "file",
+    about: "a damaged cache file: no panic gets out, and every answer is right or is not given",
+    words: &[],
+    seeds: || vec![vec![0], vec![0; 9], (0..=64).collect(), (0..=160).rev().collect()],
+    start: || -> Run {
+        let damaged = Damaged::new();
+        Box::new(move |bytes| damaged.run(bytes))
+    },
+};
+
+const PAGE: usize = 4_096;
+const SCALE: Scale = Scale::small(120, 60);
+
+struct Damaged {
+    runtime: Runtime,
+    stage: Stage,
+    client: Client,
+    asked: Vec<TruthQuery>,
+    sound: Vec<u8>,
+    /// The pages that hold something.
+    pages: Vec<usize>,
+}
+
+impl Damaged {
+    fn new() -> Self {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        let (stage, asked) = runtime.block_on(async {
+            let stage = Stage::movies(SCALE).await.unwrap();
+            let mut asked = stage.present(SCALE.items);
+            asked.extend((0..5).map(|n| {
+                TruthQuery::new(format!("/mnt/elsewhere/Never Was Here {n}/Never {n}.mkv"), None)
+            }));
+            stage.run(&Selection::All, &asked).await.unwrap();
+            (stage, asked)
+        });
+        let sound = fs::read(stage.config().cache).unwrap();
+        let used = |page: &[u8]| page.iter().any(|byte| *byte != 0);
+        let pages = sound.chunks(PAGE).enumerate().filter(|(_, page)| used(page));
+        let pages = pages.map(|(at, _)| at * PAGE).collect();
+        let client = stage.client().unwrap();
+        // One of each: all would take their time at every blow.
+        let asked = asked.into_iter().rev().take(25).collect();
+        Self { runtime, stage, client, asked, sound, pages }
+    }
+
+    fn run(&self, bytes: &[u8]) {
+        let [early, blows @ ..] = bytes else { return };
+        let mut file = self.sound.clone();
+        for blow in blows.as_chunks::<8>().0 {
+            self.strike(&mut file, *blow);
+        }
+        let config = self.place(&file);
+        if *early % 2 == 1 {
+            // The stamps are asked for; before that, what the file says of them is believed.
+            self.stage.later(Duration::from_mins(2));
+        }
+        self.runtime.block_on(self.ask(config));
+    }
+
+    /// Writes a file to the place of the cache, and nothing else stands beside it.
+    fn place(&self, file: &[u8]) -> EngineConfig {
+        let config = self.stage.config();
+        let folder: PathBuf = config.cache.parent().unwrap().to_owned();
+        for entry in fs::read_dir(folder).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        fs::write(&config.cache, file).unwrap();
+        config
+    }
+
+    async fn ask(&self, config: EngineConfig) {
+        let engine = match Engine::open(self.client.clone(), config).await {
+            Ok(engine) => engine,
+            // It is no file of ours any more, or one of a version to come: it is left alone.
+            Err(
+                Error::NotACache { .. } | Error::NewerFormat { .. } | Error::NewerRecords { .. },
+            ) => return,
+            Err(error) => panic!("opening it: {error}"),
+        };
+        for turn in ["first", "second"] {
+            let run = engine.match_files(&Selection::All, to_queries(&self.asked)).await;
+            let run = run.unwrap_or_else(|error| panic!("{turn} run: {error}"));
+            for (truth, answer) in self.asked.iter().zip(&run.answers) {
+                let right = match (answer, truth.expect) {
+                    (Answer::Found(found), Some(key)) => found.rating_key.0 == key,
+                    (Answer::Found(found), None) => found.confidence != Confidence::High,
+                    (Answer::Absent, None) => true,
+                    _ => false,
+                };
+                assert!(right, "{turn} run: {} is {:?}: {answer:?}", truth.path, truth.expect);
+            }
+        }
+        engine.close().await.unwrap_or_else(|error| panic!("closing it: {error}"));
+    }
+
+    fn strike(&self, file: &mut Vec<u8>, blow: [u8; 8]) {
+        let [what, a, b, c, length, byte, d, e] = blow;
+        let place = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let at = self.pages[place / PAGE % self.pages.len()] + place % PAGE;
+        let from = self.pages[(usize::from(d) << 8 | usize::from(e)) % self.pages.len()];
+        let page = at / PAGE * PAGE;
+        let end = |length: usize| (at + length).min(file.len());
+        match what % 10 {
+            0..=2 if at < file.len() => file[at] ^= 1 << (byte % 8),
+            3 if at < file.len() => file[at] = byte,
+            4 if at < file.len() => {
+                let end = end(usize::from(length));
+                file[at..end].fill(byte);
+            }
+            5 if page + PAGE <= file.len() => file[page..page + PAGE].fill(0),
+            // A write to the wrong place.
+            6 if from.max(page) + PAGE <= file.len() => file.copy_within(from..from + PAGE, page),
+            7 => file.truncate(at),
+            8 => file.truncate(page),
+            9 => file.extend(std::iter::repeat_n(byte, usize::from(length) * 64)),
+            _ => {}
+        }
+    }
+}
