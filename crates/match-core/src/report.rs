@@ -60,6 +60,9 @@ pub struct Report {
     /// server again for what this one learned. Of several runs, the last such reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_disk: Option<NoDisk>,
+    /// How often a section's total was another although its change counter stood: items came or went,
+    /// and only the total told. Many of these say that this server's counter does not tell all.
+    pub totals_moved: u64,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -82,8 +85,14 @@ impl Report {
         }
     }
 
+    /// Adds what was done about a section.
+    pub(crate) fn did(&mut self, step: Step) {
+        self.totals_moved += u64::from(step.total_moved);
+        self.step(StepReport::from(step));
+    }
+
     /// Adds a step; equal ones are counted.
-    pub(crate) fn step(&mut self, step: StepReport) {
+    fn step(&mut self, step: StepReport) {
         let same = |other: &&mut StepReport| {
             other.section == step.section && other.plan == step.plan && other.reason == step.reason
         };
@@ -176,6 +185,7 @@ impl AddAssign<&Report> for Report {
         if other.no_disk.is_some() {
             self.no_disk.clone_from(&other.no_disk);
         }
+        self.totals_moved += other.totals_moved;
         self.damaged += other.damaged;
         if other.runs > 0 {
             self.store_bytes = other.store_bytes;
@@ -210,7 +220,7 @@ pub struct StepReport {
 
 impl From<Step> for StepReport {
     fn from(step: Step) -> Self {
-        let Step { section, plan, reason, changes } = step;
+        let Step { section, plan, reason, changes, .. } = step;
         Self { section, plan, reason: reason.to_string(), changes, times: 1 }
     }
 }

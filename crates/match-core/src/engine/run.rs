@@ -27,7 +27,7 @@ use crate::mapping::PathMapping;
 use crate::matcher::key::match_keys;
 use crate::matcher::merge::{merge, merge_without};
 use crate::query::Query;
-use crate::report::{Report, StepReport, calls_without_cache};
+use crate::report::{Report, calls_without_cache};
 use crate::rules::Rules;
 use crate::settings::Settings;
 
@@ -168,7 +168,7 @@ impl Engine {
         report.phases.refresh.record(started.elapsed());
         let again = again?;
         for step in again.iter().flat_map(|again| &again.steps).filter(|step| step.plan.asks()) {
-            report.step(StepReport::from(step.clone()));
+            report.did(step.clone());
         }
         Ok(again)
     }
@@ -402,7 +402,7 @@ impl Engine {
         report.phases.refresh.record(started.elapsed());
         let refreshed = refreshed?;
         for step in refreshed.steps.iter().cloned() {
-            report.step(StepReport::from(step));
+            report.did(step);
         }
         Ok(refreshed)
     }
