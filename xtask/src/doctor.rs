@@ -1,7 +1,7 @@
 //! `cargo xtask doctor`: first contact with a server. It writes nothing to the server.
 
-mod checks;
-mod diagnosis;
+pub(crate) mod checks;
+pub(crate) mod diagnosis;
 mod files;
 
 use std::path::PathBuf;

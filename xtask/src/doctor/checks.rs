@@ -17,7 +17,7 @@ const FEW: u32 = 20;
 const STREAM: Duration = Duration::from_secs(5);
 
 /// Checks the largest section. Returns the time of one whole page.
-pub(super) async fn check(
+pub(crate) async fn check(
     client: &Client,
     section: &Section,
     items: u64,

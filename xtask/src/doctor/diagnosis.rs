@@ -47,10 +47,10 @@ pub(super) struct SectionSeen {
 
 /// An assumption, whether it holds, and what it means if not.
 #[derive(Debug, Serialize)]
-pub(super) struct Check {
-    pub(super) holds: bool,
-    pub(super) what: String,
-    pub(super) otherwise: String,
+pub(crate) struct Check {
+    pub(crate) holds: bool,
+    pub(crate) what: String,
+    pub(crate) otherwise: String,
 }
 
 /// How a sample of files matched.
