@@ -94,7 +94,7 @@ fn check_private(said: &Said, pms: &Pms) {
 
 /// Everything that a user sees of a library.
 fn seen(library: &Library) -> Vec<String> {
-    let items = library.sections.iter().flat_map(|section| section.items());
+    let items = library.sections.iter().flat_map(testbed::library::Section::items);
     items
         .map(|item| {
             let details = &item.details;

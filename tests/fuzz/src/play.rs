@@ -104,6 +104,9 @@ pub fn replay(target: &Target, input: &[u8]) -> Result<(), Finding> {
 ///
 /// A finding is kept among the inputs that failed once. If an input does not come back, it is kept and
 /// printed, and the process ends.
+///
+/// # Panics
+/// If a seed breaks a promise of the target's own set-up, which is a fault of the target.
 pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Finding> {
     let watched = Watched::new(target.name);
     let run = target.start();

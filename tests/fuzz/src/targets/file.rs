@@ -112,10 +112,10 @@ impl Damaged {
     }
 
     fn strike(&self, file: &mut Vec<u8>, blow: [u8; 8]) {
-        let [what, a, b, c, length, byte, d, e] = blow;
-        let place = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let [what, place0, place1, place2, length, byte, from0, from1] = blow;
+        let place = usize::from(place0) << 16 | usize::from(place1) << 8 | usize::from(place2);
         let at = self.pages[place / PAGE % self.pages.len()] + place % PAGE;
-        let from = self.pages[(usize::from(d) << 8 | usize::from(e)) % self.pages.len()];
+        let from = self.pages[(usize::from(from0) << 8 | usize::from(from1)) % self.pages.len()];
         let page = at / PAGE * PAGE;
         let end = |length: usize| (at + length).min(file.len());
         match what % 10 {

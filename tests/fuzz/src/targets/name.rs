@@ -164,10 +164,10 @@ fn films() -> Vec<CachedItem> {
     ];
     let films = (1..).zip(titles).map(|(key, title)| {
         let file = format!("/data/films/{title} (1982)/{title}.mkv");
-        let mut film = item(key, ItemKind::Movie, title, &file);
-        film.year = Some(1977 + u16::try_from(key).unwrap());
-        film.guids = vec![format!("imdb://tt700000{key}"), format!("tmdb://84{key}")];
-        film
+        let mut movie = item(key, ItemKind::Movie, title, &file);
+        movie.year = Some(1977 + u16::try_from(key).unwrap());
+        movie.guids = vec![format!("imdb://tt700000{key}"), format!("tmdb://84{key}")];
+        movie
     });
     films.collect()
 }
