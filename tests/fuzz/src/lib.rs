@@ -24,6 +24,7 @@ pub use play::{Finding, Played, found, play, replay};
 pub use targets::{TARGETS, Target, target};
 
 #[cfg(test)]
+#[allow(clippy::print_stdout, reason = "the seeds of the gate stand in the output of its tests")]
 mod tests {
     use std::time::Duration;
 

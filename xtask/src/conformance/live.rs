@@ -106,15 +106,19 @@ async fn read(
         let before = client.calls().total().bytes;
         let rows = client.page(&Listing { detail, ..listing.clone() }, 0, ROWS).await?.rows;
         let bytes = client.calls().total().bytes - before;
-        findings.say(&format!("bytes of a row {what}"), bytes.checked_div(rows).unwrap_or(0));
+        findings.say(
+            &format!("bytes of a row {what}"),
+            bytes.checked_div(rows).unwrap_or(0).to_string(),
+        );
     }
     let recent = Listing { sort: Sort::UpdatedLast, ..listing.clone() };
     let recent = client.page(&recent, 0, ROWS).await?;
     let times: Vec<_> = recent.items.iter().map(|item| item.updated_at).collect();
     findings.say("sorts by updatedAt", yes(times.is_sorted_by(|one, next| one >= next)));
     let page = client.page(&listing, 0, ROWS).await?;
-    let count = |what: fn(&Item) -> bool| page.items.iter().filter(|item| what(item)).count();
-    findings.say("rows that are looked at", page.items.len());
+    let count =
+        |what: fn(&Item) -> bool| page.items.iter().filter(|item| what(item)).count().to_string();
+    findings.say("rows that are looked at", page.items.len().to_string());
     findings.say("of them without updatedAt", count(|item| item.updated_at.is_none()));
     let early = |item: &Item| item.updated_at.is_some() && item.updated_at < item.added_at;
     findings.say("of them with updatedAt before addedAt", count(early));

@@ -7,19 +7,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use match_core::{Answer, Client, Confidence, Engine, EngineConfig, Error, Selection};
+use match_core::{Answer, Client, Confidence, Engine, EngineConfig, Error, Run, Selection};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::queries::TruthQuery;
 use tokio::runtime::Runtime;
 
-use super::{Run, Target};
+use super::Target;
 
 pub(super) const TARGET: Target = Target {
     name: "file",
     about: "a damaged cache file: no panic gets out, and every answer is right or is not given",
     words: &[],
     seeds: || vec![vec![0], vec![0; 9], (0..=64).collect(), (0..=160).rev().collect()],
-    start: || -> Run {
+    start: || -> super::Run {
         let damaged = Damaged::new();
         Box::new(move |bytes| damaged.run(bytes))
     },
@@ -96,7 +96,7 @@ impl Damaged {
             Err(error) => panic!("opening it: {error}"),
         };
         for turn in ["first", "second"] {
-            let run = engine.match_files(&Selection::All, to_queries(&self.asked)).await;
+            let run = self.run_of(&engine).await;
             let run = run.unwrap_or_else(|error| panic!("{turn} run: {error}"));
             for (truth, answer) in self.asked.iter().zip(&run.answers) {
                 let right = match (answer, truth.expect) {
@@ -109,6 +109,15 @@ impl Damaged {
             }
         }
         engine.close().await.unwrap_or_else(|error| panic!("closing it: {error}"));
+    }
+
+    /// A run. Damage that is met in the middle is said, and the next run begins with a new file.
+    async fn run_of(&self, engine: &Engine) -> Result<Run, Error> {
+        let run = || engine.match_files(&Selection::All, to_queries(&self.asked));
+        match run().await {
+            Err(Error::Damaged { .. }) => run().await,
+            run => run,
+        }
     }
 
     fn strike(&self, file: &mut Vec<u8>, blow: [u8; 8]) {

@@ -40,8 +40,8 @@ impl Findings {
     }
 
     /// Notes an answer.
-    pub(super) fn say(&mut self, question: &str, answer: impl ToString) {
-        self.answers.push([question.to_owned(), answer.to_string()]);
+    pub(super) fn say(&mut self, question: &str, answer: impl Into<String>) {
+        self.answers.push([question.to_owned(), answer.into()]);
     }
 }
 
