@@ -1,5 +1,5 @@
-//! The figures of `docs/shared-tier.md`: a cold host's start from the tier beside one from a server
-//! that takes 5 ms a call, and the bytes that the engine needs for an item.
+//! The figures of `docs/shared-tier.md`: the start of a cold host from the tier, compared with a
+//! start from a server that takes 5 ms a call; and the bytes of an item in the engine.
 //!
 //! ```text
 //! cargo run --profile xtask -p testbed --example tier_figures [ITEMS]
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds of CPU time that this process used, the simulated server included; 0 where there is no
+/// Seconds of CPU time that this process used, the simulated server included. 0 if there is no
 /// `/proc`.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -75,7 +75,7 @@ fn cpu_seconds() -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-/// What the engine says that it uses, in bytes.
+/// The memory that the engine says it uses, in bytes.
 fn used_memory(hosts: &Hosts) -> Result<u64, Box<dyn std::error::Error>> {
     let info: String = redis::cmd("INFO").arg("memory").query(&mut hosts.valkey.client()?)?;
     let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));

@@ -1,5 +1,5 @@
-//! Which sections a run asks. Within the freshness window a run chooses as a probe would: the
-//! second of two runs has the same answers as the first, or asks the server.
+//! Which sections a run uses. Within the freshness window, a run chooses as a probe would: the
+//! second of two runs has the same answers as the first, or it asks the server.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ async fn both_sections_of_one_title_are_asked_again() {
     assert_eq!(twice(&stage, &engine, &named(&["Movies"]), &asked).await, 0);
 }
 
-/// Within the freshness window no call was made, whoever asked: answers and edits were of a server
-/// that nobody had asked.
+/// Within the freshness window no call was made, whoever asked. So answers and edits concerned a
+/// server that nobody had asked.
 #[tokio::test]
 async fn another_token_and_another_server_are_noticed_within_the_freshness_window() {
     let stage = Stage::movies(SCALE).await.unwrap();
@@ -193,8 +193,8 @@ fn held_listing() -> testbed::server::FaultRule {
     FaultRule::once(Route::Listing, 1, Fault::Held)
 }
 
-/// A section that was removed on the server stayed in the file for ever. A month after it was last
-/// seen it goes; until then it may come back, and costs nothing.
+/// A section that was removed on the server stayed in the file for ever. Now it leaves the file a
+/// month after it was last seen. If it comes back before that, it costs nothing.
 #[tokio::test]
 async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
     let (stage, engine, asked) = two_sections().await;

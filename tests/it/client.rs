@@ -227,7 +227,7 @@ async fn compressed_answers_are_read_and_limited_as_what_they_unfold_to() {
     let unfolded = client.calls().by_endpoint[&Endpoint::Page].bytes;
     let limit = usize::try_from(unfolded).unwrap() - 1;
     let small = Client::new(Config { body_limit: limit, ..config(&pms) }).unwrap();
-    // Too large a page comes in pieces; what is no page cannot.
+    // A page that is too large comes in parts. An answer that is not a page cannot.
     let page = small.page(&listing(&section), 0, 500).await.unwrap();
     assert_eq!((page.rows, small.calls().total().count), (250, 2));
     let tiny = Client::new(Config { body_limit: 100, ..config(&pms) }).unwrap();

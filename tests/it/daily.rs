@@ -121,12 +121,12 @@ async fn an_outage_is_said_once() {
     assert_eq!(json["outage"]["kind"], json["files"][0]["kind"]);
     assert_eq!(json["files"][0]["path"], asked[0].path.as_str());
 
-    // A refused token is no outage of the server, and is told in the same place.
+    // A refused token is not an outage of the server, but it is reported in the same place.
     stage.pms.set_fault(Fault::Status(401));
     let run = engine.match_files(&Selection::All, asked).await.unwrap();
     assert_eq!(run.outage().unwrap().kind(), Some(ErrorKind::Unauthorized));
 
-    // Nor is it lost in what verifying and editing say.
+    // The results of verifying and editing report it too.
     let matches: Vec<(Query, _)> = (1..=200)
         .map(|key| (Query::new("/a.mkv"), match_core::RatingKey(1_000_000 + key)))
         .collect();
@@ -167,8 +167,8 @@ async fn a_shared_engine_is_closed_for_all_and_the_file_is_free() {
     assert_eq!((run.report.lookups.computed, run.report.damaged), (0, 0));
 }
 
-/// Runs are under way on several tasks while the engine is closed: each ends with its answers or
-/// is told, and the file is whole.
+/// The engine is closed while runs are under way in several tasks. Each run ends with its answers
+/// or with an error, and the file is complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_under_way_end_when_the_engine_is_closed() {
     let stage = household().await;

@@ -24,7 +24,7 @@ type Fields = BTreeMap<u64, [String; 3]>;
 
 const TITLE: usize = 0;
 const SUMMARY: usize = 1;
-/// Nothing tells that somebody took it away.
+/// Nothing reports that somebody removed it.
 const LABEL: usize = 2;
 
 struct Soak {

@@ -1,4 +1,5 @@
-//! Edits against the simulated server: what they change, what they keep, and what they move.
+//! Edits against the simulated server: what they change, what they keep, and which stamps they
+//! move.
 
 use std::collections::BTreeSet;
 

@@ -49,8 +49,8 @@ fn library() -> Library {
     library
 }
 
-/// The answers of the version before are not taken, and what that version did not keep of an item
-/// (here: its edition) is listed once.
+/// Answers of the earlier version are not used. Fields that the earlier version did not store
+/// (here: the edition) are listed once.
 #[tokio::test]
 async fn a_file_of_a_former_version_is_listed_once_and_answers_as_a_new_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -91,7 +91,7 @@ async fn a_file_of_a_former_version_is_listed_once_and_answers_as_a_new_one() {
         let seen = pms.requests();
         assert_eq!([seen.count(Route::Sections), seen.count(Route::Listing)], calls, "{seen:?}");
         assert_eq!(seen.total(), calls.iter().sum::<u64>(), "{seen:?}");
-        // Nothing that the former version remembered was taken; afterwards all of it is.
+        // Nothing that the earlier version remembered was used. Afterwards, all of it is.
         let remembered = if upgraded { 0 } else { asked.len() as u64 };
         assert_eq!(run.report.lookups.remembered, remembered);
         assert!(engine.store().check().unwrap().is_sound());

@@ -1,4 +1,4 @@
-//! Pages as large as the server takes, also in the next process.
+//! Pages as large as the server accepts, also in the next process.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use match_core::Selection;
 use testbed::budget::{Scale, Stage};
 use testbed::server::Route;
 
-/// Requests of a run in a process of its own, after a day: probe, listings, and the others.
+/// The requests of a run in its own process, a day later: probe, listings, and the others.
 async fn day(stage: &Stage) -> (u64, u64) {
     stage.later(Duration::from_hours(25));
     stage.pms.reset_requests();
@@ -24,10 +24,10 @@ async fn what_the_server_takes_is_remembered_with_its_version() {
     stage.run(&Selection::All, &stage.present(10)).await.unwrap();
     let refused = 3; // 1,000, 500, 250
     assert_eq!(stage.pms.requests().count(Route::Listing), refused + 20);
-    // The sweep of the next day begins with pages of 100; whether the server is still the one
-    // that did not take more is worth a call.
+    // The sweep of the next day begins with pages of 100. It is worth one call to ask whether this
+    // is still the server that refused larger pages.
     assert_eq!(day(&stage).await, (20, 1));
-    // Another version may take more, and does.
+    // Another version may accept larger pages, and this one does.
     stage.pms.edit(|library| {
         library.quirks.most_rows = None;
         library.version = "1.99.0.1".to_owned();
@@ -36,7 +36,7 @@ async fn what_the_server_takes_is_remembered_with_its_version() {
     assert_eq!(day(&stage).await, (2, 0));
 }
 
-/// Pages that were only slow may be larger again when they are quick.
+/// If pages were only slow, they may be larger again when the server is quick.
 #[tokio::test]
 async fn a_server_that_was_busy_is_asked_for_whole_pages_again() {
     let stage = Stage::movies(Scale::new(2_000)).await.unwrap();

@@ -119,7 +119,7 @@ async fn while_away(stage: &Stage) -> Engine {
     Engine::open(Client::new(stage.client_config()).unwrap(), config).await.unwrap()
 }
 
-/// If nothing of a section is cached, no file in it can be called absent.
+/// If nothing is cached for a section, no file in it can be called absent.
 #[tokio::test]
 async fn a_stale_answer_is_not_absent_where_a_section_is_not_known() {
     let stage = Stage::sections(SCALE, 2).await.unwrap();

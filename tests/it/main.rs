@@ -1,27 +1,27 @@
 //! The integration tests, one binary. Each module is one kind of behaviour:
 //!
 //! - `budget`: every row of the call budget.
-//! - `choosing`: which sections a run asks, and how old what it knows of them is.
+//! - `choosing`: which sections a run uses, and how old its knowledge of them is.
 //! - `client`: the client against the simulated server.
 //! - `crowd`: very many files of one name.
 //! - `daily`: what a host does every day: sections, descriptions, an outage, closing.
-//! - `edit_soak`: edits while things go wrong at random; what is said of each is true.
-//! - `edits`: edits, uploads and scans, and what they move.
+//! - `edit_soak`: edits with random faults; the outcome of each edit is true.
+//! - `edits`: edits, uploads and scans, and which stamps they move.
 //! - `events`: the event stream.
-//! - `faults`: what goes wrong, by script.
+//! - `faults`: scripted faults.
 //! - `end_to_end`: a simulated server, a real file, the engine; calls are counted.
-//! - `soak`: things happen to a server at random, and no answer is ever wrong.
+//! - `soak`: random events on a server, and no answer is ever wrong.
 //! - `sync`: items, verifying, edits and uploads through the engine; requests are counted.
-//! - `verify`: whether an item is still the file's, where that is doubtful.
+//! - `verify`: doubtful cases: whether an item still has the file.
 //! - `watch`: listening to the server.
 //! - `former`: a cache file that an earlier version wrote.
-//! - `gentle`: pages as large as the server takes.
-//! - `host`: what the host says, and what it is shown while the server is away.
+//! - `gentle`: pages as large as the server accepts.
+//! - `host`: reports of the host, and what it is shown while the server is away.
 //! - `meeting`: tasks that read and write at the same time.
 //! - `no_disk`: the cache file cannot be written.
-//! - `proof`: what proves that a file is not there.
-//! - `shared`: many hosts, one engine beside them, and what may go wrong with it.
-//! - `report`: what a run says of itself, and all runs together.
+//! - `proof`: what proves that a file is absent.
+//! - `shared`: many hosts with one engine, and faults of the engine.
+//! - `report`: the report of one run, and of all runs together.
 
 #![allow(
     clippy::unwrap_used,

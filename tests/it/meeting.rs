@@ -1,5 +1,5 @@
-//! Tasks that meet: one reads or writes while another does, and neither may undo what the other
-//! knows. Replies are kept back, so that each meets the other at the same point in every run.
+//! Tasks that meet: one reads or writes while another one does. Neither may undo what the other
+//! knows. Replies are held back, so that the tasks meet at the same point in every run.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
@@ -18,7 +18,7 @@ use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(120, 50);
 
-/// Everything is known, and within the freshness window.
+/// Everything is known and within the freshness window.
 async fn known() -> (Stage, Arc<Engine>, Vec<TruthQuery>) {
     let stage = Stage::movies(SCALE).await.unwrap();
     let engine = Arc::new(stage.engine().await.unwrap());
@@ -32,8 +32,8 @@ async fn one(engine: &Engine, query: &Query) -> Answer {
     run.answers[0].clone()
 }
 
-/// Metadata were read, and before they were written the item was deleted and a refresh saw it.
-/// The rows that had been read came back as a ghost.
+/// Metadata were read. Before they were written, the item was deleted and a refresh noticed it.
+/// Then the rows that had been read brought the item back.
 #[tokio::test]
 async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
     let (stage, engine, asked) = known().await;
@@ -88,7 +88,7 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }
 
-/// Sets an item's summary; returns whether something was sent for it.
+/// Sets an item's summary. Returns whether something was sent.
 async fn summarise(engine: &Engine, key: RatingKey, text: &str) -> bool {
     let change = Change::new(key).set(Field::Summary, text);
     let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
@@ -103,8 +103,8 @@ fn summary(stage: &Stage, key: RatingKey) -> String {
     stage.pms.edit(|library| library.sections[0].item(key.0).unwrap().summary.clone())
 }
 
-/// Metadata that were asked for before an edit went over those that the edit had left, within one
-/// second: setting the item back was then "unchanged", and never sent.
+/// Metadata that were requested before an edit overwrote those of the edit, within one second. So
+/// setting the item back was "unchanged", and was never sent.
 #[tokio::test]
 async fn metadata_from_before_an_edit_do_not_undo_it() {
     let (stage, engine, asked) = known().await;
@@ -124,9 +124,9 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     assert_eq!(summary(&stage, key), first);
 }
 
-/// Two runs of edits on one item shared one note and one row of what is known. The note that the
-/// first run sent an edit was lost, and each run took its own field for all that had changed: setting
-/// the other one back was then "unchanged", and never sent.
+/// Two runs of edits on one item shared one note and one row of metadata. The note that the first
+/// run had sent an edit was lost, and each run knew only about its own field. So setting the other
+/// field back was "unchanged", and was never sent.
 #[tokio::test]
 async fn of_two_runs_of_edits_on_one_item_the_second_waits() {
     let (stage, engine, asked) = known().await;
@@ -143,7 +143,8 @@ async fn of_two_runs_of_edits_on_one_item_the_second_waits() {
         stage.pms.held().await;
         let second = summarise(&engine, key, "Ours");
         let others = async {
-            // A run on another item does not wait; the second run on this one could overtake.
+            // A run on another item does not wait. The second run on this item could overtake the
+            // first.
             assert!(summarise(&engine, RatingKey(other.unwrap()), "Theirs").await);
             let open = engine.open_edits().await.unwrap();
             assert_eq!((open.len(), &open[0].progress), (1, &Progress::Sent), "still in doubt");
@@ -164,8 +165,8 @@ async fn of_two_runs_of_edits_on_one_item_the_second_waits() {
     assert_eq!(summary(&stage, key), first);
 }
 
-/// While an item was read to be edited, a refresh came first. What was read was not kept, and the
-/// change was held against what the read had not replaced.
+/// While an item was read for an edit, a refresh came first. So the data that were read were not
+/// stored, and the change was compared with older data.
 #[tokio::test]
 async fn a_change_is_held_against_what_was_read_for_it() {
     let (stage, engine, asked) = known().await;
@@ -189,8 +190,8 @@ async fn a_change_is_held_against_what_was_read_for_it() {
     assert_eq!(summary(&stage, key), first);
 }
 
-/// The server said that an item is gone, and that was not kept, because another item was read
-/// meanwhile: the match was found right in the cache.
+/// The server said that an item is gone. This was not stored, because another item was read
+/// meanwhile. So the match counted as right, from the cache.
 #[tokio::test]
 async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
     let (stage, engine, asked) = known().await;
@@ -217,8 +218,9 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
     assert_eq!(verified.unwrap().results, [Verified::Gone]);
 }
 
-/// A scan ended while a run asked for the stamps. The watcher was told of it and took the answer
-/// that the run got, which is from before: in the silence after it nobody asked again.
+/// A scan ended while a run asked for the stamps. The watcher heard about the scan and used the
+/// answer that the run got, which is from before. Then the stream was silent, and nobody asked
+/// again.
 #[tokio::test]
 async fn a_watcher_asks_for_stamps_after_it_was_told() {
     let (stage, engine, asked) = known().await;
@@ -231,13 +233,13 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     let running = engine.match_files(&Selection::All, to_queries(&asked));
     let meanwhile = async {
         stage.pms.held().await;
-        // Nothing is told but the scan.
+        // The server reports only the scan.
         stage.pms.set_silent(true);
         let (key, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
         stage.pms.set_silent(false);
         stage.pms.edit(|library| library.scan(0));
         let mut looking = Box::pin(looked(&mut watching));
-        // Until the watcher has heard of it and waits for the probe.
+        // Wait until the watcher has heard about it and waits for the probe.
         let mut waited = 0;
         while !engine.is_live() || waited < 50 {
             waited += u32::from(engine.is_live());
@@ -255,8 +257,8 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }
 
-/// A run inside the freshness window waited for the watcher, and then planned with the stamp from
-/// before: it swept the section to explain a change that the watcher had explained.
+/// A run inside the freshness window waited for the watcher and then planned with the earlier
+/// stamp. So it made a sweep to explain a change that the watcher had already explained.
 #[tokio::test]
 async fn a_run_that_waited_for_the_watcher_takes_what_the_watcher_saw() {
     let (stage, engine, asked) = known().await;
@@ -277,7 +279,8 @@ async fn a_run_that_waited_for_the_watcher_takes_what_the_watcher_saw() {
         stage.pms.held().await;
         let running = engine.match_files(&Selection::All, queries.clone());
         let mut running = std::pin::pin!(running);
-        // It stands at the section's lock: nothing else can happen before the reply is let go.
+        // The run waits for the section's lock. Nothing else can happen before the reply is
+        // released.
         assert!((&mut running).now_or_never().is_none());
         for _ in 0..50 {
             tokio::task::spawn_blocking(|| ()).await.unwrap();
@@ -289,7 +292,7 @@ async fn a_run_that_waited_for_the_watcher_takes_what_the_watcher_saw() {
     let (run, ()) = tokio::join!(matching, looked(&mut watching));
     let plans: Vec<_> = run.report.steps.iter().map(|step| step.plan).collect();
     assert_eq!(plans, [match_core_plan("fresh")]);
-    // What the watcher asked: the item, the stamps, the total, what was added and updated.
+    // The watcher's requests: the item, the stamps, the total, and what was added and updated.
     assert!(stage.calls() - before <= 5, "{:?}", stage.pms.requests());
 }
 
@@ -307,7 +310,7 @@ async fn looked(watching: &mut Pin<Box<dyn Stream<Item = Result<Watched, Error>>
     }
 }
 
-/// Calls something from the progress of a run, once, in a phase.
+/// Calls a function once from the progress of a run, in the given phase.
 struct Meddler {
     engine: Arc<OnceLock<Weak<Engine>>>,
     progress: OnProgress,
@@ -318,7 +321,7 @@ impl Meddler {
         let engine: Arc<OnceLock<Weak<Engine>>> = Arc::default();
         let of_progress = Arc::clone(&engine);
         let progress = OnProgress::new(move |at: RunProgress| {
-            // When the phase is over: what was read was read, and nothing is written.
+            // Call it at the end of the phase: everything was read, and nothing is written yet.
             if at.phase == phase
                 && at.done == at.total
                 && let Some(engine) = of_progress.get().and_then(Weak::upgrade)
@@ -336,14 +339,14 @@ impl Meddler {
         Arc::new(engine)
     }
 
-    /// From now on.
+    /// Starts to call it.
     fn begin(&self, engine: &Arc<Engine>) {
         assert!(self.engine.set(Arc::downgrade(engine)).is_ok());
     }
 }
 
-/// The host said that a match is wrong while a pass computed it; the pass wrote its own record
-/// over that, with the marks that it had read before.
+/// The host reported that a match is wrong while a pass computed that match. Then the pass
+/// overwrote the report with its own record, which had the marks from before.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_host_says_during_a_pass_is_not_lost() {
     let stage = Stage::movies(SCALE).await.unwrap();
@@ -359,7 +362,7 @@ async fn what_the_host_says_during_a_pass_is_not_lost() {
     });
     let engine = meddler.open(&stage).await;
     engine.match_files(&Selection::All, to_queries(&asked[..1])).await.unwrap();
-    // Everything has to be computed anew.
+    // Everything has to be computed again.
     let store = Arc::clone(engine.store());
     store.clear(cache_store::Clear::Matches).unwrap();
     meddler.begin(&engine);
@@ -368,8 +371,8 @@ async fn what_the_host_says_during_a_pass_is_not_lost() {
     assert_eq!(failures[0].as_ref().map(|failure| failure.rating_key), Some(key));
 }
 
-/// One pass took the note of the damage that another had met: that one believed a damaged record
-/// to be missing, and the file to be absent.
+/// One pass took the note of damage that another pass had met. So the other pass took a damaged
+/// record for a missing one, and answered that the file is absent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_knows_of_the_damage_that_it_met_whoever_else_asks() {
     let stage = Stage::movies(SCALE).await.unwrap();
@@ -380,7 +383,7 @@ async fn a_pass_knows_of_the_damage_that_it_met_whoever_else_asks() {
     stage.damage_item(truth.expect.unwrap());
     let (again, done) = (query.clone(), std::sync::atomic::AtomicBool::new(false));
     let meddler = Meddler::new(Phase::Matching, move |engine| {
-        // Another task asks for the same file, and is told of the same damage.
+        // Another task asks for the same file and meets the same damage.
         if !done.swap(true, std::sync::atomic::Ordering::SeqCst) {
             let asked = vec![again.clone()];
             let runtime = tokio::runtime::Handle::current();

@@ -1,5 +1,5 @@
-//! The cache file cannot be written: every answer is right all the same, the report says that
-//! nothing is kept, and the next opening tries the disk again.
+//! The cache file cannot be written. Every answer is still right, the report says that nothing is
+//! kept, and the next opening tries the disk again.
 
 use std::process::Command;
 
@@ -77,7 +77,7 @@ async fn child_with_small_files() {
     let again = ask(&engine, &asked).await;
     assert_eq!((stage.calls() - before, again.report.lookups.computed), (0, 0), "in memory");
     engine.close().await.unwrap();
-    // The disk is tried again, and again it is full. What it holds is sound.
+    // The disk is tried again, and it is full again. Its content is sound.
     let engine = stage.engine().await.unwrap();
     assert!(matches!(engine.opened(), Opened::Existing), "{}", engine.opened());
     assert!(engine.store().check().unwrap().is_sound());
@@ -96,7 +96,7 @@ async fn child_with_small_files() {
 fn a_disk_that_fills_up_in_a_run_costs_calls_and_no_answer() {
     let child = "exec \"$0\" no_disk::child_with_small_files --exact --nocapture";
     let output = Command::new("sh")
-        // Blocks of 512 bytes or of 1,024, by the shell.
+        // The shell counts in blocks of 512 or of 1,024 bytes.
         .args(["-c", &format!("trap '' XFSZ && ulimit -f 700 && {child}")])
         .arg(std::env::current_exe().unwrap())
         .env(CHILD, "yes")
@@ -107,7 +107,7 @@ fn a_disk_that_fills_up_in_a_run_costs_calls_and_no_answer() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
 }
 
-/// Everything that the engine does begins on a thread for the disk, so all of it says so.
+/// Every action of the engine begins on a thread for disk work, so each of them returns this error.
 #[test]
 fn outside_of_tokio_there_is_an_error_and_no_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

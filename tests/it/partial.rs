@@ -10,7 +10,7 @@ use testbed::queries::TruthQuery;
 
 const SCALE: Scale = Scale::small(90, 10);
 
-/// Three sections; the second has this quirk.
+/// Three sections. The second one has this quirk.
 async fn stage(quirk: fn(&mut Quirks)) -> (Stage, Vec<TruthQuery>) {
     let stage = Stage::sections(SCALE, 3).await.unwrap();
     let mut asked = stage.present(4 * SCALE.items); // some items have several files
@@ -19,7 +19,8 @@ async fn stage(quirk: fn(&mut Quirks)) -> (Stage, Vec<TruthQuery>) {
     (stage, asked)
 }
 
-/// Answers to files of the second section, to those of others, and to files that are nowhere.
+/// The answers for files of the second section, for files of the others, and for files that do not
+/// exist.
 fn split<'a>(
     stage: &Stage,
     asked: &[TruthQuery],
@@ -51,7 +52,7 @@ async fn a_section_that_fails_leaves_what_is_found_elsewhere() {
     let (stage, asked) = stage(|quirks| quirks.failing_section = Some(1)).await;
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     let (second, others, none) = split(&stage, &asked, &run);
-    // That a name is unique, nobody can say now.
+    // Nobody can say now that a name is unique.
     let high = |answer: &&&Answer| {
         answer.high().is_some() == (answer.found().unwrap().evidence.rule < Rule::FileName)
     };
@@ -66,7 +67,7 @@ async fn a_section_that_fails_leaves_what_is_found_elsewhere() {
     assert_eq!((failed.section.as_str(), failed.left_out), ("Movies 1", false));
     assert!(failed.reason.contains("500"), "{}", failed.reason);
     assert!(run.report.to_string().contains("Movies 1"), "{}", run.report);
-    // Once it works again, only that section is listed.
+    // When it works again, only that section is listed.
     stage.pms.edit(|library| library.quirks.failing_section = None);
     let before = stage.calls();
     let run = stage.run(&Selection::All, &asked).await.unwrap();
@@ -76,7 +77,7 @@ async fn a_section_that_fails_leaves_what_is_found_elsewhere() {
     assert!(stage.calls() - before <= 2 + SCALE.pages() / 3 + 1, "{}", run.report);
 }
 
-/// A file of the failing section was answered with one of the same name in another section.
+/// A file of the failing section was answered with a file of the same name in another section.
 #[tokio::test]
 async fn what_a_failing_section_had_is_not_found_in_another() {
     let (stage, asked) = stage(|_| {}).await;
@@ -106,21 +107,21 @@ async fn what_a_failing_section_had_is_not_found_in_another() {
     assert!(matches!(run.answers[0], Answer::Unknown(_)), "{:?}", run.answers);
 }
 
-/// 403: for this account the section is not there.
+/// 403: for this account the section does not exist.
 #[tokio::test]
 async fn a_section_that_this_token_may_not_see_is_left_out() {
     let (stage, asked) = stage(|quirks| quirks.hidden_section = Some(1)).await;
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     let (second, others, none) = split(&stage, &asked, &run);
     assert!(others.len() >= 60);
-    // One may be as good as another of the same title elsewhere.
+    // An item in another section may fit as well by its title.
     let absent = second.iter().filter(|answer| ***answer == Answer::Absent).count();
     assert!(absent + 2 > second.len() && second.iter().all(|answer| answer.found().is_none()));
     assert!(none.iter().all(|answer| **answer == Answer::Absent), "{none:?}");
     let failed = &run.report.failed[0];
     assert_eq!((failed.section.as_str(), failed.left_out), ("Movies 1", true));
     assert!(failed.reason.contains("403"), "{}", failed.reason);
-    // Who asks for that section alone is told.
+    // A caller who asks only for that section gets the error.
     let only = Selection::section("Movies 1");
     let run = stage.run(&only, &asked[..1]).await.unwrap();
     let kind = run.outage().and_then(match_core::Reason::kind);

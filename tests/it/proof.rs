@@ -1,4 +1,4 @@
-//! What proves that a file is not in the library, and what does not.
+//! What proves that a file is not in the library, and what proves nothing.
 
 use std::time::Duration;
 
@@ -132,8 +132,8 @@ async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
     assert_eq!(listings, 2 * scale.pages(), "{:?}", run.report.steps);
 }
 
-/// While pages are read, an item of the first page is removed and another is added: the total
-/// stays, the rows behind move up, and the first row of the second page is on no page.
+/// While pages are read, an item of the first page is removed and another one is added. The total
+/// stays the same, the later rows move up, and the first row of the second page is on no page.
 async fn listed_while_it_changes(stage: &Stage, held: u64) -> (Run, Vec<TruthQuery>, TruthQuery) {
     let mut asked = stage.present(stage.scale.items);
     asked.sort_by_key(|query| query.expect);
@@ -158,7 +158,8 @@ async fn listed_while_it_changes(stage: &Stage, held: u64) -> (Run, Vec<TruthQue
     (run.unwrap(), asked, new)
 }
 
-/// Its file was "absent", in this run and in every run within the freshness window.
+/// Without the second look, its file was "absent", in this run and in every run within the
+/// freshness window.
 #[tokio::test]
 async fn a_row_that_moved_up_during_a_listing_is_not_absent() {
     let scale = Scale::small(150, 50);
@@ -179,8 +180,8 @@ async fn a_row_that_moved_up_during_a_listing_is_not_absent() {
     assert_eq!(stage.calls(), before, "within the freshness window");
 }
 
-/// Where everything is found nothing is asked again; the first absence costs one call, and the
-/// next ones none.
+/// If everything is found, nothing is asked again. The first absence costs one call, and the next
+/// ones cost none.
 #[tokio::test]
 async fn stamps_are_compared_again_once_and_only_where_an_absence_is_said() {
     let scale = Scale::small(150, 50);
@@ -196,7 +197,7 @@ async fn stamps_are_compared_again_once_and_only_where_an_absence_is_said() {
     assert_eq!(stage.calls(), 2 + scale.pages() + 1, "they were compared");
 }
 
-/// A section that changes whenever it is listed: nobody can say what is absent.
+/// A section that changes during every listing: nobody can say what is absent.
 #[tokio::test]
 async fn a_section_that_changes_during_every_listing_has_no_absent_files() {
     let scale = Scale::small(150, 50);

@@ -1,4 +1,4 @@
-//! What real servers do with what is sent to them, each found in a public report.
+//! How real servers treat unusual requests. Each case comes from a public report.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(100, 50);
 
-/// A comma in a filter's value separates values, and an operator may begin in it: an empty answer to
-/// `file=` was taken for the proof that the file is not there.
+/// A comma in a filter's value separates values, and an operator may begin in the value. So an
+/// empty answer to `file=` was wrongly taken as proof that the file is absent.
 #[tokio::test]
 async fn a_file_name_that_a_filter_reads_otherwise_is_not_absent() {
     for name in ["Me, Myself And Nobody (2011)", "=Equal (2012)", "!Not (2013)", "<Less (2014)"] {
@@ -22,7 +22,7 @@ async fn a_file_name_that_a_filter_reads_otherwise_is_not_absent() {
         let truth = stage.pms.edit(|library| {
             library.quirks.file_filter = FileFilter::Exact;
             let (key, path) = add_movie(library, 0, name);
-            // Nothing in the name leads to the item but the file itself.
+            // The item has another title, so only its file leads to it.
             library.edit_title(0, key, "Quite Another Title");
             TruthQuery::new(path, Some(key))
         });
@@ -32,7 +32,7 @@ async fn a_file_name_that_a_filter_reads_otherwise_is_not_absent() {
     }
 }
 
-/// A filter that a server does not know is passed over: 200, and the whole list.
+/// A server ignores an unknown filter: 200, and the whole list.
 #[tokio::test]
 async fn filters_that_are_not_known_cost_a_listing_and_no_answer() {
     let stage = Stage::movies(SCALE).await.unwrap();
@@ -67,7 +67,7 @@ async fn filters_that_are_not_known_cost_a_listing_and_no_answer() {
     assert!(stage.calls() - before <= 2 + 2 + SCALE.pages() + 2, "{}", run.report);
 }
 
-/// Rows with a very old `updatedAt` are as those without one.
+/// Rows with a very old `updatedAt` are treated like rows without one.
 #[tokio::test]
 async fn an_item_is_found_that_says_it_was_updated_long_ago() {
     let stage = Stage::movies(Scale::small(400, 50)).await.unwrap();
@@ -89,7 +89,8 @@ async fn an_item_is_found_that_says_it_was_updated_long_ago() {
     }
 }
 
-/// A section that is gone was answered with 200 and nothing: every file in it would be absent.
+/// For a section that is gone, the server answered 200 and no rows. So every file in it would be
+/// absent.
 #[tokio::test]
 async fn an_answer_without_a_section_is_no_empty_section() {
     for body in [&br#"{"MediaContainer":{"size":0}}"#[..], b"{}", b"{\"MediaContainer\":{}}"] {
@@ -114,7 +115,7 @@ async fn an_answer_without_a_section_is_no_empty_section() {
     }
 }
 
-/// One edit of an item; whether anything was sent.
+/// Makes one edit of an item. Returns whether anything was sent.
 async fn edited(engine: &Engine, change: Change) -> bool {
     let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
     match &run.outcomes[0] {
@@ -141,7 +142,7 @@ fn locks(stage: &Stage, key: RatingKey) -> Vec<String> {
     stage.pms.edit(|library| library.item_at(0, key.0).details.locked.iter().cloned().collect())
 }
 
-/// The server stores "overlay" as "Overlay": it was sent again in every run, and never removed.
+/// The server stores "overlay" as "Overlay". So it was sent again in every run, and never removed.
 #[tokio::test]
 async fn a_label_is_sent_once_and_can_be_removed() {
     let (stage, engine, key) = known().await;
@@ -156,8 +157,8 @@ async fn a_label_is_sent_once_and_can_be_removed() {
     assert!(tags(&stage, key, "label").is_empty());
 }
 
-/// Nothing tells that somebody removed a label or a collection, or unlocked a field: for a day it was
-/// "already right".
+/// Nothing reports that somebody removed a label or a collection, or unlocked a field. So for a day
+/// the item counted as "already right".
 #[tokio::test]
 async fn what_no_stamp_tells_of_is_read_again() {
     let (stage, engine, key) = known().await;
@@ -222,8 +223,8 @@ async fn a_guid_of_the_nfo_agent_is_the_id_that_it_holds() {
     assert_eq!(found, Some(key), "{:?}", run.answers);
 }
 
-/// The counter came to the value that it had when the section was last looked at, and the stamp
-/// stood: a database was restored. The total tells, within an hour of runs.
+/// A database was restored, and the counter came to the value of the last look, so the stamp did
+/// not change. The total shows the change, within an hour of runs.
 #[tokio::test]
 async fn a_stamp_that_repeats_is_found_out_by_the_total() {
     let stage = Stage::movies(SCALE).await.unwrap();

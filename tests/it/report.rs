@@ -1,4 +1,4 @@
-//! What a run says of itself, and all runs together.
+//! The report of one run, and of all runs together.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn a_run_accounts_for_its_calls_answers_and_time() {
     assert!(report.phases.run.total() >= parts, "{report}");
 }
 
-/// Equal but for the nanoseconds of latencies, which are written as microseconds.
+/// Equal except for the nanoseconds of latencies, which are written as microseconds.
 #[track_caller]
 fn check(totals: &Report, sum: &Report) {
     assert_eq!(totals.calls.to_string(), sum.calls.to_string());
@@ -62,7 +62,7 @@ async fn the_file_keeps_the_totals_of_all_runs() {
     assert_eq!(totals.lookups.remembered, asked.len() as u64);
     assert!(totals.calls_saved() > first.calls_saved());
 
-    // A run that could not ask is counted, and costs no write of its own.
+    // A run that could not ask is counted, but it does not cause a write by itself.
     stage.pms.set_fault(Fault::Outage);
     let queries = testbed::budget::to_queries(&asked);
     engine.match_files(&Selection::All, queries.clone()).await.unwrap();
@@ -77,7 +77,7 @@ async fn the_file_keeps_the_totals_of_all_runs() {
     assert_eq!(engine.lifetime().await.unwrap().runs, 3);
 }
 
-/// A run of an engine that is listened to.
+/// Runs an engine with a listener for its progress.
 async fn listened(stage: &Stage, asked: &[testbed::queries::TruthQuery]) -> Vec<RunProgress> {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&heard);

@@ -1,5 +1,5 @@
-//! Many hosts with a cache file each, one server, and a real engine beside them. What is asserted
-//! first is how many calls were made to the server; then the answers.
+//! Many hosts, each with its own cache file, with one server and one real engine. Each test first
+//! checks the number of calls to the server, and then the answers.
 
 mod engine;
 mod holders;
@@ -17,7 +17,7 @@ use testbed::shared::{Hosts, ask_all};
 
 const SCALE: Scale = Scale::small(1_000, 100);
 
-/// Every answer of every run is the true one.
+/// Checks that every answer of every run is the true one.
 #[track_caller]
 fn check(asked: &[TruthQuery], runs: &[Run]) {
     for run in runs {
@@ -32,7 +32,7 @@ fn check(asked: &[TruthQuery], runs: &[Run]) {
     }
 }
 
-/// What the tier did in all runs.
+/// The counts of the tier in all runs.
 fn counts(runs: &[Run]) -> SharedCounts {
     runs.iter().fold(SharedCounts::default(), |mut sum, run| {
         sum += &run.report.shared;
@@ -40,7 +40,7 @@ fn counts(runs: &[Run]) -> SharedCounts {
     })
 }
 
-/// A film that was not there before.
+/// Adds a new film.
 fn add(hosts: &Hosts, name: &str) -> TruthQuery {
     let (key, file) = hosts.stage.pms.edit(|library| {
         library.advance(60);
@@ -76,7 +76,7 @@ async fn eight_cold_hosts_cost_as_one_and_a_ninth_nothing() {
     check(&asked, &runs);
     assert_eq!(hosts.stage.calls() - before, 1, "{}", runs[0].report);
 
-    // What a host has is what the one that listed has.
+    // Each host has the same items as the host that listed them.
     drop((engines, ninth, tenth));
     let items = |host| {
         let store = cache_store::StoreConfig::new(match_core::INDEXING, hosts.stage.clock.now());
@@ -207,7 +207,7 @@ async fn without_a_secret_one_total_is_compared_and_another_accounts_items_are_l
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(hosts.stage.calls() - before, 1, "one total: {}", run.report);
 
-    // The server shows the next one fewer items, under the same stamp.
+    // The server shows the next host fewer items, under the same stamp.
     let hidden = asked[0].expect.unwrap();
     hosts.stage.pms.edit(|library| {
         library.quirks.counter_moves_on_delete = false;

@@ -1,4 +1,4 @@
-//! Shows are known as shows: by original title, year and id, and read only when names need them.
+//! Shows are known by their original title, year and id. They are read only when names need them.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 use testbed::budget::{Scale, Stage};
 use testbed::library::{Item, Library, Media, Part, SectionKind};
 
-/// A show with two episodes of a season, whose files say nothing of its year; returns the key of
-/// the first.
+/// A show with two episodes of a season. The names of the files do not contain its year. Returns
+/// the key of the first episode.
 fn put(library: &mut Library, key: u64, title: &str, original: Option<&str>, year: u16) -> u64 {
     let mut show = Item {
         rating_key: key,
@@ -39,7 +39,7 @@ fn put(library: &mut Library, key: u64, title: &str, original: Option<&str>, yea
     first
 }
 
-/// What there is, and the first episode of each show.
+/// The library, and the first episode of each show.
 struct Shows {
     stage: Stage,
     willow_1978: u64,
@@ -96,13 +96,13 @@ async fn an_id_in_a_folder_is_the_shows() {
     let Shows { stage, willow_1978, willow_2003, .. } = shows().await;
     let run = ask(&stage, "/tv/Willow {tvdb-7201}/Season 1/Willow - S01E01.mkv").await;
     assert_found(&run, willow_2003, Rule::Guid, Confidence::Low);
-    // The folder is the server's, too.
+    // The folder is on the server too.
     let run = ask(&stage, "/tv/101 {imdb-tt0009101}/Season 1/S01E01 again.mkv").await;
     assert_found(&run, willow_1978, Rule::Guid, Confidence::Low);
-    // No show has this one, and both have another.
+    // No show has this id, and both shows have another one.
     let run = ask(&stage, "/tv/Willow {tvdb-9999}/Season 1/Willow - S01E01.mkv").await;
     assert_eq!(run.answers, [Answer::Absent]);
-    // The show has no such episode, and the other Willow is not meant.
+    // The show has no such episode, and the name does not mean the other Willow.
     let run = ask(&stage, "/tv/Willow {tvdb-7201}/Season 1/Willow - S01E07.mkv").await;
     assert_eq!(run.answers, [Answer::Absent]);
 }
@@ -110,10 +110,10 @@ async fn an_id_in_a_folder_is_the_shows() {
 #[tokio::test]
 async fn shows_are_read_when_the_episodes_do_not_settle_it_and_once() {
     let Shows { stage, .. } = shows().await;
-    // Two shows of one title are a tie, whatever else is known of them.
+    // Two shows with one title are a tie, whatever else is known about them.
     let run = ask(&stage, "/dl/Willow.S01E01.720p.mkv").await;
     assert!(matches!(&run.answers[0], Answer::Ambiguous(keys) if keys.len() == 2), "{run:?}");
-    // A show that is there, and has no such episode.
+    // The show exists, but has no such episode.
     let run = ask(&stage, "/dl/The.Paper.House.S07E01.720p.mkv").await;
     assert_eq!(run.answers, [Answer::Absent]);
     let before = stage.calls();
@@ -126,7 +126,7 @@ async fn shows_are_read_when_the_episodes_do_not_settle_it_and_once() {
     assert_eq!((run.report.lookups.remembered, run.report.lookups.computed), (1, 0));
 }
 
-/// How often shows were read in a run.
+/// How many times shows were read in a run.
 fn readings(run: &Run) -> u64 {
     let steps = run.report.steps.iter();
     steps.filter(|step| step.plan == Plan::Shows).map(|step| step.times).sum()
@@ -157,7 +157,7 @@ async fn a_new_show_is_seen_and_a_new_episode_of_a_known_one_costs_nothing() {
     let run = ask(&stage, asked).await;
     assert_found(&run, first, Rule::TitleYear, Confidence::Low);
     assert_eq!(readings(&run), 1);
-    // After a day an edit of a show is seen, which moves nothing.
+    // An edit of a show moves no stamp. It is seen after a day.
     stage.pms.edit(|library| {
         let show = library.item_at(0, 401);
         show.details.fields.insert("originalTitle".to_owned(), json!("Another Name"));
@@ -179,10 +179,10 @@ async fn an_id_with_the_same_folder_is_sure() {
     let folder = "/mnt/tv/Willow (2003) {tvdb-7201}/Season 1";
     let run = ask(&stage, &format!("{folder}/Willow S01E01 1080p.mkv")).await;
     assert_found(&run, willow_2003, Rule::Guid, Confidence::High);
-    // A number that may be one of the season, or of all of them, or of something else.
+    // The number may count in the season or over all seasons, or it may be something else.
     let run = ask(&stage, &format!("{folder}/Willow - 1.mkv")).await;
     assert_found(&run, willow_2003, Rule::Guid, Confidence::Low);
-    // The folder's year speaks against the show of that id.
+    // The folder's year contradicts the show with that id.
     let run = ask(&stage, "/mnt/tv/Willow (1978) {tvdb-7201}/Season 1/Willow S01E01.mkv").await;
     assert_found(&run, willow_2003, Rule::Guid, Confidence::Low);
 }

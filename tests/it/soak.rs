@@ -1,13 +1,13 @@
-//! A server to which things happen at random, for thousands of steps. After each step every
-//! answer is held against the truth: no confident answer is wrong, and no file that the server
-//! lists is absent, ever.
+//! Random events on a server, for thousands of steps. After each step every answer is compared with
+//! the truth: no confident answer is wrong, and no file that the server lists is absent, ever.
 //!
-//! One wrong answer is accepted, in one case that is told apart ([`Lost`]), and counted.
+//! One wrong answer is accepted, in exactly one case ([`Lost`]). These answers are counted.
 //!
-//! What the server is assumed to do is listed in `docs/architecture.md`; the library of this
-//! test keeps to it, and to nothing else.
+//! `docs/architecture.md` lists what is assumed about the server. The library of this test keeps to
+//! these assumptions, and to nothing else.
 //!
-//! `MATCHBOX_SOAK_STEPS` sets the number of steps a seed, `MATCHBOX_SOAK_SEED` plays one seed.
+//! `MATCHBOX_SOAK_STEPS` sets the number of steps for each seed. `MATCHBOX_SOAK_SEED` plays only
+//! one seed.
 
 mod steps;
 
@@ -23,17 +23,17 @@ use testbed::library::{FileFilter, Library, Totals, Updated};
 
 use steps::{HAPPENS, Step};
 
-/// Steps a seed; there are [`SEEDS`].
+/// The number of steps for each seed. There are [`SEEDS`] seeds.
 const STEPS: usize = 500;
 const SEEDS: u64 = 4;
 
-/// Items at the start, and small pages, so that bisections and sweeps have several.
+/// The number of items at the start. Pages are small, so that bisections and sweeps have several.
 const SCALE: Scale = Scale::small(40, 8);
 
-/// Queries of one run when few are asked.
+/// The number of queries in a small run.
 const FEW: usize = 3;
 
-/// Numbers that are the same for the same seed (`SplitMix64`).
+/// Random-looking numbers that depend only on the seed (`SplitMix64`).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -67,32 +67,32 @@ struct Soak {
     engine: Option<Engine>,
     /// The event stream, while somebody listens.
     watching: Option<Watching>,
-    /// Paths that were there once, as the client sees them.
+    /// Paths that existed once, as the client sees them.
     ghosts: BTreeMap<String, Option<Lost>>,
     named: u64,
     log: Vec<String>,
     tally: Tally,
 }
 
-/// A file that an item lost in place, and that nobody has seen yet.
+/// A file that an item lost in place, while nobody has noticed it yet.
 #[derive(Debug, Clone)]
 struct Lost {
     section: String,
     holder: u64,
-    /// A delta explained the moved counter by something else. It cannot see this, so until the
-    /// section is looked at whole the old path may be answered with the item: the one wrong answer
-    /// that is accepted (`docs/architecture.md`).
+    /// A delta explained the moved counter by another change, and a delta cannot see this one.
+    /// Until all items of the section are read again, the answer for the old path may be the item.
+    /// This is the one wrong answer that is accepted (`docs/architecture.md`).
     covered: bool,
 }
 
-/// What the answers of a soak came to.
+/// The counts of a soak.
 #[derive(Debug, Default)]
 struct Tally {
     answers: u64,
     confident: u64,
     /// Runs in which the library changed while a list was read.
     runs_in_change: u64,
-    /// Confident answers that were wrong in the one way that is accepted.
+    /// Confident answers that were wrong in the one accepted case.
     accepted: u64,
 }
 
@@ -159,11 +159,12 @@ impl Soak {
             if trouble {
                 self.watching = None; // nothing is told over a line that is broken
             }
-            // What the server tells may also wait unread until silence is no silence any more.
+            // Events may also stay unread for so long that the stream does not count as silent any
+            // more.
             if !self.random.once_in(8) {
                 self.catch_up().await;
             }
-            // Beyond the freshness window, within which changes are not seen.
+            // Beyond the freshness window. Within it, changes are not seen.
             let pauses = [61, 600, 3_600];
             self.stage.later(Duration::from_secs(self.random.pick(&pauses)));
             self.look(trouble).await;
@@ -174,8 +175,8 @@ impl Soak {
         }
     }
 
-    /// Asks, and holds every answer against the truth. Sometimes the library changes while a list
-    /// is read: what was asked of the items that changed may then be answered either way.
+    /// Asks, and compares every answer with the truth. Sometimes the library changes during a
+    /// listing. Then both answers are right for the items that changed.
     async fn look(&mut self, trouble: bool) {
         let asked = self.questions();
         let (run, touched) = if !trouble && self.random.once_in(3) {
@@ -187,7 +188,7 @@ impl Soak {
             self.seen(&step.section, step.plan, step.changes.any());
         }
         if run.report.answers.unknown > 0 {
-            // Of a run that failed on its way nobody knows how far it came.
+            // If a run failed, nobody knows how far it came.
             self.ghosts.values_mut().flatten().for_each(|lost| lost.covered = true);
         }
         self.tally.runs_in_change += u64::from(!touched.is_empty());
@@ -208,12 +209,12 @@ impl Soak {
         self.ghosts.extend(touched);
     }
 
-    /// A section was looked at: what that could show of files that were lost in place, and what
-    /// it could not.
+    /// A section was read. This records which lost files the read could show, and which it could
+    /// not.
     fn seen(&mut self, title: &str, plan: Plan, changed: bool) {
         let told = self.watching.is_some();
         let whole = matches!(plan, Plan::Sweep | Plan::Full | Plan::Lazy);
-        // Of sections of one title nobody can say here which was looked at.
+        // If several sections have one title, nobody can say here which one was read.
         let alone = self.stage.pms.edit(|library| {
             library.sections.iter().filter(|section| section.title == title).count() == 1
         });
@@ -278,7 +279,7 @@ impl Soak {
         Selection::Named(names)
     }
 
-    /// A few paths, or all there are: present ones, former ones, and others.
+    /// A few paths, or all paths: existing ones, former ones, and others.
     fn questions(&mut self) -> Vec<String> {
         let mut all = self.stage.pms.edit(|library| present(library));
         all.extend(self.ghosts.keys().cloned());
@@ -299,11 +300,11 @@ impl Soak {
         }
     }
 
-    /// Reads what the server tells until the last scan was looked at: silence is trusted, and
-    /// what is still on the line is no silence.
+    /// Reads events until the last scan was looked at. Silence is trusted, but unread events are
+    /// not silence.
     async fn catch_up(&mut self) {
         let (Some(engine), Some(watching)) = (&self.engine, &mut self.watching) else { return };
-        // Not every change is told of; a scan is.
+        // The server does not report every change, but it reports a scan.
         self.stage.pms.edit(|library| {
             for section in 0..library.sections.len() {
                 library.advance(1);
@@ -348,7 +349,7 @@ impl Soak {
     }
 }
 
-/// The items that hold a file, as the server lists them now.
+/// The items that have a file, as the server lists them now.
 fn holders(library: &Library, path: &str) -> BTreeSet<u64> {
     let mut holders = BTreeSet::new();
     for section in &library.sections {
@@ -387,7 +388,7 @@ async fn soak(seed: u64) {
     soak.play(steps).await;
     let tally = &soak.tally;
     println!("seed {seed}, {steps} steps: {tally:?}");
-    // The accepted case is rare; were it not, the exemption would hide more than it says.
+    // The accepted case must be rare. Otherwise the exemption would hide other errors.
     assert!(tally.accepted * 200 <= tally.confident, "seed {seed}: {tally:?}");
 }
 

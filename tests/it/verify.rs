@@ -202,8 +202,8 @@ async fn a_folder_that_is_renamed_on_both_sides_and_a_version_that_goes() {
     assert_ne!(verify(&engine, &cut, keys[0]).await, Verified::Right, "no version is there");
 }
 
-/// Two changes of one item: a file that it does not have, a value that is none and a field that it
-/// cannot have fail the change that names them, and no other.
+/// Two changes of one item. A missing file, an invalid value or a field that the item cannot have
+/// fails only the change with it, and no other.
 #[tokio::test]
 async fn a_change_that_fails_leaves_the_others_of_its_item() {
     let (stage, keys) = stage(SectionKind::Movie, FILMS).await;

@@ -1,4 +1,4 @@
-//! Listening to the server: what it tells of is looked at, and its silence is trusted.
+//! Listening to the server: reported items are looked at, and silence is trusted.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn listening_and_settling(settle: Duration) -> (Stage, Engine, Watching, V
     (stage, engine, watching, asked)
 }
 
-/// Waits until what was told has been looked at; returns how many items were read.
+/// Waits until the reported items were looked at. Returns how many items were read.
 async fn looked(watching: &mut Watching) -> u64 {
     loop {
         match watching.next().await.unwrap().unwrap() {
@@ -46,7 +46,7 @@ async fn looked(watching: &mut Watching) -> u64 {
     }
 }
 
-/// Asks; returns the answers and the calls it took.
+/// Asks. Returns the answers and the number of calls.
 async fn ask(stage: &Stage, engine: &Engine, asked: &[TruthQuery]) -> (Vec<Answer>, u64) {
     let before = stage.calls();
     let run = engine.match_files(&Selection::All, to_queries(asked)).await.unwrap();
@@ -73,8 +73,8 @@ async fn silence_costs_nothing() {
     check(&asked, &answers);
 }
 
-/// What is read while all is quiet was dated as the stamp was, which may be a day old: the sweep
-/// that was due stayed due, and every run made it again.
+/// What was read during silence got the date of the stamp, which may be a day old. So a sweep that
+/// was due stayed due, and every run made it again.
 #[tokio::test]
 async fn a_sweep_that_is_due_while_all_is_quiet_is_made_once() {
     let (stage, engine, mut watching, asked) = listening().await;
@@ -86,7 +86,7 @@ async fn a_sweep_that_is_due_while_all_is_quiet_is_made_once() {
     }
 }
 
-/// The same with what was edited.
+/// The same for edited items.
 #[tokio::test]
 async fn metadata_that_are_due_while_all_is_quiet_are_read_once() {
     let (stage, engine, _watching, _) = listening().await;
@@ -164,8 +164,8 @@ async fn when_nobody_listens_silence_is_not_trusted() {
     check(&asked, &answers);
 }
 
-/// The host stopped reading the stream. What the server told lay in it unread, and its silence
-/// was trusted.
+/// The host stopped reading the stream. The server's events stayed unread, but their silence was
+/// trusted.
 #[tokio::test]
 async fn a_stream_that_is_not_read_is_not_silent() {
     let (stage, engine, _watching, _) = listening().await;
@@ -177,8 +177,8 @@ async fn a_stream_that_is_not_read_is_not_silent() {
     assert_eq!(calls, 2, "the stamps, and what was added or updated");
 }
 
-/// A host matches files in the task in which it reads the stream. The look that the stream was in
-/// the middle of held the locks, and went on only if the stream was read.
+/// A host matches files in the task that also reads the stream. The stream was in the middle of a
+/// look and held locks, but the look went on only if the stream was read.
 #[tokio::test]
 async fn a_run_does_not_wait_for_a_stream_that_is_not_read() {
     let (stage, engine, mut watching, asked) = listening().await;
@@ -194,15 +194,15 @@ async fn a_run_does_not_wait_for_a_stream_that_is_not_read() {
     looked(&mut watching).await;
 }
 
-/// A title that was told of explained a moved counter hours later, when nobody listened any more:
-/// a file that was replaced in place was answered by its old path.
+/// A reported title explained a moved counter hours later, when nobody listened any more. So the
+/// answer for a file that was replaced in place came from its old path.
 #[tokio::test]
 async fn what_was_told_explains_no_later_change() {
     let (stage, engine, mut watching, asked) = listening().await;
     let key = asked.iter().find_map(|query| query.expect).unwrap();
     let old: Vec<TruthQuery> =
         asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
-    // Of another item: what was edited lately is read again anyway.
+    // This is about another item, because recently edited items are read again anyway.
     let other = asked.iter().find_map(|query| query.expect.filter(|other| *other != key)).unwrap();
     stage.pms.edit(|library| library.edit_title(0, other, "Another Title"));
     assert_eq!(looked(&mut watching).await, 1);
@@ -211,14 +211,14 @@ async fn what_was_told_explains_no_later_change() {
     stage.pms.edit(|library| library.replace_file(0, key, "/data/movies/Elsewhere/other.mkv", 5));
     let (answers, _) = ask(&stage, &engine, &old).await;
     for answer in &answers {
-        // By its title it may still be found: that the file is not there is what counts.
+        // The item may still be found by its title. What counts is that the path is not found.
         let by_path =
             matches!(answer, Answer::Found(found) if found.confidence == Confidence::High);
         assert!(!by_path, "{answer:?}");
     }
 }
 
-/// Every edit of our own was told of, read again, and had the stamps compared.
+/// Every edit of our own was reported, read again, and made the stamps be compared.
 #[tokio::test]
 async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() {
     let scale = Scale::small(1_000, 500);
@@ -243,7 +243,8 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
         seen = watching.next() => panic!("our own edits are no news: {seen:?}"),
     };
     assert_eq!(edited.counts().done, 1_000);
-    // The end of a scan is told of after all that, so whoever looks has read all that.
+    // The end of a scan is reported after all these events. So the watcher has read them all when
+    // it looks.
     stage.pms.reset_requests();
     stage.pms.edit(|library| library.scan(0));
     assert_eq!(looked(&mut watching).await, 0);
@@ -256,7 +257,8 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
 
     let gone = asked[0].expect.unwrap();
     stage.pms.edit(|library| library.remove_item(0, gone));
-    // The host comes back to the stream after a pause: with the first that it reads, or with all.
+    // The host comes back to the stream after a pause. It reads only the first event, or all
+    // events.
     stage.later(Duration::from_mins(2));
     while !engine.is_live() {
         let _ = tokio::time::timeout(Duration::from_millis(1), watching.next()).await;
@@ -266,8 +268,8 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
     check(&[of_gone], &answers);
 }
 
-/// A server works on a new item for a while and tells of every step. Time is tokio's here and
-/// passes at once while everybody waits; our clock goes with it.
+/// A server works on a new item for a while and reports every step. The test uses tokio's time,
+/// which passes at once while all tasks wait. Our clock moves with it.
 #[tokio::test]
 async fn an_item_that_is_told_of_again_and_again_is_read_once_it_is_quiet() {
     let settle = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! The list in the document is the list in the code.
+//! Compares the list in the document with the code.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A full run at the finest level holds nothing private, and never the token.
+//! A full run at the finest level logs nothing private, and never the token.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use testbed::queries::TruthQuery;
 use testbed::server::Fault;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Where the log goes.
+/// The destination of the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -54,11 +54,11 @@ async fn play() -> (Stage, Vec<TruthQuery>) {
     (stage, asked)
 }
 
-/// Everything a log must not hold: titles, names and paths of files, the cache's own path.
+/// Everything that a log must not contain: titles, names and paths of files, the cache's own path.
 fn private(stage: &Stage, asked: &[TruthQuery]) -> Vec<String> {
     let mut texts: Vec<String> = stage.pms.edit(|library| {
         let items = library.sections.iter().flat_map(testbed::library::Section::items);
-        // A short title may stand in a word of ours.
+        // A short title may be a part of one of our own words.
         items.map(|item| item.title.clone()).filter(|title| title.len() >= 8).collect()
     });
     for query in asked {
@@ -85,7 +85,7 @@ async fn a_full_run_shows_nothing_private_unless_asked_to() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let (stage, asked) = play().await;
-    // Ours only: what the HTTP libraries below log is theirs, at levels nobody turns on.
+    // Only our own log lines count. The HTTP libraries below log at levels that nobody turns on.
     let whole = log.take();
     let ours = |log: &str| -> String {
         let ours = ["plex_api", "cache_store", "match_core"];
@@ -99,14 +99,14 @@ async fn a_full_run_shows_nothing_private_unless_asked_to() {
         assert!(!ours_hidden.contains(&text), "{text} was logged");
     }
     assert!(!whole.contains(stage.pms.token()), "the token was logged");
-    // One summary a run, and every level was listened to.
+    // There is one summary for each run, and every level was recorded.
     assert_eq!(ours_hidden.matches(": matched").count(), 5, "{ours_hidden}");
     for line in ["planned", "looked up", "answered", "asking again", "moved aside", "plex_request"]
     {
         assert!(ours_hidden.contains(line), "{line}");
     }
 
-    // The same run revealed: the texts looked for above are what is logged.
+    // The same run with private data revealed: now the log has the texts.
     plex_api::reveal_private(true);
     let (stage, asked) = play().await;
     plex_api::reveal_private(false);

@@ -269,7 +269,7 @@ fn apply_to(item: &mut Item, changes: &[Change]) {
             }
         }
     }
-    // Who is a member of what, agents shall not change from now on: seen on 1.43.3.
+    // Membership locks the field against agents from now on: seen on 1.43.3.
     let membership = |change: &Change| {
         matches!(change, Change::Tag("collection", _) | Change::Untag("collection", _))
     };

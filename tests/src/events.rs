@@ -80,8 +80,8 @@ impl Notice {
         Self { name: "timeline", data: json!({ "TimelineEntry": entry }) }
     }
 
-    /// The notice as it is sent: under its name; or in a container without a name, as some servers
-    /// send it.
+    /// The notice in the form in which it is sent: under its name, or in a container without a
+    /// name, as some servers send it.
     pub(crate) fn frame(&self, named: bool) -> String {
         if named {
             return format!("event: {}\ndata: {}\n\n", self.name, self.data);

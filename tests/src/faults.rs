@@ -1,4 +1,4 @@
-//! What goes wrong, and with which requests.
+//! Faults, and the requests that they affect.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::wire::html;
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection breaks before or within the answer. As [`Pms::set_fault`] it also closes
-    /// new connections without a word: the server is down.
+    /// The connection breaks before or within the answer. With [`Pms::set_fault`], new connections
+    /// are also closed silently: the server is down.
     ///
     /// [`Pms::set_fault`]: crate::server::Pms::set_fault
     Outage,
@@ -26,9 +26,9 @@ pub enum Fault {
     Maintenance,
     /// This status, with the HTML that servers send with it.
     Status(u16),
-    /// 429 with a `Retry-After` of so many seconds.
+    /// 429 with a `Retry-After` of this many seconds.
     TooMany(u64),
-    /// This answer in place of the true one.
+    /// This answer instead of the true one.
     Answer {
         /// The status.
         status: u16,
@@ -37,72 +37,72 @@ pub enum Fault {
         /// The body.
         body: &'static [u8],
     },
-    /// The true answer, this much later.
+    /// The true answer, later by this duration.
     Latency(Duration),
-    /// The true answer, after so many seconds of the clock that the server was started with:
-    /// nobody waits for them.
+    /// The true answer. It takes this many seconds on the clock that the server was started with,
+    /// so nobody really waits.
     Takes(u64),
-    /// The true answer, after as many seconds of that clock as it takes for the rows that are
-    /// asked for, at so many a second.
+    /// The true answer. It takes time on that clock: the requested rows, at this many rows a
+    /// second.
     RowsASecond(u64),
-    /// The true answer in pieces of 1 KiB with a pause before each.
+    /// The true answer in pieces of 1 KiB, with a pause before each.
     Slow(Duration),
     /// No answer; the connection stays open.
     Hang,
-    /// Half of the true answer; then the connection stays open, silently.
+    /// Half of the true answer. Then the connection stays open, silently.
     HangInBody,
-    /// Half of the true answer; then the connection closes.
+    /// Half of the true answer. Then the connection closes.
     Truncated,
-    /// Half of the true answer's body, as if that was all of it.
+    /// Half of the true answer's body, sent as if it were complete.
     Half,
-    /// The true answer with bytes in it that are no UTF-8: each title begins with 0xBF.
+    /// The true answer with bytes that are not UTF-8: each title begins with 0xBF.
     BadUtf8,
-    /// At most so many rows, however many are asked for.
+    /// At most this many rows, however many are requested.
     FewRows(u64),
-    /// The true answer of the moment the request came, kept back until [`Pms::release`].
+    /// The true answer at the time of the request. It is held back until [`Pms::release`].
     ///
     /// [`Pms::release`]: crate::server::Pms::release
     Held,
-    /// The request is carried out, and its answer is lost: the connection breaks.
+    /// The server carries out the request, but the connection breaks and the answer is lost.
     Lost,
 }
 
-/// A fault, and the requests it befalls.
+/// A fault, and the requests that it affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultRule {
-    /// Requests to this endpoint only; `None` for all.
+    /// Only requests to this endpoint. `None`: all requests.
     pub route: Option<Route>,
-    /// The first of them that goes wrong, from 1.
+    /// The first of them that fails, counted from 1.
     pub nth: u64,
-    /// How many go wrong from then on.
+    /// How many of them fail from then on.
     pub times: u64,
-    /// What goes wrong.
+    /// The fault.
     pub fault: Fault,
 }
 
 impl FaultRule {
-    /// Every request goes wrong.
+    /// Every request fails.
     pub const fn always(fault: Fault) -> Self {
         Self { route: None, nth: 1, times: u64::MAX, fault }
     }
 
-    /// The next `times` requests go wrong, whatever they are.
+    /// The next `times` requests fail, to any endpoint.
     pub const fn first(times: u64, fault: Fault) -> Self {
         Self { route: None, nth: 1, times, fault }
     }
 
-    /// The `nth` request (from 1) to an endpoint goes wrong, once.
+    /// The `nth` request (from 1) to an endpoint fails, once.
     pub const fn once(route: Route, nth: u64, fault: Fault) -> Self {
         Self { route: Some(route), nth, times: 1, fault }
     }
 
-    /// The next `times` requests to an endpoint go wrong.
+    /// The next `times` requests to an endpoint fail.
     pub const fn next(route: Route, times: u64, fault: Fault) -> Self {
         Self { route: Some(route), nth: 1, times, fault }
     }
 }
 
-/// The rules in force. Of several that befall a request the first one acts; each counts the
+/// The active rules. If several apply to a request, the first one acts. Each rule counts the
 /// requests to its endpoint by itself.
 #[derive(Default)]
 pub(crate) struct Script(Mutex<Vec<(FaultRule, u64)>>);
@@ -120,7 +120,7 @@ impl Script {
         self.rules().clear();
     }
 
-    /// What befalls the next request to an endpoint.
+    /// The fault of the next request to an endpoint.
     pub(crate) fn next(&self, route: Route) -> Option<Fault> {
         let mut fault = None;
         for (rule, seen) in self.rules().iter_mut() {
@@ -136,7 +136,7 @@ impl Script {
     }
 }
 
-/// Where answers wait that are kept back.
+/// Where held answers wait.
 #[derive(Debug)]
 pub(crate) struct Gate {
     waiting: Semaphore,
@@ -155,18 +155,18 @@ impl Gate {
         self.released.acquire().await.unwrap().forget();
     }
 
-    /// Waits until an answer is kept back; each counts once.
+    /// Waits until an answer is held. Each answer counts once.
     pub(crate) async fn held(&self) {
         self.waiting.acquire().await.unwrap().forget();
     }
 
-    /// Lets one answer go.
+    /// Releases one answer.
     pub(crate) fn release(&self) {
         self.released.add_permits(1);
     }
 }
 
-/// Answers a request that a fault befalls.
+/// Answers a request that has a fault.
 pub(crate) async fn answer(
     fault: Fault,
     mut request: Request,
@@ -228,14 +228,14 @@ pub(crate) async fn answer(
     }
 }
 
-/// The header that says how many rows are wanted.
+/// The header with the requested number of rows.
 const SIZE: &str = "X-Plex-Container-Size";
 
 fn rows_asked(request: &Request) -> Option<u64> {
     request.headers().get(SIZE)?.to_str().ok()?.parse().ok()
 }
 
-/// A body that is not the one it should be.
+/// A body that is spoiled by a fault.
 fn spoiled(fault: Fault, body: &Bytes) -> Body {
     let half = body.slice(..body.len() / 2);
     let first = stream::once(async move { Ok(half) });

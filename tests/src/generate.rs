@@ -85,7 +85,8 @@ pub fn generate(spec: &Spec) -> Library {
 }
 
 /// Generates a library with several sections, each with this number of items. Each seed makes a
-/// different server. If there is an identity, each identity does.
+/// server with a different identity. If `identity` is given, the server's identity is made from it
+/// instead.
 pub fn generate_all(
     seed: u64,
     identity: Option<&str>,

@@ -22,7 +22,7 @@ pub struct Library {
     pub version: String,
     /// The sections, in the order of the list.
     pub sections: Vec<Section>,
-    /// Behaviour that is not known of real servers, or in which they differ.
+    /// Behaviour that is not known about real servers, or that differs between them.
     pub quirks: Quirks,
     now: i64,
     counter: i64,
@@ -44,20 +44,21 @@ pub struct Quirks {
     pub ignored_sorts: &'static [&'static str],
     /// Whether rows have `updatedAt`.
     pub updated: Updated,
-    /// Filters by these fields are not known: they are passed over, with 200 and the whole list.
+    /// The server does not know filters by these fields: it ignores them, with 200 and the whole
+    /// list.
     pub unknown_filters: &'static [&'static str],
     /// Whether listings have a total.
     pub totals: Totals,
     /// The server refuses listings without paging with 400, as servers announce.
     pub needs_paging: bool,
-    /// A section, by position, that is listed and that this token may not see: 403.
+    /// The position of a section that is listed but that this token may not see: 403.
     pub hidden_section: Option<usize>,
-    /// A section, by position, whose lists fail: 500.
+    /// The position of a section whose lists fail: 500.
     pub failing_section: Option<usize>,
-    /// The listing of a section that is gone is answered with 200 and an empty container, as some
-    /// servers do.
+    /// For a section that is gone, the server answers a listing with 200 and an empty container, as
+    /// some servers do.
     pub empty_for_gone: bool,
-    /// The server refuses listings of more rows with 400, as servers announce.
+    /// The server refuses listings with more rows than this with 400, as servers announce.
     pub most_rows: Option<u64>,
 }
 
@@ -85,10 +86,10 @@ pub enum Updated {
     /// All rows have it.
     #[default]
     Told,
-    /// Some rows never have it, as in libraries of music and shows that were observed: here every
-    /// fifth key.
+    /// Some rows never have it, as in observed libraries of music and shows. Here, every fifth key
+    /// has none.
     NotBySome,
-    /// Some rows have a time long before they were added, as in libraries of music that were seen.
+    /// Some rows have a time long before they were added, as in observed libraries of music.
     OldBySome,
     /// No row has it.
     NotTold,
@@ -483,21 +484,21 @@ impl Library {
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Moves the item's first file, as if the scan recognised it: the part stays the same and gets
-    /// another path. Whether the counter moves on a real server is not known.
+    /// Moves the item's first file, as if the scan recognised it: the part stays the same, but its
+    /// path changes. It is not known whether the counter moves on a real server.
     pub fn move_file(&mut self, section: usize, key: u64, file: &str) {
         file.clone_into(&mut self.item_at(section, key).media[0].parts[0].file);
         self.changed(section);
         self.tell(Notice::processed(&self.sections[section], key));
     }
 
-    /// Edits a title. `updatedAt` moves, the counter does not.
+    /// Edits a title. `updatedAt` moves, but the counter does not.
     pub fn edit_title(&mut self, section: usize, key: u64, title: &str) {
         self.edit_item(section, key, &[("title.value", title)]);
     }
 
-    /// Creates a collection, unless there is one with this title. The counter moves; `updatedAt` of
-    /// the members does not. Returns its rating key.
+    /// Creates a collection, unless there is one with this title. The counter moves, but
+    /// `updatedAt` of the members does not. Returns its rating key.
     pub fn add_collection(&mut self, section: usize, title: &str) -> u64 {
         let collections = &mut self.sections[section].collections;
         if let Some(there) = collections.iter().find(|collection| collection.title == title) {

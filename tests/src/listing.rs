@@ -38,7 +38,7 @@ impl Arguments {
         header.or_else(|| self.get(name))?.parse().ok()
     }
 
-    /// What of a row is sent to who asks with these arguments.
+    /// Which parts of a row a request with these arguments gets.
     pub(crate) fn shape(&self, quirks: Quirks) -> Shape {
         let list = |name: &str| {
             let names = self.pairs().filter(|(key, _)| *key == name);
@@ -58,14 +58,14 @@ fn numbers(list: &str) -> impl Iterator<Item = u64> {
     list.split(',').filter_map(|number| number.parse().ok())
 }
 
-/// What a listing request is answered with.
+/// The answer to a listing request.
 pub(crate) enum Answer<'a> {
     Page(Box<Listing<'a>>),
     /// The server fails.
     Broken,
-    /// It is refused, because it does not say which part of the list it wants.
+    /// Refused: the request does not say which part of the list it wants.
     Unpaged,
-    /// It is refused, because it wants more rows than the server sends at once.
+    /// Refused: the request wants more rows than the server sends at once.
     TooMany,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn answer<'a>(
 ) -> Answer<'a> {
     let typed = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
     let quirks = library.quirks;
-    // Seen where no type is given, and on sections of shows for any type but that of episodes.
+    // Seen for requests without a type, and on sections of shows for any type except episodes.
     let typed_well = match quirks.file_filter {
         FileFilter::Error500WithoutType4 if section.kind == SectionKind::Show => typed == Some(4),
         _ => typed.is_some(),
@@ -96,7 +96,7 @@ pub(crate) fn answer<'a>(
         return Answer::TooMany;
     }
 
-    // Without a filter, a page is cut out of the section without looking at all of it.
+    // Without a filter, a page is cut out of the section without reading all of it.
     let ordered = order(arguments, library.quirks);
     let all = section.items();
     let plain = !filtered && ordered.is_none() && kind == section.kind.leaf();
@@ -120,7 +120,7 @@ pub(crate) fn answer<'a>(
     Answer::Page(Box::new(page))
 }
 
-/// The part of a list that is asked for.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) paged: bool,
@@ -143,7 +143,7 @@ impl Window {
         rows.into_iter().skip(self.start).take(self.size).collect()
     }
 
-    /// These rows as a page of no section.
+    /// A page of these rows that names no section.
     pub(crate) fn page(self, rows: Vec<Row<'_>>, total: usize) -> Listing<'_> {
         Listing {
             container: Container {
@@ -157,7 +157,7 @@ impl Window {
     }
 }
 
-/// A page of a section's items. Without paging there is no total and no offset in it.
+/// A page of a section's items. Without paging, it has no total and no offset.
 pub(crate) fn page<'a>(
     section: &'a Section,
     rows: &[&'a Item],
@@ -172,7 +172,7 @@ pub(crate) fn page<'a>(
     page
 }
 
-/// The items of a section that the arguments choose, by rating key.
+/// The items of a section that match the arguments, by rating key.
 pub(crate) fn chosen<'a>(
     section: &'a Section,
     arguments: &'a Arguments,
@@ -195,8 +195,8 @@ pub(crate) fn chosen<'a>(
 
 type Filter<'a> = Box<dyn Fn(&Item) -> bool + 'a>;
 
-/// Reads filters up to the end of a group: one after the other they all have to hold, and one
-/// side of an `or=1`. `None` for a group that filters nothing.
+/// Reads filters up to the end of a group. All of them must match, one after the other, or one side
+/// of an `or=1`. `None` for a group that filters nothing.
 fn group<'a>(
     arguments: &mut dyn Iterator<Item = (&'a str, &'a str)>,
     quirks: Quirks,
@@ -216,12 +216,14 @@ fn group<'a>(
     Some(Box::new(move |item| sides.iter().any(|side| side.iter().all(|filter| filter(item)))))
 }
 
-/// One filter; `None` for an argument that is none, which real servers pass over without a word.
+/// Reads one filter. `None` if the argument is not a filter; real servers ignore such an argument
+/// silently.
 ///
-/// The operator stands at the end of the name (`addedAt>>`), or, as it is seldom encoded, at the head
-/// of the value (`title==x`). A comma separates values of which one has to hold.
+/// The operator is at the end of the name (`addedAt>>`). Sometimes it is at the beginning of the
+/// value instead (`title==x`), because it was not encoded. A comma separates values, and one of
+/// them must match.
 fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> {
-    // What is below an item: `artist.id=5` with the type of albums.
+    // Filters for what is below an item: `artist.id=5` with the type of albums.
     if matches!(name, "show.id" | "season.id" | "artist.id" | "album.id") {
         let wanted: Vec<u64> = numbers(value).collect();
         return Some(Box::new(move |item| {
@@ -242,7 +244,7 @@ fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> 
         return by_file(value, quirks.file_filter);
     }
     if field == "id" {
-        // None at all is no filter.
+        // If there is no number, it is not a filter.
         let wanted: Vec<u64> = numbers(value).collect();
         return (!value.is_empty())
             .then(|| -> Filter<'a> { Box::new(move |item| wanted.contains(&item.rating_key)) });
@@ -269,7 +271,7 @@ fn filter<'a>(name: &str, value: &'a str, quirks: Quirks) -> Option<Filter<'a>> 
     }))
 }
 
-/// Whether a field's values are as an operator says. Those of a text are in small letters.
+/// Whether a field's values match an operator. Text values are in lower case.
 fn compare(kind: &str, operator: &str, found: &[String], side: &str) -> bool {
     let text = |test: &dyn Fn(&str) -> bool| found.iter().any(|value| test(value));
     let number = |test: &dyn Fn(i64, i64) -> bool| {
@@ -292,7 +294,7 @@ fn compare(kind: &str, operator: &str, found: &[String], side: &str) -> bool {
     }
 }
 
-/// What an item has in a field, in small letters; nothing where it does not say.
+/// The values of an item in a field, in lower case. Empty if the item has none.
 fn values(item: &Item, field: &str, quirks: Quirks) -> Vec<String> {
     let one = |value: Option<String>| value.into_iter().map(|text| text.to_lowercase()).collect();
     let number = |value: Option<i64>| one(value.map(|number| number.to_string()));
@@ -335,8 +337,8 @@ fn by_file(value: &str, quirk: FileFilter) -> Option<Filter<'_>> {
     }
 }
 
-/// The order asked for; `None` for the order in which items are kept, which is by id. Each part of
-/// the list orders what those before it leave equal.
+/// The requested order. `None` for the order in which items are kept, which is by id. Each part of
+/// the list orders the items that the parts before it leave equal.
 fn order(arguments: &Arguments, quirks: Quirks) -> Option<Vec<(&str, bool)>> {
     let sort = arguments.get("sort")?;
     if quirks.ignored_sorts.contains(&sort) {
@@ -352,16 +354,16 @@ fn order(arguments: &Arguments, quirks: Quirks) -> Option<Vec<(&str, bool)>> {
     let parts: Vec<_> = parts.collect();
     match parts.as_slice() {
         [("id", false) | ("random", _)] => None,
-        // What is not known is passed over: rows come by title.
+        // An unknown sort is ignored: rows come by title.
         [(field, _)] if !SORTS.contains(field) => Some(vec![("titleSort", false)]),
         _ => Some(parts),
     }
 }
 
-/// Brings rows, which are ordered by id, into another order.
+/// Brings rows that are ordered by id into another order.
 fn sort(rows: &mut [&Item], parts: &[(&str, bool)], quirks: Quirks) {
     for (field, falls) in parts.iter().rev() {
-        // Equal ones stay in their order. What has no value is less than any that has.
+        // Equal rows keep their order. A missing value is less than any value.
         if *falls {
             rows.sort_by_cached_key(|item| Reverse(place(item, field, quirks)));
         } else {
@@ -370,7 +372,7 @@ fn sort(rows: &mut [&Item], parts: &[(&str, bool)], quirks: Quirks) {
     }
 }
 
-/// Where an item stands in an order: numbers as numbers, texts as texts.
+/// The position of an item in an order: numbers as numbers, texts as texts.
 fn place(item: &Item, field: &str, quirks: Quirks) -> (Option<i64>, Option<String>) {
     match field {
         "id" => return (i64::try_from(item.rating_key).ok(), None),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::library::{Section, SectionKind};
 use crate::row::type_name;
 
-/// Fields for filters: the name, and the type of the value. Each filters
+/// Fields for filters: the name, and the type of the value. A filter by each of them works
 /// (`listing::filter`).
 pub(crate) const FIELDS: [(&str, &str); 30] = [
     ("title", "string"),
@@ -41,7 +41,7 @@ pub(crate) const FIELDS: [(&str, &str); 30] = [
     ("tagline", "string"),
 ];
 
-/// Orders. Each is honoured, and so is `id`, which real servers do not list either.
+/// Orders. Each of them works, and so does `id`, which real servers do not list either.
 pub(crate) const SORTS: [&str; 13] = [
     "titleSort",
     "originallyAvailableAt",
@@ -88,7 +88,7 @@ pub(crate) fn of(section: &Section) -> Value {
         let name = type_name(*kind);
         // If there are several types, the name of a field includes its type.
         let scope = if kinds.len() > 1 { format!("{name}.") } else { String::new() };
-        // Of tags a client wants to know all that there are, which is not told here.
+        // For tags, a client wants to know all values. They are not listed here.
         let listed = FIELDS.iter().filter(|(_, kind)| *kind != "tag");
         let fields = listed
             .map(|(field, kind)| json!({ "key": format!("{scope}{field}"), "title": field, "type": kind }));

@@ -1,4 +1,4 @@
-//! What each address of the simulated server answers.
+//! The answer of each address of the simulated server.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::wire::{self, html};
 
 type Server = State<Arc<Shared>>;
 
-/// Largest image taken, in bytes.
+/// The largest image that is accepted, in bytes.
 const IMAGE_LIMIT: usize = 32 * 1024 * 1024;
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -64,7 +64,7 @@ fn json<T: serde::Serialize>(value: &T) -> Response {
     (headers, [("x-plex-protocol", "1.0")], body).into_response()
 }
 
-/// Says in headers, too, where a page stands.
+/// A page with its position also in headers.
 fn page(page: &Listing<'_>) -> Response {
     let mut response = json(page);
     let total = page.container.total_size.into_iter();
@@ -77,7 +77,7 @@ fn page(page: &Listing<'_>) -> Response {
     response
 }
 
-/// What actions are answered with: nothing, said to be HTML.
+/// The answer to actions: empty, but with the type of HTML.
 async fn empty() -> Response {
     done(StatusCode::OK)
 }
@@ -176,7 +176,8 @@ async fn collections(
     page(&window.page(rows.collect(), section.collections.len()))
 }
 
-/// Several keys at once, which are looked at anew unless `skipRefresh=1`: unknown ones are left out, and only if all are unknown it is 404.
+/// Several keys at once. The server looks at the items' files again, unless the request says
+/// `skipRefresh=1`. Unknown keys are left out. If all keys are unknown, the answer is 404.
 async fn metadata(
     State(shared): Server,
     Path(keys): Path<String>,
@@ -185,7 +186,7 @@ async fn metadata(
 ) -> Response {
     let library = shared.library();
     let mut shape = arguments.shape(library.quirks);
-    (shape.guids, shape.full) = (true, true); // a read by key has them, asked for or not
+    (shape.guids, shape.full) = (true, true); // a read by key always has them
     let row = |key: u64| {
         library.sections.iter().find_map(|section| {
             let item = section.find(key).map(|item| Row::of_section(item, section, &shape));
@@ -281,7 +282,7 @@ async fn art(state: Server, key: Path<u64>, bytes: Bytes) -> Response {
     upload(&state, *key, "arts", "art", &bytes)
 }
 
-/// A new image is chosen at once. Servers tell listeners nothing of it.
+/// The server selects a new image at once. It tells listeners nothing about it.
 fn upload(shared: &Shared, key: u64, kind: &'static str, field: &str, bytes: &[u8]) -> Response {
     if bytes.is_empty() {
         return html(StatusCode::BAD_REQUEST);
@@ -301,7 +302,7 @@ fn upload(shared: &Shared, key: u64, kind: &'static str, field: &str, bytes: &[u
     }))
 }
 
-/// A scan is over before its answer is sent.
+/// A scan ends before its answer is sent.
 async fn scan(State(shared): Server, Path(key): Path<String>) -> Response {
     done(shared.edit(|library| match section_at(&library.sections, &key) {
         Some(at) => {

@@ -49,18 +49,18 @@ const PING: Duration = Duration::from_secs(10);
 /// How a server is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1. 0 uses a free port.
     pub port: u16,
-    /// The token that clients have to send.
+    /// The token that clients must send.
     pub token: String,
-    /// Answers are compressed for who takes that, as those of a real server are.
+    /// Compresses answers for clients that accept that, like a real server.
     pub gzip: bool,
-    /// A manual clock that goes with the library's time when answers take their time.
+    /// A manual clock that moves with the library's time when an answer takes time.
     pub clock: Option<Clock>,
 }
 
 impl Default for Options {
-    /// Without compression, which costs more time here than it saves on a network.
+    /// Without compression, because here it costs more time than it saves on a network.
     fn default() -> Self {
         Self { port: 0, token: "testbed-token".to_owned(), gzip: false, clock: None }
     }
@@ -75,7 +75,7 @@ pub struct Pms {
     running: JoinHandle<()>,
 }
 
-/// What the handlers of all requests share.
+/// The state that the handlers of all requests share.
 pub(crate) struct Shared {
     library: Mutex<Library>,
     requests: Mutex<Requests>,
@@ -91,7 +91,7 @@ pub(crate) struct Shared {
     unnamed: AtomicBool,
 }
 
-/// What a request asks for.
+/// The endpoint of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Route {
     /// `/`
@@ -149,12 +149,12 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// All of them.
+    /// The requests to all endpoints.
     pub fn total(&self) -> u64 {
         self.by_endpoint.values().sum()
     }
 
-    /// Those to one endpoint.
+    /// The requests to one endpoint.
     pub fn count(&self, endpoint: Route) -> u64 {
         self.by_endpoint.get(&endpoint).copied().unwrap_or(0)
     }
@@ -163,7 +163,7 @@ impl Requests {
 impl Pms {
     /// Starts serving a library.
     pub async fn start(mut library: Library, options: Options) -> anyhow::Result<Self> {
-        drop(library.take_notices()); // of the time before anybody could listen
+        drop(library.take_notices()); // from before anybody could listen
         let down = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             library: Mutex::new(library),
@@ -193,17 +193,17 @@ impl Pms {
         Ok(Self { url, token: options.token, shared, stop: Some(stop), running })
     }
 
-    /// Where it listens: `http://127.0.0.1:port`.
+    /// The address: `http://127.0.0.1:port`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The token that clients have to send.
+    /// The token that clients must send.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Looks at the library or changes it, between two requests. Listeners are told of changes.
+    /// Reads or changes the library between two requests. Listeners are told about changes.
     pub fn edit<R>(&self, change: impl FnOnce(&mut Library) -> R) -> R {
         self.shared.edit(change)
     }
@@ -213,7 +213,7 @@ impl Pms {
         lock(&self.shared.requests).clone()
     }
 
-    /// Waits until so many requests to an endpoint were received.
+    /// Waits until an endpoint has received this many requests.
     pub async fn arrived(&self, endpoint: Route, count: u64) {
         loop {
             let arrival = self.shared.arrival.notified();
@@ -224,63 +224,62 @@ impl Pms {
         }
     }
 
-    /// Counts from zero again.
+    /// Sets all counts to zero.
     pub fn reset_requests(&self) {
         *lock(&self.shared.requests) = Requests::default();
     }
 
-    /// From now on something goes wrong, as the rule says, beside what goes wrong already.
+    /// Adds a rule for faults. Earlier rules stay.
     pub fn script(&self, rule: FaultRule) {
         self.shared.script.add(rule);
     }
 
-    /// From now on every request goes wrong.
+    /// From now on, every request fails in this way.
     pub fn set_fault(&self, fault: Fault) {
         self.clear_faults();
         self.shared.down.store(fault == Fault::Outage, Ordering::SeqCst);
         self.script(FaultRule::always(fault));
     }
 
-    /// All is well again.
+    /// Removes all rules. Requests succeed again.
     pub fn clear_faults(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
         self.shared.script.clear();
     }
 
-    /// Waits until an answer is kept back by [`Fault::Held`].
+    /// Waits until an answer is held by [`Fault::Held`].
     pub async fn held(&self) {
         self.shared.held.held().await;
     }
 
-    /// Lets one answer go that is kept back by [`Fault::Held`].
+    /// Releases one answer that is held by [`Fault::Held`].
     pub fn release(&self) {
         self.shared.held.release();
     }
 
-    /// How many are listening to the event stream.
+    /// How many clients listen to the event stream.
     pub fn listeners(&self) -> usize {
         let mut listeners = lock(&self.shared.listeners);
         listeners.retain(|listener| !listener.is_closed());
         listeners.len()
     }
 
-    /// Hangs up on everybody who listens to the event stream.
+    /// Closes the connections of all listeners.
     pub fn drop_listeners(&self) {
         lock(&self.shared.listeners).clear();
     }
 
-    /// Sends everybody who listens a ping now, beside those that come every 10 s.
+    /// Sends a ping to all listeners now, in addition to the ping every 10 s.
     pub fn ping(&self) {
         self.shared.tell(&ping());
     }
 
-    /// Whether listeners are told anything. While they are not, no pings come either, and what
-    /// happens is lost to them.
+    /// If set, listeners get no events and no pings. They never learn what happens meanwhile.
     pub fn set_silent(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
-    /// Whether listeners are told everything in containers without a name, as some servers do.
+    /// If set, listeners get every event in a container without a name, as some servers send it.
     pub fn set_unnamed(&self, unnamed: bool) {
         self.shared.unnamed.store(unnamed, Ordering::SeqCst);
     }
@@ -296,19 +295,19 @@ impl Pms {
 
 impl Drop for Pms {
     fn drop(&mut self) {
-        self.drop_listeners(); // else their connections would stay open
+        self.drop_listeners(); // otherwise their connections would stay open
     }
 }
 
 impl Shared {
-    /// Counts a request and says what befalls it.
+    /// Counts a request. Returns the fault that it has, if any.
     pub(crate) fn arrived(&self, endpoint: Route) -> Option<Fault> {
         *lock(&self.requests).by_endpoint.entry(endpoint).or_default() += 1;
         self.arrival.notify_waiters();
         self.script.next(endpoint)
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub(crate) fn pass(&self, seconds: u64) {
         if let Some(clock) = &self.clock {
             clock.advance(Duration::from_secs(seconds));
@@ -330,7 +329,7 @@ impl Shared {
         done
     }
 
-    /// Tells listeners.
+    /// Sends a notice to all listeners.
     pub(crate) fn tell(&self, notice: &Notice) {
         if self.silent.load(Ordering::SeqCst) {
             return;
@@ -343,7 +342,7 @@ impl Shared {
         notice.frame(!self.unnamed.load(Ordering::SeqCst))
     }
 
-    /// An event stream. It ends when the server hangs up.
+    /// An event stream. It ends when the server closes the connection.
     pub(crate) fn listen(self: &Arc<Self>) -> Response {
         let (sender, receiver) = mpsc::unbounded_channel();
         lock(&self.listeners).push(sender);

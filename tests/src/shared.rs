@@ -1,4 +1,4 @@
-//! Several hosts beside one engine: a cache file each, and one server.
+//! Several hosts, each with its own cache file, with one server and one engine.
 
 use std::time::Duration;
 
@@ -11,39 +11,39 @@ use crate::budget::{Scale, Stage, to_queries};
 use crate::queries::TruthQuery;
 use crate::valkey::Valkey;
 
-/// What the hosts share, beside the engine.
+/// The secret of all hosts.
 pub const SECRET: &str = "known to every host";
 
-/// How long a holder that died holds the others up. Real time passes, so it is short.
+/// How long other hosts wait for a dead holder of a lease. Real time passes, so it is short.
 const LEASE: Duration = Duration::from_secs(1);
 
-/// Several hosts beside one engine.
+/// Several hosts with one engine.
 pub struct Hosts {
-    /// The server, and the clock that all go by.
+    /// The server, and the clock that all hosts use.
     pub stage: Stage,
     /// The engine.
     pub valkey: Valkey,
 }
 
 impl Hosts {
-    /// A server with one section of movies, and an engine started with these options. `None`:
-    /// there is none to start.
+    /// A server with one section of movies, and an engine that is started with these options.
+    /// `None`: no engine is installed.
     pub async fn start(scale: Scale, options: &[&str]) -> Result<Option<Self>> {
         let Some(valkey) = Valkey::start(options)? else { return Ok(None) };
         Ok(Some(Self { stage: Stage::movies(scale).await?, valkey }))
     }
 
-    /// How each host is told of the engine.
+    /// The configuration of the engine, for each host.
     pub fn tier(&self) -> SharedTier {
         let mut tier = SharedTier::new(self.valkey.url()).with_secret(SECRET);
         tier.server = Some(self.stage.pms.edit(|library| library.machine_identifier.clone()));
         tier.lease = LEASE;
-        // On a machine that does much else, a quarter of a second is nothing.
+        // A quarter of a second is too short on a busy machine.
         tier.timeout = Duration::from_secs(2);
         tier
     }
 
-    /// How a child is told of the engine.
+    /// The configuration of the engine, for a child.
     pub fn child_tier(&self) -> Tier {
         Tier {
             url: self.valkey.url(),
@@ -66,13 +66,13 @@ impl Hosts {
         Ok(Engine::open(self.stage.client()?, self.config(host)).await?)
     }
 
-    /// Several hosts, from this number on.
+    /// Several hosts, with these numbers.
     pub async fn engines(&self, hosts: std::ops::Range<u64>) -> Result<Vec<Engine>> {
         try_join_all(hosts.map(|host| self.engine(host))).await
     }
 }
 
-/// Each host asks the same files, all at once.
+/// All hosts ask for the same files at the same time.
 pub async fn ask_all(engines: &[Engine], asked: &[TruthQuery]) -> Result<Vec<Run>> {
     let all = Selection::All;
     let runs = engines.iter().map(|engine| engine.match_files(&all, to_queries(asked)));

@@ -1,5 +1,5 @@
-//! A real engine for the shared tier: `redis-server` or `valkey-server`, started on a free port in
-//! a temporary folder, and ended when it is dropped.
+//! A real engine for the shared tier: `redis-server` or `valkey-server`. It is started on a free
+//! port in a temporary folder. Dropping it ends the process.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -11,14 +11,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-/// Set where the tests of the shared tier have to run: then an engine that is not there is a
-/// failure and not a reason to leave them out.
+/// The variable that makes the tests of the shared tier mandatory. If it is set and no engine is
+/// installed, that is a failure instead of a reason to skip the tests.
 const NEEDED: &str = "MATCHBOX_NEEDS_ENGINE";
 
-/// Whether the line about tests that are left out was written.
+/// Whether the line about skipped tests was written.
 static TOLD: Once = Once::new();
 
-/// The program, if one is installed. Else one line says, once, what is left out.
+/// The program, if one is installed. If not, one line says once which tests are skipped.
 pub fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -29,7 +29,7 @@ pub fn program() -> Option<PathBuf> {
     if found.is_none() {
         assert!(std::env::var_os(NEEDED).is_none(), "neither redis-server nor valkey-server here");
         TOLD.call_once(|| {
-            // Past what a test harness captures.
+            // Written so that a test harness does not capture it.
             let line = "no redis-server or valkey-server: the shared tier's tests are left out";
             let _ = writeln!(std::io::stderr(), "{line}");
         });
@@ -46,12 +46,12 @@ pub struct Valkey {
 }
 
 impl Valkey {
-    /// Starts one with options of its command line; `None`: there is none to start.
+    /// Starts an engine with these command line options. `None`: no engine is installed.
     pub fn start(options: &[&str]) -> Result<Option<Self>> {
         let Some(program) = program() else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        // A port that is free now may be somebody else's in a moment.
+        // Another process may take a free port at any moment.
         for _ in 0..5 {
             let port = free_port()?;
             if let Some(process) = launch(&program, port, &folder, &options)? {
@@ -91,7 +91,7 @@ impl Valkey {
         Ok(Some(nodes.into_iter().map(|(node, _)| node).collect()))
     }
 
-    /// Starts a sentinel that knows this one as the master `films`.
+    /// Starts a sentinel that knows this engine as the master `films`.
     pub fn sentinel(&self) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
@@ -100,7 +100,7 @@ impl Valkey {
             "port {port}\nsentinel monitor films 127.0.0.1 {master} 1\n\
              sentinel down-after-milliseconds films 300\n"
         );
-        // It keeps what it knows in the file that it was started with.
+        // The sentinel stores what it knows in its configuration file.
         let file = folder.path().join("sentinel.conf");
         std::fs::write(&file, lines)?;
         let mut command = Command::new(program().context("the engine is gone")?);
@@ -109,29 +109,29 @@ impl Valkey {
         Ok(Self { process, port, folder, options: Vec::new() })
     }
 
-    /// Its port.
+    /// The engine's port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its folder.
+    /// The engine's folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Its address.
+    /// The engine's address.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it, at once.
+    /// Kills the engine.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
     }
 
-    /// Ends it and starts it again, on the same port: it has forgotten everything.
+    /// Kills the engine and starts it again on the same port. All its data are lost.
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         let program = program().context("the engine is gone")?;
@@ -144,7 +144,7 @@ impl Valkey {
         bail!("the engine does not start again")
     }
 
-    /// Sends it a signal: `STOP` makes it hang, `CONT` ends that.
+    /// Sends the engine a signal: `STOP` makes it hang, `CONT` lets it go on.
     pub fn signal(&self, signal: &str) -> Result<()> {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args([format!("-{signal}"), id]).status()?;
@@ -152,7 +152,7 @@ impl Valkey {
         Ok(())
     }
 
-    /// A client of it.
+    /// A client of the engine.
     pub fn client(&self) -> Result<redis::Connection> {
         let client = redis::Client::open(self.url())?;
         Ok(client.get_connection_with_timeout(Duration::from_secs(5))?)
@@ -166,7 +166,8 @@ impl Drop for Valkey {
     }
 }
 
-/// Starts it, and waits until it listens. `None`: it ended at once, its port is taken.
+/// Starts the process, and waits until it listens. `None`: it ended at once, because its port is
+/// taken.
 fn launch(
     program: &std::path::Path,
     port: u16,
@@ -182,7 +183,7 @@ fn launch(
     started(command, port)
 }
 
-/// As [`launch`], whatever the options.
+/// As [`launch`], for any command.
 fn started(mut command: Command, port: u16) -> Result<Option<Child>> {
     let mut process = command
         .stdout(Stdio::null())
@@ -200,12 +201,13 @@ fn started(mut command: Command, port: u16) -> Result<Option<Child>> {
     listens.map(|()| (!ended).then_some(process))
 }
 
-/// A port that is free at the moment.
+/// A port that is free at this moment.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Looks until something is so: what is waited for is another process, which tells nobody.
+/// Waits until a condition holds, by looking again and again: the condition depends on another
+/// process, which sends no signal.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     for _ in 0..1_500 {
         if is_so()? {

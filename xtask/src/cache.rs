@@ -128,7 +128,7 @@ fn confirm(what: &str) -> Result<()> {
 fn open(path: &Path, shared: bool) -> Result<Store> {
     ensure!(path.is_file(), "there is no file at {}", path.display());
     let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
-    // What is done to a copy in memory would be done to nothing.
+    // A change to a copy in memory would be lost.
     let unwritable = Unwritable::Refuse;
     let defaults = StoreConfig::new(match_core::INDEXING, Clock::system().now());
     let config = StoreConfig { sharing, unwritable, ..defaults };
@@ -206,7 +206,7 @@ fn check(store: &Store, json: bool) -> Result<()> {
 }
 
 impl What {
-    /// In words.
+    /// Describes what will be cleared.
     fn named(&self, path: &Path, stats: &Stats) -> String {
         let items: u64 = stats.sections.iter().map(|section| section.items).sum();
         let what = match self {

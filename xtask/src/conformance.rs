@@ -146,7 +146,7 @@ struct Finding {
     shape: String,
     found: Counts,
     notes: Vec<String>,
-    /// Nobody could read it, so nothing was checked.
+    /// The payload could not be read, so nothing was checked.
     unreadable: bool,
     /// Faults of the client, not of the payload.
     faults: Vec<String>,
@@ -202,8 +202,8 @@ fn compare(decoded: Payload, plain: &Value) -> Finding {
             if page.rows != finding.found.rows as u64 {
                 finding.faults.push(format!("{} rows counted", page.rows));
             }
-            // Rows that are not items may have files and guids too; then fewer found ones are
-            // right.
+            // Rows that are not items may have files and guids too. So it is right if fewer are
+            // found.
             let exact = page.unsupported.is_empty();
             let lost = |what: &str, found: usize, there: usize, exact: bool| {
                 let wrong = if exact { found != there } else { found > there };

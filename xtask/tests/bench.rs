@@ -1,4 +1,4 @@
-//! `cargo xtask bench` as people start it: what it says, and how it ends.
+//! Runs `cargo xtask bench` like a user: its output, and how it ends.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use testbed::generate::{LibraryKind, Spec, generate};
 use testbed::server::{Options, Pms};
 
-/// Runs the bench in a folder; its page goes there too.
+/// Runs the bench in a folder. The page is written there too.
 fn bench(folder: &Path, arguments: &[&str], token: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("bench").args(arguments).current_dir(folder).env_remove("RUST_LOG");

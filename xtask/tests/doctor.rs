@@ -1,4 +1,4 @@
-//! `cargo xtask doctor` as people start it, against a server that is well and in each failure.
+//! Runs `cargo xtask doctor` like a user, against a healthy server and with each failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ struct Seen {
     error: String,
 }
 
-/// Runs the doctor, off the async threads: the server has to answer meanwhile.
+/// Runs the doctor outside the async threads, because the server has to answer meanwhile.
 async fn doctor(url: &str, token: Option<&str>, arguments: &[&str]) -> Seen {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(["doctor", "--server", url]).args(arguments).env_remove("RUST_LOG");
@@ -63,7 +63,7 @@ fn check_width(page: &str) {
     }
 }
 
-/// Puts the files of a section into a folder; they take no space.
+/// Creates the files of a section in a folder. They take no space.
 fn put_files(pms: &Pms, folder: &Path) {
     let files = pms.edit(|library| {
         let parts = library.sections[0].items().iter().flat_map(Item::parts);
@@ -126,7 +126,7 @@ async fn a_server_that_is_well_is_shown_on_one_page() {
     assert!(made < 20, "{made} calls to look");
 }
 
-/// What a first run is said to cost is what it costs.
+/// The predicted cost of a first run is the real cost.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_run_costs_what_was_said() {
     let pms = start().await;
@@ -167,7 +167,7 @@ async fn assumptions_that_do_not_hold_are_named() {
     assert_eq!(seen.code, Some(0), "it is dearer, and not wrong");
 }
 
-/// Ends with 1, says what is wrong and what to do about it.
+/// The doctor ends with 1, and says what is wrong and what to do.
 #[track_caller]
 fn check(seen: &Seen, what: &str, advice: &str) {
     assert_eq!(seen.code, Some(1), "{}", seen.page);
@@ -208,7 +208,7 @@ async fn addresses_that_are_wrong() {
     let seen = doctor("nas", Some("some-token"), &[]).await;
     check(&seen, "\"nas\" is not an address", "mend the address");
 
-    // A page that is no Plex server.
+    // A page that does not come from a Plex server.
     let pms = start().await;
     let page = b"<html><body>It works!</body></html>";
     pms.set_fault(Fault::Answer { status: 200, content_type: "text/html", body: page });

@@ -1,8 +1,9 @@
-//! The floors of the three crates and of the bench: no import runs up, no modules import each other in a circle,
-//! no folder is crowded, and no type gets methods on another floor than its own.
+//! The floors of the three crates and of the bench: no import runs up, no modules import each other
+//! in a circle, no folder has too many files, and all methods of a type are on the type's own
+//! floor.
 //!
-//! Which floors there are stands in `docs/architecture.md`, and nowhere else. Every `crate::` and
-//! `super::` path counts, not only those of `use`; tests may import what they like.
+//! Only `docs/architecture.md` lists the floors. Every `crate::` and `super::` path counts, not
+//! only those of `use`. Tests may import anything.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Files that one folder may have.
+/// The most files in one folder.
 const CROWDED: usize = 16;
 
 fn root() -> PathBuf {
@@ -24,10 +25,10 @@ fn root() -> PathBuf {
 /// The modules at the root of a crate, floor by floor, the highest first.
 type Floors = Vec<BTreeSet<String>>;
 
-/// The sources of a crate: path below `src`, and text.
+/// The sources of a crate: the path below `src`, and the text.
 type Sources = BTreeMap<String, String>;
 
-/// Reads the floors off the lines `    crate: a / b, c / d` of the page.
+/// Reads the floors from the lines `    crate: a / b, c / d` of the page.
 fn floors_of(page: &str, name: &str) -> Floors {
     let head = format!("    {name}: ");
     let line = page.lines().find_map(|line| line.strip_prefix(head.as_str()));
@@ -53,12 +54,12 @@ fn sources_of(folder: &str) -> Sources {
     sources
 }
 
-/// A crate as the checks see it: without its tests.
+/// A crate without its tests, prepared for the checks.
 struct House {
     floors: Floors,
-    /// Module path (`store::apply`) to its source, comments blanked, up to its tests.
+    /// Each module's source by its path (`store::apply`), without comments and tests.
     modules: BTreeMap<String, String>,
-    /// What the root shows: name to the module path behind it.
+    /// The names that the root exports, each with its module path.
     shown: BTreeMap<String, String>,
 }
 
@@ -86,7 +87,7 @@ impl House {
         Self { floors, modules, shown }
     }
 
-    /// The module that a path leads to; `None`: an item of the root itself.
+    /// The module that a path leads to. `None`: an item of the root itself.
     fn module(&self, path: &[String]) -> Option<&str> {
         let [first, rest @ ..] = path else { return None };
         let path = match self.shown.get(first) {
@@ -106,7 +107,7 @@ impl House {
         self.modules.contains_key(name)
     }
 
-    /// The floor of a module, from the top.
+    /// The number of a module's floor, counted from the top.
     fn floor(&self, module: &str) -> Option<usize> {
         let top = module.split("::").next()?;
         self.floors.iter().position(|floor| floor.contains(top))
@@ -179,7 +180,7 @@ impl House {
     }
 }
 
-/// Modules that a file declares for tests alone.
+/// Modules that a file declares only for tests.
 fn test_modules(file: &str, text: &str) -> Vec<String> {
     let own = file.trim_end_matches("lib.rs").trim_end_matches(".rs").replace('/', "::");
     let mut modules = Vec::new();
@@ -212,7 +213,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// The names that the root of a crate shows, and the paths behind them.
+/// The names that the root of a crate exports, and their paths.
 fn shown(root: &str) -> BTreeMap<String, String> {
     let mut shown = BTreeMap::new();
     for statement in root.split(';') {
@@ -265,7 +266,7 @@ fn leaves(tree: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// Every path from the crate's root, or from a module above, that a module's code names.
+/// Every path in a module's code that starts at the crate's root or at a module above.
 fn named(module: &str, code: &str) -> Vec<Named> {
     let mut all = Vec::new();
     let own: Vec<String> = module.split("::").map(str::to_owned).collect();
@@ -298,14 +299,14 @@ fn named(module: &str, code: &str) -> Vec<Named> {
     all
 }
 
-/// The path at the head of a text.
+/// The path at the beginning of a text.
 fn path_of(text: &str) -> &str {
     let end =
         text.find(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':'));
     text[..end.unwrap_or(text.len())].trim_end_matches(':')
 }
 
-/// The modules of one circle, with the line of each import; nothing if there is none.
+/// The modules of one circle, with the line of each import. Empty if there is no circle.
 fn circle(edges: &BTreeMap<&str, BTreeMap<&str, usize>>) -> Vec<String> {
     for start in edges.keys() {
         // The way back to the start, if there is one.
@@ -338,7 +339,7 @@ fn circle(edges: &BTreeMap<&str, BTreeMap<&str, usize>>) -> Vec<String> {
     Vec::new()
 }
 
-/// The type that a line begins an inherent `impl` of.
+/// The type of an inherent `impl` that begins in this line.
 fn inherent_impl(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("impl")?;
     let rest =
@@ -373,7 +374,7 @@ fn match_core_keeps_its_floors() {
     check("match-core");
 }
 
-/// The bench is a module of `xtask`; its layers are held to as if it were a crate.
+/// The bench is a module of `xtask`. Its layers are checked as if it were a crate.
 #[test]
 fn the_bench_keeps_its_layers() {
     let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
@@ -410,7 +411,7 @@ fn an_import_that_runs_up_is_found_with_its_line() {
         ]);
         assert_eq!(found, [format!("bottom.rs:{line}: an import runs up, to top")], "{text}");
     }
-    // What only tests import, and what a comment names, is no import.
+    // Imports in tests, and names in comments, do not count as imports.
     let tests = "//! [`crate::top`]\n#[cfg(test)]\nmod tests {\n    use crate::top::Up;\n}\n";
     assert_eq!(problems(&[("top.rs", "pub struct Up;"), ("bottom.rs", tests)]), [""; 0]);
 }

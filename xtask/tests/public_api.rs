@@ -1,8 +1,8 @@
-//! What each crate shows to the world, compared with what was committed: a name that appears,
-//! goes or loses a trait is seen in review, and never by accident.
+//! Compares the public names of each crate with the committed list. So a review shows every name
+//! that appears, disappears or loses a trait.
 //!
-//! After a change that is meant: `UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api`
-//! writes `docs/public-api.txt` anew; the page `docs/api.md` is kept by hand.
+//! After an intended change, run `UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api`. It
+//! writes `docs/public-api.txt` again. The page `docs/api.md` is kept by hand.
 
 #![allow(
     clippy::unwrap_used,
@@ -83,7 +83,7 @@ fn every_public_type_can_be_printed() {
     assert!(silent.is_empty(), "without Debug: {silent:?}");
 }
 
-/// The reader itself, on made-up sources.
+/// Tests the reader itself, with made-up sources.
 #[test]
 fn names_are_followed_through_modules() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ fn names_are_followed_through_modules() {
     assert_eq!(surface.types_without("Debug").collect::<Vec<_>>(), ["One"]);
 }
 
-/// A host may drop any future, by a time-out for one: each async function says what that costs.
+/// A host may drop any future, for example by a time-out. Each async function says what that costs.
 #[test]
 fn every_async_function_of_the_engine_says_what_dropping_it_costs() {
     let source = root().join("crates/match-core/src");

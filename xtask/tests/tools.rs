@@ -1,4 +1,4 @@
-//! The small tools as people start them: what they say, and how they end.
+//! Runs the small tools like a user: their output, and how they end.
 
 #![allow(
     clippy::unwrap_used,
@@ -83,7 +83,7 @@ async fn stats_say_whose_the_file_is_or_why_that_is_not_known() {
     let identity = stage.pms.edit(|library| library.machine_identifier.clone());
     assert!(out.contains(&format!("server: {identity}")), "{out}");
 
-    // Few files of a new file are looked up, and nobody asks who the server is.
+    // Few files are looked up in a new cache file, so nobody asks for the server's identity.
     let stage = Stage::movies(Scale { items: 60, page: 10 }).await.unwrap();
     stage.run(&Selection::All, &stage.present(1)).await.unwrap();
     let path = stage.config().cache.to_str().unwrap().to_owned();
@@ -107,7 +107,7 @@ async fn what_machines_share_is_counted_and_cleared() {
     assert_eq!(code, Some(0), "{error}");
     let row = out.lines().find(|line| line.contains(&uuid)).unwrap();
     let numbers: Vec<&str> = row.split_whitespace().skip(1).collect();
-    // A head and a chunk; they go after seven days.
+    // A head and a chunk. They expire after seven days.
     assert_eq!(numbers[..3], ["2", "1", "0"], "{out}");
     let expires: u64 = numbers[4].replace(',', "").parse().unwrap();
     assert!((604_000..=604_800).contains(&expires), "{out}");
@@ -117,7 +117,7 @@ async fn what_machines_share_is_counted_and_cleared() {
     let (out, ..) = shared(&["stats", &url, "--prefix", "other:"]);
     assert!(!out.contains(&uuid), "{out}");
 
-    // Nobody is asked here, and nothing is guessed.
+    // Without a terminal nobody can be asked, and nothing is assumed.
     let (_, error, code) = shared(&["clear", &url]);
     assert_eq!(code, Some(1));
     assert!(error.contains("matchbox:") && error.contains("say --yes"), "{error}");
@@ -128,7 +128,7 @@ async fn what_machines_share_is_counted_and_cleared() {
     let left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
     assert_eq!(left, ["somebody:else"]);
 
-    // An engine that is not there; the password is in no message.
+    // The engine does not exist. The password is in no message.
     let nobody = format!("redis://me:hunter2@127.0.0.1:{}", testbed::valkey::free_port().unwrap());
     for arguments in [["stats", &nobody], ["stats", "http://me:hunter2@nas"], ["stats", "-"]] {
         let (out, error, code) = shared(&arguments);
@@ -140,7 +140,7 @@ async fn what_machines_share_is_counted_and_cleared() {
     assert!(command.output().unwrap().status.success());
 }
 
-/// A server that is stopped with the test.
+/// A server that stops when the test ends.
 struct Serving(Child);
 
 impl Drop for Serving {
@@ -150,7 +150,7 @@ impl Drop for Serving {
     }
 }
 
-/// Starts to serve; returns the lines up to the one that says how to stop it.
+/// Starts to serve. Returns the lines up to the one that says how to stop it.
 fn serve(arguments: &[&str]) -> (Serving, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("serve").args(arguments).env_remove("RUST_LOG").stdout(Stdio::piped());
@@ -174,7 +174,7 @@ fn serving_announces_what_is_there_and_names_a_port_that_is_taken() {
     for (line, part) in sections.iter().zip(["Movies  (20", "TV Shows  (60", "Music  (90"]) {
         assert!(line.contains(part), "{line}");
     }
-    // A host has folders and paths to try.
+    // A host gets folders and paths to try.
     let starting = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(starting("  folder     /data/"), 3, "{lines:?}");
     assert_eq!(starting("  file       /data/"), 9, "{lines:?}");
@@ -184,14 +184,14 @@ fn serving_announces_what_is_there_and_names_a_port_that_is_taken() {
     assert_eq!((code, out.as_str()), (Some(1), ""), "nothing is announced that is not there");
     assert!(error.contains(&format!("port {port}")) && error.contains("--port"), "{error}");
 
-    // Two of them are two servers.
+    // Two of them are two different servers.
     let (_two, others) = serve(&["--items", "20", "--port", "0", "--identity", "cellar"]);
     let (_three, seeded) = serve(&["--items", "20", "--port", "0", "--seed", "2"]);
     let of = [&lines, &others, &seeded].map(|lines| after(lines, "identity").to_owned());
     assert!(of[0] != of[1] && of[1] != of[2] && of[0] != of[2], "{of:?}");
 }
 
-/// A file is looked for at the path it names.
+/// A missing file is an error that names its path.
 #[test]
 fn a_cache_that_is_not_there_is_named() {
     let path = Path::new("/no/such.matchbox").to_str().unwrap();

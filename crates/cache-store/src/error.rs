@@ -18,19 +18,19 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The path is no file: a folder, a FIFO, a socket, a device, or a symbolic link that leads to
-    /// none. Nothing was opened: name another path.
+    /// The path is not a file: it is a folder, a FIFO, a socket, a device, or a symbolic link
+    /// without a target file. Nothing was opened: name another path.
     NotAFile {
         /// The path.
         path: PathBuf,
         /// What is there, as in "a FIFO".
         what: &'static str,
     },
-    /// The file could not be written any more, and was left as it was. From here on the cache is in
-    /// memory ([`Unwritable::Memory`](crate::Unwritable::Memory)): ask again. What is not in the
-    /// file is then listed again. The engine asks again by itself for the answers of a run.
+    /// The file could not be written any more, and was left as it was. From now on the cache is in
+    /// memory ([`Unwritable::Memory`](crate::Unwritable::Memory)): ask again. What the file does
+    /// not have is then listed again. For the answers of a run, the engine asks again by itself.
     NoDisk(NoDisk),
-    /// The caller is not on a tokio runtime: run it on one, with its timers and its I/O
+    /// The caller does not run on a tokio runtime. Run it on one that has timers and I/O
     /// (`Builder::enable_all`).
     NoRuntime,
     /// A newer version of Matchbox wrote the file. The file was left untouched: use that version,
@@ -73,15 +73,15 @@ pub enum Error {
         /// Where the damaged file is now.
         moved_to: PathBuf,
     },
-    /// The file is being read, but the operation needs the file alone. Ask again later.
+    /// The operation needs the file alone, but somebody is reading it. Ask again later.
     InUse {
         /// The operation.
         doing: &'static str,
     },
-    /// The cache file was closed by [`Store::close`](crate::Store::close), or the engine that holds
-    /// it was. Open it anew.
+    /// The cache file was closed, by [`Store::close`](crate::Store::close) or by closing the engine
+    /// that holds it. Open it again.
     Closed {
-        /// What was to be done.
+        /// The operation that was asked for.
         doing: &'static str,
     },
     /// Another process has the file open. Stop it, wait, or give each process its own file.
@@ -144,8 +144,8 @@ pub enum Error {
         /// The section's title.
         title: String,
     },
-    /// The shared tier is configured in a way that cannot work. (That it is away is no error: a
-    /// host then goes on without it.)
+    /// The configuration of the shared tier cannot work. (A tier that cannot be reached is no
+    /// error: the host goes on without it.)
     #[cfg(feature = "shared")]
     SharedTier {
         /// What is wrong with it.

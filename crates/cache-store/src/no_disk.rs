@@ -1,23 +1,23 @@
-//! Why a cache is not kept on disk.
+//! Why the cache is not kept on disk.
 
 use std::fmt;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// The cache file could not be written, so the cache is in memory: answers are right, and a later
-/// process has to ask the server again for what this one learns.
+/// The cache file could not be written, so the cache is kept in memory. Answers are right, but a
+/// later process has to ask the server again for everything that this process learns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NoDisk {
-    /// What the disk said.
+    /// The kind of failure.
     pub fault: DiskFault,
     /// The failed operation and the system's message, without the path: "create the cache file:
     /// No space left on device (os error 28)".
     pub what: String,
 }
 
-/// What keeps a file from being written.
+/// Why a file cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -26,7 +26,7 @@ pub enum DiskFault {
     Full,
     /// This user may not write to the file or its folder.
     NotPermitted,
-    /// The file system is mounted for reading only.
+    /// The file system is mounted read-only.
     ReadOnly,
     /// Any other error of the file system.
     Failed,

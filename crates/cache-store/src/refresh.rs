@@ -1,4 +1,4 @@
-//! Bringing a section up to date with the cheapest plan that explains what changed.
+//! Bringing a section up to date with the cheapest plan that explains the change.
 
 pub(crate) mod asker;
 pub(crate) mod bisect;

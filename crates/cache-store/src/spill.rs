@@ -1,10 +1,10 @@
-//! Bytes that are written once and then read, in memory up to a bound and above it in an unnamed
-//! temporary file. If there is no room for that file, the bytes stay in memory.
+//! Bytes that are written once and then read. They stay in memory up to a limit. The rest goes to
+//! an unnamed temporary file, or stays in memory too if there is no space for the file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// What was written.
+/// The written bytes.
 #[derive(Debug)]
 pub(crate) struct Spill {
     /// How many bytes are kept in memory before they go to the file.
@@ -12,7 +12,7 @@ pub(crate) struct Spill {
     file: Disk,
     /// How many bytes are in the file.
     written: u64,
-    /// The bytes after those.
+    /// The bytes that follow those in the file.
     memory: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Spill {
 enum Disk {
     Unused,
     Used(File),
-    /// Nothing more is written to it. What it holds is good.
+    /// The file takes no more bytes. Those that it has are good.
     Full(Option<File>),
 }
 
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// This thread gets no temporary file.
+        /// If this is set, this thread gets no temporary file.
         pub(crate) static DISK_IS_FULL: Cell<bool> = const { Cell::new(false) };
     }
 
@@ -178,7 +178,7 @@ pub(crate) mod tests {
         reads(&mut spill, 2_000);
     }
 
-    /// A disk that fills up between two writes: this file takes no more.
+    /// A disk that fills up between two writes: the file takes no more bytes.
     #[cfg(target_os = "linux")]
     #[test]
     fn what_is_in_a_file_that_is_full_stays_readable() {

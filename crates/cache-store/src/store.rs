@@ -43,10 +43,11 @@ use crate::random_id::draw;
 /// The cache of one server's sections on disk, in one file.
 ///
 /// redb panics on some damaged pages. Every call here catches the panic, and returns an error or
-/// replaces the file. But the panic hook runs before the catch: the default hook prints a message
-/// (a warning in the log explains it), and a hook that ends the process ends it. The host owns the
-/// hook; the store sets none. A build with `panic = "abort"` cannot catch panics: there the process
-/// ends, and the next opening finds the damage and moves the file aside (`docs/format.md`, 8).
+/// replaces the file. But the panic hook runs before the catch. The default hook prints a message,
+/// which a warning in the log explains. A hook that ends the process does end it. The hook is the
+/// host's; the store sets none. A build with `panic = "abort"` cannot catch panics: there the
+/// process ends, and the next opening finds the damage and moves the file aside (`docs/format.md`,
+/// 8).
 pub struct Store {
     pub(crate) file: CacheFile,
     pub(crate) indexing: Indexing,
@@ -70,8 +71,8 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the cache file at `path`. If there is none, it creates the file and its folder.
     ///
-    /// A file is refused and left as it is when it is not a Matchbox cache, or when a newer version
-    /// wrote it. A damaged cache is moved aside and a new one is started: [`Store::opened`] tells.
+    /// Refuses a file that is not a Matchbox cache, or that a newer version wrote, and leaves it as
+    /// it is. Moves a damaged cache aside and starts a new one: [`Store::opened`] tells.
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, Error> {
         Ok(Self::over(open::open(path, config, 1)?, path, config))
     }
@@ -93,8 +94,9 @@ impl Store {
         &self.opened
     }
 
-    /// Why nothing is kept on disk, if so: the file could not be written when it was opened or later,
-    /// and the cache is in memory ([`Unwritable::Memory`](crate::Unwritable::Memory)).
+    /// Why nothing is kept on disk. `None`: the cache is on disk. Otherwise the file could not be
+    /// written, when it was opened or later, and the cache is in memory
+    /// ([`Unwritable::Memory`](crate::Unwritable::Memory)).
     pub fn no_disk(&self) -> Option<NoDisk> {
         self.file.no_disk()
     }
@@ -109,9 +111,9 @@ impl Store {
         self.file.path()
     }
 
-    /// Writes what is buffered and closes the file, whoever else holds the store: what is asked of
-    /// it afterwards is answered with [`Error::Closed`]. A write under way is waited for. Closing
-    /// twice is no error. Dropping the store does the same, without a word about errors.
+    /// Writes what is buffered and closes the file, even if others hold the store too. Every later
+    /// call returns [`Error::Closed`]. It waits for a write that is running. Closing twice is no
+    /// error. Dropping the store does the same, but reports no errors.
     pub fn close(&self) -> Result<(), Error> {
         if self.file.is_closed() {
             return Ok(());

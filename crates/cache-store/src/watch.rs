@@ -1,4 +1,4 @@
-//! Listening to the server, and looking where its events point.
+//! Listens to the server's events, and looks where they point.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -21,22 +21,22 @@ use crate::refresh::hints::Due;
 use crate::store::apply::{Scope, Update};
 use crate::store::staging::Spool;
 
-/// What a watcher saw or did.
+/// Something that a watcher saw or did.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Watched {
-    /// From now on nothing is missed.
+    /// From now on no event is missed.
     Live,
-    /// The line broke; it is tried again.
+    /// The connection broke. The watcher tries again.
     Gap,
-    /// What was told of was looked at: items were read, and the stamps compared.
+    /// The watcher looked at what was reported: it read items and compared the stamps.
     Looked {
         /// How many items were read.
         items: u64,
         /// What was done to bring the cached sections up to date.
         steps: Vec<Step>,
     },
-    /// The server could not be asked; it is tried again.
+    /// The server could not be asked. The watcher tries again.
     Failed {
         /// Why.
         error: plex_api::Error,
@@ -47,33 +47,33 @@ impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live => f.write_str("listening"),
-            Self::Gap => f.write_str("the line broke; it is tried again"),
+            Self::Gap => f.write_str("the connection broke; trying again"),
             Self::Looked { items, steps } => {
                 let changed = steps.iter().filter(|step| step.changes.any()).count();
                 let plural = |count| if count == 1 { "" } else { "s" };
                 let (s, t) = (plural(*items), plural(changed as u64));
                 write!(
                     f,
-                    "told of changes: {items} item{s} read again, {changed} section{t} changed"
+                    "changes reported: {items} item{s} read again, {changed} section{t} changed"
                 )
             }
-            Self::Failed { error } => write!(f, "not listening, it is tried again: {error}"),
+            Self::Failed { error } => write!(f, "not listening, trying again: {error}"),
         }
     }
 }
 
-/// How long until it is tried again when the server could not be asked.
+/// How long the watcher waits before it tries again, after the server could not be asked.
 const AGAIN: Duration = Duration::from_secs(15);
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, plex_api::Error>> + Send>>;
 
-/// Listens until it is dropped; then nobody does.
+/// Listens until it is dropped. Then the store knows that nobody listens.
 struct Watcher {
     library: Arc<Library>,
     events: Events,
-    /// What was seen and not yet said.
+    /// What was seen but not yet handed to the host.
     seen: VecDeque<Result<Watched, Error>>,
-    /// The last look failed: not at once again.
+    /// The last look failed, so the next one waits.
     failed: bool,
     ended: bool,
 }
@@ -84,9 +84,9 @@ impl Drop for Watcher {
     }
 }
 
-/// Listens to the server's events for as long as the stream is read, and keeps what is
-/// cached up to date with what they point at. While it is live and quiet, refreshes make no
-/// call. It ends after an error that trying again cannot mend.
+/// Listens to the server's events as long as the host reads the stream, and keeps the cache up to
+/// date where the events point. While the stream is live and quiet, refreshes make no call. The
+/// stream ends after an error that another attempt cannot repair.
 pub fn watch(
     library: &Arc<Library>,
 ) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
@@ -162,21 +162,23 @@ impl Watcher {
     }
 
     async fn look(&mut self, due: Due) -> Result<Watched, Error> {
-        // In a task of its own: it holds locks across calls, and a host that leaves the stream
-        // unread in the meantime, to match files, would wait for them for ever.
+        // This runs as a task of its own, because it holds locks during calls. A host may leave the
+        // stream unread meanwhile to match files. Without the task, that host would wait for these
+        // locks for ever.
         let (library, asked) = (Arc::clone(&self.library), due.clone());
         let mut looking = JoinSet::new();
         looking.spawn(async move { look(&library, &asked).await }.in_current_span());
         let looked = match looking.join_next().await {
             Some(Ok(looked)) => looked,
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is shut down: nobody listens any more.
+            // The runtime is shutting down, so nobody listens any more.
             Some(Err(_)) | None => std::future::pending().await,
         };
         let now = self.library.clock().now();
         match looked {
             Ok(watched) => {
-                // What was told while we looked is known before the host hears that we have.
+                // Events that came during the look are taken before the host hears that the look is
+                // done.
                 while !self.ended
                     && let Some(event) = self.events.next().now_or_never()
                 {
@@ -199,7 +201,7 @@ impl Watcher {
     }
 }
 
-/// Looks at what is due: items first, because they may explain what the stamps show.
+/// Looks at what is due. Items come first, because they may explain what the stamps show.
 async fn look(library: &Library, due: &Due) -> Result<Watched, Error> {
     let mut items = 0;
     let mut explained = BTreeSet::new();
@@ -217,8 +219,8 @@ async fn look(library: &Library, due: &Due) -> Result<Watched, Error> {
     Ok(Watched::Looked { items, steps })
 }
 
-/// Reads items that were told of and writes what is different, if anything is; those that are
-/// gone, the server itself says so.
+/// Reads the reported items and writes what changed, if anything did. It removes an item only if
+/// the server itself says that the item is gone.
 async fn look_at(
     context: &Context,
     state: &SectionState,

@@ -39,54 +39,54 @@ use crate::query::Query;
 use crate::report::Report;
 use crate::settings::Settings;
 
-/// Runs disk and CPU work off the async threads.
+/// Runs disk and CPU work outside the async threads.
 pub(crate) use cache_store::blocking;
 
-/// How an engine is set up: [`EngineConfig::new`], and then the fields that shall be different.
+/// The configuration of an engine. Start with [`EngineConfig::new`], and then change fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineConfig {
-    /// The cache file; one a server. Created when there is none.
+    /// The cache file. Use one for each server. It is created if it does not exist.
     pub cache: PathBuf,
-    /// What decides a match.
+    /// The settings that decide a match.
     pub settings: Settings,
-    /// Adopt, for later runs of this engine, path mappings that at least so many files of a run
-    /// agree on. Answers are remembered with the mappings they were made with, so those that an
-    /// adopted one could change are computed again. Default: mappings are only suggested, in
+    /// The number of files of a run that must agree on a path mapping before later runs of this
+    /// engine adopt it. Remembered answers depend on the mappings, so answers that a new mapping
+    /// could change are computed again. Default: mappings are only suggested, in
     /// [`Report::suggested_mappings`].
     pub adopt_mappings: Option<u64>,
     /// When the server is asked again.
     pub policy: Policy,
     /// Memory for pages of the cache file, in bytes. Default 128 MiB.
     pub cache_size: usize,
-    /// How long to wait for another process to let go of the cache file. Default 5 s.
+    /// How long to wait until another process closes the cache file. Default 5 s.
     pub open_wait: Duration,
     /// Who else may have the cache file open. Default: nobody.
     pub sharing: Sharing,
-    /// Size in bytes that the cache file may reach before remembered matches are dropped, those
-    /// not used for longest first. Default 512 MiB.
+    /// The size in bytes at which remembered matches are dropped, those first that were not used
+    /// for the longest time. Default 512 MiB.
     pub max_bytes: u64,
     /// What to do when the cache file cannot be written (a full or read-only disk, no permission).
     /// Default: answer, and keep the cache in memory until the engine is closed. [`Engine::opened`]
     /// and [`Report::no_disk`] say so, with the reason; the next opening tries the disk again.
     pub unwritable: Unwritable,
-    /// How old what is cached may be to be shown while the server cannot be asked, as
-    /// [`Run::stale`]. Default: nothing is shown.
+    /// How old the cached state may be if it is shown, as [`Run::stale`], while the server cannot
+    /// be asked. Default: nothing is shown.
     pub stale: Option<Duration>,
-    /// Names the account whose token is used, where a server's accounts may see different
-    /// things: each name has a cache file of its own beside `cache`. Default: none.
+    /// A name for the account of the token. Set it if the server's accounts may see different
+    /// things: each name has its own cache file beside `cache`. Default: none.
     pub profile: Option<String>,
-    /// Where many machines share what one of them listed. Default: nowhere.
+    /// The shared tier, in which many machines share what one of them listed. Default: none.
     #[cfg(feature = "shared")]
     pub shared: Option<cache_store::SharedTier>,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// Whom to tell how far a run, a verification or an edit is. Default: nobody.
+    /// The function that gets the progress of a run, a verification or an edit. Default: none.
     pub progress: Option<OnProgress>,
 }
 
 impl EngineConfig {
-    /// The defaults, for a cache file.
+    /// The defaults, with this cache file.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         let store = StoreConfig::new(INDEXING, UnixSeconds(0));
         Self {
@@ -108,7 +108,7 @@ impl EngineConfig {
         }
     }
 
-    /// Where the cache file is: `cache`, or a file beside it that is the profile's own.
+    /// The path of the cache file: `cache`, or the profile's own file beside it.
     fn file(&self) -> PathBuf {
         let Some(profile) = &self.profile else { return self.cache.clone() };
         let digest = blake3::hash(profile.as_bytes()).to_hex();
@@ -120,8 +120,8 @@ impl EngineConfig {
 
 /// Answers which Plex item a local file is.
 ///
-/// Everything that asks the server is async, on tokio. A host that is not writes, once, a runtime
-/// of its own around it:
+/// Everything that asks the server is async and runs on tokio. A host that is not async makes one
+/// runtime of its own around it:
 ///
 /// ```no_run
 /// use match_core::tokio::runtime::Builder;
@@ -139,20 +139,21 @@ impl EngineConfig {
 /// # }
 /// ```
 ///
-/// Two things rely on catching a panic, and both are bounded where `panic = "abort"` does not allow
-/// it. A damaged cache file ends the process once, and the next opening moves it aside. With the
-/// feature `shared` and `rediss://` addresses, a program without a TLS provider panics in the client
-/// of the shared tier: such a program is built wrongly, and finds out at its first run.
+/// Two things need to catch a panic. In a build with `panic = "abort"`, which cannot catch one, the
+/// harm is limited. A damaged cache file ends the process once, and the next opening moves the file
+/// aside. With the feature `shared` and a `rediss://` address, a program without a TLS provider
+/// panics in the client of the shared tier. Such a program is built wrongly, and its first run
+/// shows it.
 pub struct Engine {
     pub(crate) library: Arc<Library>,
-    /// Exchanged as a whole when mappings are adopted; a run keeps those it began with.
+    /// Replaced as a whole when mappings are adopted. A run keeps the settings that it began with.
     settings: Mutex<Arc<Settings>>,
     adopt_mappings: Option<u64>,
     stale: Option<Duration>,
     pub(crate) progress: Teller,
     numbers: Numbers,
     pub(crate) turns: Turns,
-    /// The runs since it was opened, that the cache file does not have yet.
+    /// The runs since the opening that the cache file does not have yet.
     unwritten: Mutex<Report>,
 }
 
@@ -163,13 +164,13 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Opens the cache. Nothing is asked of the server before there are queries.
+    /// Opens the cache. The server is not asked before there are queries.
     ///
-    /// Like everything async here it has to run on tokio; elsewhere it returns
+    /// Like every async function here, it must run on tokio. Elsewhere it returns
     /// [`Error::NoRuntime`].
     ///
-    /// If this future is dropped, the opening goes on in the background and the file is closed at
-    /// once.
+    /// If this future is dropped, the opening continues in the background, and the file is closed
+    /// right after it.
     pub async fn open(client: Client, config: EngineConfig) -> Result<Self, Error> {
         let store_config = StoreConfig {
             cache_size: config.cache_size,
@@ -210,7 +211,7 @@ impl Engine {
         self.library.store().opened()
     }
 
-    /// What decides a match now: the settings it was opened with, and mappings adopted since.
+    /// The settings that decide a match now: those of the opening, and the mappings adopted since.
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -227,10 +228,10 @@ impl Engine {
     /// answered: there is no such section, the cache belongs to another server, or the disk failed
     /// and [`EngineConfig::unwritable`] says to refuse.
     ///
-    /// This future may be dropped at any time, by a time-out for one. Requests under way are
-    /// abandoned, and what was computed for it stops. A section is written whole or not at all:
-    /// pages that were read of a listing that did not end are lost, and so are the answers that
-    /// were not stored yet. The next run makes up for it. It is not counted in
+    /// This future may be dropped at any time, for example by a time-out. Running requests are
+    /// abandoned, and all computing for the run stops. A section is either written completely or
+    /// not at all. Two things are lost: the pages of a listing that did not end, and the answers
+    /// that were not stored yet. The next run gets them again. A dropped run is not counted in
     /// [`Engine::lifetime`].
     pub async fn match_files(
         &self,
@@ -286,8 +287,8 @@ impl Engine {
         Ok(Run { queries, answers, outage, stale, report })
     }
 
-    /// Answers; once more if the disk failed meanwhile and the cache went on in memory. What was
-    /// read from the server and could not be written is then asked for again.
+    /// Answers. If the disk failed meanwhile and the cache continues in memory, it answers once
+    /// more. It then asks the server again for what could not be written.
     async fn answer_or_again(
         &self,
         sections: &Selection,
@@ -304,11 +305,11 @@ impl Engine {
         (answered, report)
     }
 
-    /// All runs of [`Engine::match_files`] on this cache file added up, those of earlier processes
-    /// too. What verifying, editing and listening cost is not in it: [`Client::calls`] of a clone
-    /// of the client counts every call. A process that ends without [`Engine::close`] or met
-    /// nothing but outages does not count, and neither does what was before the file was cleared
-    /// or replaced.
+    /// The sum of all runs of [`Engine::match_files`] on this cache file, also those of earlier
+    /// processes. It does not include the cost of verifying, editing and listening:
+    /// [`Client::calls`] of a clone of the client counts every call. It also does not include
+    /// processes that ended without [`Engine::close`] or met only outages, and runs before the file
+    /// was cleared or replaced.
     ///
     /// Dropping this future costs nothing: it only reads the cache.
     pub async fn lifetime(&self) -> Result<Report, Error> {
@@ -317,7 +318,7 @@ impl Engine {
         Ok(blocking(move || written_totals(&store)).await? + unwritten)
     }
 
-    /// Tells the `metrics` facade of the calls that were made.
+    /// Reports the calls that were made to the `metrics` facade.
     pub(crate) fn tell_calls(&self) {
         self.numbers.calls(|| self.library.client().calls());
     }
@@ -348,48 +349,49 @@ impl Engine {
         .await
     }
 
-    /// Listens to the server's events for as long as the stream is read, and keeps what is
-    /// cached up to date with what they point at; while it is live and quiet, runs on an
-    /// unchanged library make no call ([`Engine::is_live`]). Read it in a task of its own: what
-    /// lies in it unread is not known, and a stream that was not read for 45 seconds counts as no
-    /// stream. Without it nothing is missed either, only asked for.
+    /// Listens to the server's events as long as the host reads the stream, and keeps the cache up
+    /// to date where the events point. While the stream is live and quiet, runs on an unchanged
+    /// library make no call ([`Engine::is_live`]). Read the stream in a task of its own: an event
+    /// that is not read has no effect, and a stream that was not read for 45 seconds does not
+    /// count. Without the stream, nothing is missed either, but runs ask the server.
     pub fn watch(&self) -> impl Stream<Item = Result<Watched, Error>> + Send + use<> + 'static {
         cache_store::watch(&self.library)
     }
 
-    /// Whether a stream of [`Engine::watch`] is read and was heard of within the last 45 seconds:
-    /// then runs on an unchanged library make no call.
+    /// Whether a stream of [`Engine::watch`] is read, and an event or a ping came within the last
+    /// 45 seconds. Then runs on an unchanged library make no call.
     pub fn is_live(&self) -> bool {
         self.library.is_live()
     }
 
-    /// When the server was last heard of on the stream of [`Engine::watch`], by an event or by
-    /// one of the pings that it sends every 10 to 15 seconds. `None` while nobody listens.
+    /// When the last event or ping came on the stream of [`Engine::watch`]. The server sends a ping
+    /// every 10 to 15 seconds. `None` while nobody listens.
     pub fn last_heard(&self) -> Option<UnixSeconds> {
         self.library.last_heard()
     }
 
     /// The server's sections that hold files, in its order, with kind, folders and the number of
-    /// items that are cached (0 before the first run; all of them if `complete`). One call, none
+    /// cached items (0 before the first run; all items if `complete`). This costs one call, or none
     /// within the freshness window. An outage is an error here.
     ///
-    /// If this future is dropped, the call may have been made, and nothing is lost by it.
+    /// If this future is dropped, the call may have been made. Nothing else is lost.
     pub async fn sections(&self) -> Result<Vec<SectionState>, Error> {
         self.library.sections().await
     }
 
     /// Writes what is not written yet and closes the cache file, so that the next opening finds it
-    /// clean. The file is then free for others, whoever still holds the engine ([`Arc`]), its store
-    /// or a stream of [`Engine::watch`]: what is asked of them afterwards, and runs under way, end
-    /// with [`Error::Closed`]. Closing twice is no error. [`Error::NoDisk`]: it is closed, and what
-    /// was to be written last is lost, because the disk failed only now.
+    /// clean. Other processes can then open the file, even if somebody still holds the engine
+    /// ([`Arc`]), its store or a stream of [`Engine::watch`]. Later calls on these, and runs that
+    /// are under way, end with [`Error::Closed`]. Closing twice is no error. [`Error::NoDisk`]: the
+    /// file is closed, but the disk failed at that moment, so the last write is lost.
     ///
-    /// Dropping the engine instead loses the run's totals ([`Engine::lifetime`]); the cache itself
-    /// is written then too. If this future is dropped, the file may be open still: call it again.
+    /// If the engine is dropped instead, the run's totals are lost ([`Engine::lifetime`]), but the
+    /// cache itself is written. If this future is dropped, the file may still be open: call it
+    /// again.
     pub async fn close(&self) -> Result<(), Error> {
         let on_disk = self.store().no_disk().is_none();
         match self.write_totals().await {
-            Err(Error::Closed { .. }) => return Ok(()), // by somebody else who holds it
+            Err(Error::Closed { .. }) => return Ok(()), // another holder closed it
             written => written?,
         }
         let store = Arc::clone(self.store());
@@ -403,8 +405,8 @@ impl Engine {
     }
 }
 
-/// The totals of all runs as the cache file has them. Totals that cannot be read count from
-/// zero again: nothing depends on them.
+/// The totals of all runs, from the cache file. If they cannot be read, they start from zero:
+/// nothing depends on them.
 fn written_totals(store: &Store) -> Result<Report, Error> {
     let bytes = store.totals()?.unwrap_or_default();
     Ok(serde_json::from_slice(&bytes).unwrap_or_default())

@@ -21,7 +21,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 
-// What a host names: our own.
+// Names for a host, from this crate.
 pub use answer::{Answer, Confidence, Match, Reason};
 #[cfg(feature = "shared")]
 pub use cache_store::{Miss, SharedCounts, SharedTier};
@@ -43,7 +43,7 @@ pub use report::{
 };
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
 
-// What a host needs of the crates below, so that it depends on this one alone.
+// What a host needs from the crates below, so that it depends only on this one.
 #[doc(inline)]
 pub use cache_store::{
     CachedItem, CachedPart, Changes, Checked, Clear, Cleared, Compacted, DiskFault, EditProgress,
@@ -58,13 +58,13 @@ pub use plex_api::{
     RatingKey, RetryPolicy, Section, SectionKey, SectionKind, SectionUuid, Server, Tag, TagField,
     Tally, Token, UnixSeconds, reveal_private,
 };
-// What the stream of `Engine::watch` is read with, and the runtime that everything runs on.
+// What is needed to read the stream of `Engine::watch`, and the runtime that everything uses.
 #[doc(no_inline)]
 pub use futures::StreamExt;
 #[doc(no_inline)]
 pub use tokio;
 
-// The parts that need no server, for the tools, benchmarks and tests; for no host.
+// The parts that need no server. They are for tools, benchmarks and tests, not for a host.
 #[doc(hidden)]
 pub use answer::Decision;
 #[doc(hidden)]

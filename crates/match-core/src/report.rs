@@ -1,7 +1,7 @@
 //! What a run did and what it cost: plain data that adds up.
 //!
-//! A [`Report`] is one run, or several added together: counts and times add up, and of the
-//! refresh plans each kind is kept once, with how often it was carried out.
+//! A [`Report`] is one run, or several runs added together. Counts and times add up. Equal refresh
+//! steps are kept once, with their number.
 
 mod estimate;
 #[cfg(feature = "metrics")]
@@ -29,9 +29,9 @@ pub use timing::Timing;
 pub struct Report {
     /// How many runs this is.
     pub runs: u64,
-    /// Calls to the server, by endpoint: with retries, bytes and time.
+    /// Calls to the server, by endpoint, with their retries, bytes and times.
     pub calls: Calls,
-    /// Calls that a client without a cache would have made in the same runs. An estimate:
+    /// Calls that a client without a cache would have made in the same runs. This is an estimate:
     /// [`ESTIMATE_RULE`] is its rule in words. 0 in an outage.
     pub estimated_calls: u64,
     /// What was done to bring the sections up to date, and why.
@@ -46,18 +46,19 @@ pub struct Report {
     pub lookups: LookupCounts,
     /// Time by phase.
     pub phases: Phases,
-    /// Path mappings that the files found agree on and that the settings do not have; of several
-    /// runs, each with its greatest support.
+    /// Path mappings that the found files agree on and that the settings do not have. For several
+    /// runs, each mapping has its greatest support.
     pub suggested_mappings: Vec<MappingSuggestion>,
-    /// Path mappings of the settings by which no file of the last run was found. Files are matched
-    /// without a mapping then, so one that is wrong or is not needed is seen only here.
+    /// Path mappings of the settings that found no file of the last run. Files are then matched
+    /// without a mapping, so a wrong or unnecessary mapping shows only here.
     pub unused_mappings: Vec<PathMapping>,
-    /// What the shared tier did, where there is one.
+    /// What the shared tier did, if there is one.
     #[cfg(feature = "shared")]
     #[serde(default, skip_serializing_if = "nothing_shared")]
     pub shared: cache_store::SharedCounts,
-    /// Why nothing is kept on disk, if so: the cache is in memory, and a later process asks the
-    /// server again for what this one learned. Of several runs, the last such reason.
+    /// Why nothing is kept on disk. `None`: the cache is on disk. Otherwise the cache is in memory,
+    /// and a later process asks the server again for what this one learned. For several runs, the
+    /// last such reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_disk: Option<NoDisk>,
     /// How often a section's total was another although its change counter stood: items came or went,
@@ -91,7 +92,7 @@ impl Report {
         self.step(StepReport::from(step));
     }
 
-    /// Adds a step; equal ones are counted.
+    /// Adds a step. Equal steps are counted.
     fn step(&mut self, step: StepReport) {
         let same = |other: &&mut StepReport| {
             other.section == step.section && other.plan == step.plan && other.reason == step.reason
@@ -119,13 +120,13 @@ impl Report {
         self.fails(&failed.state.title, &failed.error, failed.is_hidden());
     }
 
-    /// The same.
+    /// Notes the failure of a section, by its title.
     pub(crate) fn fails(&mut self, section: &str, error: &plex_api::Error, left_out: bool) {
         let (section, reason) = (section.to_owned(), error.to_string());
         self.fail(FailedSection { section, reason, left_out, times: 1 });
     }
 
-    /// Adds a failure; equal ones are counted.
+    /// Adds a failure. Equal failures are counted.
     fn fail(&mut self, failure: FailedSection) {
         let same = |known: &&mut FailedSection| {
             known.section == failure.section && known.left_out == failure.left_out
@@ -136,8 +137,8 @@ impl Report {
         }
     }
 
-    /// Adds a suggestion; of equal ones the better supported is kept, as runs ask for the same
-    /// files.
+    /// Adds a suggestion. Of equal ones, the one with more support is kept, because runs ask for
+    /// the same files.
     fn suggest(&mut self, suggestion: &MappingSuggestion) {
         let same = |known: &&mut MappingSuggestion| known.mapping == suggestion.mapping;
         match self.suggested_mappings.iter_mut().find(same) {
@@ -147,11 +148,11 @@ impl Report {
         }
     }
 
-    /// Calls saved: the estimate less the calls made. It is a gauge that goes both ways: below zero
-    /// after a first run of few files (the sections were read once, and later runs are cheaper for
-    /// it) and in an outage (the attempts count, and nothing would have been learned without a cache
-    /// either). Calls of verifying, editing and listening are not in it. Of many runs, [`Engine::lifetime`](crate::Engine::lifetime) has the sum that means
-    /// something.
+    /// Calls saved: the estimate minus the calls made. It can be negative. After a first run of few
+    /// files it is below zero, because that run read the sections for all later runs. In an outage
+    /// it is below zero, because the attempts count and nothing was learned. It does not include
+    /// the calls of verifying, editing and listening. For many runs, use the sum in
+    /// [`Engine::lifetime`](crate::Engine::lifetime).
     pub fn calls_saved(&self) -> i64 {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         signed(self.estimated_calls) - signed(self.calls.total().count)
@@ -203,16 +204,16 @@ impl Add for Report {
     }
 }
 
-/// A step of a refresh, or several alike.
+/// A step of a refresh, or several equal steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
     /// The section's title.
     pub section: String,
     /// The plan that was carried out.
     pub plan: Plan,
-    /// Why it was chosen.
+    /// Why the plan was chosen.
     pub reason: String,
-    /// What it changed in the cache.
+    /// What the plan changed in the cache.
     pub changes: Changes,
     /// How often this plan was carried out for this reason.
     pub times: u64,
@@ -225,19 +226,20 @@ impl From<Step> for StepReport {
     }
 }
 
-/// A section that could not be asked while others could.
+/// A section that could not be asked, while others could.
 ///
-/// What other sections have is answered; that a file is absent, or one of several, is not.
+/// Files that other sections have are answered. The answers absent and ambiguous are not given,
+/// because they need all sections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedSection {
     /// The section's title.
     pub section: String,
     /// What went wrong the first time.
     pub reason: String,
-    /// The token's account may not see it (403), so for this account it is not there: files that no
-    /// other section has are absent.
+    /// The token's account may not see the section (403), so for this account the section does not
+    /// exist: files that no other section has are absent.
     pub left_out: bool,
-    /// How often.
+    /// How often this happened.
     pub times: u64,
 }
 
@@ -248,9 +250,9 @@ pub struct AnswerCounts {
     pub found_high: u64,
     /// One item, with low confidence.
     pub found_low: u64,
-    /// Several items that nothing tells apart.
+    /// Several items that no rule can tell apart.
     pub ambiguous: u64,
-    /// Not in any of the sections, and proven.
+    /// In none of the sections, and this is proven.
     pub absent: u64,
     /// The server could not be asked.
     pub unknown: u64,
@@ -292,7 +294,7 @@ impl AddAssign for AnswerCounts {
     }
 }
 
-/// Lookups by the layer that answered them; one for each query and section.
+/// Lookups by the layer that answered them. Each query counts once for each section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LookupCounts {
@@ -300,11 +302,11 @@ pub struct LookupCounts {
     pub remembered: u64,
     /// Computed from the local indexes.
     pub computed: u64,
-    /// Settled by asking the server for that one file.
+    /// Answered by asking the server about this one file.
     pub looked_up: u64,
     /// Items read again by key, because a change of the section was not explained.
     pub read_again: u64,
-    /// Files whose item is gone and that another item has now: its rating key changed.
+    /// Files whose item is gone and that another item has now: the item has a new rating key.
     pub rekeyed: u64,
 }
 
@@ -322,10 +324,10 @@ impl AddAssign for LookupCounts {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Phases {
-    /// Bringing the sections up to date and looking files up, the server's time included; one
+    /// Bringing the sections up to date and looking files up, with the server's time; one
     /// measurement each time.
     pub refresh: Timing,
-    /// Making the keys under which answers are remembered; one measurement a run.
+    /// Making the keys under which answers are remembered; one measurement for each run.
     pub keys: Timing,
     /// Looking up remembered matches; one measurement for each pass over a section.
     pub recall: Timing,
@@ -338,7 +340,7 @@ pub struct Phases {
 }
 
 impl Phases {
-    /// The phases with their names, in the order in which they pass.
+    /// The phases with their names, in their order.
     pub fn named(&self) -> [(&'static str, &Timing); 6] {
         [
             ("refresh", &self.refresh),

@@ -1,7 +1,6 @@
-//! The rules, strongest first. The first that leaves exactly one candidate decides.
+//! The rules, the strongest first. The first rule that leaves exactly one candidate decides.
 //!
-//! They are pure: candidates in, an answer out. Which candidates there are is found by
-//! [`crate::matcher::one`].
+//! The rules are pure: candidates in, an answer out. [`crate::matcher::one`] finds the candidates.
 
 pub(crate) mod candidates;
 mod edition;
@@ -29,15 +28,15 @@ use crate::names::{episodes, ids};
 use crate::query::Query;
 use crate::rules::candidates::SectionContext;
 
-/// Which rules are tried.
+/// Which rules to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rules {
-    /// Rules 1 to 4: what the paths say, with size and duration. What is absent by these is
-    /// not there under this name.
+    /// Rules 1 to 4: paths, with size and duration. If they say absent, no file with this name is
+    /// there.
     Paths,
-    /// Those, and where they find nothing or leave a tie, rules 5 to 7: guids, title and
-    /// year, similar titles. They read metadata, which moves without the section's stamp:
-    /// ask for them only when the metadata is recent, and for absences that are proven.
+    /// Rules 1 to 4, and, if they find nothing or leave a tie, rules 5 to 7: guids, title and year,
+    /// similar titles. These read metadata, which change without the section's stamp. So use them
+    /// only if the metadata are recent, and only for absences that are proven.
     All,
 }
 
@@ -45,14 +44,14 @@ pub enum Rules {
 pub(crate) struct Prepared<'a> {
     pub(crate) query: &'a Query,
     pub(crate) path: FoldedPath,
-    /// Its file name says something by itself.
+    /// The file name is telling: it is not generic.
     pub(crate) telling_name: bool,
-    /// The path as the server would have it, and by which mapping, where one fits.
+    /// The path as the server has it, and the number of the mapping, if one fits.
     pub(crate) mapped: Option<(u16, FoldedPath)>,
     pub(crate) trust_titles: bool,
     /// The kind of item that holds files in the section.
     pub(crate) kind: ItemKind,
-    /// The ids that its names say, read when they are asked for.
+    /// The ids in its names. They are read when they are first needed.
     ids: OnceCell<Vec<String>>,
 }
 
@@ -72,8 +71,8 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// The ids that the names say, as guids. Those of an episode's folders are its show's, and a
-    /// number of TMDB or TVDB in its own name may be, too.
+    /// The ids in the names, as guids. Ids in the folders of an episode are those of its show. An
+    /// id of TMDB or TVDB in its own name may also be that of its show.
     pub(crate) fn ids(&self) -> &[String] {
         self.ids.get_or_init(|| match self.kind {
             ItemKind::Track => Vec::new(),
@@ -86,8 +85,8 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// The ids that may be those of an episode's show: of its folders, and of the host's and its
-    /// name's those that name one work in the world.
+    /// The ids that may belong to an episode's show. These are the ids in its folders, and those
+    /// ids of the host and of the file name that name one work worldwide.
     pub(crate) fn ids_of_show(&self) -> Vec<String> {
         if self.kind != ItemKind::Episode {
             return Vec::new();
@@ -105,7 +104,7 @@ impl<'a> Prepared<'a> {
         self.path.file_name()
     }
 
-    /// What the host says of size and duration, against a file of the server's.
+    /// Compares the host's size and duration with a file of the server.
     fn compare(&self, part: &PartRef<'_>, item: &ItemRef<'_>) -> Physical {
         let within = |a: Option<u64>, b: Option<u64>, slack| Some(a?.abs_diff(b?) <= slack);
         let duration = part.duration_ms.or(item.duration_ms);
@@ -116,21 +115,21 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Whether size and duration agree; `None` where one side does not know.
+/// Whether size and duration agree. `None`: one side does not know them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Physical {
     size: Option<bool>,
     duration: Option<bool>,
 }
 
-/// What a rule says for a candidate.
+/// A rule's verdict about a candidate.
 struct Verdict {
     rule: Rule,
     score: u16,
     confidence: Confidence,
     /// The best other candidate and its score.
     rival: Option<(RatingKey, u16)>,
-    /// Path components that agree.
+    /// The number of path components that agree.
     components: usize,
     mapping: Option<u16>,
 }
@@ -138,13 +137,13 @@ struct Verdict {
 impl Verdict {
     fn found(self, holders: &[RatingKey], part: Option<&PartRef<'_>>, trashed: bool) -> Answer {
         let Some((&rating_key, others)) = holders.split_first() else {
-            return Answer::Absent; // cannot be: a candidate has a holder by construction
+            return Answer::Absent; // impossible: every candidate has a holder
         };
         Answer::Found(Match {
             rating_key,
             others: others.to_vec(),
             version: part.map_or(0, |part| part.version),
-            // A trashed item waits to be removed: never a safe place to write to.
+            // A trashed item will be removed, so it is never safe to write to it.
             confidence: if trashed { Confidence::Low } else { self.confidence },
             evidence: Evidence {
                 rule: self.rule,
@@ -159,8 +158,8 @@ impl Verdict {
     }
 }
 
-/// The best of the items that a rule beyond the paths scored; a tie is ambiguous. `certain` is
-/// asked with the item, its score and the best other one.
+/// The best of the items that a rule beyond the paths scored. A tie is ambiguous. `certain` gets
+/// the item, its score and the best other item.
 fn choose<'i>(
     query: &Prepared<'_>,
     rule: Rule,
@@ -180,7 +179,7 @@ fn choose<'i>(
     }
 }
 
-/// The item that a rule beyond the paths chose, with its version that fits best.
+/// The item that a rule beyond the paths chose, with its best version.
 fn found_item(query: &Prepared<'_>, item: &ItemRef<'_>, verdict: Verdict) -> Answer {
     let fitting = item.parts.iter().find(|part| query.compare(part, item).size == Some(true));
     let fitting = fitting.or_else(|| {
@@ -190,7 +189,7 @@ fn found_item(query: &Prepared<'_>, item: &ItemRef<'_>, verdict: Verdict) -> Ans
     verdict.found(&[item.rating_key], part, item.trashed)
 }
 
-/// Candidates that nothing tells apart, best first; `None` when there are none.
+/// Candidates that no rule can tell apart, best first. `None`: there are none.
 fn ambiguous(mut ranked: Vec<(u16, RatingKey)>) -> Option<Answer> {
     ranked.sort_unstable_by_key(|&(score, key)| (std::cmp::Reverse(score), key));
     let mut keys: Vec<RatingKey> = Vec::with_capacity(ranked.len());
@@ -202,8 +201,8 @@ fn ambiguous(mut ranked: Vec<(u16, RatingKey)>) -> Option<Answer> {
     (!keys.is_empty()).then_some(Answer::Ambiguous(keys))
 }
 
-/// The best of scored candidates, if it is better than all others, and the best of those.
-/// `Err`: all of them, when the best are equals.
+/// The best of the scored candidates, if it is better than all others, and the best of the others.
+/// `Err`: all candidates, if the best ones are equal.
 #[expect(clippy::type_complexity, reason = "a choice or what there was to choose from")]
 fn best<T: Copy>(
     mut scored: Vec<(u16, RatingKey, T)>,

@@ -1,4 +1,4 @@
-//! Accounting: how many requests were sent to which endpoint, and what they cost.
+//! Accounting: how many requests were sent to each endpoint, and what they cost.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// Who the server is.
+    /// The server's identity.
     Identity,
     /// What the server says about itself.
     Server,
@@ -91,7 +91,7 @@ impl fmt::Display for Endpoint {
 /// What the requests to one endpoint cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many requests were sent, repeated ones included. The server has seen as many.
+    /// How many requests were sent, repeated ones included. The server received the same number.
     pub count: u64,
     /// How many of them were repetitions.
     pub retries: u64,

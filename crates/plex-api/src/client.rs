@@ -1,4 +1,4 @@
-//! The client: one method for each thing a server is asked.
+//! The client: one method for each kind of request to a server.
 
 pub(crate) mod edit;
 pub(crate) mod events;
@@ -31,14 +31,15 @@ use crate::json::decode;
 use crate::privacy::Private;
 use crate::query::Query;
 
-/// Bodies larger than this are decoded on a thread for such work: in bytes, about 1/8 ms.
+/// Bodies larger than this are decoded on a thread for such work. In bytes; decoding them takes
+/// about 1/8 ms.
 const DECODE_ASIDE: usize = 128 * 1024;
 
 /// A Plex Media Server. Clones share connections, limits and counters.
 ///
-/// Any future of a client may be dropped at any time: the request under way is abandoned, its place
-/// among those in flight is free again, and it stays counted. A read that was dropped changed
-/// nothing. An edit, an upload or a scan that was dropped may be carried out all the same.
+/// Any future of a client may be dropped at any time. The request that is running is abandoned and
+/// leaves its place among those in flight, but it still counts. A read that was dropped changed
+/// nothing. The server may still carry out an edit, an upload or a scan that was dropped.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -66,7 +67,7 @@ impl Client {
         })
     }
 
-    /// Who the server is. Needs no token and sends none.
+    /// Asks for the server's identity. Needs no token and sends none.
     pub async fn identity(&self) -> Result<Identity, Error> {
         let mut call =
             self.get(Endpoint::Identity, "/identity", Query::default(), "asking who the server is");
@@ -77,7 +78,7 @@ impl Client {
         Ok(identity)
     }
 
-    /// What the server says about itself. The cheapest way to check a token.
+    /// Asks what the server says about itself. This is the cheapest way to check a token.
     pub async fn server(&self) -> Result<Server, Error> {
         let call = self.get(Endpoint::Server, "/", Query::default(), "asking about the server");
         let (server, call) = self.fetch(call, |_| 1, |reply| decode::server(&reply.body)).await?;
@@ -97,13 +98,14 @@ impl Client {
 
     /// All sections with their stamps, in one request.
     ///
-    /// A row without a uuid or numeric key is no section that can be cached: it is left out,
-    /// with a warning. Who has to know uses [`Client::section_rows`].
+    /// A row without a uuid or a numeric key cannot be cached as a section. It is left out, with a
+    /// warning. To get such rows too, use [`Client::section_rows`].
     pub async fn sections(&self) -> Result<Vec<Section>, Error> {
         Ok(self.section_rows().await?.0)
     }
 
-    /// All sections with their stamps, in one request, and the rows that are none.
+    /// All sections with their stamps, in one request, and the rows that cannot be used as
+    /// sections.
     pub async fn section_rows(&self) -> Result<(Vec<Section>, Vec<UnsupportedRow>), Error> {
         let call = self.get(
             Endpoint::Sections,
@@ -129,9 +131,9 @@ impl Client {
         Ok(found)
     }
 
-    /// Items of a section whose title contains each of `words`, in any order; at most `limit`
-    /// rows. Filters are joined by `&` as the server's documentation says; a server that heeds
-    /// one of them only lists more.
+    /// Items of a section whose title contains each of `words`, in any order; at most `limit` rows.
+    /// All filters must match, as the server's documentation says. A server that applies only one
+    /// of them lists more items.
     pub async fn search_title(
         &self,
         section: SectionKey,
@@ -146,8 +148,8 @@ impl Client {
 
     /// Items of a section that may hold a file of this name; at most `limit` rows.
     ///
-    /// A hint only: the filter is undocumented, some servers ignore it and list everything, and
-    /// those that honour it are not exact. Compare [`Part::file`](crate::Part::file) yourself.
+    /// This is only a hint: the filter is undocumented. Some servers ignore it and list everything,
+    /// and the others do not apply it exactly. Compare [`Part::file`](crate::Part::file) yourself.
     pub async fn lookup_file(
         &self,
         section: SectionKey,
@@ -173,16 +175,16 @@ impl Client {
         self.lookup(Endpoint::LookupGuid, section, kind, &[("guid", guid)], limit, &doing).await
     }
 
-    /// The children of an item: seasons of a show, tracks of an album. All of them, read page
+    /// The children of an item: seasons of a show, tracks of an album. It reads all of them, page
     /// by page.
     pub async fn children(&self, parent: RatingKey, detail: Detail) -> Result<Page, Error> {
         let mut query = Query::default();
-        // Else the seasons come with a row "All episodes" that is none.
+        // Without this, the seasons come with a row "All episodes", which is not a season.
         query.pair("excludeAllLeaves", "1");
         self.below(parent, "children", query, detail).await
     }
 
-    /// The leaves of an item: episodes of a show, tracks of an artist. All of them, read page
+    /// The leaves of an item: episodes of a show, tracks of an artist. It reads all of them, page
     /// by page.
     pub async fn leaves(&self, parent: RatingKey, detail: Detail) -> Result<Page, Error> {
         self.below(parent, "allLeaves", Query::default(), detail).await
@@ -232,7 +234,7 @@ impl Client {
         doing: &str,
     ) -> Result<Page, Error> {
         let mut query = Query::default();
-        // Without its type a section of shows was seen to answer a file lookup with 500.
+        // Without a type, a section of shows was seen to answer a file lookup with 500.
         query.pair("type", &kind.type_number().to_string());
         for (name, value) in filters {
             query.pair(name, value);
@@ -244,36 +246,37 @@ impl Client {
         Ok(self.fetch_rows(call, Detail::Lean).await?.page)
     }
 
-    /// The server's address, as it is used.
+    /// The server's address, as the client uses it.
     #[doc(hidden)]
     pub fn address(&self) -> &str {
         self.shared.transport.base()
     }
 
-    /// Shows the token to somebody who makes a keyed hash of it, and keeps nothing else.
+    /// Gives the token to code that makes a keyed hash of it. That code must keep nothing else of
+    /// the token.
     #[doc(hidden)]
     pub fn with_token<T>(&self, hash: impl FnOnce(&[u8]) -> T) -> T {
         hash(self.shared.transport.token())
     }
 
-    /// How many rows a listing asks for at a time: those of [`Config::page_size`], or as many as the
-    /// server was seen to take.
+    /// How many rows a listing requests at a time: [`Config::page_size`], or fewer if the server
+    /// accepts only fewer.
     pub fn page_size(&self) -> u32 {
         self.paging().rows
     }
 
-    /// As many rows as [`Config::page_size`] allows, whatever the server takes.
+    /// The most rows that [`Config::page_size`] allows, whatever the server accepts.
     pub fn max_page_size(&self) -> u32 {
         self.shared.page_size.limit()
     }
 
-    /// What was seen of the pages that this server takes.
+    /// What is known about the pages that this server accepts.
     pub fn paging(&self) -> Paging {
         self.shared.page_size.paging()
     }
 
-    /// Starts from what another client saw of this server, within what [`Config::page_size`]
-    /// allows.
+    /// Starts with what another client found out about this server, within the limit of
+    /// [`Config::page_size`].
     pub fn set_paging(&self, paging: Paging) {
         self.shared.page_size.set(paging);
     }
@@ -307,8 +310,8 @@ impl Client {
         }
     }
 
-    /// Sends a request whose answer has no content: servers send an empty page of HTML. A page
-    /// with something in it is somebody else's, who asks for a login: nothing was done.
+    /// Sends a request whose answer has no content: servers send an empty HTML page. A page with
+    /// content comes from another program, which asks for a login. Then nothing was done.
     pub(crate) async fn act(&self, call: Call) -> Result<(), Error> {
         let nothing = |reply: Reply| {
             if reply.from_plex || reply.body.trim_ascii().is_empty() {
@@ -323,7 +326,7 @@ impl Client {
         self.fetch(call, |()| 0, nothing).await.map(|_| ())
     }
 
-    /// Sends a request and decodes its answer, in one span. `rows` counts what came of it.
+    /// Sends a request and decodes its answer, in one span. `rows` counts the rows of the result.
     pub(crate) async fn fetch<T: Send + 'static>(
         &self,
         call: Call,
@@ -346,7 +349,7 @@ impl Client {
     }
 }
 
-/// Decodes a large body on a thread of its own, so that other tasks are not kept waiting.
+/// Decodes a large body on a thread of its own, so that other tasks do not have to wait.
 async fn decode_aside<T: Send + 'static>(
     reply: Reply,
     decode: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,

@@ -1,9 +1,8 @@
 //! Time. This is the only file of the three crates that reads a clock.
 //!
 //! Wall-clock time decides freshness. It comes in as a [`Clock`], so that a test can move it by
-//! hand. Latencies that are reported
-//! are always measured with the real monotonic clock. Waiting (retries, deadlines,
-//! pacing) follows tokio's timer, which tests can pause.
+//! hand. Reported latencies are always measured with the real monotonic clock. Waiting (retries,
+//! deadlines, pacing) follows tokio's timer, which tests can pause.
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,8 +85,8 @@ impl Clock {
         }
     }
 
-    /// The time since a moment, which is given by both clocks. The monotonic clock measures it. A
-    /// manual clock measures it in whole seconds by its hand, so that a test can say how slow a
+    /// The time since a moment that is given on both clocks. The monotonic clock measures it. A
+    /// manual clock measures it in whole seconds of its own time, so that a test can say how slow a
     /// server is.
     pub(crate) fn took(&self, started: Monotonic, at: UnixSeconds) -> Duration {
         match self {

@@ -1,5 +1,5 @@
-//! One of several workers that share a server: each matches its part of the files, with a cache
-//! file of its own, and what one of them asked the server the others take from a Valkey or Redis
+//! One of several workers that share a server. Each matches its part of the files and has its own
+//! cache file. What one of them asks the server, the others read from a Valkey or Redis
 //! (`docs/shared-tier.md`). `docker-compose.yml` beside this package starts eight of them.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
@@ -15,8 +15,8 @@ use match_core::{Engine, Query, Selection, SharedTier};
 
 /// Matches every n-th media file of a folder. Ends with 3 if the server cannot be asked.
 ///
-/// The engine's address is read from `TIER_URL`, and what all workers share from `TIER_SECRET`:
-/// others on this machine would read it in a command line.
+/// The engine's address is read from `TIER_URL`, and the secret of all workers from `TIER_SECRET`.
+/// On a command line, other users of this machine could read them.
 #[derive(Parser)]
 struct Options {
     /// A folder of media files.
@@ -27,10 +27,11 @@ struct Options {
     /// How many workers there are.
     #[arg(long, default_value_t = 1, env = "WORKERS")]
     of: usize,
-    /// The server's `machineIdentifier`, as `URL/identity` shows it: saves a new worker a call.
+    /// The server's `machineIdentifier`, as `URL/identity` shows it. It saves a new worker one
+    /// call.
     #[arg(long, env = "PLEX_SERVER")]
     machine: Option<String>,
-    /// Match again after so many seconds; without it, once.
+    /// Seconds until the next run. Without it, there is only one run.
     #[arg(long)]
     every: Option<f64>,
     #[command(flatten)]
@@ -66,7 +67,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             break;
         };
         let pause = Duration::try_from_secs_f64(seconds).context("--every")?;
-        // Killing a worker loses nothing: what it asked is in its file, and with the others.
+        // Killing a worker loses nothing: what it read is in its cache file, and in the engine.
         tokio::time::sleep(pause).await;
     }
     engine.close().await?;

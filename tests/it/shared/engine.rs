@@ -11,10 +11,10 @@ use testbed::valkey::Valkey;
 
 use super::{SCALE, add, check, counts};
 
-/// What a run without the tier costs on a cold cache.
+/// The calls of a run with a cold cache and without the tier.
 const ALONE: u64 = 3;
 
-/// A host with this tier: its run on a cold cache, and its calls.
+/// A host with this tier: its run with a cold cache, and its calls.
 async fn cold(
     hosts: &Hosts,
     host: u64,
@@ -29,7 +29,7 @@ async fn cold(
     (run, hosts.stage.calls() - before)
 }
 
-/// With the time-out that hosts have.
+/// Uses the time-out that hosts have.
 fn impatient(hosts: &Hosts) -> SharedTier {
     let mut tier = hosts.tier();
     tier.timeout = Duration::from_millis(250);
@@ -49,7 +49,7 @@ async fn an_engine_that_is_down_or_hangs_costs_a_moment_and_nothing_else() {
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(calls, ALONE + SCALE.pages(), "{}", run.report);
     assert!(run.report.shared.misses[&Miss::Away] > 0, "{}", run.report);
-    // So much longer than without it: this is what it took, and not what else the machine did.
+    // The time that the tier itself cost. Other work of the machine does not count.
     assert!(run.report.shared.micros < 1_000_000, "{}", run.report);
     hosts.valkey.signal("CONT").unwrap();
 
@@ -86,7 +86,7 @@ async fn a_snapshot_whose_chunks_were_evicted_is_listed_and_published_anew() {
     let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
     let asked = hosts.stage.queries(100);
     ask_all(&hosts.engines(0..1).await.unwrap(), &asked).await.unwrap();
-    // The head is there, and points to nothing.
+    // The head is there, but the keys that it points to are not.
     let mut redis = hosts.valkey.client().unwrap();
     let chunks: Vec<String> = redis::cmd("KEYS").arg("*:snap:*").query(&mut redis).unwrap();
     assert!(!chunks.is_empty());
@@ -95,7 +95,7 @@ async fn a_snapshot_whose_chunks_were_evicted_is_listed_and_published_anew() {
     check(&asked, std::slice::from_ref(&run));
     assert_eq!(run.report.shared.misses[&Miss::Incomplete], 1, "{}", run.report);
     assert!(calls <= ALONE + SCALE.pages(), "{calls}");
-    // It listed, and published what was missing.
+    // The host listed, and published what was missing.
     assert_eq!(run.report.shared.published, 1, "{}", run.report);
     let (run, calls) = cold(&hosts, 2, Some(hosts.tier()), &asked).await;
     check(&asked, &[run]);
@@ -111,7 +111,7 @@ async fn a_memory_that_is_full_costs_calls_and_no_answer() {
         let mut asked = hosts.stage.present(100);
         let engines = hosts.engines(0..4).await.unwrap();
         for round in 0..6 {
-            // Somebody else fills it meanwhile.
+            // Another host fills the engine meanwhile.
             for at in 0..12 {
                 let mut set = redis::cmd("SET");
                 set.arg(format!("other:{round}:{at}")).arg(vec![7_u8; 50_000]);
@@ -135,7 +135,7 @@ async fn a_read_only_replica_is_read_and_not_written() {
     let port = hosts.valkey.port().to_string();
     let options = ["--replicaof", "127.0.0.1", &port];
     let replica = Valkey::start(&options).unwrap().unwrap();
-    // Until it has what the other has.
+    // Wait until it has what the other one has.
     let mut redis = replica.client().unwrap();
     loop {
         let keys: redis::RedisResult<i64> = redis::cmd("DBSIZE").query(&mut redis);

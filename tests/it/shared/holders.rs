@@ -1,4 +1,4 @@
-//! Those who have the lease: killed, asleep, and awake again. They are real processes.
+//! Holders of the lease that are killed, sleep, and wake up again. They are real processes.
 
 use match_core::Miss;
 use testbed::budget::Arguments;
@@ -9,14 +9,14 @@ use testbed::shared::{Hosts, ask_all};
 
 use super::{SCALE, check, counts};
 
-/// How this program comes to do a child's work.
+/// The arguments that make this program do a child's work.
 const CHILD: Arguments = &["budget::child_process", "--exact", "--nocapture"];
 
 fn paths(asked: &[TruthQuery]) -> Vec<String> {
     asked.iter().map(|truth| truth.path.clone()).collect()
 }
 
-/// The fifth page is answered when that is said.
+/// The fifth page is held until the test releases it.
 fn hold_page(hosts: &Hosts, fault: Fault) {
     let route = Some(Route::Listing);
     hosts.stage.pms.script(FaultRule { route, nth: 5, times: 1, fault });
@@ -49,7 +49,7 @@ async fn a_host_that_slept_past_its_lease_writes_nothing() {
         start_host(&hosts.stage, CHILD, 9, paths(&asked), Some(hosts.child_tier())).unwrap();
     hosts.stage.pms.held().await;
     sleeper.signal("STOP").unwrap();
-    // Another waits until the lease has run out, lists and publishes.
+    // Another host waits until the lease has expired, and then lists and publishes.
     let engines = hosts.engines(0..1).await.unwrap();
     let runs = ask_all(&engines, &asked).await.unwrap();
     check(&asked, &runs);

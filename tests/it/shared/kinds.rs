@@ -1,5 +1,5 @@
-//! Other kinds of engine: a cluster, a master that a sentinel names, one behind TLS, and one whose
-//! user may do just what is needed, or less.
+//! Other kinds of engine: a cluster, a master that a sentinel names, an engine behind TLS, and an
+//! engine whose user has only the needed permissions, or fewer.
 
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
     assert!(hosts.stage.calls() - before <= 4, "{}", hosts.stage.calls() - before);
     assert_eq!((counts(&runs).deltas, counts(&runs).published), (3, 1));
 
-    // Whoever does not know that it is one goes on without it. The film that was added made a page.
+    // A host that does not know that this is a cluster goes on without it. The added film needs one
+    // page more.
     let pages = (SCALE.items + 1).div_ceil(u64::from(SCALE.page));
     tier.cluster = false;
     let before = hosts.stage.calls();
@@ -57,7 +58,7 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
     check(&asked, &runs);
     assert_eq!(hosts.stage.calls() - before, 2 + pages);
 
-    // The whole of it is gone.
+    // All nodes of the cluster are gone.
     tier.cluster = true;
     for node in &mut nodes {
         node.kill().unwrap();
@@ -116,7 +117,8 @@ async fn a_sentinel_names_the_master_and_then_the_one_that_took_over() {
     assert!(counts(&runs).misses[&Miss::Away] > 0, "{}", runs[0].report);
 }
 
-/// An authority, and an engine that shows a certificate of it; `rediss://` is its address.
+/// A certificate authority, and an engine with a certificate from it. Its address begins with
+/// `rediss://`.
 pub(super) fn with_tls(hosts: &Hosts) -> (Valkey, String, Vec<u8>) {
     let key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::default();
@@ -149,7 +151,7 @@ async fn a_certificate_is_held_against_the_authority_and_an_unknown_one_is_gone_
     check(&asked, &ask_all(&engines(&hosts, 0..3, &tier).await, &asked).await.unwrap());
     assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "as one");
 
-    // What a machine trusts does not have this authority.
+    // The authorities that a machine trusts do not include this one.
     tier.root_certificate = None;
     tier.timeout = Duration::from_millis(250);
     let before = hosts.stage.calls();
@@ -161,7 +163,7 @@ async fn a_certificate_is_held_against_the_authority_and_an_unknown_one_is_gone_
     assert!(report.shared.micros < 1_000_000, "nothing hangs: {report}");
 }
 
-/// The line of the page that says what a user needs.
+/// The page names the permissions that a user needs.
 const PAGE: &str = include_str!("../../../docs/shared-tier.md");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +185,7 @@ async fn a_user_with_the_permissions_of_the_page_is_all_that_is_needed() {
     check(&asked, &runs);
     assert!(hosts.stage.calls() - before <= 4);
     assert!(!counts(&runs).misses.contains_key(&Miss::Refused), "{}", runs[0].report);
-    // Each of them is needed: without one something is refused, and no answer is wrong.
+    // Each permission is needed. Without one, a command is refused, but no answer is wrong.
     for (host, missing) in (10..).zip(["-set", "-eval", "-get", "-hset", "-time"]) {
         let mut redis = hosts.valkey.client().unwrap();
         let less = format!("poor{host}");

@@ -1,4 +1,5 @@
-//! The engine lies: bits are flipped, values stand under other keys, old ones come back.
+//! The engine's data are wrong: bits are flipped, values are under other keys, or old values come
+//! back.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ fn keys(redis: &mut Connection, pattern: &str) -> Vec<String> {
     keys
 }
 
-/// All values with their keys, of strings and of hashes.
+/// All values of strings and of hashes, with their keys.
 fn dump(redis: &mut Connection) -> Vec<(String, Vec<u8>)> {
     let dumped = keys(redis, "*").into_iter().map(|key| {
         let value = redis::cmd("DUMP").arg(&key).query(redis).unwrap();
@@ -35,7 +36,7 @@ fn restore(redis: &mut Connection, dump: &[(String, Vec<u8>)]) {
     }
 }
 
-/// A value and where it stands, read and written whatever its type.
+/// A value and its place, with functions to read and write it whatever its type is.
 fn read(redis: &mut Connection, key: &str, field: Option<&str>) -> Vec<u8> {
     match field {
         Some(field) => redis::cmd("HGET").arg(key).arg(field).query(redis).unwrap(),
@@ -53,7 +54,7 @@ fn write(redis: &mut Connection, key: &str, field: Option<&str>, value: &[u8]) {
     command.exec(redis).unwrap();
 }
 
-/// The values that hosts believe: key, and field of a hash.
+/// The values that hosts trust: the key, and the field of a hash.
 fn believed(redis: &mut Connection) -> Vec<(String, Option<&'static str>)> {
     let mut all = Vec::new();
     for key in keys(redis, "*") {
@@ -139,7 +140,7 @@ async fn everything_of_another_stamp_is_a_base_and_no_answer() {
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
     ask_all(&first, &asked).await.unwrap();
-    // The head and the snapshot of before, and the probe of now.
+    // The head and the snapshot are old, and the probe is new.
     let probe = keys(&mut redis, "*:probe").remove(0);
     let now: Vec<u8> = redis::cmd("DUMP").arg(&probe).query(&mut redis).unwrap();
     let mixed: Vec<_> = old
@@ -152,7 +153,7 @@ async fn everything_of_another_stamp_is_a_base_and_no_answer() {
     check(&asked, &runs);
     let calls = hosts.stage.calls() - before;
     assert!(0 < calls && calls <= 4, "a delta: {calls}\n{}", runs[0].report);
-    // The old probe, too: it is as old as it is by the engine's clock.
+    // The probe is old too. The engine's clock shows its age.
     restore(&mut redis, &old);
     let before = hosts.stage.calls();
     let runs = ask_all(&hosts.engines(6..7).await.unwrap(), &asked).await.unwrap();

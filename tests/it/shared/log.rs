@@ -1,5 +1,5 @@
-//! With a shared tier: one clear line says that it is gone without, and no log holds its password,
-//! the secret, or anything of the library.
+//! If the shared tier fails, one clear line says that the host goes on without it. No log contains
+//! its password, the secret, or anything about the library.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use testbed::shared::{Hosts, SECRET};
 
 use super::kinds::with_tls;
 
-/// Where the log of this thread goes.
+/// The destination of this thread's log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -55,7 +55,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
     let _listening = log.listen();
     let asked = hosts.stage.queries(30);
     let everything = Selection::All;
-    // It works: nothing to warn of.
+    // The tier works, so there is nothing to warn about.
     let engine = hosts.engine(0).await.unwrap();
     engine.match_files(&everything, to_queries(&asked)).await.unwrap();
     let text = log.take();

@@ -39,7 +39,7 @@ pub(super) enum Step {
     Meet,
 }
 
-/// Frequent events have several entries.
+/// Events that should be frequent have several entries.
 pub(super) const HAPPENS: &[Step] = &[
     Step::Nothing,
     Step::Scan,
@@ -80,7 +80,7 @@ impl Soak {
             library.sections[section].items().iter().map(|item| item.rating_key).collect()
         });
         let key = if keys.is_empty() { 0 } else { self.random.pick(&keys) };
-        // A filter reads a comma, and an operator at the head, as more than a name.
+        // A filter reads more into a comma, or into an operator at the beginning, than a name.
         let head = self.random.pick(&["Film", "Film", "Film, Or", "=Film"]);
         let name = format!("{head} No {} ({})", self.named, 1950 + self.named % 70);
         self.named += 1;
@@ -267,7 +267,7 @@ impl Soak {
         drop(running);
         self.stage.pms.clear_faults();
         if !scans {
-            // What is not told by a counter, a scan tells: before the next look.
+            // If no counter moves, a scan reports the change before the next look.
             self.edit(section, |_| {});
         }
         (run.unwrap(), touched)

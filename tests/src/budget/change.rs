@@ -1,4 +1,4 @@
-//! Something changed on the server since it was last looked at.
+//! Something changed on the server since the last look.
 
 use anyhow::Result;
 use futures::FutureExt;
@@ -99,7 +99,7 @@ fn seen() -> Vec<Row> {
     ]
 }
 
-/// Changes that a delta does not show, or not all of them.
+/// Changes that a delta does not show, or does not show completely.
 fn unseen() -> Vec<Row> {
     vec![
         Row::new(
@@ -147,8 +147,8 @@ fn unseen() -> Vec<Row> {
     ]
 }
 
-/// A warm stage and the queries it was warmed with: files that are there, so that no absence
-/// has to be proven anew.
+/// A warm stage, and the queries that warmed it. Their files exist, so no absence has to be proven
+/// again.
 pub(super) async fn warmed(scale: Scale) -> Result<(Stage, Vec<TruthQuery>)> {
     let stage = Stage::movies(scale).await?;
     let asked = stage.present(scale.items);
@@ -171,7 +171,7 @@ async fn changed(
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// An item is added to a server that is not as most are.
+/// An item is added to a server with an unusual property.
 async fn odd(scale: Scale, quirk: fn(&mut Quirks)) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     stage.pms.edit(|library| quirk(&mut library.quirks));
@@ -184,8 +184,8 @@ async fn odd(scale: Scale, quirk: fn(&mut Quirks)) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// Gives items other titles, which no file that is asked for needs, and adds one, so that there
-/// is something to see.
+/// Gives some items other titles, which no query needs, and adds one item, so that there is
+/// something to find.
 fn edit_and_add(library: &mut Library, count: usize) -> Vec<TruthQuery> {
     let keys: Vec<u64> = library.sections[0].items().iter().map(|item| item.rating_key).collect();
     for key in keys.iter().step_by(keys.len() / count).take(count) {
@@ -202,7 +202,8 @@ async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
             let at = usize::try_from(at * step).unwrap();
             let key = library.sections[0].items()[at].rating_key;
             library.remove_item(0, key);
-            // Whether it is gone, only a proof can say: that is another row's question.
+            // Only a proof can tell whether a deleted item is gone. That is the subject of another
+            // row.
             asked.retain(|query| query.expect != Some(key));
         }
         asked.extend(add(library, added));
@@ -213,7 +214,7 @@ async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// Adds movies to the first section, and a scan ends. Returns the queries for them.
+/// Adds movies to the first section, and ends a scan. Returns the queries for the movies.
 fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
     let added = (0..count).map(|at| {
         let (key, path) = add_movie(library, 0, &format!("Only Just Added No {at} (2026)"));
@@ -224,8 +225,9 @@ fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
     queries
 }
 
-/// A file that only its title tells. Somebody gives the item another title: asked by the old
-/// one it is not there, asked by the new one it is. A scan may end that finds nothing.
+/// A file that is matched only by its title. Somebody gives the item another title. A query with
+/// the old title must find nothing, and a query with the new title must find the item. A scan may
+/// end without finding anything.
 async fn edited(scale: Scale, scanned: bool) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     let (key, title, year) = stage.pms.edit(|library| {
@@ -258,7 +260,7 @@ async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
     let (stage, _) = warmed(scale).await?;
     let asked = stage.pms.edit(|library| {
         library.quirks.file_filter = filter;
-        // One that lies in a folder of its own name, as most do.
+        // A file in a folder of its own name, as most files are.
         let usual = library.sections[0].items().iter().find_map(|item| {
             let file = &item.media[0].parts[0].file;
             let (folder, name) = file.rsplit_once('/')?;

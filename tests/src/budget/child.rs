@@ -1,7 +1,7 @@
-//! Situations in which several processes play.
+//! Situations with several processes.
 //!
-//! The children are real: each is this very program, started again. So whoever plays a row says
-//! with which arguments the program comes to call [`work`].
+//! The children are real processes: each is this same program, started again. So the caller that
+//! plays a row says with which arguments the program reaches [`work`].
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,13 +18,13 @@ use super::edits;
 use super::measured::Played;
 use super::stage::Stage;
 
-/// What this program is started with, to be a child.
+/// The arguments that make this program a child.
 pub type Arguments = &'static [&'static str];
 
-/// Where a child finds its orders.
+/// The variable that tells a child where its orders are.
 const ORDERS: &str = "MATCHBOX_BUDGET_CHILD";
 
-/// What a child is to do, and where.
+/// What a child has to do, and where.
 #[derive(Serialize, Deserialize)]
 struct Orders {
     url: String,
@@ -33,20 +33,20 @@ struct Orders {
     now: i64,
     cache: PathBuf,
     task: Task,
-    /// The engine that it shares with others, if it has a cache file of its own.
+    /// The engine to share, if the child has its own cache file.
     #[cfg(feature = "shared")]
     tier: Option<Tier>,
-    /// Where it says what came of it.
+    /// The file to write the result to.
     told: PathBuf,
 }
 
-/// An engine, as a child is told of it.
+/// The engine, as a child is told about it.
 #[cfg(feature = "shared")]
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Tier {
-    /// Where it is.
+    /// Its address.
     pub url: String,
-    /// What the hosts share.
+    /// The secret of the hosts.
     pub secret: String,
     /// The `machineIdentifier` of the server.
     pub server: String,
@@ -67,36 +67,36 @@ impl Tier {
     }
 }
 
-/// What a child is to do.
+/// What a child has to do.
 #[derive(Serialize, Deserialize)]
 pub enum Task {
-    /// Match these files, beside others who do.
+    /// Match these files. Other children match theirs at the same time.
     Match(Vec<String>),
-    /// Give these items titles of their own.
+    /// Give each of these items its own title.
     Edit(Vec<(String, u64)>),
 }
 
-/// What a child that matched was answered.
+/// The result of a child that matched.
 #[derive(Serialize, Deserialize)]
 pub struct Told {
-    /// In the order of its queries.
+    /// The answers, in the order of its queries.
     pub answers: Vec<ToldAnswer>,
     /// What the run cost.
     pub report: Report,
 }
 
-/// An answer, as far as it is right or wrong.
+/// The part of an answer that can be right or wrong.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub enum ToldAnswer {
     /// This item.
     Found(u64),
     /// No item.
     Absent,
-    /// Neither is said.
+    /// Any other answer.
     Other,
 }
 
-/// A child at work. It is killed when this is dropped.
+/// A running child. Dropping this kills it.
 pub struct Working {
     child: Child,
     told: PathBuf,
@@ -114,7 +114,7 @@ pub(super) fn start(
     launch(arguments, number, &Orders::new(stage, cache, told, task))
 }
 
-/// Starts a child that is a host of its own: with a cache file of its own, beside an engine.
+/// Starts a child that is a separate host: it has its own cache file and an engine.
 #[cfg(feature = "shared")]
 pub fn start_host(
     stage: &Stage,
@@ -130,7 +130,7 @@ pub fn start_host(
 }
 
 impl Orders {
-    /// Orders for a child without an engine to share.
+    /// Orders for a child without an engine.
     fn new(stage: &Stage, cache: PathBuf, told: PathBuf, task: Task) -> Self {
         Self {
             url: stage.pms.url().to_owned(),
@@ -155,7 +155,7 @@ fn launch(arguments: Arguments, number: u64, orders: &Orders) -> Result<Working>
     Ok(Working { child: command.spawn()?, told })
 }
 
-/// Holds what children were answered against the truth, and adds up their reports.
+/// Compares the children's answers with the truth, and adds up their reports.
 pub(super) fn add_up(told: Vec<Told>, played: &mut Played) -> Result<()> {
     let mut sum = Report::default();
     for told in told {
@@ -177,7 +177,7 @@ pub(super) fn add_up(told: Vec<Told>, played: &mut Played) -> Result<()> {
 }
 
 impl Working {
-    /// Sends it a signal: `STOP` makes it sleep, `CONT` ends that.
+    /// Sends the child a signal: `STOP` makes it sleep, `CONT` wakes it.
     #[cfg(feature = "shared")]
     pub fn signal(&self, signal: &str) -> Result<()> {
         let id = self.child.id().unwrap_or_default().to_string();
@@ -186,13 +186,13 @@ impl Working {
         Ok(())
     }
 
-    /// Waits until it is done; returns what it was answered.
+    /// Waits until the child is done. Returns its result.
     pub async fn told(mut self) -> Result<Told> {
         ensure!(self.child.wait().await?.success(), "a child failed");
         Ok(serde_json::from_slice(&std::fs::read(self.told)?)?)
     }
 
-    /// Kills it (`SIGKILL`) as soon as something is the case, which it must not outrun.
+    /// Kills the child (`SIGKILL`) as soon as `reached` completes. The child must not end before.
     pub async fn kill_when(mut self, reached: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
             ended = self.child.wait() => anyhow::bail!("the child ended by itself: {}", ended?),
@@ -201,7 +201,7 @@ impl Working {
     }
 }
 
-/// Does a child's work, if this program was started as one; returns whether it was.
+/// Does a child's work, if this program was started as a child. Returns whether it was.
 pub async fn work() -> Result<bool> {
     let Some(file) = std::env::var_os(ORDERS) else { return Ok(false) };
     let orders: Orders = serde_json::from_slice(&std::fs::read(file)?)?;

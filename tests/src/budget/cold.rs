@@ -76,7 +76,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Servers for which pages of 1,000 are too much, or too slow.
+/// Servers that refuse pages of 1,000, or are too slow for them.
 pub(super) fn gentle() -> Vec<Row> {
     let row = |row| Row { test: Scale::small(4_000, 1_000), ..row };
     vec![
@@ -126,7 +126,7 @@ async fn gentle_cold(scale: Scale, trouble: fn(&Pms)) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// One run, in a library of which nothing is known.
+/// One run in an unknown library.
 async fn cold(
     scale: Scale,
     filter: FileFilter,

@@ -1,4 +1,4 @@
-//! The call budget of acting on matches: verifying and editing, warm.
+//! The call budget of actions on matches, in a warm cache: verifying and editing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,53 +25,54 @@ pub struct EditRow {
     pub situation: &'static str,
     /// The budget in words.
     pub calls: &'static str,
-    /// Requests that may be made to each endpoint, for so many items that are acted on. An
-    /// endpoint that is not named may not be asked at all.
+    /// How many requests each endpoint may get for this number of items. An endpoint that is not
+    /// named may get none.
     pub budget: fn(u64) -> Vec<(Route, u64)>,
-    /// Whether so many items may come to that; a verified match that is right counts as done.
+    /// Whether these counts are right for this number of items. A verified match that is right
+    /// counts as done.
     expect: fn(usize, &EditCounts) -> bool,
     play: fn(Stage, Items, Arguments) -> BoxFuture<'static, Result<PlayedEdits>>,
 }
 
-/// The items that are acted on: the file each was matched by, and its key.
+/// The items: the file that each was matched by, and its key.
 type Items = Vec<(String, RatingKey)>;
 
-/// How many items the naive client works on: each costs it the same number of calls.
+/// How many items the naive client works on. Each costs it the same number of calls.
 pub const NAIVE_SAMPLE: usize = 200;
 
 /// A situation after it was played.
 pub struct PlayedEdits {
-    /// Requests, by the server's own count.
+    /// Requests, as the server counted them.
     pub requests: Requests,
-    /// Calls that the client counted.
+    /// Calls, as the client counted them.
     pub reported: u64,
-    /// What the changes came to.
+    /// The outcomes of the changes.
     pub counts: EditCounts,
-    /// Requests that a naive client makes for the same work, counted on at most
-    /// [`NAIVE_SAMPLE`] items.
+    /// Requests that a naive client makes for the same work, counted on at most [`NAIVE_SAMPLE`]
+    /// items.
     pub naive: u64,
-    /// Items that are not what they should be.
+    /// Items that do not have the values that they should have.
     pub wrong: u64,
-    /// How long it took; on a shared machine this says little.
+    /// How long it took. On a shared machine this says little.
     pub wall: Duration,
 }
 
 impl EditRow {
-    /// Plays the situation on a server of its own: a library as large as the scale says, of
-    /// which so many items are acted on. `child`: see [`child`].
+    /// Plays the situation on its own server: a library of the given scale, with actions on `count`
+    /// of its items. `child`: see [`child`].
     pub async fn play(&self, scale: Scale, count: u64, child: Arguments) -> Result<PlayedEdits> {
         let (stage, items) = stage(scale, count).await?;
         (self.play)(stage, items, child).await
     }
 
-    /// Requests that may be made in all.
+    /// All requests that may be made.
     pub fn total(&self, count: u64) -> u64 {
         (self.budget)(count).iter().map(|(_, most)| most).sum()
     }
 
-    /// What is not as it should be: an endpoint asked more often than it may be, a change that
-    /// came to something else, an item that is not what it should be, calls that were made and
-    /// not counted, or no less work than a client has that knows nothing.
+    /// What is wrong: an endpoint got too many requests, a change has another outcome, an item has
+    /// other values, some calls were not counted, or a client that knows nothing needs no more
+    /// calls.
     pub fn problem(&self, count: u64, played: &PlayedEdits) -> Option<String> {
         let PlayedEdits { requests, reported, counts, naive, wrong, .. } = played;
         let budget = (self.budget)(count);
@@ -90,7 +91,7 @@ impl EditRow {
     }
 }
 
-/// Reads of so many items by key.
+/// Reads of this many items by key.
 fn reads(count: u64) -> u64 {
     count.div_ceil(200)
 }
@@ -178,7 +179,7 @@ pub fn edit_rows() -> Vec<EditRow> {
                 let reading = (Route::Metadata, reads(count));
                 vec![(Route::Sections, 1), reading, (Route::Edit, writes)]
             },
-            // Those in doubt are read, and found to be unchanged or not.
+            // Items in doubt are read. Some of them already have the new values.
             expect: |count, counts| {
                 counts.done + counts.unchanged == count
                     && counts.unchanged as u64 + IN_DOUBT >= confirmed(count as u64)
@@ -188,12 +189,13 @@ pub fn edit_rows() -> Vec<EditRow> {
     ]
 }
 
-/// How many items were confirmed when the process was killed.
+/// How many items are confirmed when the process is killed.
 fn confirmed(count: u64) -> u64 {
     count * 3 / 10
 }
 
-/// Items of a run of which it may not be known whether they were sent or confirmed: one wave.
+/// For how many items of a run it may be unknown whether their edit was sent or confirmed: one
+/// wave.
 const IN_DOUBT: u64 = 32;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,13 +206,14 @@ enum Work {
     Poisoned,
 }
 
-/// A warm stage, an hour later, and the items that are acted on.
+/// A warm stage, an hour later, and the items to act on.
 async fn stage(scale: Scale, count: u64) -> Result<(Stage, Items)> {
     let stage = Stage::movies(scale).await?;
     let asked = stage.present(scale.items);
     stage.run(&Selection::All, &asked).await?;
     stage.later(LATER);
-    // Titles that are an hour old are brought up to date: that is another row's question.
+    // Titles that are an hour old are brought up to date here, because their cost is the subject of
+    // another row.
     let engine = stage.engine().await?;
     engine.items(&Selection::All, &[], match_core::Level::Metadata).await?;
     engine.close().await?;
@@ -224,10 +227,10 @@ async fn stage(scale: Scale, count: u64) -> Result<(Stage, Items)> {
     Ok((stage, items.collect()))
 }
 
-/// Beyond the freshness window, and within the age at which titles are read anew.
+/// Beyond the freshness window, but before titles are read again.
 const AFTER: Duration = Duration::from_mins(10);
 
-/// The changes, and the same for the naive client.
+/// The changes, in the form of Matchbox and of the naive client.
 fn changes(items: &[(String, RatingKey)], work: Work) -> Vec<Change> {
     let change = |(path, key): &(String, RatingKey)| {
         let change = Change::new(*key).of_file(path);
@@ -248,7 +251,7 @@ async fn edit(engine: &Engine, changes: Vec<Change>) -> Result<EditRun> {
     Ok(engine.edit(&Selection::All, changes, EditOptions::default()).await?)
 }
 
-/// What a child is to do: it is killed while it does it.
+/// The work of a child that is killed meanwhile.
 pub(super) async fn own_titles(engine: &Engine, items: &[(String, RatingKey)]) -> Result<()> {
     edit(engine, changes(items, Work::Own)).await?;
     Ok(())
@@ -281,7 +284,7 @@ async fn right(stage: Stage, items: Items) -> Result<PlayedEdits> {
     measured(&stage, &items, Work::Own, NaiveEdit::Compare).await
 }
 
-/// Nothing tells whether somebody took the label away, so the items are read again.
+/// Nothing shows whether somebody removed the label, so the items are read again.
 async fn labelled(stage: Stage, items: Items) -> Result<PlayedEdits> {
     let engine = stage.engine().await?;
     edit(&engine, changes(&items, Work::Label)).await?;
@@ -298,7 +301,7 @@ async fn edited(stage: Stage, items: Items, work: Work) -> Result<PlayedEdits> {
     measured(&stage, &items, work, NaiveEdit::Write).await
 }
 
-/// The server confirms some, and then no answer comes any more: there a child is killed.
+/// The server confirms some edits, and then stops answering. At that point the child is killed.
 async fn crashed(stage: Stage, items: Items, child: Arguments) -> Result<PlayedEdits> {
     let confirmed = confirmed(items.len() as u64);
     stage.pms.reset_requests();
@@ -315,7 +318,7 @@ async fn crashed(stage: Stage, items: Items, child: Arguments) -> Result<PlayedE
     measured(&stage, &items, Work::Own, NaiveEdit::Write).await
 }
 
-/// Edits with a new engine on the file, and counts; then the naive client does the same work.
+/// Edits with a new engine on the file, and counts. Then the naive client does the same work.
 async fn measured(
     stage: &Stage,
     items: &[(String, RatingKey)],
@@ -335,7 +338,7 @@ async fn measured(
     Ok(PlayedEdits { requests, reported, counts: run.counts(), naive, wrong, wall })
 }
 
-/// Whether an item on the server is what it should be.
+/// Whether an item on the server has the values that it should have.
 fn is_done(stage: &Stage, key: RatingKey, work: Work) -> bool {
     stage.pms.edit(|library| {
         let item = library.item_at(0, key.0);
@@ -353,7 +356,8 @@ fn is_done(stage: &Stage, key: RatingKey, work: Work) -> bool {
     })
 }
 
-/// On the first [`NAIVE_SAMPLE`] items, scaled to all: each costs it the same.
+/// Runs the naive client on the first [`NAIVE_SAMPLE`] items, and scales to all: each costs it the
+/// same.
 async fn naive(stage: &Stage, items: &[(String, RatingKey)], edit: NaiveEdit) -> Result<u64> {
     let client = Naive::new(stage.pms.url(), stage.pms.token());
     let keys: Vec<u64> = items.iter().take(NAIVE_SAMPLE).map(|(_, key)| key.0).collect();

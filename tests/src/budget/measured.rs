@@ -1,4 +1,4 @@
-//! What playing a situation showed.
+//! The result of playing a situation.
 
 use std::time::Duration;
 
@@ -10,35 +10,35 @@ use crate::queries::TruthQuery;
 
 /// A situation after it was played.
 pub struct Played {
-    /// What it cost and brought.
+    /// The cost and the results.
     pub measured: Measured,
-    /// The server and the cache as the situation left them, to ask more of them.
+    /// The server and the cache as the situation left them, for further questions.
     pub stage: Stage,
-    /// What was asked, with what is true of it.
+    /// The queries, with the right answers.
     pub asked: Vec<TruthQuery>,
     /// The runs, in the order in which they were started.
     pub runs: Vec<Run>,
 }
 
-/// What a situation cost and brought.
+/// The cost and the results of a situation.
 #[derive(Debug, Clone)]
 pub struct Measured {
     /// How many queries were asked, over all runs.
     pub queries: u64,
     /// Answers by kind.
     pub answers: AnswerCounts,
-    /// Another item than the true one, an item where there is none, or an absence of a file
-    /// that is there.
+    /// Answers with another item than the true one, with an item where there is none, or with an
+    /// absence although the file is there.
     pub wrong: u64,
-    /// Neither wrong nor an answer: ambiguous or unknown.
+    /// Answers that are ambiguous or unknown.
     pub missed: u64,
-    /// Requests, by the server's own count.
+    /// Requests, as the server counted them.
     pub calls: u64,
-    /// Requests that may have been made.
+    /// Requests that the budget allows.
     pub budget: u64,
-    /// The engine's own reports, one a run.
+    /// The engine's own reports, one for each run.
     pub reports: Vec<Report>,
-    /// How long it took; on a shared machine this says little.
+    /// How long it took. On a shared machine this says little.
     pub wall: Duration,
     /// The first few mistakes, for people.
     pub mistakes: Vec<String>,
@@ -47,19 +47,19 @@ pub struct Measured {
 /// How many mistakes are kept.
 const SHOWN: usize = 5;
 
-/// The measuring of a situation, begun.
+/// A measurement that is running.
 pub(super) struct Meter {
     calls: u64,
     started: Monotonic,
 }
 
 impl Meter {
-    /// Begins: what was asked of the server so far does not count.
+    /// Begins a measurement. Earlier requests to the server do not count.
     pub(super) fn start(stage: &Stage) -> Self {
         Self { calls: stage.calls(), started: Clock::system().monotonic() }
     }
 
-    /// Ends: every run asked the same queries.
+    /// Ends the measurement. Every run asked the same queries.
     pub(super) fn stop(self, stage: Stage, asked: Vec<TruthQuery>, runs: Vec<Run>) -> Played {
         let wall = self.started.elapsed();
         let mut measured = Measured {

@@ -9,7 +9,7 @@ use super::measured::{Meter, Played};
 use super::stage::Stage;
 use super::{Row, Scale};
 
-/// Those who ask at once.
+/// How many processes ask at once.
 const PROCESSES: u64 = 8;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -22,7 +22,7 @@ pub(super) fn rows() -> Vec<Row> {
     )]
 }
 
-/// Starts the children at once on an empty cache, each of which asks for every file.
+/// Starts the children at once on an empty cache. Each asks for every file.
 async fn processes(scale: Scale, arguments: Arguments) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     let asked = stage.queries(scale.items);

@@ -1,4 +1,4 @@
-//! Many hosts, a cache file each, and an engine beside them (`docs/shared-tier.md`).
+//! Many hosts, each with its own cache file, and one engine (`docs/shared-tier.md`).
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::server::{Fault, FaultRule, Route};
 use crate::shared::{Hosts, ask_all};
 use crate::valkey;
 
-/// Hosts that ask at once.
+/// How many hosts ask at once.
 const HOSTS: u64 = 8;
 
-/// None where there is no engine to play with.
+/// There are no rows if no engine is installed.
 pub(super) fn rows() -> Vec<Row> {
     if valkey::program().is_none() {
         return Vec::new();
@@ -94,12 +94,12 @@ async fn hosts(scale: Scale) -> Result<Hosts> {
     Hosts::start(scale, &[]).await?.context("there is no engine")
 }
 
-/// How many files each asks for: the calls do not depend on it.
+/// How many files each host asks for. The calls do not depend on it.
 fn asked(hosts: &Hosts) -> Vec<TruthQuery> {
     hosts.stage.present(hosts.stage.scale.items.min(1_000))
 }
 
-/// One report for all: the calls are the server's count of all of them.
+/// One report for all hosts: the server counts the calls of all of them.
 fn summed(mut played: Played) -> Played {
     let mut sum = Report::default();
     played.measured.reports.iter().for_each(|report| sum += report);
@@ -174,7 +174,7 @@ async fn added(scale: Scale) -> Result<Played> {
     Ok(measured(meter, hosts, asked, runs))
 }
 
-/// Its calls count, too, and nobody has a report of them.
+/// The calls of the killed machine count too, although it reports nothing.
 async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let hosts = hosts(scale).await?;
     let asked = asked(&hosts);

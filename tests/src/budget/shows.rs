@@ -68,7 +68,7 @@ async fn warm(scale: Scale, later: Duration) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// Shows that names call by their original title, with one season each.
+/// Shows whose names use the original title, with one season each.
 fn shows(scale: Scale) -> Library {
     let mut library = Library::new("0123456789abcdef0123456789abcdef01234567", 1_700_000_000);
     let root = "/data/tv";
@@ -80,7 +80,7 @@ fn shows(scale: Scale) -> Library {
         let show = library.put_show(section, show);
         for index in 1..=EPISODES {
             let file = format!("{root}/{title}/Season 1/{title} - S01E{index:02}.mkv");
-            // One an hour: what a delta reads again is few.
+            // One episode each hour, so that a delta reads few of them again.
             let hours = i64::try_from(scale.items - number * EPISODES - index).unwrap();
             let at = library.now() - 3_600 * hours;
             let part = Part { file, size: 1 << 30, duration_ms: 1_000, ..Part::default() };

@@ -1,4 +1,4 @@
-//! A server, a cache file, and the clock both go by.
+//! A server, a cache file, and the clock that both use.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use crate::library::{Item, Library, SectionKind};
 use crate::queries::{TruthQuery, absent_queries, queries};
 use crate::server::{Options, Pms};
 
-/// Where the client has the files mounted: never where the server has them.
+/// Where the client has mounted the files. The server has them at another path.
 pub const MOUNT: &str = "/mnt/elsewhere";
 
-/// Everything is made from this.
+/// The seed of everything.
 const SEED: u64 = 7;
 
 /// One query in this many asks for a file that is not there.
 const ABSENT_EVERY: usize = 50;
 
-/// A server, a cache file, and the clock both go by.
+/// A server, a cache file, and the clock that both use.
 pub struct Stage {
     /// The server.
     pub pms: Pms,
-    /// The clock the engine goes by.
+    /// The engine's clock.
     pub clock: Clock,
-    /// The size it was set up for.
+    /// The scale that the stage was made for.
     pub scale: Scale,
     folder: TempDir,
 }
 
 #[cfg(feature = "shared")]
 impl Stage {
-    /// Another host: the same server, and a cache file of its own.
+    /// The configuration of another host: the same server, but its own cache file.
     pub fn host(&self, number: u64) -> EngineConfig {
         let mut config = self.config();
         config.cache = self.folder.path().join(format!("host-{number}.matchbox"));
@@ -44,7 +44,7 @@ impl Stage {
 }
 
 impl Stage {
-    /// A server with one section of movies, as large as the scale says.
+    /// A server with one section of movies, of this scale.
     pub async fn movies(scale: Scale) -> Result<Self> {
         Self::start(movies(scale), scale).await
     }
@@ -66,9 +66,9 @@ impl Stage {
     pub fn client_config(&self) -> Config {
         let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
         config.page_size = self.scale.page;
-        // How slow the server is, the situation says, and not the machine that plays it.
+        // The situation decides how slow the server is, not the machine that plays it.
         config.clock = self.clock.clone();
-        // How often is asked again is measured, not how long is waited before.
+        // The number of retries is measured, not the time between them.
         config.retry.base = Duration::from_millis(1);
         config
     }
@@ -98,14 +98,14 @@ impl Stage {
         Ok(run)
     }
 
-    /// What the cache file holds, in one number.
+    /// A digest of the cache file's content.
     pub fn digest(&self) -> Result<u64> {
         let config = self.config();
         let opening = cache_store::StoreConfig::new(match_core::INDEXING, config.clock.now());
         Ok(cache_store::Store::open(&config.cache, &opening)?.digest()?)
     }
 
-    /// A bit of an item's record in the cache file flips. The file must be closed.
+    /// Flips a bit of an item's record in the cache file. The file must be closed.
     pub fn damage_item(&self, key: u64) {
         let title = self.pms.edit(|library| {
             let item = library.sections.iter().find_map(|section| section.item(key));
@@ -123,18 +123,18 @@ impl Stage {
         std::fs::write(&path, bytes).unwrap();
     }
 
-    /// Time passes, for the server and for us.
+    /// Lets time pass, for the server and for the host.
     pub fn later(&self, by: Duration) {
         self.clock.advance(by);
         self.pms.edit(|library| library.advance(i64::try_from(by.as_secs()).unwrap()));
     }
 
-    /// Requests received so far, by the server's own count.
+    /// Requests received so far, as the server counted them.
     pub fn calls(&self) -> u64 {
         self.pms.requests().total()
     }
 
-    /// Queries for files of the server, some of them (one in 50) for files that are not there.
+    /// Queries for files of the server. One in 50 asks for a file that is not there.
     pub fn queries(&self, count: u64) -> Vec<TruthQuery> {
         let count = usize::try_from(count).unwrap();
         self.pms.edit(|library| {
@@ -184,7 +184,7 @@ fn sections(scale: Scale, count: usize) -> Library {
     library
 }
 
-/// The queries as a host asks them.
+/// The queries in the form that a host uses.
 pub fn to_queries(asked: &[TruthQuery]) -> Vec<Query> {
     asked.iter().map(|truth| truth.query.clone()).collect()
 }

@@ -15,7 +15,7 @@ use super::{Expect, Row, Scale};
 use crate::faults::{Fault, FaultRule};
 use crate::server::Route;
 
-/// Those who ask at once.
+/// How many tasks ask at once.
 const TASKS: usize = 8;
 
 pub(super) fn rows() -> Vec<Row> {

@@ -10,7 +10,7 @@ use super::measured::{Meter, Played};
 use super::stage::{Stage, to_queries};
 use super::{Row, Scale};
 
-/// Beyond the freshness window, and within the age at which a section is listed anew.
+/// Beyond the freshness window, but before a section is listed again.
 pub(super) const LATER: Duration = Duration::from_hours(1);
 
 pub(super) fn rows() -> Vec<Row> {
@@ -74,14 +74,14 @@ async fn scanned(scale: Scale) -> Result<Played> {
     Ok(meter.stop(stage, asked, vec![run]))
 }
 
-/// Lets time pass in which nothing is told but pings, and the host reads them.
+/// Lets time pass. The server sends only pings, and the host reads them.
 pub async fn quiet_for(
     stage: &Stage,
     engine: &Engine,
     watching: &mut (impl Stream<Item = Result<Watched, Error>> + Unpin),
     by: Duration,
 ) {
-    // Far less than 45 seconds, which would be a line on which nothing comes.
+    // Far less than 45 seconds: a line that is silent for so long counts as dead.
     const PING: Duration = Duration::from_secs(30);
     let mut left = by;
     while !left.is_zero() {
@@ -90,7 +90,7 @@ pub async fn quiet_for(
         stage.later(step);
         stage.pms.ping();
         while engine.last_heard() != Some(stage.clock.now()) {
-            // Nothing is told but the ping, so this waits for it and for nothing else.
+            // Only the ping comes, so this waits for nothing else.
             let _ = tokio::time::timeout(Duration::from_millis(1), watching.next()).await;
         }
     }
@@ -110,7 +110,7 @@ async fn live(scale: Scale) -> Result<Played> {
             None => anyhow::bail!("the event stream ended"),
         }
     }
-    // The host goes on reading, and hears that the server is there.
+    // The host keeps reading, and the pings show that the server is there.
     quiet_for(&stage, &engine, &mut watching, LATER).await;
     let meter = Meter::start(&stage);
     let run = engine.match_files(&Selection::All, to_queries(&asked)).await?;

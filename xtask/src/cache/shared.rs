@@ -14,7 +14,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         engine: EngineOptions,
     },
-    /// Remove all keys with the prefix, or of one section. Hosts then list again what they need.
+    /// Remove all keys with the prefix, or only those of one section. Hosts then list again what
+    /// they need.
     Clear {
         #[command(flatten)]
         engine: EngineOptions,

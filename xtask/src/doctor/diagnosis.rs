@@ -45,7 +45,7 @@ pub(super) struct SectionSeen {
     folders: Vec<String>,
 }
 
-/// An assumption, whether it holds, and what it means if not.
+/// An assumption, whether it holds, and what happens if it does not.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) holds: bool,
@@ -53,13 +53,13 @@ pub(crate) struct Check {
     pub(crate) otherwise: String,
 }
 
-/// How a sample of files matched.
+/// The result of matching a sample of files.
 #[derive(Debug, Serialize)]
 pub(super) struct FilesSeen {
     pub(super) folder: String,
     pub(super) files: usize,
     pub(super) tried: usize,
-    /// How many of those have a `.nfo` file, which was used.
+    /// How many of those have a `.nfo` file. The file was used for the match.
     pub(super) with_nfo: usize,
     pub(super) found_high: u64,
     pub(super) found_low: u64,

@@ -1,4 +1,4 @@
-//! How a sample of local files matches.
+//! Matches a sample of local files.
 
 use std::path::{Path, PathBuf};
 

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use syn::{Attribute, Fields, ImplItem, Item, Type, UseTree, Visibility};
 
-/// What a crate shows.
+/// The public names of a crate.
 pub(crate) struct Surface {
     /// The crate's name, as Cargo has it.
     pub(crate) name: String,
     shown: BTreeMap<String, Shown>,
 }
 
-/// One name that the crate's root shows.
+/// One name that the crate's root exports.
 enum Shown {
-    /// Defined in this crate: its kind, members and traits.
+    /// Defined in this crate, with its kind, members and traits.
     Own { kind: &'static str, members: BTreeSet<String>, traits: BTreeSet<String> },
-    /// Another crate's.
+    /// From another crate.
     Foreign(String),
-    /// For a sister crate and for no host (`#[doc(hidden)]`).
+    /// For a sister crate and not for a host (`#[doc(hidden)]`).
     Hidden,
 }
 
@@ -67,7 +67,7 @@ impl Surface {
 /// A module's own items, by the path below the crate's root.
 type Modules = BTreeMap<Vec<String>, Vec<Item>>;
 
-/// Reads a crate whose `src/lib.rs` lies in a folder.
+/// Reads a crate whose `src/lib.rs` is in a folder.
 pub(crate) fn read_crate(name: &str, folder: &Path) -> Surface {
     let mut modules = Modules::new();
     let source = folder.join("src");
@@ -121,7 +121,7 @@ fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-/// Shows what a public module shows, under a prefix (`decode::`).
+/// Lists what a public module exports, under a prefix (`decode::`).
 fn show_module(
     modules: &Modules,
     path: &[String],
@@ -167,7 +167,7 @@ fn leaves(tree: &UseTree, before: &[String]) -> Vec<(Vec<String>, String)> {
     }
 }
 
-/// Follows a path from a module to the definition; `None`: another crate's.
+/// Follows a path from a module to the definition. `None`: the definition is in another crate.
 fn resolve(modules: &Modules, from: &[String], path: &[String]) -> Option<Shown> {
     let (name, way) = path.split_last()?;
     let mut at = from.to_vec();
@@ -255,7 +255,7 @@ fn own(modules: &Modules, item: &Item, name: &str, kind: &'static str) -> Shown 
     Shown::Own { kind, members, traits }
 }
 
-/// What is derived, and whether more may come (`non_exhaustive`).
+/// The derived traits, and whether the type is `non_exhaustive`.
 fn marks(attributes: &[Attribute]) -> Vec<String> {
     let mut marks = Vec::new();
     for attribute in attributes {

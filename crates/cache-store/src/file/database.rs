@@ -62,10 +62,10 @@ pub(crate) fn prepared(
     }
 }
 
-/// Refuses a foreign file or a file of a newer version while it is only open for reading, so that
-/// not a byte of it changes. If the file cannot be read now (it is in use, or it was not closed and
-/// needs a repair), the check runs again after the file is opened. `true`: it was not closed, and
-/// nobody has it open.
+/// Refuses a foreign file, or a file of a newer version, while it is only open for reading. So not
+/// a byte of it changes. Sometimes the file cannot be read now, because it is in use or needs a
+/// repair after it was not closed. Then the check runs again after the file is opened. `true`: the
+/// file was not closed, and nobody has it open.
 pub(crate) fn refuse_unread(path: &Path, config: &StoreConfig) -> Result<bool, Error> {
     let peek = || match builder(config, mode(config)).open_read_only(path) {
         Ok(db) => upgrade::check(&db, path).map(|_| false),

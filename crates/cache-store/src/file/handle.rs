@@ -25,9 +25,9 @@ struct Handle {
     /// Goes up with every replacement, and when the file is closed.
     generation: u64,
     file_id: u64,
-    /// The host closed it: it is not opened again.
+    /// The host closed the file. It is not opened again.
     closed: bool,
-    /// The file is not on disk but here, and why.
+    /// The file in memory, and why it is not on disk.
     memory: Option<(NoDisk, Overlay)>,
 }
 
@@ -38,7 +38,7 @@ impl Handle {
         (handle, opened)
     }
 
-    /// Takes a file that was opened; returns what the opening found.
+    /// Takes an opened file. Returns what the opening found.
     fn take(&mut self, file: OpenFile) -> Opened {
         let OpenFile { db, opened, file_id, memory } = file;
         self.memory = match (&opened, memory) {
@@ -146,7 +146,7 @@ impl CacheFile {
     pub(crate) fn close(&self) -> Result<(), Error> {
         let db = {
             let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-            // Whoever reads now fails, and nobody takes that for damage.
+            // A read that is running now fails, and nobody takes the failure for damage.
             handle.generation += 1;
             handle.closed = true;
             handle.db.take()
@@ -200,7 +200,7 @@ impl CacheFile {
         Ok(done)
     }
 
-    /// Uses the open file exclusively, for operations that redb runs only so.
+    /// Uses the open file alone, for operations that redb runs only in this way.
     pub(crate) fn with_db_mut<T>(
         &self,
         doing: &'static str,
@@ -266,7 +266,7 @@ impl CacheFile {
         }
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if handle.generation != generation {
-            // Another thread was here first, or it was closed.
+            // Another thread was faster, or the file was closed.
             return match (&handle.memory, remedy) {
                 (Some((no_disk, _)), Remedy::Memory(_) | Remedy::Reopen) if !handle.closed => {
                     Error::NoDisk(no_disk.clone())
@@ -285,7 +285,7 @@ impl CacheFile {
         let (path, config) = (&self.path, &self.config);
         let first = self.first_free.load(Ordering::Relaxed);
         let opened = match (&handle.memory, remedy) {
-            // What is in memory over a file that cannot be read ends with it.
+            // Changes that were in memory over an unreadable file are lost with it.
             (Some((no_disk, _)), _) => open::over_nothing(path, config, first, no_disk.clone()),
             (None, Remedy::Memory(no_disk)) => open::in_memory(path, config, first, no_disk),
             (None, Remedy::Replace) if ours() && path.exists() => {

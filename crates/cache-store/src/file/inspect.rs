@@ -1,4 +1,4 @@
-//! What is at a path, looked at before redb opens it.
+//! Looks at what is at a path, before redb opens it.
 
 use std::fs::{self, FileType};
 use std::io::{self, ErrorKind, Read};
@@ -9,10 +9,10 @@ use crate::error::Error;
 /// The first bytes of every redb file.
 const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// The length of redb's header. A file that redb has only begun holds nothing behind it.
+/// The length of redb's header. A file that redb only began has nothing after it.
 const HEADER: usize = 320;
 
-/// No file is longer than this while redb has only begun it.
+/// A file that redb only began is never longer than this.
 const BEGUN: u64 = 1 << 20;
 
 /// What is at the path.
@@ -20,14 +20,14 @@ const BEGUN: u64 = 1 << 20;
 pub(crate) enum Found {
     /// No file, or an empty one.
     Nothing,
-    /// A file of redb, perhaps one whose creation did not end.
+    /// A file of redb. Perhaps its creation did not end.
     Redb,
     /// Something else.
     Other,
 }
 
-/// Looks at the path. What is no file is refused before it is opened: opening a FIFO would wait for
-/// whoever writes to it.
+/// Looks at the path. Refuses what is not a file before opening it, because opening a FIFO would
+/// wait for a writer.
 pub(crate) fn inspect(path: &Path) -> Result<Found, Error> {
     let failed = |source| Error::Io { doing: "open the cache file", path: path.to_owned(), source };
     match fs::metadata(path) {
@@ -53,14 +53,14 @@ pub(crate) fn inspect(path: &Path) -> Result<Found, Error> {
     })
 }
 
-/// Whether a link stands at the path that leads to nothing, or in a circle.
+/// Whether the path is a symbolic link whose target does not exist, or that leads in a circle.
 fn leads_nowhere(path: &Path, error: &io::Error) -> bool {
     error.kind() != ErrorKind::PermissionDenied
         && fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
 }
 
-/// Whether redb began the file and did not get to its mark: a process was killed, or the disk was
-/// full. Such a file holds nothing. `file`: read up to the end of the mark.
+/// Whether redb began the file but did not write its mark, because the process was killed or the
+/// disk was full. Such a file has no data. `file` is read up to the end of the mark.
 fn is_begun(file: fs::File) -> io::Result<bool> {
     let length = file.metadata()?.len();
     if length > BEGUN || length % 4_096 != 0 {

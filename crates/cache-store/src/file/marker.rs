@@ -1,33 +1,33 @@
-//! A small file beside the cache that is there while the cache is opened and first read.
+//! A small file beside the cache. It exists while the cache is opened and first read.
 //!
-//! redb panics on some damaged pages. In a host that is built with `panic = "abort"`, or whose panic
-//! hook ends the process, nothing can catch that: the host would die at every start. So a start that
-//! finds the marker of a process that died checks the whole file before it trusts it. redb then
-//! reports damage and does not panic. A start that died even in that check is known by what the marker
-//! says: then the file is moved aside without being read. A healthy file is moved aside only if two
-//! starts one after the other were killed within those milliseconds, and that costs calls, no more.
+//! redb panics on some damaged pages. A host that is built with `panic = "abort"`, or whose panic
+//! hook ends the process, cannot catch that, so it would die at every start. Therefore a start that
+//! finds the marker of a dead process checks the whole file first. In a check, redb reports damage
+//! instead of panicking. If a start dies even during the check, the marker says so, and the next
+//! start moves the file aside without reading it. A healthy file is moved aside only if two starts
+//! in a row are killed within those milliseconds. Even then, only calls are lost.
 //!
-//! The process that set the marker holds a lock on it, which ends with the process.
+//! The process that sets the marker holds a lock on it. The lock ends with the process.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// A marker that is set. It is removed when this is dropped.
+/// A marker that is set. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct Marker {
     path: PathBuf,
     file: File,
 }
 
-/// What a process that died left behind.
+/// What a dead process left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// It died while it opened the file.
+    /// It died while it was opening the file.
     Opening,
-    /// It died while it checked the file.
+    /// It died while it was checking the file.
     Checking,
 }
 
@@ -35,8 +35,8 @@ const OPENING: &[u8] = b"opening\n";
 const CHECKING: &[u8] = b"checking\n";
 
 impl Marker {
-    /// Sets the marker of a cache file. `None`: another process opens the file at this moment, or
-    /// there is no room. The file is then opened without a marker.
+    /// Sets the marker of a cache file. `None`: another process is opening the file at this moment,
+    /// or there is no space. The file is then opened without a marker.
     pub(crate) fn set(cache: &Path) -> Option<(Self, Left)> {
         Self::try_set(cache)
             .inspect_err(|error| tracing::debug!(%error, "no marker beside the cache"))
@@ -65,9 +65,9 @@ impl Marker {
         Ok((marker, left))
     }
 
-    /// Notes that the whole file is read now.
+    /// Notes that the check of the whole file begins.
     pub(crate) fn checking(&mut self) {
-        // If that fails, the next start checks once more.
+        // If this fails, the next start checks once more.
         drop(self.say(CHECKING));
     }
 

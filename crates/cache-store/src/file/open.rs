@@ -25,7 +25,7 @@ pub(crate) struct OpenFile {
     pub(crate) db: Database,
     pub(crate) opened: Opened,
     pub(crate) file_id: u64,
-    /// The file is not on disk but here.
+    /// The file in memory, if it is not on disk.
     pub(crate) memory: Option<Overlay>,
 }
 
@@ -108,8 +108,8 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
     }
 }
 
-/// A panic of redb on a damaged page cannot be caught in this build. So a file that was not closed
-/// is checked whole before it is used: perhaps a damaged page ended the process.
+/// This build cannot catch a panic of redb on a damaged page. So a file that was not closed is
+/// checked completely before it is used: perhaps a damaged page ended the process.
 const PANICS_END_THE_PROCESS: bool = cfg!(panic = "abort");
 
 fn start_anew(
@@ -130,8 +130,8 @@ fn start_anew(
     Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: None })
 }
 
-/// Opens the file in memory: over what is on disk if that can be read, else over nothing. Nothing
-/// is written to the disk.
+/// Opens the file in memory: over the file on disk if that can be read, or else empty. Nothing is
+/// written to the disk.
 pub(crate) fn in_memory(
     path: &Path,
     config: &StoreConfig,
@@ -140,7 +140,7 @@ pub(crate) fn in_memory(
 ) -> Result<OpenFile, Error> {
     let shown = Private(path.display());
     warn!(path = %shown, reason = %no_disk, "nothing is kept: the cache is in memory");
-    // A shared file is written by others while it is read.
+    // Other processes write a shared file while it is read.
     let readable = config.sharing == Sharing::Exclusive
         && inspect(path).is_ok_and(|found| found == Found::Redb);
     if let Some(file) = readable.then(|| fs::File::open(path).ok()).flatten() {
@@ -186,7 +186,7 @@ fn over(
     first_section: u32,
     no_disk: NoDisk,
 ) -> Result<OpenFile, Failure> {
-    // Damage could not be moved aside later, so it is looked for now.
+    // In memory, damage could not be moved aside later. So the check runs now.
     let opened = caught(|| checking(config).create_with_backend(memory.clone()));
     let db = classify(path, config, opened)?;
     let (db, prepared) = prepared(db, path, config, first_section)?;

@@ -1,6 +1,5 @@
-//! A file in memory, for when the disk cannot be written. It begins with what a file on disk holds,
-//! or with nothing. Only what differs from the file on disk takes memory; that file is never
-//! written.
+//! A file in memory, used when the disk cannot be written. It begins with the content of a file on
+//! disk, or empty. It never writes that file, and only the differences take memory.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,10 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-/// The size of a piece that is kept in memory: a page of redb.
+/// The size of one piece in memory: a page of redb.
 const PAGE: usize = 4_096;
 
-/// The file. Clones are the same file.
+/// The file. All clones are the same file.
 #[derive(Clone)]
 pub(crate) struct Overlay(Arc<Inner>);
 
@@ -28,17 +27,17 @@ struct Inner {
 /// How the base is locked while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locks {
-    /// Others may read it, too.
+    /// Other processes may read it too.
     Shared,
-    /// Nobody else may have it open. The base must be open for writing.
+    /// No other process may have it open. The base must be open for writing.
     Alone,
 }
 
 struct State {
     len: u64,
-    /// How much of the base still shows where nothing was written.
+    /// How many bytes of the base are still visible where nothing was written.
     shown: u64,
-    /// What was written, by page.
+    /// The written pages.
     pages: BTreeMap<u64, Box<[u8; PAGE]>>,
 }
 
@@ -49,7 +48,7 @@ impl fmt::Debug for Overlay {
 }
 
 impl Overlay {
-    /// Begins with the content of a file that is open, or with nothing.
+    /// Begins with the content of an open file, or empty.
     pub(crate) fn new(base: Option<FileBackend>, locks: Locks) -> io::Result<Self> {
         let len = base.as_ref().map_or(Ok(0), StorageBackend::len)?;
         let state = State { len, shown: len, pages: BTreeMap::new() };
@@ -67,7 +66,7 @@ impl Overlay {
 }
 
 impl Inner {
-    /// Reads what lies below the pages that were written: the base, and zeros behind it.
+    /// Reads what lies under the written pages: the base, and zeros after its end.
     fn below(&self, shown: u64, at: u64, out: &mut [u8]) -> io::Result<()> {
         out.fill(0);
         let count = usize::try_from(shown.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -79,7 +78,7 @@ impl Inner {
     }
 }
 
-/// The page at a place, the place in it, and how many of `left` bytes are on it.
+/// The page of an offset, the offset in that page, and how many of `left` bytes the page has.
 fn piece(at: u64, left: usize) -> (u64, usize, usize) {
     let within = usize::try_from(at % PAGE as u64).unwrap_or(0);
     (at / PAGE as u64, within, left.min(PAGE - within))
@@ -144,7 +143,8 @@ impl StorageBackend for Overlay {
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         let (last, within, _) = piece(len, 0);
         state.pages.split_off(&len.div_ceil(PAGE as u64));
-        // What is cut off reads as zeros if the file grows again.
+        // The bytes after the new end become zeros, because they must read as zeros if the file
+        // grows again.
         if let Some(tail) = state.pages.get_mut(&last).and_then(|page| page.get_mut(within..)) {
             tail.fill(0);
         }
@@ -161,8 +161,8 @@ impl StorageBackend for Overlay {
         self.0.base.as_ref().map_or(Ok(()), StorageBackend::close)
     }
 
-    // redb takes the locks of a writer. The base is only read, so they can be shared: several
-    // processes may read it then, and none may write it meanwhile.
+    // redb takes the locks of a writer, but the base is only read. So the locks can be shared:
+    // several processes may read the file then, and no process may write it.
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         match self.0.locks {
@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use crate::tests::Dice;
 
-    /// Writes of any length at any place, and changes of length between them, over a file and over
-    /// nothing: what is read is what was written, and the file stays as it was.
+    /// Writes bytes of any length at any offset and changes the length in between, over a file and
+    /// over nothing. Every read must return what was written, and the file must stay as it was.
     #[test]
     fn what_was_written_is_read_and_the_file_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();

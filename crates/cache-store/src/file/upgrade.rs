@@ -210,7 +210,7 @@ fn run(
             state.forget();
             put_section(txn, &state)?;
         } else if list_again {
-            // The items stay. The section is listed once before they are believed again.
+            // The items stay. The section is listed once before they are trusted again.
             (state.stamp, state.observed) = (None, None);
             put_section(txn, &state)?;
         }

@@ -1,4 +1,4 @@
-//! An index on disk, in a form that proves what is not in it.
+//! An index on disk. Its form proves what is not in the index.
 //!
 //! The top bits of the hash divide a section's index into 2^b *blocks*. A block is
 //! one sealed record with every bucket of its range. Every block exists, even an empty one, and the
@@ -182,10 +182,11 @@ mod tests {
         assert_eq!(BlockRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
     }
 
-    /// Half a million files of one name were written once and never read back.
+    /// Once, half a million files with one name were written but could not be read back.
     #[test]
     fn a_bucket_of_millions_of_items_reads_back() {
-        // Keys of one, three, five and nine bytes; the first two go just beyond a limit of memory.
+        // Keys that take one, three, five and nine bytes. The first two cases are just above a
+        // memory limit.
         for (count, first) in [(600_000, 0), (530_000, 1 << 40), (2_200_000, 1 << 20)] {
             let mut block = filled(&[9, 3]);
             block.change(5, |bucket| bucket.keys = (first..first + count).collect());

@@ -32,9 +32,10 @@ const FORMAT: u8 = 0x4D;
 /// Bytes before the payload.
 const HEADER: usize = 11;
 
-/// How many bytes of memory the decoding of a small payload may take. The limit keeps a damaged length
-/// from allocating more. A larger payload may take at least 16 times its size, up to 1 GiB: a rating
-/// key takes one to nine bytes in it, and eight in memory. So a bucket may have millions of items.
+/// How many bytes of memory the decoding of a small payload may take. So a damaged length cannot
+/// allocate more. A larger payload may take at least 16 times its size, up to 1 GiB. A rating key
+/// takes one to nine bytes in a payload and eight in memory, so a bucket may have millions of
+/// items.
 const LIMIT: usize = 4 << 20;
 
 /// One type of value, with the version of its fields.
@@ -208,7 +209,8 @@ const SMALL: usize = LIMIT / 16;
 const MEDIUM: usize = SMALL * 8;
 const LARGE: usize = MEDIUM * 8;
 
-/// Decodes with at most so many bytes of memory. Returns how many bytes of the payload that took, too.
+/// Decodes with at most `AT_MOST` bytes of memory. It also returns how many bytes of the payload it
+/// read.
 fn limited<'a, R: BorrowDecode<'a, ()>, const AT_MOST: usize>(
     payload: &'a [u8],
 ) -> Option<(R, usize)> {

@@ -23,7 +23,7 @@ impl Record for ItemRow {
             let ItemRow2 { changed_at, item, .. } = envelope::decode(payload)?;
             (changed_at, item.into_item())
         } else {
-            // 3 ended before the key of the show.
+            // Schema 3 has no key of the show at its end.
             let Self { changed_at, item, .. } = envelope::decode(&envelope::with_none(payload))?;
             (changed_at, item.into_item())
         };

@@ -50,14 +50,14 @@ impl Record for TotalsRow {
     const SCHEMA: u16 = 1;
 }
 
-/// How large the pages are that the server takes: one row in `meta`, where that was seen.
+/// The size of the pages that the server accepts: one row in `meta`, once it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct PagingRow {
-    /// Rows to ask for at once.
+    /// How many rows to request at once.
     pub(crate) rows: u32,
-    /// Pages of more rows were refused; `u32::MAX`: none was.
+    /// The server refused pages with more rows. `u32::MAX`: it refused none.
     pub(crate) at_most: u32,
-    /// The server's version, where it was known.
+    /// The server's version, if it was known.
     pub(crate) version: Option<String>,
 }
 
@@ -68,8 +68,8 @@ impl Record for PagingRow {
 /// Who asked the server last: one row in `meta`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct AskerRow {
-    /// 32 bits of a hash of the server's address and the token: enough to notice another one, and
-    /// too few to say anything about the token.
+    /// 32 bits of a hash of the server's address and the token. They are enough to notice another
+    /// asker, but too few to reveal anything about the token.
     pub(crate) hash: [u8; 4],
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct SectionRow {
     /// How the indexes are divided: names, guids, titles.
     divisions: [DivisionFields; 3],
     matches_from: u64,
-    /// When they were listed, and how many there are.
+    /// When the shows were listed, and how many there are.
     shows: Option<(i64, u64)>,
     dated: bool,
     settled: bool,
@@ -48,8 +48,8 @@ impl Record for SectionRow {
         if schema == 1 {
             return envelope::decode::<SectionRow1>(payload).map(Self::from);
         }
-        // 2 ended before the shows, 3 before `dated`, 4 before `settled`: nothing was known of what is
-        // missing, which is a 0 for each field.
+        // Schema 2 ended before the shows, 3 before `dated`, 4 before `settled`. Nothing was known
+        // then about the missing fields. A 0 for each of them says so.
         let missing = match schema {
             2 => 5,
             3 => 4,
@@ -66,7 +66,7 @@ struct StampFields {
     updated: Option<i64>,
 }
 
-/// A commit of the shared tier, its stamp, and what differs.
+/// A commit of the shared tier, its stamp, and the items that differ from it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 struct PositionFields {
     commit: [u8; 16],

@@ -1,4 +1,4 @@
-//! What bringing sections up to date came to.
+//! The result of bringing sections up to date.
 
 use plex_api::ErrorKind;
 use serde::Serialize;
@@ -9,16 +9,16 @@ use crate::refresh::plan::{Plan, Planned};
 use crate::refresh::reason::PlanReason;
 use crate::store::apply::Changes;
 
-/// What was done about one section.
+/// What was done for one section.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// The section's title.
     pub section: String,
     /// The plan that was carried out.
     pub plan: Plan,
-    /// Why it was chosen.
+    /// Why this plan was chosen.
     pub reason: PlanReason,
-    /// What it changed in the cache.
+    /// What the plan changed in the cache.
     pub changes: Changes,
     /// The section's total was compared, and was another although its change counter stood: items
     /// came or went, and nothing else told of it.
@@ -39,23 +39,24 @@ impl Step {
     }
 }
 
-/// A section that could not be brought up to date, while others could.
+/// A section that could not be brought up to date. Others could.
 #[derive(Debug, Clone)]
 pub struct Failed {
-    /// The section, as it is cached.
+    /// The section as the cache has it.
     pub state: SectionState,
-    /// Why.
+    /// Why it failed.
     pub error: plex_api::Error,
 }
 
 impl Failed {
-    /// The token's account may not see the section (403): for this account it is not there.
+    /// Whether the token's account may not see the section (403). For this account, the section
+    /// does not exist.
     pub fn is_hidden(&self) -> bool {
         self.error.kind() == ErrorKind::Forbidden
     }
 
-    /// Whether other sections would fail in the same way: nothing answers at that address, or not
-    /// to this token.
+    /// Whether other sections would fail in the same way: the server cannot be reached, or it
+    /// refuses every request of this token.
     fn is_of_all(&self) -> bool {
         matches!(
             self.error.kind(),
@@ -71,7 +72,7 @@ impl Failed {
     }
 }
 
-/// Sections that are up to date, and what it took.
+/// Sections that are up to date, and the steps that were needed.
 #[derive(Debug, Clone, Default)]
 pub struct Refreshed {
     /// The selected sections, in the server's order.
@@ -84,12 +85,13 @@ pub struct Refreshed {
 }
 
 impl Refreshed {
-    /// Whether anything was asked of the server beside the stamps.
+    /// Whether the server was asked for anything except the stamps.
     pub fn moved(&self) -> bool {
         self.steps.iter().any(|step| step.plan.asks())
     }
 
-    /// All selected sections that this account may see; the error of the first that failed.
+    /// All selected sections that this account may see. If one of them failed, its error (the first
+    /// one).
     pub fn whole(self) -> Result<Vec<SectionState>, Error> {
         match self.failed.into_iter().find(|failed| !failed.is_hidden()) {
             Some(failed) => Err(Error::Plex(failed.error)),
@@ -97,7 +99,8 @@ impl Refreshed {
         }
     }
 
-    /// Takes note of a section. An error that is not the server's ends the refresh.
+    /// Takes the outcome of one section. An error that does not come from the server ends the
+    /// refresh.
     pub(super) fn take(
         &mut self,
         before: &SectionState,
@@ -111,13 +114,14 @@ impl Refreshed {
         Ok(())
     }
 
-    /// The error of a section that would befall the next one, too: it need not be asked.
+    /// The error of a section, if the next section would fail with it too. Then the next one is not
+    /// asked.
     pub(super) fn of_all(&self) -> Option<Error> {
         let failed = self.failed.iter().find(|failed| failed.is_of_all())?;
         Some(Error::Plex(failed.error.clone()))
     }
 
-    /// If no section is left, there is nothing to answer from.
+    /// Returns an error if no section is left to answer from.
     pub(super) fn some_left(self) -> Result<Self, Error> {
         if !self.sections.is_empty() {
             return Ok(self);

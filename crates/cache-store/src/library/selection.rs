@@ -1,4 +1,4 @@
-//! Which sections are meant, and what is said if there are none.
+//! Which sections are selected, and the error if there are none.
 
 use plex_api::{SectionKind, UnsupportedRow};
 
@@ -6,14 +6,14 @@ use crate::error::Error;
 use crate::model::section::SectionState;
 use crate::share::single_flight::Probe;
 
-/// Which sections.
+/// Which sections to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// Every section that holds files.
     All,
     /// The sections with these titles, numeric keys or uuids.
     Named(Vec<String>),
-    /// Every section of this kind; it is an error if there is none.
+    /// Every section of this kind. It is an error if there is none.
     Kind(SectionKind),
 }
 
@@ -32,14 +32,14 @@ pub(super) fn is_of(kind: &SectionKind, state: &SectionState) -> bool {
     kind.leaf() == Some(state.kind)
 }
 
-/// The selected ones of the sections that the server lists, each once. All that choose sections to
-/// answer from choose them here.
+/// Selects sections from those that the server lists, each one once. All code that chooses sections
+/// to answer from chooses them here.
 pub(super) fn select(
     want: &Selection,
     listed: &[SectionState],
     unreadable: &[UnsupportedRow],
 ) -> Result<Vec<SectionState>, Refusal> {
-    // Nobody can say which files are in a section that cannot be read.
+    // Nobody can say which files are in a section whose row cannot be read.
     let is_meant = |row: &&UnsupportedRow| match want {
         Selection::All | Selection::Kind(_) => true,
         Selection::Named(names) => {
@@ -72,9 +72,9 @@ pub(super) fn select(
     Ok(selected)
 }
 
-/// Why there is nothing to choose.
+/// Why no section can be chosen.
 pub(super) enum Refusal {
-    /// A selected section has a row that cannot be read.
+    /// The row of a selected section cannot be read.
     Unreadable(String),
     /// No section that holds files has this name.
     Unknown(String),

@@ -1,5 +1,5 @@
-//! The read-through asks the shared tier before the server, and tells it after. The plans do not
-//! know of it.
+//! The read-through asks the shared tier before it asks the server, and publishes to it afterwards.
+//! The plans know nothing about the tier.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,24 +28,24 @@ use crate::store::Store;
 /// How often one refresh looks at the tier before it asks the server itself.
 const LOOKS: u32 = 8;
 
-/// One refresh of a section, as far as other hosts are concerned.
+/// The state of one section's refresh, as far as other hosts are concerned.
 #[derive(Default)]
 pub(super) struct Round {
     lease: Option<Lease>,
-    /// What the engine showed when the lease was held: whoever publishes starts from it.
+    /// What the engine showed after this host took the lease. A publication starts from it.
     look: Option<Look>,
     looks: u32,
-    /// It was another's turn, and others may have waited, too.
+    /// Another host had the lease, and more hosts may have waited for it too.
     waited: bool,
-    /// Something of the tier was of no use.
+    /// Something in the tier could not be used.
     missed: bool,
-    /// It is clear that the server is asked.
+    /// It is decided that this host asks the server.
     settled: bool,
     calls: u64,
 }
 
 impl Round {
-    /// Does something, and renews the lease for as long as it takes.
+    /// Runs `work`, and renews the lease as long as the work takes.
     pub(super) fn renewing<'a, T: Send + Sync + 'a>(
         &'a self,
         work: Pin<Box<impl Future<Output = T> + Send + 'a>>,
@@ -58,9 +58,9 @@ impl Round {
 }
 
 impl Library {
-    /// Shares what is listed with other hosts, through an engine beside them.
+    /// Shares listings with other hosts, through an engine that all of them can reach.
     ///
-    /// Name the profile first. Nothing is asked of the engine before there are queries.
+    /// Set the profile before you call this. The engine is not asked before there are queries.
     pub fn with_shared(mut self, config: Option<SharedTier>) -> Result<Self, Error> {
         let Some(config) = config else { return Ok(self) };
         let seen_with = config.token_key().map_or([0; 16], |key| {
@@ -80,7 +80,8 @@ impl Library {
         self.tier.as_ref().map(|tier| tier.counting().now()).unwrap_or_default()
     }
 
-    /// The server's sections: as another host saw them a moment ago, or as the server lists them.
+    /// The server's sections: as another host saw them a moment ago, or as the server lists them
+    /// now.
     pub(super) async fn observe_shared(&self, since: Since) -> Result<Observed, Error> {
         let Some(tier) = &self.tier else { return self.observe().await };
         if tier.server().is_none() || !tier.is_verified() {
@@ -89,13 +90,13 @@ impl Library {
         let (lease, before) = match since {
             Since::Ending => match tier.probe(self.context.policy.freshness).await {
                 Probed::Shared(listed, at) => {
-                    // It may be from before what is cached was listed.
+                    // The probe may be older than the listing in the cache.
                     let (others, before) = (Vec::new(), Arc::default());
                     return Ok(Observed { listed, others, before, at });
                 }
                 Probed::Ask(lease, before) => (lease, before),
             },
-            // Something happened that only the server can show.
+            // Something happened that only a new answer of the server can show.
             Since::Beginning => (tier.time().await, None),
         };
         let observed = self.observe().await;
@@ -115,7 +116,8 @@ impl Library {
         observed
     }
 
-    /// Finds out which server this is: as the cache file says, or the configuration, or the server.
+    /// Finds out which server this is: from the cache file, the configuration, or the server
+    /// itself.
     async fn find_server(&self, tier: &Tier) -> Result<(), plex_api::Error> {
         if let Some(bound) = self.bound().await {
             if tier.server().is_some_and(|server| server != bound) {
@@ -130,7 +132,7 @@ impl Library {
         Ok(())
     }
 
-    /// The server that the cache file is bound to.
+    /// The server to which the cache file is bound.
     async fn bound(&self) -> Option<String> {
         let owner = self.context.blocking(Store::server).await.ok()??;
         Some(match &self.context.profile {
@@ -139,8 +141,8 @@ impl Library {
         })
     }
 
-    /// Whether a server that listed these sections is the one whose keys are used: it shows
-    /// sections that only that one has, or says so itself.
+    /// Whether the server that listed these sections is the one whose keys are used. It is, if it
+    /// lists sections that only that server has, or if it says so itself.
     async fn is_server(&self, tier: &Tier, listed: &[Section], known: &[Section]) -> bool {
         let Some(server) = tier.server() else { return false };
         if let Some(bound) = self.bound().await {
@@ -172,8 +174,8 @@ impl Library {
         }
     }
 
-    /// Takes what another host listed, or waits for it. `true`: the section is looked at again;
-    /// `false`: the server is asked.
+    /// Takes what another host listed, or waits for it. `true`: look at the section again. `false`:
+    /// ask the server.
     pub(super) async fn share(
         &self,
         state: &SectionState,
@@ -205,7 +207,7 @@ impl Library {
         round: &mut Round,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
-        // Who it is was asked once, and need not be again.
+        // The server's identity was asked for once. It is not asked for again.
         if tier.is_verified() && self.bound().await.is_none() {
             self.bind_to(tier).await?;
         }
@@ -234,7 +236,7 @@ impl Library {
             return Ok(match tier.hold(state, &look).await {
                 Hold::Mine(lease) => {
                     round.lease = Some(lease);
-                    true // somebody may have published since it was looked
+                    true // another host may have published since the last look
                 }
                 Hold::Again => {
                     round.waited = true;
@@ -245,8 +247,8 @@ impl Library {
         }
         round.calls = self.context.client.calls().total().count;
         round.look = Some(look);
-        // Whoever published the probe has heard from the server who it is, and each page says of
-        // which section it is.
+        // The host that published the probe heard the server's identity from the server, and each
+        // page says which section it belongs to.
         if self.bound().await.is_none() {
             self.bind_to(tier).await?;
         }
@@ -262,7 +264,7 @@ impl Library {
         self.context.blocking(move |store| store.bind(&owner)).await
     }
 
-    /// The way to what another host listed, if it leads to where this one wants to be.
+    /// The way to what another host listed, if it leads to the state that this host needs.
     fn useful(
         &self,
         tier: &Tier,
@@ -283,8 +285,8 @@ impl Library {
         let useful = if present && state.stamp == Some(seen.stamp) {
             !self.plan(&claimed(state, look, head, seen), &seen.stamp, demand).plan.asks()
         } else {
-            // Whoever has nothing begins from what is old; whoever is to publish, from what is
-            // there.
+            // A host with an empty cache may start from old data. A host that will publish starts
+            // from what the tier holds.
             present || state.stamp.is_none() || (may_publish && matches!(way, Way::Log(_)))
         };
         if !useful {
@@ -322,8 +324,8 @@ impl Library {
         Ok(Some(Step::new(&state, Planned { plan: Plan::Shared, reason }, changes)))
     }
 
-    /// Whether the server shows this account what it showed whoever listed. Known from the token
-    /// where hosts have a secret; else from one total.
+    /// Whether the server shows this account the same items as the account that listed them. If
+    /// hosts have a secret, the token tells. If not, one total tells.
     async fn is_joined(
         &self,
         tier: &Tier,
@@ -334,7 +336,7 @@ impl Library {
         if let Some(joined) = tier.joined(state.id, head) {
             return Ok(joined);
         }
-        // Another stamp's total says nothing.
+        // A total under another stamp proves nothing.
         if head.stamp != seen.stamp {
             return Ok(false);
         }
@@ -345,7 +347,7 @@ impl Library {
         Ok(joined)
     }
 
-    /// Publishes what a refresh brought, if it was this host's turn.
+    /// Publishes what a refresh brought, if this host held the lease.
     pub(super) async fn tell(
         &self,
         state: SectionState,
@@ -368,8 +370,8 @@ impl Library {
         Ok(state)
     }
 
-    /// Compares the stamp of a section again that was listed for all hosts, so that not each of them
-    /// has to before it answers that a file is absent.
+    /// Compares the stamp of a section once more, on behalf of all hosts. Without it, each host
+    /// would have to do this before it answers that a file is absent.
     async fn settle(&self, state: SectionState) -> Result<SectionState, Error> {
         let Some(stamp) = state.stamp.filter(|_| state.is_unsettled()) else { return Ok(state) };
         let at = self.context.clock.now();
@@ -388,14 +390,15 @@ impl Library {
         Ok(self.context.blocking(note).await?.unwrap_or(state))
     }
 
-    /// Only what is explained, of the server whose keys are used.
+    /// Whether a section may be published: its change is explained, and it is of the server whose
+    /// keys are used.
     async fn may_publish(&self, tier: &Tier, state: &SectionState) -> bool {
         let explained = state.stamp.is_some() && !state.is_unexplained() && !state.is_partial();
         explained && self.bound().await.is_some_and(|bound| tier.server() == Some(bound))
     }
 
-    /// Publishes sections that the tier does not have and that the file has as they are now: an
-    /// engine that lost everything is filled without a call.
+    /// Publishes sections that the tier lacks, if the file has them as they are now. So an engine
+    /// that lost everything is filled again without a call.
     pub(super) async fn offer(
         &self,
         unchanged: &[(SectionState, SectionStamp)],
@@ -422,7 +425,7 @@ impl Library {
     }
 }
 
-/// The section as it would be after a head was taken.
+/// The section as it would be if a head were taken.
 fn claimed(state: &SectionState, look: &Look, head: &Head, seen: &Sighting) -> SectionState {
     SectionState {
         stamp: Some(head.stamp),

@@ -1,4 +1,4 @@
-//! How far the edits of a run got, so that after a crash as little as possible is in doubt.
+//! Progress of the edits of a run, so that after a crash as little as possible is uncertain.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ pub enum Progress {
     Failed(String),
 }
 
-/// What is known of an item once the server confirmed its edit.
+/// What is known about an item after the server confirmed its edit.
 #[derive(Debug, Clone)]
 pub struct Confirmed {
     /// The section.

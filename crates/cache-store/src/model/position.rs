@@ -1,4 +1,4 @@
-//! What of the shared tier a section's items are.
+//! The position of a section in the shared tier.
 
 use crate::model::revision::SectionStamp;
 
@@ -6,19 +6,20 @@ use crate::model::revision::SectionStamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CommitId(pub(crate) [u8; 16]);
 
-/// Which commit a host's own items are, or are newer than.
+/// The commit that a host's items are equal to or newer than.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) commit: CommitId,
-    /// The stamp of the commit: under another the items are something else.
+    /// The stamp of the commit. Under another stamp the position does not count.
     pub(crate) stamp: SectionStamp,
-    /// Items that were written or removed since, by ascending key: whatever differs is among them.
+    /// The items that were written or removed since, by ascending key. Every item that differs from
+    /// the commit is among them.
     pub(crate) touched: Vec<u64>,
 }
 
 impl Position {
-    /// Where the items are after these were written or removed. `None`: so many are told of by
-    /// telling all.
+    /// The position after these items were written or removed. `None`: so many items differ that a
+    /// snapshot is better.
     pub(crate) fn touch(mut self, keys: &[u64]) -> Option<Self> {
         self.touched.extend_from_slice(keys);
         self.touched.sort_unstable();
@@ -27,5 +28,5 @@ impl Position {
     }
 }
 
-/// More items are about a MiB, and no entry of the log.
+/// The items of more changes would fill about a MiB, which is too much for an entry of the log.
 const TOUCHED_AT_MOST: usize = 5_000;

@@ -42,9 +42,9 @@ pub struct SectionState {
     /// The cached items are all items at `stamp`, so a file that is not here is not on the server.
     /// A full listing sets this. A delta clears it, because it cannot see replaced files.
     pub complete: bool,
-    /// Nothing that happened while the section was listed can be missing: its stamp was asked for
-    /// again after the listing, and had not moved; or one answer had every row. Before that, an
-    /// item may be missing that moved across the edge of a page
+    /// No item can be missing because something changed during the listing. Either one answer had
+    /// every row, or the stamp was asked for again after the listing and had not moved. Until then,
+    /// an item that moved across the edge of a page may be missing
     /// ([`is_unsettled`](Self::is_unsettled)).
     pub settled: bool,
     /// When a stamp was last observed, by our clock.
@@ -60,11 +60,11 @@ pub struct SectionState {
     /// starts here, so that a difference between the two clocks cannot hide a change.
     pub changed_until: Option<UnixSeconds>,
     /// The section's shows. `None`: they were never listed, or an episode came since whose show is
-    /// not among them.
+    /// not in the list.
     pub shows: Option<ShowsListed>,
-    /// Every item says when it was updated, and none says a time before it was added. So what is
-    /// added shows where the section is listed by `updatedAt`. Some servers leave `updatedAt` out
-    /// of some rows; a full listing or a sweep tells, and any row may tell otherwise.
+    /// Every item has a time of its last update, and none is before the time when it was added. So
+    /// a listing by `updatedAt` also shows new items. Some servers leave `updatedAt` out of some
+    /// rows. A full listing or a sweep finds out, and any single row may disprove it.
     pub dated: bool,
     /// The cost and the results of looking files up one by one.
     pub lookups: Lookups,
@@ -72,11 +72,11 @@ pub struct SectionState {
     pub(crate) divisions: [Division; 3],
     /// Matches that were verified before this revision do not hold, whatever they depend on.
     pub(crate) matches_from: Revision,
-    /// What of the shared tier the items are; `None`: nothing that is known there.
+    /// The section's position in the shared tier. `None`: it has none.
     pub(crate) position: Option<Position>,
 }
 
-/// What is known of a section's shows.
+/// What is known about a section's shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShowsListed {
     /// When they were listed, by our clock.
@@ -115,8 +115,8 @@ impl SectionState {
         self.listed_at.is_none()
     }
 
-    /// Whether there is a change that the cached items do not explain. Any item may then have
-    /// changed, so an item that is asked for is read again by key before it is believed.
+    /// Whether there is a change that the cached items do not explain. Any item may have changed
+    /// then. So an item is read again by key before an answer uses it.
     pub fn is_unexplained(&self) -> bool {
         self.observed != self.stamp
     }
@@ -164,7 +164,7 @@ impl SectionState {
         (self.revision, self.stamp, self.observed) == (base.revision, base.stamp, base.observed)
     }
 
-    /// Whether this is the very listing that `base` has, and nothing was written over it since.
+    /// Whether this is the same listing that `base` has, and nothing overwrote it since.
     pub(crate) fn is_listing_of(&self, base: &Self) -> bool {
         self.is_version_of(base) && self.listed_at == base.listed_at
     }

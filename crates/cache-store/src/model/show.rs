@@ -1,11 +1,11 @@
-//! A show as the cache knows it: what its episodes' rows do not say of it.
+//! A show in the cache: what the rows of its episodes do not say about it.
 
 use plex_api::RatingKey;
 
-/// A show, reduced to what tells it from others.
+/// A show, reduced to the fields that tell it from other shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedShow {
-    /// The server's key; episodes name it as [`CachedItem::grandparent`](crate::CachedItem).
+    /// The server's key. Episodes name it in [`CachedItem::grandparent`](crate::CachedItem).
     pub rating_key: RatingKey,
     /// The title.
     pub title: String,

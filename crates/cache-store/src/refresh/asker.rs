@@ -1,17 +1,18 @@
-//! Who asks the server: at which address, and with which token.
+//! Who asks the server: from which address, and with which token.
 //!
-//! Within the freshness window no call is made. So another address or another token would not be
-//! noticed: answers and edits would be of a server that nobody asked, or with rights that nobody has.
-//! The file says who asked last, and what somebody else observed is not fresh.
+//! Within the freshness window no call is made, so a change of the address or the token would not
+//! show. Answers and edits would then concern a server that nobody asked, or rely on rights that
+//! this token may not have. So the file records who asked last. Stamps that another asker observed
+//! are not fresh.
 
 use std::sync::{Mutex, PoisonError};
 
 use plex_api::Client;
 
-/// The context of the hash. Any other hash needs another context.
+/// The context of this hash. A different hash must use a different context.
 const CONTEXT: &str = "matchbox 2026-11 who asks";
 
-/// This process, as one who asks.
+/// This process as an asker.
 #[derive(Debug)]
 pub(crate) struct Asker {
     pub(crate) hash: [u8; 4],

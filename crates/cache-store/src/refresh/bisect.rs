@@ -1,27 +1,28 @@
-//! Which items vanished, when the total says how many: bisection over pages sorted by id.
+//! Finds which items vanished if the total says how many: bisection over pages sorted by id.
 //!
-//! Our keys, ascending, are the list the server had; its list now is the same with `d` keys
-//! left out. The row at an offset tells how many of them vanished before it (how far it
-//! moved up), so stretches that moved equally far at both ends are whole, and the others are
-//! halved. A page costs as much as a row, so pages are read: `d` vanished items are found in
-//! about `d * log2(N / (P * d))` calls and not `d * log2(N)`.
+//! Our keys, in ascending order, are the list that the server had. Its list now is the same without
+//! `d` keys. The row at an offset shows how many keys vanished before it: as many places as it
+//! moved up. If the rows at both ends of a stretch moved equally far, the stretch is complete. All
+//! other stretches are halved. A page costs as much as a row, so pages are read. `d` vanished items
+//! are found in about `d * log2(N / (P * d))` calls instead of `d * log2(N)`.
 //!
-//! This is the decision alone: [`Vanished::wanted`] says which page to read next, and
-//! [`Vanished::read`] takes it. A server that does not sort, or that lists a key we do not
-//! know, is found out on the first page that shows it.
+//! This module only decides. [`Vanished::wanted`] says which page to read next, and
+//! [`Vanished::read`] takes that page. If a server does not sort, or lists a key that we do not
+//! know, the first page with such a row shows it.
 
 /// The search for vanished keys.
 #[derive(Debug)]
 pub(crate) struct Vanished {
-    /// Every key the server would list if nothing had vanished, ascending.
+    /// Every key that the server would list if nothing had vanished, in ascending order.
     ours: Vec<u64>,
     page: u64,
     open: Vec<Stretch>,
     gone: Vec<u64>,
 }
 
-/// The rows strictly between two known ones. Bounds are positions in our list and in the
-/// server's, one before the first and one after the last being known without asking.
+/// The rows strictly between two known ones. The bounds are positions in our list and in the
+/// server's list. The positions before the first row and after the last row are known without
+/// asking.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     /// Number of our keys, and of the server's, up to and including the lower known row.
@@ -30,12 +31,12 @@ struct Stretch {
     above: (u64, u64),
 }
 
-/// The listing is not our list with keys left out: not sorted, or not all known.
+/// The listing is not our list without some keys: it is not sorted, or it has an unknown key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotOurs;
 
 impl Vanished {
-    /// Starts a search in `ours` (ascending), of which the server lists `total`.
+    /// Starts a search in `ours` (ascending). The server lists `total` of these keys.
     pub(crate) fn new(ours: Vec<u64>, total: u64, page: u32) -> Self {
         let whole = Stretch { below: (0, 0), above: (ours.len() as u64, total) };
         let mut search =
@@ -44,14 +45,14 @@ impl Vanished {
         search
     }
 
-    /// About how many calls a search for `count` keys among `items` takes.
+    /// About how many calls a search takes for `count` vanished keys among `items`.
     pub(crate) fn estimate(items: u64, count: u64, page: u32) -> u64 {
         let pages = items.div_ceil(u64::from(page.max(1))).max(1);
         let halvings = (pages / count.max(1)).max(1).ilog2();
         count.saturating_mul(u64::from(halvings) + 2)
     }
 
-    /// The page to read next, as offset and number of rows; `None` when all is known.
+    /// The page to read next, as offset and number of rows. `None`: the search is done.
     pub(crate) fn wanted(&self) -> Option<(u64, u64)> {
         let stretch = self.open.last()?;
         let rows = stretch.rows();
@@ -82,7 +83,8 @@ impl Vanished {
         Ok(())
     }
 
-    /// The vanished keys, ascending, once nothing more is [`wanted`](Self::wanted).
+    /// The vanished keys, in ascending order. Call this when nothing more is
+    /// [`wanted`](Self::wanted).
     pub(crate) fn gone(mut self) -> Vec<u64> {
         self.gone.sort_unstable();
         self.gone
@@ -96,7 +98,7 @@ impl Vanished {
             self.open.push(stretch);
             return;
         }
-        // No row is left between the two: everything we have there is gone.
+        // The server has no row between the two, so all our keys between them are gone.
         let ours = usize::try_from(stretch.below.0).ok().zip(usize::try_from(stretch.above.0).ok());
         let gone = ours.and_then(|(from, to)| self.ours.get(from..to));
         self.gone.extend_from_slice(gone.unwrap_or_default());
@@ -104,17 +106,17 @@ impl Vanished {
 }
 
 impl Stretch {
-    /// Rows the server has in between.
+    /// How many rows the server has between the bounds.
     fn rows(self) -> u64 {
         self.above.1.saturating_sub(self.below.1)
     }
 
-    /// Keys of ours in between that the server has not.
+    /// How many of our keys between the bounds are missing on the server.
     fn missing(self) -> u64 {
         self.above.0.saturating_sub(self.below.0).saturating_sub(self.rows())
     }
 
-    /// The server's rows in between fit into ours.
+    /// Whether the server's rows between the bounds can be a part of ours.
     fn possible(self) -> bool {
         self.above.0 >= self.below.0
             && self.above.1 >= self.below.1
@@ -126,7 +128,7 @@ impl Stretch {
 mod tests {
     use super::*;
 
-    /// Runs a search against a list; returns what was found and the number of calls.
+    /// Runs a search against a list. Returns what it found and the number of calls.
     fn search(ours: Vec<u64>, theirs: &[u64], page: u32) -> (Result<Vec<u64>, NotOurs>, u64) {
         let mut search = Vanished::new(ours, theirs.len() as u64, page);
         let mut calls = 0;

@@ -1,4 +1,4 @@
-//! What every step of a refresh is given: whom to ask, where to write, and by which clock.
+//! What every step of a refresh needs: the client to ask, the store to write to, and the clock.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,22 +14,22 @@ use crate::share::off_thread::off_thread;
 use crate::share::single_flight::Flights;
 use crate::store::Store;
 
-/// Is called with the title of a section, the rows of its listing that were read so far, and how
-/// many there are.
+/// A function that gets a section's title, how many rows of its listing were read so far, and how
+/// many rows there are.
 pub type OnRows = Box<dyn Fn(&str, u64, u64) + Send + Sync>;
 
-/// What is known of the server's pages.
+/// What is known about the server's pages.
 #[derive(Debug, Default)]
 pub(crate) struct KnownPaging {
-    /// As it is kept; `None` until the store was asked.
+    /// The stored knowledge. `None` until the store was asked.
     pub(crate) kept: Option<Paging>,
-    /// The version of the server that it was seen of.
+    /// The version of the server that this knowledge belongs to.
     pub(crate) of: Option<String>,
-    /// The server's version, where this process asked for it.
+    /// The server's version, if this process asked for it.
     pub(crate) version: Option<String>,
 }
 
-/// A server, the store in front of it, and when the one is asked and the other believed.
+/// A server, the store in front of it, and the policy that says when to ask the server.
 pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) store: Arc<Store>,
@@ -38,7 +38,7 @@ pub(crate) struct Context {
     pub(crate) flights: Flights,
     pub(crate) profile: Option<String>,
     pub(crate) on_rows: Option<OnRows>,
-    /// Titles of the sections that are read, for whoever is told.
+    /// The titles of the sections that are being read, for `on_rows`.
     titles: Mutex<BTreeMap<SectionKey, String>>,
     pub(crate) paging: Mutex<KnownPaging>,
     pub(crate) asker: Asker,
@@ -73,7 +73,7 @@ impl Context {
         }
     }
 
-    /// Says what a section that is about to be read is called.
+    /// Notes the title of a section that is about to be read.
     pub(crate) fn name(&self, section: SectionKey, title: &str) {
         if self.on_rows.is_some() {
             let mut titles = self.titles.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +105,7 @@ impl Context {
         self.blocking(move |store| store.bind(&owner)).await
     }
 
-    /// Whether this process is the one that asked last, or asked as that one did.
+    /// Whether the last asker was this process, or one with the same address and token.
     pub(crate) async fn asked_last(&self) -> Result<bool, Error> {
         if self.asker.last().is_none() {
             self.asker.set_last(self.blocking(Store::asker).await?);
@@ -113,12 +113,12 @@ impl Context {
         Ok(self.asker.last() == Some(self.asker.hash))
     }
 
-    /// Whether somebody else asked last. A file of an earlier version does not say who it was.
+    /// Whether another asker was the last one. A file of an earlier version does not say who asked.
     pub(crate) async fn another_asked_last(&self) -> Result<bool, Error> {
         Ok(!self.asked_last().await? && self.asker.last().is_some())
     }
 
-    /// Keeps that this process asked, and was answered.
+    /// Stores that this process asked and got an answer.
     pub(crate) async fn note_asked(&self) -> Result<(), Error> {
         if self.asked_last().await? {
             return Ok(());
@@ -129,7 +129,7 @@ impl Context {
         Ok(())
     }
 
-    /// Runs disk work off the async threads.
+    /// Runs disk work outside the async threads.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Carrying out a plan: what is asked of the server, and the one transaction it ends in.
+//! Carries out a plan: asks the server, and ends with one transaction.
 
 use plex_api::{Detail, ErrorKind, Filter, ItemKind, Page, RatingKey, UnixSeconds};
 
@@ -16,11 +16,11 @@ use crate::store::Store;
 use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
-/// What became of a plan: the new state, or what to do instead.
+/// The result of a plan: the new state, or another plan to carry out instead.
 pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
 
-/// Rows that are read together with the total of a section in which nothing was added: those that
-/// were edited between two scans are few.
+/// The rows that are read together with the total, in a section in which nothing was added. Between
+/// two scans, few rows are edited.
 const FEW: u32 = 50;
 
 /// The next plan, and why.
@@ -29,8 +29,8 @@ pub(crate) fn instead(plan: Plan, reason: PlanReason) -> Outcome {
 }
 
 impl Context {
-    /// Carries out a plan. The stamp is as old as the moment it was seen, which may be long ago
-    /// where the server is silent; what is read now is as old as the moment it is asked for.
+    /// Carries out a plan. The stamp dates from the moment it was seen, which may be long ago if
+    /// the server sent no events. What is read now dates from the moment of the request.
     pub(crate) async fn carry_out(
         &self,
         state: &SectionState,
@@ -48,7 +48,7 @@ impl Context {
             Plan::Targeted => self.targeted(state, seen).await,
             Plan::Sweep => self.sweep(state, seen).await,
             Plan::Full => self.full(state, seen).await,
-            // It was carried out by whoever took it.
+            // The host took the data before, so only the observation is noted.
             #[cfg(feature = "shared")]
             Plan::Shared => self.observed(state, seen, None).await,
         };
@@ -60,8 +60,8 @@ impl Context {
         }
     }
 
-    /// Nothing changed: only the moment of observation is new, and that of the total if it was
-    /// asked for.
+    /// Nothing changed. Only the time of the observation is new, and the time of the total if it
+    /// was asked for.
     async fn observed(
         &self,
         state: &SectionState,
@@ -80,7 +80,7 @@ impl Context {
 
     async fn totals(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
-        // Metadata that are due come with the total, in the same call.
+        // If metadata are due, they come with the total in the same call.
         let due = !has_recent_metadata(state, now, &self.policy);
         let mut rows = Spool::new();
         let (total, edited) = if due {
@@ -92,7 +92,7 @@ impl Context {
             (self.client.total(&listing::request(state, Filter::None)).await?, None)
         };
         let Some(total) = total else {
-            // It is no reason to look at everything once an hour that nothing is told.
+            // A server that never tells a total must not cause a sweep every hour.
             return if state.stamp == Some(stamp) {
                 self.observed(state, seen, Some(now)).await
             } else {
@@ -101,14 +101,14 @@ impl Context {
         };
         let (unreadable, metadata) = match edited {
             Some(Recent::Read(keys)) => (keys, true),
-            // They stay due.
+            // The metadata stay due.
             _ => (Vec::new(), false),
         };
         if total == state.items + state.unsupported && !metadata {
             return self.observed(state, seen, Some(now)).await;
         }
-        // The counter did not move, so nothing was added or replaced. Where the total is another,
-        // some items vanished.
+        // The counter did not move, so nothing was added or replaced. If the total differs, some
+        // items vanished.
         let gone = match self.vanished(state, &rows, total).await? {
             Ok(gone) => gone,
             Err(reason) => return Ok(instead(Plan::Sweep, reason)),
@@ -126,7 +126,8 @@ impl Context {
         self.apply(update).await
     }
 
-    /// What was edited since the newest time known. The stamp stands: no file came or went.
+    /// Reads what was edited since the newest known time. The stamp did not change, so no file came
+    /// or went.
     async fn metadata(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
         let mut rows = Spool::new();
@@ -145,8 +146,8 @@ impl Context {
         self.apply(update).await
     }
 
-    /// Reads what was updated last, which also tells how many items there are; and what was added
-    /// or updated since, as far as that does not show it.
+    /// Reads the items that were updated last. That answer also has the total. If the answer does
+    /// not show everything, reads what was added or updated since the newest known time.
     async fn delta(
         &self,
         state: &SectionState,
@@ -160,7 +161,7 @@ impl Context {
         if first.rows >= total {
             return self.all_at_once(state, seen, first).await;
         }
-        // If most is gone, nothing else has to be asked.
+        // If most items are gone, no other request is needed.
         let known = state.items + state.unsupported;
         if self.is_swept_cheaper(known, known.saturating_sub(total), total) {
             return Ok(instead(Plan::Sweep, PlanReason::ManyVanished));
@@ -189,7 +190,7 @@ impl Context {
             }
             match self.vanished(state, &rows, total).await? {
                 Ok(gone) => break gone,
-                // Something was added that does not say that it was updated.
+                // An added item has no `updatedAt`.
                 Err(PlanReason::MoreThanDelta) if !by_added => asked.push(Filter::AddedSince),
                 Err(reason) => return Ok(instead(Plan::Sweep, reason)),
             }
@@ -216,7 +217,8 @@ impl Context {
         }
     }
 
-    /// The whole section was on the first page: it is known completely, as after a listing.
+    /// The first page had the whole section. So the section is known completely, as after a
+    /// listing.
     async fn all_at_once(
         &self,
         state: &SectionState,
@@ -240,9 +242,9 @@ impl Context {
         self.apply(update).await
     }
 
-    /// Streams the items that were added or updated since the newest time known; returns the keys
-    /// of those whose rows cannot be used. `None`: they are half of the section, which costs as
-    /// much as listing it.
+    /// Streams the items that were added or updated since the newest known time. Returns the keys
+    /// of rows that cannot be used. `None`: the changed items are half of the section, so a listing
+    /// costs no more.
     async fn changed_since(
         &self,
         state: &SectionState,
@@ -256,7 +258,7 @@ impl Context {
         Ok(read.map(|read| read.unreadable))
     }
 
-    /// Nothing is listed. If the stamp moved, what lookups showed is read again by key.
+    /// Lists nothing. If the stamp moved, the items that lookups found are read again by key.
     async fn lazy(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
         let (stamp, now) = (seen.stamp, self.clock.now());
         let id = state.id;
@@ -274,7 +276,7 @@ impl Context {
         self.apply(update).await
     }
 
-    /// Nothing is read yet: from now on everything is read again before it is believed.
+    /// Reads nothing yet. From now on, every item is read again before an answer uses it.
     async fn targeted(&self, state: &SectionState, seen: &Sighting) -> Result<Outcome, Error> {
         let Sighting { stamp: observed, at, .. } = *seen;
         if state.observed == Some(observed) {
@@ -287,8 +289,8 @@ impl Context {
         self.apply(update).await
     }
 
-    /// Reads items of a section by key, because something in it changed that is not explained,
-    /// and writes what was read.
+    /// Reads items of a section by key, because something in the section changed without an
+    /// explanation, and writes what was read.
     pub(crate) async fn read_items(
         &self,
         section: SectionId,
@@ -307,12 +309,12 @@ impl Context {
             unreadable: again.unreadable,
             ..unmoved(&state, rows, again.gone, stamp, observed, now)
         };
-        // If the section changed in the store meanwhile, whoever reads it next finds that out.
+        // If the section changed in the store meanwhile, the next reader of it notices that.
         self.apply(update).await?.map_or_else(|_| Ok(()), |_| Ok(()))
     }
 
-    /// Reads items by key into `rows`, those of one kind if it is given; returns the keys of the
-    /// others.
+    /// Reads items by key into `rows`: all of them, or only those of one kind. Returns the keys of
+    /// the others.
     pub(crate) async fn read_again(
         &self,
         keys: &[RatingKey],
@@ -374,17 +376,17 @@ impl Context {
     }
 }
 
-/// Keys that were read again and brought no item.
+/// Keys that were read again without getting an item.
 #[derive(Debug, Default)]
 pub(crate) struct Again {
-    /// There is no such item any more.
+    /// The item does not exist any more.
     pub(crate) gone: Vec<u64>,
-    /// There is one, and its row cannot be used: what is cached of it is not known to be true.
+    /// The item exists, but its row cannot be used. What the cache has of it may be wrong.
     pub(crate) unreadable: Vec<u64>,
 }
 
-/// Some items were read by key: that says nothing about the rest, so the section's stamp,
-/// and whether it is complete, stay as they are.
+/// An update after some items were read by key. It says nothing about the other items, so the
+/// section's stamp and its completeness stay as they are.
 pub(crate) fn unmoved(
     state: &SectionState,
     rows: Spool,
@@ -406,5 +408,5 @@ pub(crate) fn changed_meanwhile(error: &Error) -> bool {
     matches!(error, Error::Plex(error) if error.kind() == ErrorKind::ListingChanged)
 }
 
-/// Items read by key in one call.
+/// How many items are read by key in one call.
 pub(crate) const BATCH: u64 = 200;

@@ -1,41 +1,40 @@
-//! What the server's events mean: a pure bookkeeping of what has to be looked at, and when.
+//! What the server's events mean: this module only keeps track of what to look at, and when.
 //!
-//! Events are hints. They say where to look and never what is true: an item that is told of is
-//! read, a deletion is confirmed, and after a scan, a gap or a change the stamps are compared.
-//! What they are trusted with is silence: while the stream is live and quiet, and the stamps
-//! were compared since it is, nothing is asked. Silence is what was heard, and not what nobody
-//! listened to: a stream that its host does not read, or on which no ping came, says nothing
-//! about the time since it was last heard of.
+//! Events are hints. They say where to look, but never what is true: a reported item is read, a
+//! deletion is confirmed, and after a scan, a gap or a change the stamps are compared. Only their
+//! silence is trusted: while the stream is live and quiet, and the stamps were compared since it
+//! became live, nothing is asked. Silence counts only while somebody listens. If the host does not
+//! read the stream, or no ping arrives, nothing is known about the time since the last event.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use plex_api::{Event, ItemChange, RatingKey, ScanPhase, SectionKey, UnixSeconds};
 
-/// For so long a stream counts as live after it was last heard of. Servers send a ping every 10
-/// to 15 seconds, so a stream that is read is heard of in time; the client gives up on a line
-/// that is silent for longer.
+/// How long a stream counts as live after the last event or ping. Servers send a ping every 10 to
+/// 15 seconds, so a stream that is read stays live. The client gives up a line that is silent for
+/// longer.
 const HEARD: Duration = Duration::from_secs(45);
 
-/// What has been told and not been looked at.
+/// What was reported but not yet looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
-    /// Since when nothing is missed; `None` while nobody listens.
+    /// Since when no event was missed. `None` while nobody listens.
     live: Option<UnixSeconds>,
-    /// When something was last heard: an event or a ping.
+    /// When the last event or ping arrived.
     heard: UnixSeconds,
-    /// Items that were told of, and when last.
+    /// The reported items, and when each was last reported.
     dirty: BTreeMap<(SectionKey, u64), UnixSeconds>,
-    /// The stamps have to be compared.
+    /// The stamps must be compared.
     probe: bool,
     scanning: bool,
-    /// Somebody is looking.
+    /// Somebody is looking at what was reported.
     working: bool,
-    /// Items we wrote to ourselves, and when.
+    /// Items that we edited ourselves, and when.
     ours: BTreeMap<u64, UnixSeconds>,
 }
 
-/// What is to be looked at now.
+/// What has to be looked at now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Due {
     /// Items to read, by section.
@@ -43,10 +42,11 @@ pub(crate) struct Due {
 }
 
 impl Hints {
-    /// Takes an event. `settle` is how long our own write may be told of after it was made.
+    /// Takes an event. For `settle` after our own edit, an event about that item may be about our
+    /// edit.
     pub(crate) fn told(&mut self, event: &Event, now: UnixSeconds, settle: Duration) {
-        // A host that reads again after a pause finds what was told meanwhile, one by one: the
-        // first of it says nothing about what lies behind it.
+        // A host that reads again after a pause gets the missed events one by one. The first of
+        // them says nothing about the later ones.
         self.probe |= self.live.is_some() && !self.is_live(now);
         self.heard = now;
         match event {
@@ -57,7 +57,7 @@ impl Hints {
             Event::Gap { .. } => self.stop(),
             Event::Item(item) => {
                 let RatingKey(key) = item.rating_key;
-                // We delete nothing: that an item is gone is always news.
+                // We never delete, so a deletion is never ours.
                 let ours = item.change != ItemChange::Deleted
                     && self.ours.get(&key).is_some_and(|at| now.since(*at) <= settle);
                 match item.section {
@@ -77,7 +77,7 @@ impl Hints {
         }
     }
 
-    /// Nobody listens any more. What was told stays to be looked at.
+    /// Nobody listens any more. What was reported still has to be looked at.
     pub(crate) fn stop(&mut self) {
         self.live = None;
         self.scanning = false;
@@ -85,7 +85,8 @@ impl Hints {
         self.ours.clear();
     }
 
-    /// We write to items ourselves: the server tells of it within `settle`, if anybody listens.
+    /// Notes that we edit items. If somebody listens, the server reports these edits within
+    /// `settle`.
     pub(crate) fn ours(
         &mut self,
         keys: impl IntoIterator<Item = RatingKey>,
@@ -98,24 +99,24 @@ impl Hints {
         }
     }
 
-    /// When something was last heard; `None` while nobody listens.
+    /// When the last event or ping arrived. `None` while nobody listens.
     pub(crate) fn last_heard(&self) -> Option<UnixSeconds> {
         self.live.map(|_| self.heard)
     }
 
-    /// Whether somebody listens, and heard something a moment ago.
+    /// Whether somebody listens, and an event or a ping arrived a moment ago.
     pub(crate) fn is_live(&self, now: UnixSeconds) -> bool {
         self.live.is_some() && self.heard <= now && now.since(self.heard) <= HEARD
     }
 
-    /// Since when a stamp that was observed holds without being observed again: the stream is
-    /// live, and nothing was told that has not been looked at.
+    /// The moment since which an observed stamp still holds. There is one only if the stream is
+    /// live and everything that was reported was looked at.
     pub(crate) fn quiet_since(&self, now: UnixSeconds) -> Option<UnixSeconds> {
         let busy = self.probe || self.scanning || self.working || !self.dirty.is_empty();
         self.live.filter(|_| !busy && self.is_live(now))
     }
 
-    /// How long until something has to be looked at: nothing if now, `None` if never.
+    /// How long until something has to be looked at. Zero: now. `None`: nothing is waiting.
     pub(crate) fn wait(&self, now: UnixSeconds, settle: Duration) -> Option<Duration> {
         if self.probe {
             return Some(Duration::ZERO);
@@ -124,7 +125,7 @@ impl Hints {
         Some(settle.saturating_sub(now.since(*last)))
     }
 
-    /// Takes what has to be looked at. All items together, so that one burst is one batch.
+    /// Takes everything that has to be looked at, so that one burst of events becomes one batch.
     pub(crate) fn take(&mut self, now: UnixSeconds, settle: Duration) -> Option<Due> {
         if self.wait(now, settle) != Some(Duration::ZERO) {
             return None;
@@ -138,7 +139,7 @@ impl Hints {
         Some(due)
     }
 
-    /// It was looked at. If that failed, it is looked at again.
+    /// Notes that it was looked at. What failed is looked at again.
     pub(crate) fn done(&mut self, failed: Option<Due>, now: UnixSeconds) {
         self.working = false;
         let Some(due) = failed else { return };
@@ -181,7 +182,7 @@ mod tests {
         Event::Scan { phase, section: None }
     }
 
-    /// Live, and the stamps were compared.
+    /// A live stream whose stamps were compared.
     fn quiet() -> Hints {
         let mut hints = Hints::default();
         hints.told(&Event::Live, at(0), SETTLE);
@@ -271,8 +272,8 @@ mod tests {
         assert_eq!(hints.quiet_since(at(44)), None, "a clock that was set back");
     }
 
-    /// A host read again after a pause. The first event that it read made the stream live, and
-    /// the deletion behind it was not known yet.
+    /// A host reads again after a pause. The first event makes the stream live, but the host does
+    /// not know yet about the deletion that follows.
     #[test]
     fn what_was_told_during_a_pause_is_not_known_with_its_first_event() {
         let mut hints = quiet();

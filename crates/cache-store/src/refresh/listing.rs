@@ -1,4 +1,4 @@
-//! Reading listings into a spool.
+//! Reads listings into a spool.
 
 use futures::StreamExt;
 use plex_api::{Detail, Filter, Item, Listing, Sort, UnixSeconds, UnsupportedRow};
@@ -12,18 +12,19 @@ use crate::store::staging::Spool;
 
 /// What a listing brought.
 pub(crate) struct Read {
-    /// Rows that cannot be kept (no numeric rating key, or a field of another form).
+    /// The number of rows that cannot be kept (no numeric rating key, or a field in an unknown
+    /// form).
     pub(crate) unsupported: u64,
-    /// The keys of those that have one.
+    /// The keys of those rows that have one.
     pub(crate) unreadable: Vec<u64>,
     /// How many rows the server said the listing has.
     pub(crate) total: u64,
-    /// How many answers had them.
+    /// How many answers these rows came in.
     pub(crate) pages: u64,
 }
 
-/// The request for a section's items. Sorted by id, so that rows do not shift between pages
-/// while somebody edits titles, and so that they can be written in order.
+/// The request for a section's items. They are sorted by id. So rows do not shift between pages
+/// when somebody edits titles, and they can be written in order.
 pub(crate) fn request(section: &SectionState, filter: Filter) -> Listing {
     Listing {
         section: section.key,
@@ -35,12 +36,12 @@ pub(crate) fn request(section: &SectionState, filter: Filter) -> Listing {
     }
 }
 
-/// The request for a section's items, those that were updated last first.
+/// The request for a section's items, the last updated first.
 pub(crate) fn recent(section: &SectionState) -> Listing {
     Listing { sort: Sort::UpdatedLast, ..request(section, Filter::None) }
 }
 
-/// The request for a section's keys alone, by id.
+/// The request for only a section's keys, sorted by id.
 pub(crate) fn keys(section: &SectionState) -> Listing {
     Listing { detail: Detail::Keys, ..request(section, Filter::None) }
 }
@@ -50,8 +51,8 @@ pub(crate) fn files(section: &SectionState) -> Listing {
     Listing { detail: Detail::Files, ..request(section, Filter::None) }
 }
 
-/// Streams a listing into `spool`, page by page. `None`: it has more than `at_most` rows, and
-/// no more than its first page was read.
+/// Streams a listing into `spool`, page by page. `None`: the listing has more than `at_most` rows,
+/// and only its first page was read.
 pub(crate) async fn read(
     context: &Context,
     listing: Listing,
@@ -80,7 +81,7 @@ pub(crate) async fn read(
 }
 
 impl Context {
-    /// Adds items to a spool, off the async threads.
+    /// Adds items to a spool, outside the async threads.
     pub(crate) async fn spool(
         &self,
         rows: &mut Spool,
@@ -97,7 +98,7 @@ impl Context {
     }
 }
 
-/// The keys of rows that cannot be used, as far as they have one.
+/// The keys of rows that cannot be used. Some of these rows have no key.
 pub(crate) fn unreadable(rows: &[UnsupportedRow]) -> Vec<u64> {
     rows.iter().filter_map(|row| row.rating_key.as_ref()?.parse().ok()).collect()
 }

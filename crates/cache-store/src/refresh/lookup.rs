@@ -1,9 +1,9 @@
 //! Looking files up one by one, in a section that is not known completely.
 //!
-//! Two ways to ask: the undocumented `file=` filter, which some servers honour and some
-//! ignore, and a search for the title the file name suggests. Neither is believed: a file is
-//! found when an item's own parts say so. An empty answer proves absence only after the
-//! filter was seen to find a file that is known to be there, spelled in another case.
+//! There are two ways to ask. One is the undocumented `file=` filter, which some servers apply and
+//! others ignore. The other is a search for the title in the file name. Neither is trusted: a file
+//! is found only if an item's own parts name it. An empty answer proves absence only if the filter
+//! was tested before: it found a known file by its name in another case.
 
 use plex_api::{Client, ErrorKind, Filter, Item, Page, RatingKey};
 use tracing::debug;
@@ -21,49 +21,50 @@ use crate::store::staging::Spool;
 /// A file to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Its name, as the host spells it.
+    /// The file's name, as the host spells it.
     pub file_name: String,
     /// The hash under which its name is indexed.
     pub name_hash: u64,
-    /// Titles it may have on the server, likeliest first.
+    /// Titles that the item may have on the server, the likeliest first.
     pub titles: Vec<String>,
 }
 
-/// What a lookup brought.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looked {
-    /// These items have a file of this name; they are in the store now.
+    /// These items have a file with this name. They are in the store now.
     Found(Vec<RatingKey>),
-    /// There is none, and the server was seen to be able to tell.
+    /// There is none, and a test showed that this server's empty answers can be trusted.
     Absent,
-    /// None was found, which proves nothing; or looking would cost more than listing.
+    /// No item was found, but that proves nothing, or more lookups would cost more than a listing.
     Unproven,
 }
 
-/// Rows asked for in a lookup by file name. Files of one name are few; more rows than this
-/// mean that the filter was ignored.
+/// The rows requested in a lookup by file name. Few files have the same name, so more rows mean
+/// that the server ignored the filter.
 const BY_NAME: u32 = 20;
 
-/// Rows asked for in a search by title, which finds every title that contains it.
+/// The rows requested in a search by title. It finds every title that contains the text.
 const BY_TITLE: u32 = 100;
 
-/// Words of a title that are searched for: more say little more, and a request has its length.
+/// The most words of a title to search for. More words add little, and a request has a limited
+/// length.
 const WORDS: usize = 5;
 
-/// Titles tried for one file.
+/// The most titles to try for one file.
 const TITLES: usize = 2;
 
-/// Items of a section among which one with a plain file name is looked for.
+/// The number of items among which a plain file name is looked for, to test the filter.
 const NEAR: usize = 100;
 
-/// Calls that may be spent on lookups before it is known how large the section is.
+/// The most calls for lookups before the section's size is known.
 const BLIND: u64 = 12;
 
 impl Context {
-    /// Looks files up, as long as that is cheaper than listing the section: the calls spent
-    /// since it was last listed may reach what a listing costs, and no more.
+    /// Looks files up as long as that is cheaper than listing the section: the calls since the last
+    /// listing may reach the cost of a listing, but no more.
     ///
-    /// Returns an outcome for each, in order. What was found is written in one transaction.
+    /// Returns an outcome for each file, in order. One transaction writes what was found.
     pub(crate) async fn look_up(
         &self,
         section: SectionId,
@@ -92,7 +93,7 @@ impl Context {
         Ok(if self.keep(state, lookups, found).await? { looked } else { none })
     }
 
-    /// Writes what lookups showed; `false` if the section changed in the store meanwhile.
+    /// Writes what lookups found. `false`: the section changed in the store meanwhile.
     async fn keep(
         &self,
         state: SectionState,
@@ -133,7 +134,7 @@ impl Search<'_> {
         self.lookups.spent + files.saturating_mul(each) <= limit
     }
 
-    /// How many rows the section has, as far as that is known.
+    /// How many rows the section has, if that is known.
     fn total(&self) -> Option<u64> {
         if self.state.is_partial() {
             return self.lookups.total;
@@ -160,14 +161,14 @@ impl Search<'_> {
         Ok(Looked::Unproven)
     }
 
-    /// Asks by file name. `None`: the server ignores the filter, or would read the name as more than
-    /// a name.
+    /// Asks by file name. `None`: the server ignores the filter, or it would read more into the
+    /// name than a name.
     async fn by_name(&mut self, context: &Context, file: &Wanted) -> Result<Option<Looked>, Error> {
         if !is_one_value(&file.file_name) {
             return Ok(None);
         }
         let Some(page) = self.ask(&file.file_name).await? else { return Ok(None) };
-        // Without a total, rows may be all there are, or the first of them.
+        // Without a total, the rows may be all rows or only the first ones.
         let all = page.total.map_or(page.rows == 0, |total| total <= page.rows);
         let (total, of) = (page.total, page.section_uuid.clone());
         let found = self.take(page, file.name_hash);
@@ -175,11 +176,11 @@ impl Search<'_> {
             return Ok(Some(Looked::Found(found)));
         }
         if of.as_ref() != Some(&self.state.uuid) {
-            // An answer that does not say of which section it is: this one may be gone.
+            // The answer does not say which section it belongs to. This section may be gone.
             return Ok(Some(Looked::Unproven));
         }
         if !all {
-            // Many rows and none of them the file: everything came back.
+            // Many rows came back, but not the file: the server ignored the filter.
             self.lookups.filter = FileFilter::Ignored;
             self.lookups.total = total;
             return Ok(None);
@@ -194,8 +195,8 @@ impl Search<'_> {
         })
     }
 
-    /// Asks for a file that is known to be there, in another case. A server that finds it,
-    /// and does not list everything, can be believed when it finds nothing.
+    /// Tests the filter: asks for a known file, with its name in another case. If the server finds
+    /// it and does not list everything, its empty answers can be trusted.
     async fn try_filter(&mut self, context: &Context) -> Result<(), Error> {
         self.lookups.filter = FileFilter::Ignored;
         let id = self.state.id;
@@ -212,8 +213,9 @@ impl Search<'_> {
         if !page.items.iter().any(|item| item.rating_key == key) {
             return Ok(());
         }
-        // It has to leave something out: in a section of one, a filter that is ignored looks the
-        // same. Where no total is told, only a page without the filter shows what is left out.
+        // The filter must leave something out. In a section with one item, an ignored filter looks
+        // the same. If the server tells no total, only a page without the filter shows what was
+        // left out.
         let selects = if let (Some(listed), Some(all)) = (page.total, self.total()) {
             listed < all
         } else {
@@ -232,7 +234,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The first rows of the section, as many as a lookup asks for.
+    /// The first rows of the section, as many as a lookup requests.
     async fn first_page(&mut self) -> Result<Page, Error> {
         self.lookups.spent += 1;
         let listing = listing::request(self.state, Filter::None);
@@ -247,7 +249,7 @@ impl Search<'_> {
         let asked = self.client.lookup_file(self.state.key, self.state.kind, file_name, BY_NAME);
         match asked.await {
             Ok(page) => Ok(Some(page)),
-            // Seen on a section of shows; not an outage, this server does not know the filter.
+            // Seen with a section of shows. This is no outage: the server does not know the filter.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -261,8 +263,8 @@ impl Search<'_> {
         }
     }
 
-    /// Keeps the items of a page that have a file of the wanted name. They are complete
-    /// items, so they are worth keeping; the others are not, because nobody asked.
+    /// Keeps those items of a page that have a file with the wanted name. They are complete items.
+    /// The others are not kept, because nobody asked for them.
     fn take(&mut self, page: Page, name_hash: u64) -> Vec<RatingKey> {
         let before = self.found.len();
         self.found.extend(page.items.into_iter().filter(|item| {
@@ -272,8 +274,8 @@ impl Search<'_> {
     }
 }
 
-/// The words to search for, the longest first: each by itself, because what stands between two
-/// words of a title (a colon, a dash) is often not what stands there in a file's name.
+/// The words to search for, the longest first. Each is searched for by itself, because what
+/// separates two words in a title (a colon, a dash) is often different in a file name.
 fn telling_words(title: &str) -> Vec<&str> {
     let plain =
         |word: &&str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -283,29 +285,30 @@ fn telling_words(title: &str) -> Vec<&str> {
     if words.is_empty() { vec![title] } else { words }
 }
 
-/// Of some items the longest such name, and whose it is: a long one is hardly there twice.
+/// The longest plain file name among some items, and its item. A long name is hardly ever there
+/// twice.
 fn longest_plain_name(items: impl Iterator<Item = CachedItem>) -> Option<(RatingKey, String)> {
     let named = items.filter_map(|item| Some((item.rating_key, plain_name(&item)?)));
     named.max_by_key(|(_, name)| name.len())
 }
 
-/// The name of a file that any server spells as we do: an ASCII name that no file system
-/// would trim.
+/// The name of a file that every server spells as we do: ASCII, with no space or dot that a file
+/// system would trim.
 fn plain_name(item: &CachedItem) -> Option<String> {
     let part = item.parts.first()?;
     let name = part.file.rsplit(['/', '\\']).next()?;
     (is_plain(name) && name.bytes().any(|byte| byte.is_ascii_alphabetic())).then(|| name.to_owned())
 }
 
-/// Whether a name can be asked for in one spelling only, apart from its case: a letter that
-/// Unicode spells in two ways may be stored in the other.
+/// Whether a name has only one spelling apart from case. Unicode spells some letters in two ways,
+/// and the server may have stored the other one.
 fn is_plain(name: &str) -> bool {
     is_one_value(name) && name.is_ascii() && !name.ends_with(['.', ' ']) && !name.starts_with(' ')
 }
 
-/// Whether a server takes a filter's value for this one text. A comma separates several values, of
-/// which any may hold, also where it is encoded (python-plexapi issues 1146 and 846); and an operator
-/// may begin in the value as well as end in the name.
+/// Whether a server reads a filter's value as this one text. A comma separates several values, even
+/// if it is encoded, and any of them may match (python-plexapi issues 1146 and 846). An operator
+/// may begin at the start of the value as well as at the end of the name.
 fn is_one_value(text: &str) -> bool {
     !text.contains(',') && !text.starts_with(['=', '!', '<', '>'])
 }

@@ -1,5 +1,5 @@
-//! Pages as large as the server takes, from the first one on: what one process found out is kept
-//! for the next, as long as the server is of the same version.
+//! Uses pages as large as the server accepts, from the first page on. What one process found out is
+//! stored for the next one, as long as the server has the same version.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::model::section::SectionState;
 use crate::refresh::context::{Context, KnownPaging};
 
-/// So many more calls than with the pages that the host allows are worth asking whether the server
-/// is still of the version that did not take them.
+/// If small pages cost this many more calls, it is worth one call to ask whether the server still
+/// has the version that refused larger pages.
 const WORTH_ASKING: u64 = 10;
 
 impl Context {
@@ -18,7 +18,7 @@ impl Context {
         self.paging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts from what another process saw.
+    /// Starts with what another process found out.
     pub(crate) async fn recall_paging(&self) -> Result<(), Error> {
         if self.known_paging().kept.is_some() {
             return Ok(());
@@ -33,7 +33,7 @@ impl Context {
         Ok(())
     }
 
-    /// Keeps what this process saw, if it is something else.
+    /// Stores what this process found out, if it is new.
     pub(crate) async fn keep_paging(&self) -> Result<(), Error> {
         let paging = self.client.paging();
         let version = {
@@ -48,7 +48,7 @@ impl Context {
         self.blocking(move |store| store.put_paging(paging, version)).await
     }
 
-    /// The server said which version it is. What was seen of another one counts no more.
+    /// Notes the server's version. What was seen with another version does not count any more.
     pub(crate) fn note_version(&self, version: String) {
         let mut known = self.known_paging();
         if known.of.as_ref() != Some(&version) {
@@ -57,8 +57,8 @@ impl Context {
         known.version = Some(version);
     }
 
-    /// Before a section is read whole in small pages: whether the server is still of the version
-    /// that did not take larger ones. One call, where it may save ten.
+    /// Before all of a section is read in small pages: asks whether the server still has the
+    /// version that refused larger ones. It costs one call and may save ten.
     pub(crate) async fn check_paging(&self, state: &SectionState) -> Result<(), Error> {
         let asked = self.known_paging().version.is_some();
         let rows = state.items + state.unsupported;

@@ -1,4 +1,4 @@
-//! Which plan: a pure function of what is cached, what was observed, and the policy.
+//! Which plan to choose: a pure function of the cache, the observation, and the policy.
 
 use std::time::Duration;
 
@@ -9,31 +9,29 @@ use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
 use crate::refresh::reason::PlanReason;
 
-/// How far cached state is trusted before the server is asked, and what is done then.
+/// How long the cache is trusted before the server is asked, and what is done then.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Policy {
-    /// A stamp observed within this time is taken as the present one, without a call.
+    /// A stamp that was observed within this time counts as the present one, without a call.
     /// Default 60 s: a run that matches in several batches probes once.
     pub freshness: Duration,
-    /// A section that was not looked at whole for this long is swept even if every delta was
-    /// explained, because a delta cannot see a file replaced in place. Default 24 h.
+    /// If all items of a section were last read longer ago than this, it is swept, even if every
+    /// delta was explained. A delta cannot see a file that was replaced in place. Default 24 h.
     pub max_sweep_age: Duration,
-    /// Titles, years and guids older than this are brought up to date before an answer is made
-    /// from them, because the stamp does not move when they are edited. Default 15 min: one call
-    /// a section, and somebody who edits a title waits that long anyway.
+    /// Titles, years and guids that are older than this are brought up to date before an answer
+    /// uses them, because an edit does not move the stamp. Default 15 min. It costs one call for
+    /// each section, and a person who edits a title accepts such a delay.
     pub metadata_max_age: Duration,
-    /// A delta starts this much before the newest change known, because items can become
-    /// visible after their time stamp. Default 5 min.
+    /// A delta starts this long before the newest known change, because an item may become visible
+    /// some time after its time stamp. Default 5 min.
     pub overlap: Duration,
-    /// With no more files to match than this, files are looked up one by one where the section
-    /// would have to be listed. Default 8. A lookup costs 1 to 3 calls, and a listing 20 for
-    /// 10,000 items: from about here on the listing, which pays for every later question, is
-    /// not much dearer.
+    /// If a section would have to be listed for at most this many files, they are looked up one by
+    /// one instead. Default 8. A lookup costs 1 to 3 calls, and a listing of 10,000 items costs 20.
+    /// So above about 8 files a listing costs little more, and it serves every later question.
     pub lazy_queries: u64,
-    /// How long an item of which the server tells something has to be quiet before it is read.
-    /// Default 10 s: a server works on a new item for a while after it showed up, and tells of
-    /// every step.
+    /// How long an item must be quiet, after the server reported it, before it is read. Default 10
+    /// s: a server works on a new item for some time after it appeared, and reports every step.
     pub settle: Duration,
 }
 
@@ -57,39 +55,38 @@ impl Default for Policy {
 pub enum Plan {
     /// Nothing: the stamp was observed a moment ago. No call.
     Fresh,
-    /// Nothing more than the probe: the stamp is what it was.
+    /// Only the probe: the stamp did not change.
     Unchanged,
     /// Compare the total: a scan ran, and the change counter did not move.
     Totals,
-    /// Read what was edited: the stamp is what it was, and does not tell.
+    /// Read what was edited: the stamp did not change, but edits do not move it.
     Metadata,
-    /// List the section's shows: names speak of them in ways that the episodes do not tell.
+    /// List the section's shows: a name means a show in a way that the episodes do not settle.
     Shows,
-    /// Compare the total, and read what was added and updated.
+    /// Compare the total, and read what was added or updated.
     Delta,
-    /// Look files up one by one, and read again what earlier lookups showed if the stamp
-    /// moved since.
+    /// Look files up one by one. If the stamp moved, read again what earlier lookups found.
     Lazy,
-    /// Something changed that no delta explains: read again by key what is answered with, look
+    /// Something changed that no delta explains. Read the items of the answers again by key, look
     /// up what is not found, and leave the rest for a sweep.
     Targeted,
-    /// Read the keys and files of every item, and then those that changed.
+    /// Read the keys and files of every item, and then the items that changed.
     Sweep,
     /// List the whole section.
     Full,
-    /// Nothing was asked of the server: another host listed it, and the shared tier has it.
+    /// Another host listed the section, and the shared tier has it. The server was not asked.
     #[cfg(feature = "shared")]
     Shared,
 }
 
 impl Plan {
-    /// Whether the server is asked more than for the stamps.
+    /// Whether this plan asks the server for more than the stamps.
     #[doc(hidden)]
     pub fn asks(self) -> bool {
         !matches!(self, Self::Fresh | Self::Unchanged | Self::Targeted)
     }
 
-    /// Whether it brings what other hosts would ask for, too.
+    /// Whether this plan brings something that other hosts would also ask for.
     #[cfg(feature = "shared")]
     pub(crate) fn is_worth_sharing(self) -> bool {
         self.asks() && !matches!(self, Self::Lazy | Self::Shows)
@@ -101,16 +98,16 @@ impl Plan {
 pub struct Demand {
     /// How many files are to be matched.
     pub queries: u64,
-    /// An answer "absent" hangs on it: the section has to be known completely.
+    /// An answer "absent" depends on this section, so it has to be known completely.
     pub prove: bool,
-    /// An answer is made from titles, years or guids: they have to be up to date.
+    /// An answer uses titles, years or guids, so they have to be up to date.
     pub metadata: bool,
-    /// An answer rests on the section's shows: they have to be known.
+    /// An answer uses the section's shows, so they have to be known.
     pub shows: bool,
 }
 
 impl Demand {
-    /// Files to be matched by their paths.
+    /// A demand for files that are matched by their paths.
     pub fn files(queries: u64) -> Self {
         Self { queries, prove: false, metadata: false, shows: false }
     }
@@ -121,32 +118,32 @@ impl Demand {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// Why, for people.
+    /// Why it was chosen, as text for people.
     pub reason: PlanReason,
 }
 
-/// Whether a section has to be probed at all.
+/// Whether the cached stamp is fresh, so that no probe is needed.
 pub fn is_fresh(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
     cached.stamp.is_some() && cached.observed_at.is_some_and(|at| is_recent(at, now, policy))
 }
 
-/// Whether what was observed then is taken as the present.
+/// Whether an observation at this time counts as the present state.
 pub(crate) fn is_recent(at: UnixSeconds, now: UnixSeconds, policy: &Policy) -> bool {
     younger(at, now, policy.freshness)
 }
 
-/// How long a section's total is believed while its stamp stands.
+/// How long a section's total is trusted while its stamp does not change.
 const COUNTED: Duration = Duration::from_hours(1);
 
-/// Whether the total is to be compared although the stamp stands. After a database was restored,
-/// the counter may come to a value that it had before.
+/// Whether to compare the total although the stamp did not change. After a database was restored,
+/// the counter may have a value that it had before.
 pub(crate) fn is_count_due(cached: &SectionState, now: UnixSeconds) -> bool {
     let counted = cached.counted_at.max(cached.listed_at);
     let known = !cached.is_partial() && !cached.is_unexplained();
     known && counted.is_none_or(|at| !younger(at, now, COUNTED + Duration::from_secs(1)))
 }
 
-/// Whether titles, years and guids are recent enough to answer from them.
+/// Whether titles, years and guids are recent enough for answers.
 pub fn has_recent_metadata(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bool {
     cached.metadata_at.is_some_and(|at| younger(at, now, policy.metadata_max_age))
 }
@@ -157,8 +154,8 @@ pub fn has_shows(cached: &SectionState, now: UnixSeconds, policy: &Policy) -> bo
     cached.shows.is_some_and(|shows| younger(shows.at, now, policy.max_sweep_age))
 }
 
-/// Chooses the plan for a section whose stamp was just observed. `page` is how many rows a
-/// call brings.
+/// Chooses the plan for a section whose stamp was just observed. `page` is the number of rows that
+/// a call brings.
 #[must_use]
 pub fn plan(
     cached: &SectionState,
@@ -205,7 +202,7 @@ pub fn plan(
         if shows {
             return planned(Plan::Shows, PlanReason::ShowsUnknown);
         }
-        // Deltas have been tried at this stamp.
+        // A delta was tried at this stamp.
         return unexplained(cached, few, page);
     }
     let counters = stamp.content_changed_at.is_some() && observed.content_changed_at.is_some();
@@ -228,10 +225,10 @@ pub fn plan(
     }
 }
 
-/// The plan when something changed that no delta explains: a file was replaced in place, or
-/// only a collection was made. `few` files asked for are cheaper to read again by themselves.
+/// The plan if something changed that no delta explains: a file was replaced in place, or only a
+/// collection was made. If `few` files are asked for, it is cheaper to read only their items again.
 pub(crate) fn unexplained(cached: &SectionState, few: bool, page: u32) -> Planned {
-    // About as many calls as two files cost at most: below that, a sweep is as cheap.
+    // Two files cost at most about this many calls. If a sweep costs no more, it is as cheap.
     const WORTH: u64 = 4;
     let pages = (cached.items + cached.unsupported).div_ceil(u64::from(page.max(1)));
     if few && pages > WORTH && cached.lookups.spent < pages {
@@ -241,8 +238,8 @@ pub(crate) fn unexplained(cached: &SectionState, few: bool, page: u32) -> Planne
     }
 }
 
-/// Not older than `limit`, and not from the future: a clock that was set back must not make
-/// an old observation look fresh for years.
+/// Whether a time is at most `limit` ago and not in the future. If a clock was set back, an old
+/// observation must not seem fresh for years.
 fn younger(at: UnixSeconds, now: UnixSeconds, limit: Duration) -> bool {
     let age = now.0.saturating_sub(at.0);
     u64::try_from(age).is_ok_and(|age| age < limit.as_secs())
@@ -339,7 +336,7 @@ mod tests {
         check(|state| state.metadata_at = Some(ago(900)), same, TITLES, Plan::Metadata);
         check(|state| state.metadata_at = Some(ago(900)), same, FILES, Plan::Unchanged);
         check(|state| state.metadata_at = None, same, TITLES, Plan::Metadata);
-        // Any other plan brings it anyway, or is followed by a second look.
+        // Any other plan brings the metadata anyway, or is followed by a second look.
         check(|state| state.metadata_at = None, stamp(101, 8), TITLES, Plan::Delta);
     }
 
@@ -356,7 +353,7 @@ mod tests {
         check(listed(86_400), same, SHOWS, Plan::Shows);
         check(|state| state.metadata_at = None, same, SHOWS, Plan::Metadata);
         check(|_| {}, stamp(101, 8), SHOWS, Plan::Delta);
-        // A change that is not explained is read item by item, and says nothing of shows.
+        // A change without an explanation is read item by item, and that says nothing about shows.
         let tried = |state: &mut SectionState| state.observed = Some(stamp(101, 8));
         check(tried, stamp(101, 8), SHOWS, Plan::Shows);
         check(|state| state.stamp = None, same, SHOWS, Plan::Full);

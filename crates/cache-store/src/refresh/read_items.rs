@@ -1,4 +1,4 @@
-//! Reading items by key with everything that can be edited, and writing through what we edited.
+//! Reads items by key with everything that can be edited, and stores our own edits.
 
 use std::collections::BTreeMap;
 use std::convert::identity;
@@ -17,29 +17,29 @@ use crate::store::Store;
 use crate::store::apply::Update;
 use crate::store::staging::Spool;
 
-/// How often items are read while other processes write to their section.
+/// How often items are read if other processes keep writing to their section.
 const ATTEMPTS: u32 = 4;
 
-/// What the server says of a key.
+/// What the server says about a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemRead {
-    /// The item, and its section as far as the store knows one.
+    /// The item, and its section if the store knows it.
     Found(Box<Item>, Option<SectionId>),
-    /// There is no such item.
+    /// There is no item with this key.
     Missing,
-    /// There is one, and its row cannot be used.
+    /// The item exists, but its row cannot be used.
     Unreadable,
 }
 
 impl Context {
-    /// Reads items by key, about 200 a call, and keeps what was read: matching data, and the
-    /// fields that can be edited. Items that are gone leave the store.
+    /// Reads items by key, about 200 in a call, and stores what was read: the data for matching,
+    /// and the fields that can be edited. Items that are gone leave the store.
     ///
-    /// Where others wrote while the server was asked, what they wrote may be newer: the items of
-    /// that section are read once more, and nobody else of this process writes meanwhile. So what
-    /// the store has afterwards is what was read, or newer.
+    /// If another process wrote to a section while the server was asked, its data may be newer.
+    /// Then the items of that section are read once more, and no other task of this process writes
+    /// meanwhile. So afterwards the store has what was read, or something newer.
     ///
-    /// Returns what the server says of each key, in order.
+    /// Returns what the server says about each key, in order.
     pub(crate) async fn read_full(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
         let mut found = BTreeMap::new();
         if !keys.is_empty() {
@@ -57,16 +57,16 @@ impl Context {
         Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or(ItemRead::Unreadable)).collect())
     }
 
-    /// Reads items by key, adds what the server says of them to `found`, and keeps it; returns
-    /// those of which others wrote something meanwhile. `locked`: the section whose lock is held;
-    /// then nothing is kept of any other.
+    /// Reads items by key, adds what the server says to `found`, and stores it. Returns the keys of
+    /// items that another process changed meanwhile. `locked`: the section whose lock is held. If
+    /// it is given, only items of that section are stored.
     async fn read_and_keep(
         &self,
         keys: &[RatingKey],
         locked: Option<SectionId>,
         found: &mut BTreeMap<RatingKey, ItemRead>,
     ) -> Result<BTreeMap<SectionId, Vec<RatingKey>>, Error> {
-        // Before the server is asked: what is stored while it is asked may be newer.
+        // The state is read before the server is asked. What is stored meanwhile may be newer.
         let asked = keys.to_vec();
         let (states, known) =
             self.blocking(move |store| Ok((store.sections()?, store.known(&asked)?))).await?;
@@ -118,8 +118,9 @@ impl Context {
         Ok(others)
     }
 
-    /// Keeps what was read of items of a section, as far as nobody else wrote since `base` and
-    /// `known` were; returns the keys of the rest. Needs the section's lock.
+    /// Stores what was read about items of a section, unless another process wrote to them since
+    /// `base` and `known` were read. Returns the keys that were not stored. Needs the section's
+    /// lock.
     async fn keep_read(
         &self,
         base: SectionState,
@@ -134,7 +135,8 @@ impl Context {
             .iter()
             .map(|item| {
                 let mut metadata = Metadata::from_plex(item, asked_at);
-                // A read does not tell them; if nobody else edited the item, they stand.
+                // A read does not tell these fields. If nobody else edited the item, they still
+                // hold.
                 if let Some(before) = before(item.rating_key)
                     && before.says_the_same(&metadata)
                 {
@@ -150,7 +152,7 @@ impl Context {
         if !self.is_still(&base).await? {
             return Ok(all());
         }
-        // Before the items: what is known beside an item goes with it.
+        // This comes before the items, because what is known beside an item is removed with it.
         let (known, forget) = (Arc::clone(known), gone.clone());
         let put = move |store: &Store| store.put_metadata_read(section, &metadata, &forget, &known);
         let others = self.blocking(put).await?;
@@ -164,14 +166,14 @@ impl Context {
         Ok(now.is_some_and(|now| now.is_version_of(base)))
     }
 
-    /// Writes through what we edited ourselves, as far as matching reads it, so that titles
-    /// are found without asking the server again.
+    /// Stores the fields that we edited, if matching reads them. So titles are found without
+    /// another call to the server.
     pub(crate) async fn write_through(
         &self,
         section: SectionId,
         edited: Vec<(RatingKey, Metadata)>,
     ) -> Result<(), Error> {
-        // The items are read under the section's lock: nobody has newer ones.
+        // The items are read under the section's lock, so nobody has newer ones.
         let _one_at_a_time = self.flights.section(section).await;
         let keys: Vec<RatingKey> = edited.iter().map(|(key, _)| *key).collect();
         let read =
@@ -188,9 +190,9 @@ impl Context {
         self.put_items(base, items, Vec::new()).await.map(drop)
     }
 
-    /// Puts items of a section, and removes others, in one transaction, if the section is still
-    /// as `base` has it, which was read before they were; `false` if it is not. Only what the
-    /// section lists is kept: movies and not collections. Needs the section's lock.
+    /// Puts items of a section and removes others, in one transaction. `base` is the section as it
+    /// was before the items were read. `false`: the section changed since. Only what the section
+    /// lists is kept: movies, for example, but no collections. Needs the section's lock.
     async fn put_items(
         &self,
         base: SectionState,
@@ -221,7 +223,7 @@ fn update_of(
     Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
 }
 
-/// An item with the fields that matching reads as an edit left them.
+/// An item in which the fields for matching are as an edit left them.
 fn with_fields(mut item: CachedItem, metadata: &Metadata) -> CachedItem {
     let value = |field| metadata.values.get(&field).cloned();
     item.title = value(Field::Title).unwrap_or_default();

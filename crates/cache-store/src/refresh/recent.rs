@@ -1,5 +1,5 @@
-//! What changed lately, in one call. The section is listed by `updatedAt`, the newest item first,
-//! and read until every row is older than what is known. The first page also has the total.
+//! Reads what changed lately, in one call. The section is listed by `updatedAt`, the newest item
+//! first, until every row is older than the newest known time. The first page also has the total.
 //!
 //! No server documents this sort, so the order of the rows is checked. Some servers leave
 //! `updatedAt` out of some rows. Such rows are the last ones, so an item that is added without it
@@ -14,22 +14,22 @@ use crate::refresh::context::Context;
 use crate::refresh::listing::{self, unreadable};
 use crate::store::staging::Spool;
 
-/// What a listing by `updatedAt` brought.
+/// The result of a listing by `updatedAt`.
 pub(crate) enum Recent {
-    /// Everything that was updated since the newest time known; and the keys of rows that cannot be
-    /// used.
+    /// Everything that was updated since the newest known time was read. These are the keys of rows
+    /// that cannot be used.
     Read(Vec<u64>),
-    /// The rows are not in that order, or nothing shows that they are.
+    /// The rows are not sorted by `updatedAt`, or nothing proves that they are.
     Unsorted,
-    /// More than that was updated.
+    /// More rows were updated than the limit allows.
     Large,
     /// The section changed meanwhile.
     Moved,
 }
 
 impl Context {
-    /// The first page, of `size` rows. A server that does not page tells the total by sending every
-    /// row.
+    /// The first page, with `size` rows. If a server does not page, its total is the number of rows
+    /// that it sent.
     pub(crate) async fn recent_first(
         &self,
         state: &SectionState,
@@ -41,14 +41,14 @@ impl Context {
         Ok(page)
     }
 
-    /// From so many rows on a delta costs about as much as a listing. One page is read whatever the
-    /// section's size.
+    /// With so many rows, a delta costs about as much as a listing. One page is always read,
+    /// however large the section is.
     pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
         (state.items / 2).max(self.client.page_size().into())
     }
 
-    /// Reads on from the first page until everything is older than what is known, or more than
-    /// `at_most` rows were read.
+    /// Reads on from the first page until every row is older than the newest known time, or until
+    /// more than `at_most` rows were read.
     pub(crate) async fn recent(
         &self,
         state: &SectionState,
@@ -95,18 +95,18 @@ impl Context {
 struct Order {
     newest: Option<UnixSeconds>,
     last: Option<UnixSeconds>,
-    /// How many different times were seen.
+    /// How many different times there were.
     times: u64,
-    /// A row without a time was seen: there are only such behind it.
+    /// A row without a time was seen. All rows after it must have none either.
     ended: bool,
 }
 
 impl Order {
-    /// Rows in another order do not stand by chance as if they were in this one, from so many
-    /// different times on: once in 40,320.
+    /// The number of different times that proves the order. Rows in another order would look sorted
+    /// by chance only once in 40,320 cases.
     const SURE: u64 = 8;
 
-    /// Takes the next row; `false`: it does not belong behind those before it.
+    /// Takes the next row. `false`: it does not fit behind the rows before it.
     fn follows(&mut self, at: Option<UnixSeconds>) -> bool {
         let Some(at) = at else {
             self.ended = true;
@@ -121,8 +121,8 @@ impl Order {
         true
     }
 
-    /// Whether it is this order: an item stands first that is as new as any that is known, or many
-    /// stand in a row.
+    /// Whether the rows have this order: the first row is as new as the newest known item, or many
+    /// rows in a row were sorted.
     fn is_sure(&self, known: UnixSeconds) -> bool {
         self.times >= Self::SURE || self.newest.is_some_and(|newest| newest >= known)
     }

@@ -1,4 +1,4 @@
-//! Listing the shows of a section: what the rows of episodes do not say.
+//! Lists the shows of a section, for what the rows of episodes do not say.
 
 use futures::StreamExt;
 use plex_api::{ItemKind, Listing};
@@ -11,12 +11,12 @@ use crate::refresh::execute::{Outcome, changed_meanwhile, instead};
 use crate::refresh::plan::Plan;
 use crate::refresh::reason::PlanReason;
 
-/// How often shows are listed anew because they changed while they were listed.
+/// How often the shows are listed again because they changed during the listing.
 const ATTEMPTS: u32 = 3;
 
 impl Context {
-    /// Lists all shows: there are few of them, a page holds those of most sections, and a list of
-    /// all tells which are gone. The section's stamp stands as it is.
+    /// Lists all shows. There are few of them, so one page is enough for most sections. A list of
+    /// all shows also tells which ones are gone. The section's stamp does not change.
     pub(crate) async fn shows(&self, state: &SectionState) -> Result<Outcome, Error> {
         let now = self.clock.now();
         let mut left = ATTEMPTS;

@@ -1,8 +1,8 @@
-//! The sweep: keys, times and files of every item, and then the items that changed.
+//! The sweep: reads keys, times and files of every item, and then the items that changed.
 //!
-//! It costs as many calls as a full listing and about half the bytes; what it is for is the
-//! proof that nothing is left out. It sees what a delta cannot: files replaced or moved in
-//! place, and items that are gone.
+//! It costs as many calls as a full listing, and about half the bytes. It proves that nothing is
+//! left out. It sees what a delta cannot see: files that were replaced or moved in place, and items
+//! that are gone.
 
 use std::collections::HashSet;
 
@@ -27,14 +27,14 @@ use crate::store::staging::Spool;
 #[derive(Default)]
 struct Swept {
     keys: Vec<u64>,
-    /// Items to read again whole: they differ from what is cached.
+    /// Items to read again completely, because they differ from the cache.
     changed: Vec<RatingKey>,
-    /// The same: their trimmed rows cannot be used, which says nothing about the whole ones.
+    /// Items to read again because their short rows cannot be used. Their full rows may be fine.
     unreadable: Vec<u64>,
     /// Rows without a numeric key.
     unsupported: u64,
     total: u64,
-    /// How many answers had the rows.
+    /// How many answers these rows came in.
     pages: u64,
 }
 
@@ -58,8 +58,8 @@ impl Context {
         };
         swept.changed.extend(swept.unreadable.iter().copied().map(RatingKey));
         let again = self.read_again(&swept.changed, &mut rows, limit, None).await?;
-        // Both go the other way too: what makes a whole row unusable may be left out of a trimmed
-        // one. Such an item is counted with those that cannot be kept, as a listing counts it.
+        // The opposite also happens: a short row may lack the very field that makes the full row
+        // unusable. Such an item counts as one that cannot be kept, as in a listing.
         let (odd, gone): (Vec<u64>, Vec<u64>) =
             again.gone.into_iter().partition(|key| swept.unreadable.contains(key));
         if !gone.is_empty() {
@@ -83,8 +83,8 @@ impl Context {
         self.apply(update).await
     }
 
-    /// Streams the trimmed rows, and holds each against the item that is cached. `None`: so
-    /// many differ that reading them by key costs a quarter of a full listing.
+    /// Streams the short rows and compares each with the cached item. `None`: so many differ that
+    /// reading them by key costs a quarter of a full listing.
     async fn look_at_all(
         &self,
         state: &SectionState,
@@ -130,15 +130,15 @@ impl Context {
         Ok(Some(swept))
     }
 
-    /// Whether reading every row costs less than finding `count` of `known` items that
-    /// vanished, when `total` are left.
+    /// Whether reading every row costs less than finding the `count` of `known` items that
+    /// vanished, if `total` are left.
     pub(crate) fn is_swept_cheaper(&self, known: u64, count: u64, total: u64) -> bool {
         let page = self.client.page_size();
         count > 0 && Vanished::estimate(known, count, page) >= total.div_ceil(u64::from(page))
     }
 
-    /// The keys that vanished, if the total says that some did and they are cheaper to find
-    /// than the section is to sweep.
+    /// The keys that vanished, if the total says that some did, and if finding them is cheaper than
+    /// a sweep.
     pub(crate) async fn vanished(
         &self,
         state: &SectionState,
@@ -174,7 +174,7 @@ impl Context {
                 return Ok(Err(PlanReason::NotSortedById));
             }
         }
-        // The list may have changed while it was searched: what is there by key has not vanished.
+        // The list may have changed during the search. What is found by key has not vanished.
         let gone: Vec<RatingKey> = search.gone().into_iter().map(RatingKey).collect();
         let there = self.client.items_with(&gone, Detail::Keys).await?;
         if there.missing.len() < gone.len() {
@@ -184,8 +184,8 @@ impl Context {
     }
 }
 
-/// Whether a trimmed row is another than the item that is cached. What a trimmed row leaves
-/// out (titles, years, guids) changes together with `updatedAt`.
+/// Whether a short row differs from the cached item. If a field changes that a short row leaves out
+/// (title, year, guid), `updatedAt` changes too.
 fn differs(cached: &CachedItem, row: &CachedItem) -> bool {
     let facts = |item: &CachedItem| (item.kind, item.added_at, item.updated_at, item.trashed);
     facts(cached) != facts(row) || cached.parts != row.parts

@@ -1,4 +1,4 @@
-//! Across processes one refreshes a section and the others wait.
+//! Between processes: one process refreshes a section, and the others wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,22 +12,24 @@ use crate::share::off_thread::off_thread;
 use crate::store::Store;
 use crate::store::leases::Lease;
 
-/// How long a process has a section to itself without saying so again: a process that dies
-/// holds the others up for no longer. A refresh that takes longer renews it at half-time; one that
-/// cannot is not wrong, only dearer: of two, the one that is written last finds the section moved.
+/// How long a process has a section to itself before it must renew the lease. If a process dies,
+/// the others wait no longer than this. A longer refresh renews the lease at half-time. If the
+/// renewal fails, the answers stay right and only calls are lost: of two processes, the one that
+/// writes last finds that the section changed.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// How soon a process that waits looks again whether the lease is free; then less and less often.
+/// The first pause of a process that waits before it looks again whether the lease is free. Later
+/// pauses grow.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// A look costs a read of the file. Most refreshes take seconds.
+/// The longest pause. A look costs a read of the file, and most refreshes take seconds.
 const LOOK_AT_LEAST: Duration = Duration::from_millis(400);
 
-/// A lease that is held. It is given back when this is dropped, also when the refresh was.
+/// A lease that this process holds. Dropping it gives it back, also if the refresh was dropped.
 pub(crate) struct Leased {
     store: Arc<Store>,
     section: SectionId,
-    /// Another one after each renewal.
+    /// The number of the turn. Each renewal gets a new one.
     turn: AtomicU64,
 }
 
@@ -36,7 +38,7 @@ impl Drop for Leased {
         let (store, section) = (Arc::clone(&self.store), self.section);
         let turn = self.turn.load(Ordering::Relaxed);
         let release = move || {
-            // If that fails, it expires.
+            // If this fails, the lease expires by itself.
             if let Err(error) = store.release_lease(section, turn) {
                 tracing::debug!(error = %Private(&error), "a lease was not given back");
             }
@@ -66,7 +68,7 @@ impl Leased {
         }
     }
 
-    /// Does something, and renews the lease for as long as it takes.
+    /// Runs `work`, and renews the lease as long as the work takes.
     pub(crate) async fn renewing<T>(
         &self,
         clock: &Clock,
@@ -76,7 +78,8 @@ impl Leased {
             match tokio::time::timeout(LEASE / 2, &mut work).await {
                 Ok(done) => return done,
                 Err(_) => {
-                    // If that fails, it expires; if another has it by now, two do the same work.
+                    // If this fails, the lease expires. If another process has it by then, two do
+                    // the same work.
                     match take(&self.store, self.section, clock).await {
                         Ok(Lease::Held { turn, .. }) => self.turn.store(turn, Ordering::Relaxed),
                         Ok(Lease::Busy { .. }) => {}

@@ -1,4 +1,4 @@
-//! Disk work off the async threads.
+//! Runs disk work outside the async threads.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use crate::error::Error;
 use crate::store::Store;
 
-/// Runs work on a store on a thread that may wait for the disk.
+/// Runs work on a store, on a thread that may wait for the disk.
 pub(crate) async fn off_thread<T: Send + 'static>(
     store: &Arc<Store>,
     work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
@@ -16,7 +16,7 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     blocking(move || work(&store)).await
 }
 
-/// Runs work on a thread that may wait for the disk or compute for long.
+/// Runs work on a thread that may wait for the disk or may compute for a long time.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

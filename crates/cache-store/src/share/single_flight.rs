@@ -1,9 +1,8 @@
-//! Single flight: those who ask at the same time share one probe and one refresh a section.
-//! Across processes leases do the same (`lease.rs`).
+//! Single flight: tasks that ask at the same time share one probe, and one refresh of each section.
+//! Between processes, leases do the same (`lease.rs`).
 //!
-//! A lock is held while its holder waits for the server, so there is one for each section and
-//! one for the probe: whoever waits for a section waits for what they asked for, and for
-//! nothing else.
+//! A lock is held while its holder waits for the server. So there is one lock for each section and
+//! one for the probe: a task that needs a section waits only for that section.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::model::revision::SectionStamp;
 use crate::model::section::{SectionId, SectionState};
 
-/// What a probe showed: the sections as the server lists them, and our state of each that
+/// What a probe showed: the sections as the server lists them, and our state of each section that
 /// holds files.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
@@ -26,9 +25,10 @@ pub(crate) struct Probe {
     pub(crate) before: Arc<Vec<SectionState>>,
     /// When the server was asked, by our clock.
     pub(crate) at: UnixSeconds,
-    /// Goes up with every probe of this process: seconds do not tell two of them apart.
+    /// Goes up with every probe of this process. A time in seconds cannot tell two probes apart.
     pub(crate) number: u64,
-    /// Sections whose moved counter is explained: what events told of was really different.
+    /// Sections whose moved counter is explained: events named the changed items, and those were
+    /// really different.
     pub(crate) explained: BTreeSet<SectionId>,
 }
 
@@ -55,9 +55,9 @@ pub(crate) struct Sighting {
     pub(crate) at: UnixSeconds,
     /// The number of the probe; 0 for one that was read from the store.
     probe: u64,
-    /// A moved counter needs no further explanation.
+    /// The moved counter needs no further explanation.
     pub(crate) explained: bool,
-    /// When the section had last been listed when the server was asked.
+    /// When the section had last been listed, as of the moment when the server was asked.
     listed_before: Option<UnixSeconds>,
 }
 
@@ -68,33 +68,33 @@ impl Sighting {
         Some(Self { stamp, at, probe: 0, explained: false, listed_before: None })
     }
 
-    /// Whether the stamp was asked for after the section was listed as it is now: where it shows
-    /// that nothing was added meanwhile, nothing was missed.
+    /// Whether the stamp was asked for after the listing that the section has now. If such a stamp
+    /// shows that nothing was added meanwhile, nothing was missed.
     pub(crate) fn is_after(&self, state: &SectionState) -> bool {
         state.complete && state.listed_at.is_some() && state.listed_at == self.listed_before
     }
 }
 
-/// Probes so far. Each has a number, higher than all before.
+/// The probes so far. Each has a number that is higher than all numbers before.
 #[derive(Debug, Default)]
 struct Probed {
-    /// The last that was begun.
+    /// The number of the last probe that began.
     begun: u64,
-    /// The last that ended, and how.
+    /// The number of the last probe that ended, and its outcome.
     ended: u64,
     outcome: Option<Result<Probe, plex_api::Error>>,
 }
 
-/// Which probe somebody may share.
+/// Which probe a task may share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Since {
-    /// One that ends after they ask: a stamp of a moment ago will do.
+    /// A probe that ends after the task asks. A stamp from a moment ago is good enough.
     Ending,
-    /// One that begins after they ask: something happened that it has to show.
+    /// A probe that begins after the task asks. It has to show something that just happened.
     Beginning,
 }
 
-/// Those who are asking now.
+/// The tasks that ask at this moment.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     probing: Arc<tokio::sync::Mutex<()>>,
@@ -102,15 +102,16 @@ pub(crate) struct Flights {
     noting: tokio::sync::Mutex<()>,
     settling: tokio::sync::Mutex<()>,
     sections: Mutex<HashMap<SectionId, Arc<tokio::sync::Mutex<()>>>>,
-    /// The probe from which each section's stamp in the store is.
+    /// For each section, the number of the probe that its stored stamp comes from.
     stored: Mutex<HashMap<SectionId, u64>>,
 }
 
-/// What somebody finds who wants to probe.
+/// What a task finds when it wants a probe.
 pub(crate) enum Turn {
-    /// A probe that ended while they waited: it is theirs too, an outage as well.
+    /// The outcome of a probe that ended while the task waited. The task shares it, even if it is
+    /// an outage.
     Shared(Result<Probe, plex_api::Error>),
-    /// It is their turn, and the number of their probe; others wait until this is dropped.
+    /// The task makes the probe itself, with this number. Others wait until this is dropped.
     Mine(OwnedMutexGuard<()>, u64),
 }
 
@@ -135,7 +136,7 @@ impl Flights {
         }
     }
 
-    /// Notes how a probe ended, for those who wait.
+    /// Notes how a probe ended, for the tasks that wait.
     pub(crate) fn end_probe(&self, number: u64, outcome: Result<Probe, plex_api::Error>) {
         let mut probed = self.probed();
         probed.ended = number;
@@ -147,37 +148,37 @@ impl Flights {
         self.probed().outcome.clone()?.ok()
     }
 
-    /// Whether no later probe than this has ended.
+    /// Whether no later probe has ended.
     pub(crate) fn is_last(&self, probe: &Probe) -> bool {
         self.probed().ended <= probe.number
     }
 
-    /// Waits until nobody else notes what a probe showed.
+    /// Waits until no other task notes what a probe showed.
     pub(crate) async fn noting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.noting.lock().await
     }
 
-    /// Waits until nobody else compares stamps for an absence: what they find settles it for all.
+    /// Waits until no other task compares stamps for an absence. One comparison then serves all.
     pub(crate) async fn settling(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.settling.lock().await
     }
 
-    /// Notes from which probe the stamp of a section in the store is.
+    /// Notes which probe a section's stored stamp comes from.
     pub(crate) fn stored(&self, section: SectionId, sighting: &Sighting) {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         let number = stored.entry(section).or_default();
         *number = (*number).max(sighting.probe);
     }
 
-    /// Whether a section's state in the store rests on a later probe than this one, of this
-    /// process or of another.
+    /// Whether a section's stored state comes from a later probe than this one. The later probe may
+    /// be of this process or of another.
     pub(crate) fn is_outdated(&self, state: &SectionState, sighting: &Sighting) -> bool {
         let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         stored.get(&state.id).is_some_and(|number| *number > sighting.probe)
             || state.observed_at.is_some_and(|at| at > sighting.at)
     }
 
-    /// Waits until nobody else asks for a section.
+    /// Waits until no other task asks for this section.
     pub(crate) async fn section(&self, id: SectionId) -> OwnedMutexGuard<()> {
         let flight = {
             let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,9 @@
-//! The shared tier: hosts with a cache file each share what one of them asked the server.
+//! The shared tier: each host has its own cache file, and they share what one of them asked the
+//! server.
 //!
-//! It holds copies, and can lose all of them at any moment: that costs calls and never an answer.
-//! `docs/shared-tier.md` has the keys, the bytes and the argument.
+//! The tier holds copies and can lose all of them at any moment. A loss costs calls, but it never
+//! makes an answer wrong. `docs/shared-tier.md` describes the keys, the bytes, and why the answers
+//! stay right.
 
 pub(crate) mod config;
 pub(crate) mod counts;
@@ -41,16 +43,16 @@ use crate::share::tier::wire::Seal;
 /// How long data stay in the engine after they were last written.
 const DATA: Duration = Duration::from_hours(7 * 24);
 
-/// How often somebody who waits looks, at first and at most.
+/// The pause between two looks of a waiting host: the first and the longest.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
 
-/// The shared tier, as one host sees it.
+/// The shared tier as one host sees it.
 pub(crate) struct Tier {
     engine: Engine,
     config: SharedTier,
     profile: Option<String>,
     seal: Seal,
-    /// A keyed hash of this host's token; zeros without a secret.
+    /// A keyed hash of this host's token. Zeros if there is no secret.
     pub(crate) seen_with: [u8; 16],
     counting: Arc<Counting>,
     clock: Clock,
@@ -60,13 +62,14 @@ pub(crate) struct Tier {
 /// What this host knows of the tier.
 #[derive(Default)]
 struct Known {
-    /// The server, once it is known who it is.
+    /// The server's identity, once it is known.
     server: Option<String>,
-    /// It is another than the one whose keys would be used.
+    /// The server is not the one whose keys would be used.
     left: bool,
-    /// Whether the server shows us as many items as it showed those with that token.
+    /// For each token's hash: whether the server shows this account as many items as it showed that
+    /// token.
     joined: HashMap<(SectionId, [u8; 16]), bool>,
-    /// When we last edited something of a section: what was read before is older.
+    /// When this host last edited something in a section. What was read before that is out of date.
     edited: HashMap<SectionId, UnixSeconds>,
 }
 
@@ -74,15 +77,15 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Look {
     pub(crate) head: Option<Head>,
-    /// The name of the last commit, as it lies there.
+    /// The name of the last commit, as it is stored in the engine.
     pub(crate) commit: Vec<u8>,
-    /// Somebody has the lease.
+    /// Another host holds the lease.
     busy: bool,
-    /// When that was, by the engine's clock and by ours.
+    /// When the host looked, by the engine's clock and by ours.
     pub(crate) at: At,
 }
 
-/// One moment by two clocks.
+/// One moment on two clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At {
     engine: EngineTime,
@@ -90,12 +93,14 @@ pub(crate) struct At {
 }
 
 impl At {
-    /// A moment of the engine's by our clock; long ago, if it lies in the future.
+    /// Converts a moment of the engine's clock to ours. A moment in the future becomes one long
+    /// ago.
     pub(crate) fn ours(self, then: EngineTime) -> UnixSeconds {
         age(self.engine, then).map_or(UnixSeconds(0), |age| UnixSeconds(self.ours.0 - age))
     }
 
-    /// A moment of ours by the engine's clock, rather too early than too late.
+    /// Converts a moment of our clock to the engine's. The result may be too early, but never too
+    /// late.
     pub(crate) fn engine(self, then: UnixSeconds) -> EngineTime {
         let age = self.ours.0.saturating_sub(then.0).max(0).saturating_mul(1_000);
         EngineTime(self.engine.0.saturating_sub(age))
@@ -109,7 +114,7 @@ impl fmt::Debug for Tier {
 }
 
 impl Tier {
-    /// Nothing is asked yet.
+    /// Creates the tier. Nothing is asked yet.
     pub(crate) fn new(
         config: SharedTier,
         profile: Option<String>,
@@ -131,24 +136,26 @@ impl Tier {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes who the server is: it said so, or shows sections that only it has.
+    /// Notes the server's identity: the server said it, or it lists sections that only this server
+    /// has.
     pub(crate) fn note_server(&self, machine_identifier: &str) {
         self.known().server = Some(machine_identifier.to_owned());
     }
 
-    /// Who the server is: as it said, or as the host says. `None`: nobody knows, or it is another.
+    /// The server's identity, from the server itself or from the configuration. `None`: it is
+    /// unknown, or it is not the configured one.
     pub(crate) fn server(&self) -> Option<String> {
         let known = self.known();
         let server = known.server.clone().or_else(|| self.config.server.clone());
         server.filter(|_| !known.left)
     }
 
-    /// Goes on without the tier, for good: the server is another than the host says.
+    /// Stops using the tier for good, because the server is not the configured one.
     pub(crate) fn leave(&self) {
         self.known().left = true;
     }
 
-    /// Whether the server itself said who it is.
+    /// Whether the server itself told its identity.
     pub(crate) fn is_verified(&self) -> bool {
         self.known().server.is_some()
     }
@@ -162,20 +169,21 @@ impl Tier {
         Some(self.names()?.section(&state.uuid.0))
     }
 
-    /// Notes that something of a section was edited by us.
+    /// Notes that this host edited something in a section.
     pub(crate) fn note_edit(&self, section: SectionId) {
         let now = self.clock.now();
         self.known().edited.insert(section, now);
     }
 
-    /// Whether what a head has was read after we last edited something.
+    /// Whether the content of a head was read after this host's last edit.
     pub(crate) fn is_after_edits(&self, section: SectionId, look: &Look, head: &Head) -> bool {
         let edited = self.known().edited.get(&section).copied();
         let read = head.metadata.max(Some(head.listed)).map(|read| look.at.ours(read));
         edited.is_none_or(|edited| read.is_some_and(|read| read > edited))
     }
 
-    /// Whether the server shows this host what it showed whoever listed; `None`: not known.
+    /// Whether the server shows this host the same items as the host that listed them. `None`: not
+    /// known.
     pub(crate) fn joined(&self, section: SectionId, head: &Head) -> Option<bool> {
         if head.seen_with == self.seen_with && self.seen_with != [0; 16] {
             return Some(true);
@@ -192,7 +200,7 @@ impl Tier {
         }
     }
 
-    /// The engine's time: of a manual clock, what it shows, as it is everybody's.
+    /// The engine's time. With a manual clock, the time of that clock, because all hosts share it.
     fn engine_time(&self, seconds: i64, micros: i64) -> EngineTime {
         match &self.clock {
             Clock::Manual(_) => EngineTime(self.clock.now().0.saturating_mul(1_000)),
@@ -202,7 +210,7 @@ impl Tier {
 
     /// Reads a hash, the engine's clock, and whether a lease is held.
     async fn look_at(&self, hash: &str, lease: &str) -> Result<(Vec<u8>, Vec<u8>, bool, At), Miss> {
-        // Before it is asked: so what is read is rather older by our clock than it is.
+        // Our clock is read first. So the value may seem older than it is, but never newer.
         let ours = self.clock.now();
         let (seconds, micros, value, commit, ttl): Looked =
             self.engine.run(scripts::LOOK, &[hash, lease], &[]).await?;
@@ -232,10 +240,11 @@ impl Tier {
     }
 }
 
-/// What the script that looks answers: seconds, microseconds, value, commit, milliseconds.
+/// The answer of the script `LOOK`: seconds, microseconds, value, commit, and the lease's
+/// milliseconds.
 type Looked = (String, String, Vec<u8>, Vec<u8>, i64);
 
-/// A random name.
+/// Makes a random name.
 fn new_id() -> CommitId {
     let mut id = [0; 16];
     let (first, second) = id.split_at_mut(8);

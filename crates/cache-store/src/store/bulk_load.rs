@@ -1,4 +1,4 @@
-//! Fills a section from another source than a server.
+//! Fills a section from a source that is not a server.
 
 use plex_api::UnixSeconds;
 
@@ -11,8 +11,8 @@ use crate::store::apply::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
 impl Store {
-    /// Replaces the cached items of a section, as a full listing at `stamp` with these `items`
-    /// would. For benchmarks, tools and tests; for a server, [`crate::Library`] does it.
+    /// Replaces the cached items of a section, like a full listing at `stamp` with these `items`.
+    /// It serves benchmarks, tools and tests. For a server, use [`crate::Library`].
     pub fn fill(
         &self,
         section: SectionId,
@@ -33,8 +33,8 @@ impl Store {
         self.carry_out(update)
     }
 
-    /// Brings a section up to date, as a delta with these `items` and these `gone` keys would. For
-    /// benchmarks, tools and tests, too.
+    /// Brings a section up to date, like a delta with these `items` and these `gone` keys. It
+    /// serves benchmarks, tools and tests, too.
     pub fn update(
         &self,
         section: SectionId,

@@ -45,9 +45,9 @@ pub struct Cleared {
 }
 
 impl Store {
-    /// Clears, in one transaction. A refresh that is running then finds the section changed, writes
-    /// nothing, and starts again. While nothing is kept on disk ([`Store::no_disk`]), only memory is
-    /// cleared.
+    /// Clears, in one transaction. A refresh that is running finds that the section changed, writes
+    /// nothing, and starts again. While nothing is kept on disk ([`Store::no_disk`]), this clears
+    /// only memory.
     pub fn clear(&self, what: Clear) -> Result<Cleared, Error> {
         if let Clear::Item(section, key) = what {
             return self.clear_item(section, key);

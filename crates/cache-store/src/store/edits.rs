@@ -1,4 +1,4 @@
-//! How far the edits of a run got, so that after a crash as little as possible is in doubt.
+//! Progress of the edits of a run, so that after a crash as little as possible is uncertain.
 //!
 //! An item has one row from the planning of its edit until the host knows the outcome: planned,
 //! sent, confirmed or failed. A row that is left over belongs to a run that ended early. No edit

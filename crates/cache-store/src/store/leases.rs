@@ -38,8 +38,9 @@ pub enum Lease {
 
 impl Store {
     /// Takes the lease of a section for `length` from `now`. It succeeds if the lease is free or
-    /// expired, or if this store holds it already and so renews it. That takes one write transaction;
-    /// to find it busy takes a read, so those who wait do not hold up those who write.
+    /// expired. It also succeeds if this store holds the lease, and renews it then. Taking it is
+    /// one write transaction. To find it busy is only a read, so processes that wait do not delay
+    /// processes that write.
     pub fn take_lease(
         &self,
         section: SectionId,

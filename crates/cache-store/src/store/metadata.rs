@@ -78,9 +78,10 @@ impl Store {
         self.replace_metadata(section, read, gone, |_, _| true).map(drop)
     }
 
-    /// The same for items that were requested when the store knew `known` about them. Items whose
-    /// rows were written since keep those rows: their edit was sent or confirmed, or a later read
-    /// came. It returns their keys. Times in seconds would not show what came first.
+    /// Like [`Store::put_metadata`], for items that were requested when the store knew `known`
+    /// about them. If an item's rows were written since, they stay: its edit was sent or confirmed,
+    /// or a later read came. Returns the keys of those items. Times in seconds would not show which
+    /// write came first.
     pub(crate) fn put_metadata_read(
         &self,
         section: SectionId,
@@ -160,7 +161,7 @@ fn bytes_of<'a>(row: Option<&'a Value<'_>>) -> Option<&'a [u8]> {
     row.map(Value::value)
 }
 
-/// One number for the two rows that hold what is known of an item's fields.
+/// One number for the two rows that say what is known about an item's fields.
 fn version_of(metadata: Option<&[u8]>, edit: Option<&[u8]>) -> u64 {
     let mut hash = Xxh3::new();
     for row in [metadata, edit] {

@@ -29,12 +29,13 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Removes sections that the server does not list any more, and that nobody observed since
-    /// `before`. Both: a server lists only what a token may see, and a host with another token may
-    /// use the same file. If it comes after all, it lists the section once more.
+    /// Removes sections that the server does not list any more and that nobody observed since
+    /// `before`. Both conditions are needed. A server lists only what a token may see, and a host
+    /// with another token may use the same file. If such a host comes later after all, it lists the
+    /// section once more.
     ///
-    /// `listed`: the whole list, as the server gave it a moment ago. `known`: the sections of the
-    /// file, from before. Nothing is written unless there is one to remove.
+    /// `listed`: the complete list, as the server gave it a moment ago. `known`: the sections of
+    /// the file, read before. If no section is to be removed, nothing is written.
     pub(crate) fn forget_gone(
         &self,
         known: &[SectionState],
@@ -42,7 +43,7 @@ impl Store {
         before: UnixSeconds,
     ) -> Result<Cleared, Error> {
         let is_gone = |state: &SectionState| {
-            // One that was never observed holds nothing.
+            // A section that was never observed has no items.
             state.observed_at.or(state.listed_at).is_some_and(|at| at < before)
                 && listed.iter().all(|listed| listed.uuid != state.uuid)
         };
@@ -51,7 +52,7 @@ impl Store {
         }
         self.write("removing sections that are gone", |txn| {
             let mut cleared = Cleared::default();
-            // The rows are read anew: another process may have observed one since.
+            // The rows are read again, because another process may have observed a section since.
             for state in read_sections(txn)?.iter().filter(|state| is_gone(state)) {
                 info!(section = state.id.0, title = %Private(&state.title), "a section that is gone for long was removed");
                 cleared.rows(txn, state.id, |_| true)?;

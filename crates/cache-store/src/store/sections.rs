@@ -50,11 +50,11 @@ impl Store {
         Ok((row.listed.into_iter().map(SectionId).collect(), row.listed_at.map(UnixSeconds)))
     }
 
-    /// Writes the result of a probe: the list of sections, whether the list is whole, and the
+    /// Writes the result of a probe: the list of sections, whether the list is complete, and the
     /// sections with an unchanged stamp (each with the state it was compared with, and the stamp).
-    /// A list or a section for which the store has later knowledge stays as it is: other writers
-    /// may have come between the probe and this call. `before`: sections as they were when the
-    /// server was asked; what was listed by then, and did not change, is settled.
+    /// If the store knows something later about the list or a section, that stays: other writers
+    /// may have come between the probe and this call. `before`: the sections as they were when the
+    /// server was asked. A section is settled if it was listed by then and did not change.
     pub(crate) fn note_probe(
         &self,
         list: Option<(&[SectionId], bool)>,
@@ -92,9 +92,9 @@ impl Store {
     }
 
     /// Writes that a stamp was observed while the items were unchanged, if the section is still as
-    /// in `base`. `counted`: when its total was asked for, and was what it should be; `settles`: the
-    /// stamp was asked for after it was listed. `None`: a refresh or a clear came first, and nothing
-    /// was written.
+    /// in `base`. `counted`: when its total was asked for, if the total was right. `settles`: the
+    /// stamp was asked for after the section was listed. `None`: a refresh or a clear came first,
+    /// and nothing was written.
     pub(crate) fn note_unchanged(
         &self,
         base: &SectionState,
@@ -120,7 +120,8 @@ impl Store {
         })
     }
 
-    /// Writes what of the shared tier the items are, if not one was written since `base`.
+    /// Writes the section's position in the shared tier, unless a position was written since
+    /// `base`.
     #[cfg(feature = "shared")]
     pub(crate) fn note_position(
         &self,

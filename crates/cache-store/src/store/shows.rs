@@ -1,4 +1,4 @@
-//! Keeping the shows of a section.
+//! Stores the shows of a section.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::store::Store;
 use crate::store::apply::Changes;
 
 impl Store {
-    /// Replaces the shows of a section by those that were listed, for which was asked at `now`. If
-    /// any is different, the revision moves: answers that rest on shows are then made anew.
+    /// Replaces the shows of a section by the listed ones, which were requested at `now`. If any
+    /// show is different, the revision goes up, so answers that use shows are computed again.
     ///
-    /// `None`: the section is not as `base` has it any more, so an episode of a show that is not
-    /// among these may have come; nothing was written.
+    /// `None`: the section is not as in `base` any more. So an episode of a show that is not in
+    /// this list may have come. Nothing was written.
     pub fn put_shows(
         &self,
         base: &SectionState,

@@ -1,8 +1,8 @@
 //! Rows between the server and one write transaction.
 //!
 //! A refresh must not hold a transaction while it waits for the network, and memory must not grow
-//! with the library. So rows are encoded when they arrive, in the form of the file. They are
-//! spooled in memory up to a bound, and above it in an unnamed temporary file, if there is room.
+//! with the library. So rows are encoded when they arrive, in the form of the file. They wait in
+//! memory up to a limit. Above it, they go to an unnamed temporary file if there is space.
 
 use std::borrow::Borrow;
 use std::io::{self, BufReader, Read};
@@ -91,7 +91,7 @@ impl Spool {
         self.newest
     }
 
-    /// Whether there is a row that a listing by `updatedAt` would not show when it is new.
+    /// Whether a new row like one of these could be missing in a listing by `updatedAt`.
     pub(crate) fn undated(&self) -> bool {
         self.undated
     }
@@ -115,7 +115,7 @@ impl Spool {
         self.push(shares)
     }
 
-    /// Adds all items. While one lot is encoded, the lot before it is written and the next is
+    /// Adds all items. While one lot is encoded, the lot before it is written and the next lot is
     /// taken.
     pub(crate) fn extend_all(
         &mut self,

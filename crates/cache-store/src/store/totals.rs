@@ -1,7 +1,8 @@
-//! Two small rows beside the cache: totals over all runs, and the size of the server's pages.
+//! Three small rows beside the cache: totals over all runs, the size of the server's pages, and who
+//! asked last.
 //!
-//! Only the layer above knows what is in the totals. Neither row says anything about the library, so
-//! the digest does not cover them, and no answer depends on them.
+//! Only the layer above knows what the totals contain. None of these rows says anything about the
+//! library. So the digest does not cover them, and no answer depends on them.
 
 use plex_api::Paging;
 
@@ -24,7 +25,7 @@ impl Store {
         })
     }
 
-    /// Keeps the totals of all runs with the cache.
+    /// Stores the totals of all runs with the cache.
     pub fn put_totals(&self, totals: &[u8]) -> Result<(), Error> {
         let doing = "writing the totals of all runs";
         let mut sealed = Vec::new();
@@ -37,8 +38,8 @@ impl Store {
         })
     }
 
-    /// What was seen of the server's pages, and of which version of it, where that was known.
-    /// `None`: nothing, or it was damaged.
+    /// What is known about the server's pages, and the version of the server, if it was known.
+    /// `None`: nothing is known, or the row was damaged.
     pub(crate) fn paging(&self) -> Result<Option<(Paging, Option<String>)>, Error> {
         let doing = "reading the size of pages";
         self.read(doing, |txn| {
@@ -50,7 +51,7 @@ impl Store {
         })
     }
 
-    /// Keeps it.
+    /// Stores the size of pages.
     pub(crate) fn put_paging(&self, paging: Paging, version: Option<String>) -> Result<(), Error> {
         let doing = "writing the size of pages";
         let Paging { rows, at_most } = paging;
@@ -63,7 +64,7 @@ impl Store {
         })
     }
 
-    /// Who asked the server last. `None`: nobody, or the row was damaged.
+    /// Who asked the server last. `None`: nobody asked yet, or the row was damaged.
     pub(crate) fn asker(&self) -> Result<Option<[u8; 4]>, Error> {
         let doing = "reading who asked last";
         self.read(doing, |txn| {
@@ -74,7 +75,7 @@ impl Store {
         })
     }
 
-    /// Keeps it.
+    /// Stores who asked last.
     pub(crate) fn put_asker(&self, hash: [u8; 4]) -> Result<(), Error> {
         let doing = "writing who asked last";
         let mut sealed = Vec::new();

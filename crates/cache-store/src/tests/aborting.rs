@@ -1,6 +1,6 @@
-//! A host that a panic ends: it is built with `panic = "abort"`, or its panic hook ends the process.
-//! It dies when redb meets a damaged page, and nothing can catch that. It must not die at every
-//! start.
+//! A host that a panic ends, because it is built with `panic = "abort"`, or because its panic hook
+//! ends the process. It dies when redb meets a damaged page, and nothing can catch that. It must
+//! not die at every start.
 //!
 //! The child is this test binary, run again for one test, with a panic hook that aborts. To the
 //! process that is the same as `panic = "abort"`, which a test cannot be built with.
@@ -28,7 +28,7 @@ fn child() {
     }
 }
 
-/// What the child says; `None`: it was aborted.
+/// What the child says. `None`: it was aborted.
 fn start(path: &Path, shared: bool) -> Option<String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["tests::aborting::child", "--exact", "--nocapture", "--test-threads=1"]);
@@ -41,7 +41,7 @@ fn start(path: &Path, shared: bool) -> Option<String> {
     said.lines().find(|line| line.starts_with("opened: ")).map(str::to_owned)
 }
 
-/// Random bytes over parts of a file: starts that die are followed by one that heals.
+/// Random bytes over parts of a file. Starts may die, but a later start heals the file.
 #[cfg(unix)]
 #[test]
 fn a_host_that_a_panic_ends_does_not_die_at_every_start() {
@@ -54,7 +54,7 @@ fn a_host_that_a_panic_ends_does_not_die_at_every_start() {
     for trial in 0..60 {
         let (_folder, path) = place();
         let mut bytes = sound.clone();
-        // Everything behind the header, or a part.
+        // Everything after the header, or a part of it.
         let from = 4_096 * (1 + usize::try_from(dice.roll(bytes.len() as u64 / 4_096)).unwrap());
         let from = if trial % 3 == 0 { 4_096 } else { from.min(bytes.len()) };
         bytes[from..].iter_mut().for_each(|byte| *byte = u8::try_from(dice.roll(256)).unwrap());
@@ -92,7 +92,8 @@ fn a_healthy_file_is_kept_after_a_kill_in_the_opening() {
         assert_sound(&store);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the marker is gone");
         if config.sharing == crate::Sharing::Shared {
-            // Nobody checks a file that others have open: they live.
+            // A file that other processes have open is not checked, because those processes are
+            // alive.
             leave(&path, "opening\n");
             let second = Store::open(&path, &config).unwrap();
             assert_eq!((second.opened(), items(&second).len()), (&Opened::Existing, 50));
@@ -101,7 +102,7 @@ fn a_healthy_file_is_kept_after_a_kill_in_the_opening() {
     }
 }
 
-/// Two starts died: the second in the check. What is there is not read a third time.
+/// Two starts died, the second during the check. The third start does not read the file.
 #[test]
 fn a_file_whose_check_ended_the_process_is_moved_aside() {
     let (_folder, path) = place();

@@ -1,4 +1,4 @@
-//! The bytes of each record, and bytes that are none.
+//! The bytes of each record, and bytes that are no record.
 //!
 //! Golden bytes are never edited: a record that changes gets another schema, an entry in
 //! the module of its row, and its present bytes here beside the old ones in `upgrading.rs`.
@@ -173,7 +173,7 @@ fn check<R: Record + PartialEq + std::fmt::Debug>(place: Place, record: &R, gold
     assert_hostile::<R>(place, &golden_bytes, record);
 }
 
-/// Whatever is done to the bytes, they are damage, and never another record.
+/// Whatever happens to the bytes, they are damage and never another record.
 #[track_caller]
 fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: &[u8], is: &R) {
     for length in 0..bytes.len() {
@@ -202,7 +202,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
         let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
         payload[at] = if dice.roll(2) == 0 { 0xFD } else { u8::try_from(dice.roll(256)).unwrap() };
         if let Some(other) = envelope::decode::<R>(&payload) {
-            // It may be another record of the same shape; all of it was read.
+            // It may be another record of the same shape. All of it was read.
             assert!(other != *is || payload == bytes[11..]);
         }
     }
@@ -219,7 +219,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
     }
 }
 
-/// Beyond what is decoded, beyond memory, and what overflows when it is multiplied.
+/// Numbers that are too large to decode, too large for memory, or that overflow when multiplied.
 const HUGE: [u64; 4] = [5 << 20, 1 << 40, u64::MAX / 16, u64::MAX];
 
 /// A payload with the byte at a place replaced by a number.
@@ -303,8 +303,8 @@ fn the_bytes_of_every_record() {
     check(place::lease(SECTION_1), &lease, LEASE);
 }
 
-/// A row of schema 3 says nothing about the dates of its items, and one of schema 4 nothing about
-/// what happened while the section was listed, when it was counted, and the shared tier.
+/// A row of schema 3 says nothing about the dates of its items. A row of schema 4 also says nothing
+/// about changes during the listing, the time of the count, and the shared tier.
 #[test]
 fn sections_of_earlier_schemas_are_read() {
     let place = place::section(SECTION_1);

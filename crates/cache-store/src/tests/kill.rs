@@ -1,6 +1,6 @@
-//! A process is killed, two hundred times, in the middle of a write: a refresh, a flush of matches, a
-//! note of an edit, a clear, a compaction. By hand it is killed more often: `MATCHBOX_KILLS=5000` for
-//! each of the two tests.
+//! A process is killed two hundred times in the middle of a write: a refresh, a flush of matches,
+//! the note of an edit, a clear, or a compaction. For more kills, run each of the two tests by hand
+//! with `MATCHBOX_KILLS=5000`.
 //!
 //! The child is this test binary, run again for one test. On its standard output it reports what
 //! the store returned as durable. The parent kills it at a report and reads the file. No power is

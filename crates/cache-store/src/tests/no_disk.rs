@@ -1,9 +1,10 @@
-//! The disk is full, read-only, forbidden or failing: the store goes on in memory with what the file
-//! holds, the file stays as it was, and the next opening tries the disk again.
+//! The disk is full, read-only, forbidden or failing. The store goes on in memory with the content
+//! of the file, the file stays as it was, and the next opening tries the disk again.
 //!
-//! The full and the read-only disk are real: a small file system in memory that a child process
-//! mounts for itself alone. Where that is not permitted, a limit on the length of files stands in for
-//! the full disk (it always runs), and a path below a file for the folder that cannot be written.
+//! The full and the read-only disk are real: a child process mounts a small file system in memory
+//! that only it sees. If that is not permitted, a limit on the length of files replaces the full
+//! disk (this case always runs), and a path below a file replaces the folder that cannot be
+//! written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,8 @@ fn in_memory(store: &Store, fault: DiskFault) {
     assert_eq!(store.no_disk().as_ref(), Some(no_disk));
 }
 
-/// Writes more than there is room for, twice: the first time the store says that it goes on in
-/// memory, the second time it is done.
+/// Writes more than there is space for, twice. The first time, the store says that it goes on in
+/// memory. The second time, the write succeeds.
 #[track_caller]
 fn goes_on(store: &Store, fault: DiskFault) {
     let many = || (1..=MANY).map(|key| movie(key, 1));
@@ -63,7 +64,7 @@ fn has_fifty(store: &Store) {
 }
 
 /// Runs one case in a child of this test binary, below a shell that runs `before` first. `false`:
-/// that could not be done.
+/// the shell could not do that.
 fn run(case: &str, shell: &[&str], before: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let child = "exec \"$0\" tests::no_disk::child --exact --nocapture --test-threads=1";
@@ -185,12 +186,13 @@ fn a_disk_that_is_full_or_fills_up_or_is_read_only() {
     assert!(run == 0 || run == cases.len());
 }
 
-/// No right to mount anything is needed for this: the system refuses to make a file longer.
+/// This needs no right to mount anything: the system refuses to make a file longer.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_grow_any_more() {
     for case in ["fills up", "fills up, shared"] {
-        // Blocks of 512 bytes or of 1,024, by the shell: half a megabyte or one.
+        // The shell counts in blocks of 512 or of 1,024 bytes, so the limit is half a megabyte or
+        // one.
         assert!(run(case, &["sh"], "trap '' XFSZ && ulimit -f 1024"));
     }
 }
@@ -212,8 +214,8 @@ fn a_medium_that_fails_at_any_moment() {
         let medium = Medium::default();
         let Ok(store) = on_medium(&medium, folder.path(), &config()) else { continue };
         medium.dies_at(medium.operations() + dies_at);
-        // Nothing reads the file of a medium again, so it goes on from nothing. A write that can be
-        // made again is made again, and nobody hears of it.
+        // The file of a medium is never read again, so the memory begins empty. A write that can be
+        // repeated is repeated, and nobody hears of it.
         store.note_sections(&[super::movies()]).unwrap();
         let done = work(&store);
         assert!(matches!(done, Ok(_) | Err(Error::NoDisk(_))), "{done:?}");

@@ -101,7 +101,7 @@ fn refuse() -> StoreConfig {
     StoreConfig { unwritable: Unwritable::Refuse, ..config() }
 }
 
-/// None of these is opened: a FIFO would wait for a writer for ever.
+/// None of these is opened, because opening a FIFO would wait for a writer for ever.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_refused_at_once() {
@@ -149,7 +149,7 @@ fn a_link_to_a_file_is_followed() {
     assert_eq!(*open(&link).opened(), Opened::Existing);
 }
 
-/// A process was killed, or the disk was full, before redb had begun the file.
+/// A process was killed, or the disk was full, before redb began the file.
 #[test]
 fn a_file_that_was_only_begun_is_begun_anew() {
     for config in [config(), super::shared()] {

@@ -1,4 +1,4 @@
-//! The shows of a section: kept, known to be all, and gone with the section's items.
+//! The shows of a section: they are stored, the list is complete, and they go with the items.
 
 use plex_api::RatingKey;
 
@@ -68,7 +68,7 @@ fn an_episode_of_another_show_makes_them_unknown() {
     assert_eq!(update(renamed, 3), KNOWN);
     assert_eq!(update(episode(12, 2), 4), KNOWN, "moved to a known show");
     assert_eq!(update(episode(12, 3), 5), None, "moved to one that nobody has listed");
-    // What was asked for before that episode came may lack its show.
+    // What was requested before that episode came may lack its show.
     let base = state(&store);
     store.update(id, [episode(13, 4)], &[], stamp(6), NOW).unwrap();
     assert!(store.put_shows(&base, &[show(3, "Cinder")], NOW).unwrap().is_none());
@@ -94,7 +94,7 @@ fn shows_go_with_the_items_of_their_section() {
     }
 }
 
-/// They lie one record a key: that one is not there would prove nothing.
+/// There is one record for each key, so a missing record would prove nothing.
 #[test]
 fn a_show_that_vanished_is_damage() {
     let (_folder, path) = place();

@@ -90,7 +90,7 @@ fn format_1_keeps_its_items_and_matches() {
     let view = store.view().unwrap();
     let state = view.section(SectionId(1)).unwrap().unwrap();
     assert_eq!((state.title.as_str(), state.items, state.complete), ("Movies", 1, true));
-    // Found through an index that did not exist in this form.
+    // The items are found through an index that did not exist in this form.
     let hash = name_hash("/films/Das Boot (1981)/Das Boot.mkv");
     let bucket = view.bucket(Index::Names, SectionId(1), hash).unwrap().unwrap();
     let kept = view.item(SectionId(1), bucket.rating_keys[0]).unwrap().unwrap();
@@ -102,7 +102,7 @@ fn format_1_keeps_its_items_and_matches() {
     drop(view);
     assert_sound(&store);
 
-    // Its content hash is of this version: listed as it was, it is seen to be unchanged.
+    // The content hash is of this version. So an item that is listed unchanged counts as unchanged.
     let changes = store.update(SectionId(1), [kept.item], &[], stamp(2), NOW).unwrap();
     assert_eq!(changes, Changes { unchanged: 1, ..Changes::default() });
     store.close().unwrap();
@@ -136,14 +136,14 @@ fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
     let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
     assert_eq!((upgrade.upgraded.as_slice(), upgrade.dropped.len()), (&["items"][..], 0));
     let state = store.sections().unwrap().remove(0);
-    // The item is there, and nothing is believed of the section until it was listed.
+    // The item is there, but the section is not trusted until it was listed.
     assert_eq!((state.items, state.stamp, state.observed), (1, None, None));
     let demand = Demand::files(1);
     let planned = plan(&state, &stamp(1), NOW, &Policy::default(), 500, demand);
     assert_eq!(planned.plan, Plan::Full);
     let kept = store.view().unwrap().item(SectionId(1), RatingKey(4711)).unwrap().unwrap().item;
     assert_eq!((kept.index, kept.aired, kept.edition.as_deref()), (Some(3), None, None));
-    // The listing brings what is missing, which is a change of what was answered from.
+    // The listing brings the missing fields, so the answers' input changed.
     let listed = CachedItem { edition: Some("Cut".to_owned()), ..kept };
     let changes = super::fill(&store, [listed], 1);
     assert_eq!((changes.changed, changes.unchanged), (1, 0));
@@ -217,7 +217,7 @@ fn an_upgrade_walks_a_table_of_any_length() {
         {
             let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
             let mut matches = txn.open_table(matches).unwrap();
-            // More than are rewritten at once, before and behind the one that is whole.
+            // More rows than an upgrade rewrites at once, before and after the one that is sound.
             for n in 0..10_000_u32 {
                 let mut key = [0; 16];
                 key[..4].copy_from_slice(&n.wrapping_mul(429_497).to_be_bytes());

@@ -59,8 +59,8 @@ pub(super) fn compare(steps: &[Step], before: &Metadata, now: UnixSeconds) -> Op
         fields.push(field.name().to_owned());
         members |= field == TagField::Collection;
     }
-    // When membership changes, the server locks the field by itself (curatarr issue 368), unless the
-    // same request says otherwise.
+    // When membership changes, the server locks the field by itself (curatarr issue 368), unless
+    // the same request says that the field stays unlocked.
     let told = steps.iter().rev().find_map(|step| match step {
         Step::Lock(name, locked) if name == COLLECTION => Some(*locked),
         _ => None,
@@ -150,7 +150,7 @@ fn apply(step: &Step, to: &mut Metadata) {
         }
         Step::ReplaceTags(field, tags) => {
             let there = to.tags.entry(*field).or_default();
-            // One that stays keeps the server's spelling.
+            // A tag that stays keeps the server's spelling.
             there.retain(|tag| has(*field, tags, tag));
             add(*field, there, tags);
         }
@@ -259,8 +259,8 @@ mod tests {
         check(&change().raw("editionTitle.value", "New"), &[("editionTitle.value", "New")]);
     }
 
-    /// The server writes labels with capitals. "overlay" was sent again in each run, and removing it
-    /// missed it.
+    /// The server writes labels with capitals. So "overlay" was sent again in each run, and
+    /// removing it had no effect.
     #[test]
     fn a_label_is_the_same_in_other_capitals() {
         let mut known = known();

@@ -1,4 +1,4 @@
-//! Reads items by key, from the store where its data are still valid.
+//! Reads items by key. Items whose stored data are still valid come from the store.
 
 use std::collections::BTreeMap;
 

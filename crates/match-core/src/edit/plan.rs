@@ -347,8 +347,9 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether metadata were read not longer ago than titles are believed. The only way to see what
-    /// no stamp tells of is to read the item again, about 200 a call.
+    /// Whether the metadata were read recently enough: titles are trusted for the same time. Some
+    /// edits move no stamp. The only way to see them is to read the item again, about 200 in a
+    /// call.
     fn is_recent(&self, metadata: &Metadata) -> bool {
         younger(metadata.read_at, self.now, self.policy.metadata_max_age)
     }
@@ -407,8 +408,8 @@ impl Judge<'_> {
     }
 }
 
-/// Whether every change to the fields of these steps moves `updatedAt`. Membership in collections,
-/// labels, locks and ratings do not move it (`PlexKodiConnect` issues 2095 and 2141).
+/// Whether every edit of the fields in these steps moves `updatedAt`. Edits of collections, labels,
+/// locks and ratings do not move it (`PlexKodiConnect` issues 2095 and 2141).
 fn is_told(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step {
         Step::Set(field, _) => *field != Field::UserRating,

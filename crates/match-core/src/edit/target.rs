@@ -20,7 +20,7 @@ struct Asked {
     /// Its position in the host's list.
     position: usize,
     change: Change,
-    /// Why this change fails, whatever becomes of the others.
+    /// Why this change fails, whatever the outcome of the others is.
     failure: Option<EditFailure>,
 }
 

@@ -1,6 +1,6 @@
-//! Two runs of edits on one item: the second waits until the first has ended. Otherwise each would
-//! take the item for what it was before the other, and they would share the note of how far they
-//! are. Runs on other items do not wait.
+//! If two runs edit one item, the second waits until the first has ended. Otherwise, each would
+//! compare with the item as it was before the other run, and both would write the same note of
+//! progress. Runs on other items do not wait.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -27,7 +27,7 @@ impl Turns {
     /// Waits until no other run edits any of these items.
     pub(super) async fn wait(&self, keys: Vec<RatingKey>) -> Turn<'_> {
         loop {
-            // From here on no end is missed.
+            // From here on, the end of another run cannot be missed.
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
             if self.take(&keys) {

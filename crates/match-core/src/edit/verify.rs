@@ -83,8 +83,9 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Why the server could not be asked, or refused, if so: said once for all matches. Results that
-    /// need the server are then unknown, with the same reason.
+    /// Why the server could not be asked, or why it refused. `None` if it could be asked. This is
+    /// the reason for the whole verification: results that need the server are then unknown, with
+    /// the same reason.
     pub fn outage(&self) -> Option<&Reason> {
         self.outage.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What an item is, for people, without asking the server.
+//! Describes items for people, without asking the server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::engine::{Engine, blocking};
 
-/// What an item is, as it was last read.
+/// The description of an item, as it was last read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Described {
@@ -18,7 +18,7 @@ pub struct Described {
     pub rating_key: RatingKey,
     /// Title of its section.
     pub section: String,
-    /// Number under which the server is asked for the section.
+    /// The number that addresses the section on the server.
     pub section_key: SectionKey,
     /// What kind of item it is.
     #[serde(serialize_with = "name_of")]
@@ -27,7 +27,7 @@ pub struct Described {
     pub title: String,
     /// Year of release.
     pub year: Option<u16>,
-    /// Title of an episode's show, or whom a track is by.
+    /// Title of an episode's show, or the artist of a track.
     pub show: Option<String>,
     /// Number of an episode's season, or of a track's disc.
     pub season: Option<u32>,
@@ -81,9 +81,9 @@ impl Described {
 }
 
 impl Engine {
-    /// What items are, by key: section, kind, title, season and episode, from the cache. No call
-    /// is made. Items that are not cached are left out; those that a run has just answered with
-    /// ([`Run::keys`](crate::Run::keys)) are.
+    /// The descriptions of items, by key: section, kind, title, season and episode. They come from
+    /// the cache, without a call. Items that are not cached are left out. The items that a run has
+    /// just answered with ([`Run::keys`](crate::Run::keys)) are cached.
     ///
     /// Dropping this future costs nothing: it only reads the cache.
     pub async fn describe(

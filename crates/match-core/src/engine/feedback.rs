@@ -65,7 +65,7 @@ impl Engine {
     /// [`Engine::mark_applied`] ends this, and so does [`Engine::verify`] if the item changed since
     /// and holds the file.
     ///
-    /// If this future is dropped, the note is made whole or not at all.
+    /// If this future is dropped, the note is either complete or not made.
     pub async fn match_failed(
         &self,
         query: &Query,
@@ -105,10 +105,10 @@ impl Engine {
         .await
     }
 
-    /// Tells the engine that metadata were applied to the matched items. Until then a remembered
-    /// match counts as found and not as done, so a crash in between loses nothing.
+    /// Tells the engine that metadata were applied to the matched items. Until then, a remembered
+    /// match counts as found but not as done. So a crash in between loses nothing.
     ///
-    /// If this future is dropped, the note is made whole or not at all.
+    /// If this future is dropped, the note is either complete or not made.
     pub async fn mark_applied(&self, matches: &[(Query, RatingKey)]) -> Result<(), Error> {
         let now = self.library.clock().now();
         let (queries, items): (Vec<Query>, Vec<RatingKey>) = matches.iter().cloned().unzip();
@@ -189,8 +189,8 @@ fn doubt(record: &mut MatchRecord) {
     record.depends.whole_section = true;
 }
 
-/// Ends a failure that was noted against an item, and invalidates the answer that was given under
-/// it. `false`: there was no failure.
+/// Ends a failure that was noted against an item, and invalidates the answer that was given because
+/// of it. `false`: there was no failure.
 fn end_failure(record: &mut MatchRecord, item: Option<&RatingKey>) -> bool {
     let said = record.failed.as_ref().is_some_and(|failed| Some(&failed.rating_key) == item);
     if said {

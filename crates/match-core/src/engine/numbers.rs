@@ -1,4 +1,4 @@
-//! Counts and times for the `metrics` facade. Without the feature there is nothing here to do.
+//! Counts and times for the `metrics` facade. Without that feature, this module does nothing.
 
 #[cfg(feature = "metrics")]
 use std::sync::{Mutex, PoisonError};
@@ -7,16 +7,16 @@ use plex_api::Calls;
 
 use crate::report::Report;
 
-/// What the facade was told so far.
+/// What was reported to the facade so far.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    /// Calls are counted by the client from its beginning, and told by what was added.
+    /// The client counts its calls from its beginning. Only the difference is reported.
     #[cfg(feature = "metrics")]
     told: Mutex<Calls>,
 }
 
 impl Numbers {
-    /// Tells the calls that were made since it was last said.
+    /// Reports the calls that were made since the last report.
     #[cfg_attr(
         not(feature = "metrics"),
         expect(clippy::unused_self, reason = "nothing to do without the feature")
@@ -33,7 +33,7 @@ impl Numbers {
         let _ = now;
     }
 
-    /// Tells what a run did.
+    /// Reports one run.
     pub(crate) fn run(report: &Report, outage: bool) {
         #[cfg(feature = "metrics")]
         crate::report::metrics::run(report, outage);
@@ -41,7 +41,7 @@ impl Numbers {
         let _ = (report, outage);
     }
 
-    /// Tells what became of edits: names of outcomes, and how many.
+    /// Reports the outcomes of edits: the name of each outcome, and how many there are.
     pub(crate) fn edits(outcomes: [(&'static str, usize); 4]) {
         #[cfg(feature = "metrics")]
         crate::report::metrics::edits(outcomes);

@@ -1,4 +1,5 @@
-//! One pass over a section: recall, match, remember. Disk and CPU work, off the async threads.
+//! One pass over a section: recall, match, remember. This is disk and CPU work, outside the async
+//! threads.
 
 #[cfg(test)]
 mod properties;
@@ -26,18 +27,19 @@ use crate::report::{LookupCounts, Phases};
 use crate::rules::Rules;
 use crate::settings::Settings;
 
-/// How old the date of a remembered answer may be when it is given: a week is near enough to
-/// tell which are not used any more, and costs one write a week.
+/// How old the date of a remembered answer may become before it is written again. The date only
+/// shows which answers are no longer used, so a week is exact enough, and it costs one write in a
+/// week.
 const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 
-/// Remembered answers that are held against the section together: enough to read it in order,
-/// and few enough to be held in memory.
+/// How many remembered answers are compared with the section together. They are enough to read the
+/// section in order, and few enough to fit in memory.
 const AT_ONCE: usize = 1 << 14;
 
-/// Remembered answers that one thread reads in one go.
+/// How many remembered answers one thread reads at a time.
 const RECALLED_RUN: usize = 1 << 10;
 
-/// What a pass is asked.
+/// The input of a pass.
 pub(super) struct Pass {
     pub(super) store: Arc<Store>,
     pub(super) settings: Arc<Settings>,
@@ -46,23 +48,23 @@ pub(super) struct Pass {
     pub(super) queries: Arc<Vec<Query>>,
     pub(super) keys: Arc<Vec<MatchKey>>,
     pub(super) section: SectionId,
-    /// Positions of the queries that are asked.
+    /// The positions of the queries to answer.
     pub(super) asked: Vec<usize>,
     pub(super) rules: Rules,
     pub(super) known: Known,
-    /// The server cannot be asked: what is cached is taken as it is, and nothing is written.
+    /// The server cannot be asked. The cache is used as it is, and nothing is written.
     pub(super) stale: bool,
     pub(super) progress: Teller,
-    /// Gone when nobody waits for the pass any more.
+    /// Dropped when nobody waits for the pass any more.
     pub(super) asker: Weak<()>,
 }
 
-/// What this run has found out about a section, beside what is in the store.
+/// What this run found out about a section, in addition to the store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    /// Queries whose absence a lookup has proven.
+    /// Queries whose absence was proven by a lookup.
     pub(super) absent: HashSet<usize>,
-    /// Queries whose file a lookup has found.
+    /// Queries whose file was found by a lookup.
     pub(super) found: HashSet<usize>,
     /// Items that were read again after a change that is not explained.
     pub(super) read: HashSet<RatingKey>,
@@ -72,29 +74,29 @@ pub(super) struct Known {
     pub(super) shows: bool,
 }
 
-/// What a pass brought.
+/// The result of a pass.
 #[derive(Default)]
 pub(super) struct Passed {
-    /// Positions of queries, and their answers.
+    /// The positions of queries, with their answers.
     pub(super) answers: Vec<(usize, Answer)>,
-    /// Queries that were not found in a state that cannot prove that they are not there.
+    /// Queries that were not found, while the section's state cannot prove their absence.
     pub(super) unproven: Vec<usize>,
-    /// Items that have to be read again before an answer may name them: nothing was remembered,
-    /// and the pass has to be made again.
+    /// Items that must be read again before an answer may name them. Nothing was remembered, and
+    /// the pass must be repeated.
     pub(super) doubtful: Vec<RatingKey>,
-    /// Titles, years and guids have to be brought up to date first, and the pass made again.
+    /// Titles, years and guids must be brought up to date, and then the pass must be repeated.
     pub(super) needs_metadata: bool,
-    /// The section's shows have to be listed first, and the pass made again.
+    /// The section's shows must be listed, and then the pass must be repeated.
     pub(super) needs_shows: bool,
-    /// Damage was met: nothing that was read may be believed.
+    /// Damage was found, so nothing that was read may be used.
     pub(super) damaged: bool,
-    /// Remembered answers that were given, and are to be dated anew.
+    /// Remembered answers that were given and need a new date.
     used: Vec<(MatchKey, MatchRecord)>,
     pub(super) lookups: LookupCounts,
     pub(super) phases: Phases,
 }
 
-/// A query that has to be computed, and what was remembered of it, if anything.
+/// A query that must be computed, and what was remembered about it, if anything.
 struct Compute {
     at: usize,
     before: Option<MatchRecord>,
@@ -121,8 +123,8 @@ impl Pass {
         }
 
         let started = self.clock.monotonic();
-        let mut records = Vec::new();
         let count = compute.len();
+        let mut records = Vec::with_capacity(count + passed.used.len());
         let score = || {
             trace_span!("score")
                 .in_scope(|| self.compute(&view, &section, compute, &mut passed, &mut records))
@@ -143,7 +145,7 @@ impl Pass {
             let write = || self.store.remember_since(revisions, section.id, records);
             self.progress.around(Phase::Remember, count, write)?;
             if !self.known.absent.is_empty() {
-                // Proving them cost calls, so they do not wait for the next transaction.
+                // The proofs cost calls, so these answers do not wait for the next transaction.
                 self.store.flush()?;
             }
             passed.phases.remember.record(started.elapsed());
@@ -152,7 +154,7 @@ impl Pass {
         Ok(passed)
     }
 
-    /// Hits and misses, and with `trace` every answer.
+    /// Logs hits and misses, and with `trace` every answer.
     fn tell(&self, passed: &Passed) {
         let LookupCounts { remembered, computed, .. } = passed.lookups;
         debug!(section = self.section.0, remembered, computed, "looked up");
@@ -164,7 +166,8 @@ impl Pass {
         }
     }
 
-    /// Answers what is remembered and still holds; the rest has to be computed.
+    /// Answers from memory where a remembered answer still holds. Returns the queries that must be
+    /// computed.
     fn recall(
         &self,
         view: &View<'_>,
@@ -187,7 +190,7 @@ impl Pass {
                 }
                 match answer {
                     Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
-                        // By its path it is absent; what its title says is asked later.
+                        // The path alone says absent. The title is tried later.
                         let paths_only = self.rules == Rules::Paths;
                         by_title |= !paths_only;
                         let answer = if paths_only { Answer::Absent } else { Answer::Found(found) };
@@ -199,7 +202,7 @@ impl Pass {
             }
         }
         compute.sort_unstable_by_key(|compute| compute.at);
-        // A query counts once for each section, however many rules are tried.
+        // A query counts once for each section, no matter how many rules are tried.
         if self.rules == Rules::Paths {
             passed.lookups.remembered = passed.answers.len() as u64;
             passed.lookups.computed = compute.len() as u64;
@@ -212,7 +215,8 @@ impl Pass {
         Ok(compute)
     }
 
-    /// What is remembered of some of the queries, by ascending key, and whether it can be the answer.
+    /// What is remembered about some of the queries, by ascending key, and whether it can be the
+    /// answer.
     fn remembered(
         &self,
         view: &View<'_>,
@@ -235,7 +239,7 @@ impl Pass {
         Ok(known.collect())
     }
 
-    /// Computes answers chunk by chunk, as long as somebody waits for them.
+    /// Computes answers in chunks, as long as somebody waits for them.
     fn compute(
         &self,
         view: &View<'_>,
@@ -266,7 +270,7 @@ impl Pass {
         failed.map_or(Ok(flow), Err)
     }
 
-    /// Takes the decisions that may be believed, and notes what is worth remembering.
+    /// Takes the decisions that may be trusted, and notes those that are worth remembering.
     fn judge(
         &self,
         view: &View<'_>,
@@ -311,17 +315,17 @@ impl Pass {
         Ok(())
     }
 
-    /// Whether a remembered answer, where it still holds, is the answer to what is asked now.
+    /// Whether a remembered answer that still holds answers the present question.
     ///
-    /// One by guid or title also says that the file is not there by its path, and that was
-    /// proven then; a change since leaves it proven only if the section is known completely.
+    /// An answer by guid or title also says that no item has the file's path, and that was proven
+    /// at the time. After a change, this stays proven only if the section is known completely.
     fn suffices(&self, section: &SectionState, record: &MatchRecord) -> bool {
         if self.rules == Rules::All && !record.all_rules {
             return false;
         }
         let changed = section.revision > record.verified_at;
         let rule = rule_of(record);
-        // It may have been doubted only because little was known of the section.
+        // The confidence may be low only because little was known about the section.
         let low = matches!(record.outcome, Outcome::Found { high: false, .. });
         if low && rule == Some(Rule::FileName) && changed {
             return false;
@@ -330,23 +334,23 @@ impl Pass {
     }
 }
 
-/// Lowers the confidence, or the reach, of an answer that rests on more than is known.
+/// Lowers the confidence of an answer that rests on more than is known.
 fn doubt(decision: &mut Decision, section: &SectionState, before: Option<&MatchRecord>) {
     let Answer::Found(found) = &mut decision.answer else { return };
-    // Of a section that is not known entirely, nobody can say that a file name is unique in it.
+    // In a section that is only partly known, nobody can say that a file name is unique.
     let known = !section.is_partial() && !section.is_unexplained();
     if found.evidence.rule == Rule::FileName && !known {
         found.confidence = Confidence::Low;
     }
-    // The host has said that this is not the item.
+    // The host reported that this is not the item.
     let failed = before.and_then(|before| before.failed.as_ref());
     if failed.is_some_and(|failed| failed.rating_key == found.rating_key) {
         found.confidence = Confidence::Low;
     }
 }
 
-/// Whether the item that was answered before is gone, and another is answered now: it has a
-/// new rating key.
+/// Whether the item of the earlier answer is gone and another item is the answer now. Then the item
+/// has a new rating key.
 fn gone(
     view: &View<'_>,
     section: SectionId,
@@ -361,7 +365,7 @@ fn gone(
     Ok(old != new && view.item(section, *old)?.is_none())
 }
 
-/// What the host has said of a match stays true of it.
+/// Keeps what the host reported about a match.
 fn carry_over(record: &mut MatchRecord, before: MatchRecord) {
     let same = match (&record.outcome, &before.outcome) {
         (Outcome::Found { rating_key: now, .. }, Outcome::Found { rating_key: then, .. }) => {

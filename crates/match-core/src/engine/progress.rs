@@ -1,4 +1,4 @@
-//! What takes long says how far it is.
+//! Reports the progress of long operations.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plex_api::{Client, Clock, Monotonic};
 
-/// What is being done. Those of a run come first, in their order, and are the phases of
+/// The operation. The phases of a run come first, in their order. They are the phases of
 /// [`crate::Phases`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -28,7 +28,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The phase's name, in a report too.
+    /// The phase's name, as reports show it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Refresh => "refresh",
@@ -41,7 +41,7 @@ impl Phase {
         }
     }
 
-    /// What is counted.
+    /// The unit that is counted.
     fn unit(self) -> &'static str {
         match self {
             Self::Refresh => "rows",
@@ -51,35 +51,35 @@ impl Phase {
     }
 }
 
-/// How far something is.
+/// The progress of an operation.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunProgress {
-    /// What is being done. Phases come again for each section, and where a refresh brought more
-    /// to match.
+    /// The operation. A phase repeats for each section, and after a refresh that brought more to
+    /// match.
     pub phase: Phase,
-    /// Title of the section that is read.
+    /// Title of the section that is being read.
     pub section: Option<Arc<str>>,
-    /// Rows read, files answered or items done, in this phase.
+    /// How many rows were read, files were answered or items were done, in this phase.
     pub done: u64,
-    /// Of how many.
+    /// How many there are in all.
     pub total: u64,
-    /// How many of them a second, since the phase was first told of. `None` before that can be
-    /// said.
+    /// How many were done in a second, since the first report of this phase. `None` while this is
+    /// not known yet.
     pub rate: Option<f64>,
-    /// Calls that the engine's client has made so far, those of earlier runs included.
+    /// The calls that the engine's client has made so far, also in earlier runs.
     pub calls: u64,
 }
 
 impl RunProgress {
-    /// How long the rest of this phase takes at this rate. `None` before that can be said.
+    /// How long the rest of this phase takes at this rate. `None` while this is not known yet.
     pub fn remaining(&self) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let left = self.total.saturating_sub(self.done) as f64;
         Duration::try_from_secs_f64(left / self.rate?).ok()
     }
 
-    /// What is being done, in words: `reading Movies`.
+    /// The operation in words: `reading Movies`.
     pub fn doing(&self) -> String {
         let doing = match self.phase {
             Phase::Refresh => "reading",
@@ -109,13 +109,13 @@ impl fmt::Display for RunProgress {
     }
 }
 
-/// Whom an engine tells how far it is. Called on the engine's own threads, so what takes long
-/// belongs elsewhere: a channel's sending end is a good thing to call.
+/// The function that an engine reports its progress to. It runs on the engine's own threads, so it
+/// must not take long. It can, for example, send to a channel.
 #[derive(Clone)]
 pub struct OnProgress(Arc<dyn Fn(RunProgress) + Send + Sync>);
 
 impl OnProgress {
-    /// Calls `tell`.
+    /// Makes it from a function.
     pub fn new(tell: impl Fn(RunProgress) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
@@ -127,23 +127,23 @@ impl fmt::Debug for OnProgress {
     }
 }
 
-/// An engine's way to tell.
+/// An engine's connection to the host's function.
 #[derive(Debug, Clone)]
 pub(crate) struct Teller {
     to: Option<OnProgress>,
     client: Client,
     clock: Clock,
-    /// What was last told of, and since when.
+    /// The operation of the last report, and its beginning.
     current: Arc<Mutex<Option<Current>>>,
 }
 
-/// Something that goes on.
+/// An operation that is running.
 #[derive(Debug)]
 struct Current {
     phase: Phase,
     section: Option<Arc<str>>,
     since: Monotonic,
-    /// How much was done by then, and when it was last told of.
+    /// How much was done at its first report, and when the last report was.
     first: u64,
     last: u64,
 }
@@ -153,17 +153,17 @@ impl Teller {
         Self { to, client, clock, current: Arc::default() }
     }
 
-    /// Whether anybody listens.
+    /// Whether the host listens.
     pub(crate) fn is_heard(&self) -> bool {
         self.to.is_some()
     }
 
-    /// Tells of files or items.
+    /// Reports a number of files or items.
     pub(crate) fn tell(&self, phase: Phase, done: u64, total: u64) {
         self.tell_of(phase, None, done, total);
     }
 
-    /// Tells of a section.
+    /// Reports the progress of a section.
     pub(crate) fn tell_of(&self, phase: Phase, section: Option<&str>, done: u64, total: u64) {
         let Some(OnProgress(tell)) = &self.to else { return };
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,12 +184,13 @@ impl Teller {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let rate = (done > now.first && seconds > 0.0).then(|| (done - now.first) as f64 / seconds);
         let section = now.section.clone();
-        drop(current); // the host's own code runs now
+        drop(current); // the host's own function runs now
         let calls = self.client.calls().total().count;
         tell(RunProgress { phase, section, done, total, rate, calls });
     }
 
-    /// Tells of the beginning and the end of work on `total` files; of no files, nothing.
+    /// Reports the beginning and the end of work on `total` files. Without files, it reports
+    /// nothing.
     pub(crate) fn around<T>(&self, phase: Phase, total: usize, work: impl FnOnce() -> T) -> T {
         let total = total as u64;
         if total == 0 {

@@ -1,4 +1,4 @@
-//! What a run hands back.
+//! The result of a run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::report::Report;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Run {
-    /// What was asked.
+    /// The queries of the run.
     pub queries: Arc<Vec<Query>>,
     /// One for each query, in the same order.
     pub answers: Vec<Answer>,
     pub(crate) outage: Option<Reason>,
-    /// What would have been answered when the server could last be asked, if it cannot be asked
-    /// now and [`EngineConfig::stale`](crate::EngineConfig::stale) allows it. The answers
-    /// themselves are then unknown.
+    /// The answers as they were when the server could last be asked. They are given only if the
+    /// server cannot be asked now and [`EngineConfig::stale`](crate::EngineConfig::stale) allows
+    /// it. The answers themselves are then unknown.
     pub stale: Option<Stale>,
-    /// What was done and what it cost.
+    /// What the run did, and what it cost.
     pub report: Report,
 }
 
@@ -38,14 +38,14 @@ impl Run {
         self.queries.iter().zip(&self.answers)
     }
 
-    /// Why the server could not be asked, or refused, if so: said once for the whole run. Every
-    /// answer is then unknown, with the same reason.
+    /// Why the server could not be asked, or why it refused. `None` if it could be asked. This is
+    /// the reason for the whole run: every answer is then unknown, with the same reason.
     pub fn outage(&self) -> Option<&Reason> {
         self.outage.as_ref()
     }
 
-    /// Every item that the answers name, each once, ascending: what
-    /// [`Engine::describe`](crate::Engine::describe) takes.
+    /// Every item that the answers name, each once, in ascending order.
+    /// [`Engine::describe`](crate::Engine::describe) takes this list.
     pub fn keys(&self) -> Vec<RatingKey> {
         let keys: BTreeSet<RatingKey> = self.answers.iter().flat_map(Answer::keys).collect();
         keys.into_iter().collect()
@@ -58,9 +58,9 @@ impl Run {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Stale {
-    /// One for each query, in the same order; unknown where an absence is not proven.
+    /// One for each query, in the same order. Unknown if an absence is not proven.
     pub answers: Vec<Answer>,
-    /// How long ago the server was asked for the stamps they rest on.
+    /// How long ago the server was asked for the stamps of these answers.
     pub age: Duration,
 }
 

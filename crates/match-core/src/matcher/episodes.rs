@@ -1,4 +1,4 @@
-//! Rule 6 for episodes: readings of names, held against the shows there are.
+//! Rule 6 for episodes: readings of names, compared with the shows of the section.
 
 use cache_store::{Day, Error, Index, StoredItem};
 
@@ -15,7 +15,7 @@ use crate::rules::candidates::Few;
 use crate::rules::episode::{self, Asked};
 use crate::rules::shows::KnownShows;
 
-/// A show of more episodes than this is not counted through: it bounds what one query can cost.
+/// Shows with more episodes than this are not counted through. This limits the cost of one query.
 const LONG_SHOW: usize = 2_048;
 
 /// An answer, and whether the name says a year of its show.
@@ -32,8 +32,8 @@ impl<'v> Reader<'v> {
         self.by_known_shows(query, &spoken, &ids, by_rows)
     }
 
-    /// What the names say, held against the rows of episodes, and against the section's shows
-    /// where they are known: those, and the ids that the names say of a show.
+    /// Compares the readings of the names with the rows of episodes. If the section's shows are
+    /// known, it compares with these shows too, and with the ids in the names.
     pub(super) fn by_spoken(
         &mut self,
         query: &Prepared<'_>,
@@ -55,7 +55,7 @@ impl<'v> Reader<'v> {
         self.by_episode_title(query, spoken, known)
     }
 
-    /// One reading, held against the show it may be of.
+    /// Compares one reading with a show that it may belong to.
     pub(super) fn by_reading(
         &mut self,
         query: &Prepared<'_>,
@@ -72,8 +72,8 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// A number without a season: of the season that folders or the show's name give, or counted
-    /// over all seasons.
+    /// A number without a season. It belongs to the season of the folder or of the show's name, or
+    /// it counts over all seasons.
     fn by_bare_number(
         &mut self,
         query: &Prepared<'_>,
@@ -89,7 +89,7 @@ impl<'v> Reader<'v> {
         {
             return Ok(Some(answer));
         }
-        // People count the files of a season's folder in that season. Fan groups count on.
+        // In a season's folder, people count the files in that season. Fan groups count on.
         let of_folder = season.is_some() && asked.show.season.is_none();
         if of_folder && !spoken.name.starts_with('[') {
             return Ok(None);
@@ -151,7 +151,7 @@ impl<'v> Reader<'v> {
         Ok(answer)
     }
 
-    /// The title of an episode is the last evidence: behind its show, or below its folder.
+    /// The title of an episode is the last evidence. It stands after its show, or in its folder.
     fn by_episode_title(
         &mut self,
         query: &Prepared<'_>,

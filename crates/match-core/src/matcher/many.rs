@@ -1,8 +1,8 @@
 //! Many queries at once, on rayon.
 //!
-//! Queries are worked on in chunks, so that memory does not grow with the batch and somebody
-//! who does not want the rest does not wait for it. Within a chunk the file is read in its order:
-//! first the index of names by hash, then the items by their keys.
+//! Queries are processed in chunks. So memory does not grow with the batch, and a caller can stop
+//! between chunks. Within a chunk, the file is read in its own order: first the index of names by
+//! hash, then the items by their keys.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -15,14 +15,15 @@ use crate::answer::{Answer, Decision, Reason};
 use crate::matcher::indexing::name_hash;
 use crate::matcher::one::decide;
 use crate::matcher::reader::Named;
-use crate::names::spelling::path::folded_file_name;
+use crate::names::spelling::generic::{is_generic, stem, telling_tail};
+use crate::names::spelling::path::{FoldedPath, folded_file_name};
 use crate::query::Query;
 use crate::rules::Rules;
 use crate::rules::candidates::SectionContext;
 use crate::settings::Settings;
 
-/// Queries in a chunk: some MB of decisions. Of more queries at a time more items lie on one page,
-/// one after the other.
+/// The number of queries in a chunk: a few MB of decisions. With more queries in a chunk, more of
+/// the items are next to each other on a page.
 const CHUNK: usize = 1 << 15;
 
 /// Answers queries from one section: the same answers in the same order as
@@ -45,9 +46,9 @@ pub fn match_all(
     Ok(all)
 }
 
-/// [`match_all`] for batches of any size, in memory that does not grow with them: the decisions
-/// are handed over chunk by chunk, in the order of the queries, until `each` breaks off.
-/// `Break`: it did.
+/// Like [`match_all`], for batches of any size: memory does not grow with the batch. `each` gets
+/// the decisions of one chunk after the other, in the order of the queries. It returns `Break` if
+/// `each` returned it.
 pub fn match_chunks<'q>(
     view: &View<'_>,
     section: &SectionState,
@@ -63,12 +64,10 @@ pub fn match_chunks<'q>(
         if chunk.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        // Paths are folded anew when they are matched: keeping them until then takes memory, and
-        // was not seen to take less time.
-        let hash =
-            |query: &&Query| folded_file_name(&query.path).map_or(0, |name| name_hash(&name));
+        // Paths are folded again when they are matched. Keeping the folded paths until then takes
+        // memory, and measurements showed no gain in time.
         let mut hashes: Vec<(u64, usize)> =
-            chunk.par_iter().enumerate().map(|(at, query)| (hash(query), at)).collect();
+            chunk.par_iter().enumerate().map(|(at, query)| (first_hash(query), at)).collect();
         hashes.par_sort_unstable();
         let names = read_names(view, section.id, &hashes)?;
         let mut order: Vec<Asked<'_>> = hashes
@@ -88,7 +87,7 @@ pub fn match_chunks<'q>(
             run.iter().filter_map(one).collect()
         };
         let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
-        // Every place is taken by a decision below.
+        // A decision below replaces each of these values.
         let unknown = Answer::Unknown(Reason::NotProven);
         let nothing =
             Decision { answer: unknown, depends: Depends::default(), rests_on_shows: false };
@@ -106,25 +105,37 @@ pub fn match_chunks<'q>(
     }
 }
 
-/// A query, by its place in a chunk, and what its file name brought.
+/// The hash of names that a match asks for first. A name that says nothing is looked for together
+/// with the nearest folder that does.
+fn first_hash(query: &Query) -> u64 {
+    let Some(name) = folded_file_name(&query.path) else { return 0 };
+    if is_generic(stem(&name))
+        && let Some(tail) = telling_tail(&FoldedPath::new(&query.path))
+    {
+        return name_hash(tail);
+    }
+    name_hash(&name)
+}
+
+/// A query, by its position in a chunk, and the result for its first hash.
 type Asked<'n> = (usize, Named<'n>);
 
-/// Queries decided by one thread in one go: few enough that what was fetched for them is still
-/// near when they are decided.
+/// How many queries one thread decides in a row. They are so few that the data fetched for them are
+/// still in the processor's cache.
 const DECIDED_RUN: usize = 64;
 
-/// Brings the paths of queries into the processor's cache. They lie all over memory, and asked
-/// for together they come together; asked for where it is needed, each is waited for.
+/// Loads the paths of queries into the processor's cache. They are at random places in memory.
+/// Together they load at the same time; one by one, each load has to wait.
 fn fetch<'q>(queries: impl Iterator<Item = &'q Query>) {
     let ends = queries.map(|query| query.path.as_bytes().first().zip(query.path.as_bytes().last()));
     black_box(ends.flatten().fold(0, |all, (first, last)| all ^ first ^ last));
 }
 
-/// Hashes read by one thread in one go: neighbours are in one block.
+/// How many hashes one thread reads in a row. Neighbours are in one block.
 const HASHED_RUN: usize = 512;
 
-/// The rating keys under some hashes, one after the other, and where those of each end: a list of
-/// its own for each would be one more place in memory to wait for.
+/// The rating keys under some hashes in one list, and the end of each hash's keys. A separate list
+/// for each hash would be one more random access to memory.
 struct Names {
     keys: Vec<RatingKey>,
     ends: Vec<usize>,
@@ -137,7 +148,7 @@ impl Names {
     }
 }
 
-/// What the index of names has under each hash of sorted ones, once for those that are equal.
+/// Reads what the index of names has under sorted hashes. Equal hashes are read once.
 fn read_names(
     view: &View<'_>,
     section: SectionId,
@@ -162,7 +173,7 @@ mod tests {
     use crate::matcher::one::match_one;
     use crate::testing::{OneSection, movie};
 
-    /// More than one chunk; of every third file there is none, and some names are in two folders.
+    /// More than one chunk. Every third file does not exist, and some names are in two folders.
     fn section_and_queries() -> (OneSection, Vec<Query>) {
         let mut one = OneSection::new();
         one.list((0..400_u64).map(|n| {

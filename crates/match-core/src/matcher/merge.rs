@@ -60,12 +60,13 @@ pub fn merge<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Answer {
     Answer::Found(best)
 }
 
-/// Merges the answers to one query while a section fails. `healthy` are those of the sections that
-/// could be asked, `all` also what the others had when they could last be asked; `unknown` says
-/// why they cannot be asked now.
+/// Merges the answers to one query while a section fails. `healthy` are the answers of the sections
+/// that could be asked. `all` also has the answers from the cached state of the failing sections.
+/// `unknown` says why those cannot be asked now.
 ///
-/// A file that was found stands, unless what the failing section had competes with it. That its
-/// name, or a guid, is unique nobody can say without that section.
+/// A found file stays found, unless the cached state of the failing section competes with it.
+/// Without that section, nobody can say that a name or a guid is unique, so such an answer has low
+/// confidence.
 pub(crate) fn merge_without<'a>(
     healthy: impl Iterator<Item = &'a Answer>,
     all: impl Iterator<Item = &'a Answer>,

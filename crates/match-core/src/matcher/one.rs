@@ -1,4 +1,4 @@
-//! One query against one section: which candidates there are, and which rule decides.
+//! One query against one section: the candidates, and the rule that decides.
 
 use cache_store::{Error, Index, SectionId, View};
 use plex_api::ItemKind;
@@ -26,7 +26,7 @@ pub fn match_one(
     decide(view, section, context, query, rules, None)
 }
 
-/// [`match_one`], with all that was tried.
+/// Like [`match_one`], with everything that was tried.
 pub fn explain_one(
     view: &View<'_>,
     section: SectionId,
@@ -41,7 +41,7 @@ pub fn explain_one(
     Ok(Explained { decision: reader.decision(answer), tried })
 }
 
-/// [`match_one`], with what was read beforehand.
+/// Like [`match_one`], with data that were read before.
 pub(crate) fn decide(
     view: &View<'_>,
     section: SectionId,
@@ -85,7 +85,7 @@ impl Reader<'_> {
         Ok(answer)
     }
 
-    /// Rules 1 to 4, and with all rules what breaks a tie between them.
+    /// Rules 1 to 4. If all rules are allowed, also what breaks a tie between them.
     fn by_path(
         &mut self,
         query: &Prepared<'_>,
@@ -93,7 +93,7 @@ impl Reader<'_> {
         rules: Rules,
     ) -> Result<Answer, Error> {
         let Some(name) = query.file_name() else { return Ok(Answer::Absent) };
-        // A name that says nothing is looked for together with the folders that do.
+        // A generic name is looked up together with the nearest telling folders.
         let mut stored = Few::new();
         let mut tails = 0;
         let own = (!query.telling_name).then_some(&query.path);
@@ -129,8 +129,9 @@ impl Reader<'_> {
         Ok(answer)
     }
 
-    /// Among very many files of one name, the one whose folders agree: only those that share the
-    /// nearest folder with the query are looked at. `None`: there is none, or nothing tells.
+    /// Among very many files with one name, the one whose folders agree. It reads only the files
+    /// that share the nearest folder with the query. `None`: there is none, or no folder is
+    /// telling.
     fn in_crowd(
         &mut self,
         query: &Prepared<'_>,
@@ -140,7 +141,7 @@ impl Reader<'_> {
         let mapped = query.mapped.as_ref().map(|(_, mapped)| mapped);
         let mut stored = Few::new();
         for path in mapped.into_iter().chain([&query.path]) {
-            // The longest tail first: what shares more of the path is fewer.
+            // The longest tail comes first, because fewer files share more of the path.
             for tail in longer_tails(path) {
                 self.add(Index::Names, name_hash(tail), &mut stored)?;
                 if !stored.is_empty() {
@@ -177,8 +178,8 @@ impl Reader<'_> {
     }
 }
 
-/// Nothing but the name of a file agrees that is in a folder for extras, and no candidate is in
-/// one: `Trailers/Meadow.mkv` is not `Meadow.mkv`. The specials of a show are its episodes.
+/// Whether only the file name agrees, while the file is in a folder for extras and no candidate is:
+/// `Trailers/Meadow.mkv` is not `Meadow.mkv`. The specials of a show are its episodes.
 fn is_of_another_place(
     query: &Prepared<'_>,
     answer: &Answer,
@@ -210,8 +211,8 @@ mod tests {
     use crate::settings::Settings;
     use crate::testing::{OneSection, movie};
 
-    /// A version in high definition and one in 4K, in folders of one name: they are
-    /// one item, whichever of them the file is.
+    /// A version in high definition and one in 4K, in folders of the same name. Both are one item,
+    /// whichever version the file is.
     #[test]
     fn versions_of_one_item_are_no_tie() {
         let mut one = OneSection::new();
@@ -243,7 +244,8 @@ mod tests {
         assert_eq!(decision.answer, Answer::Ambiguous(vec![RatingKey(1), RatingKey(2)]));
     }
 
-    /// What was tried is told in order, with what was rejected, and nothing else is decided.
+    /// An explanation lists what was tried, in order, with rejected items. It does not change the
+    /// decision.
     #[test]
     fn an_explanation_tells_what_was_tried() {
         let mut one = OneSection::new();

@@ -1,4 +1,4 @@
-//! Reading candidates through the indexes of a section, and noting what was looked into.
+//! Reads candidates through the indexes of a section, and notes which buckets were read.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,18 +13,18 @@ use crate::names::spelling::generic::telling_tail;
 use crate::names::spelling::path::FoldedPath;
 use crate::rules::candidates::{Few, SectionContext};
 
-/// A bucket of more items than this is not looked into: names like `movie.mkv`, where folders
-/// decide or nothing does, and titles that say nothing. It bounds what one query can cost.
+/// Larger buckets are not read. These are names like `movie.mkv`, which only folders can tell
+/// apart, and generic titles. This limits the cost of one query.
 pub(super) const CROWD: usize = 64;
 
-/// What the index of names has under a hash, read beforehand for many queries together.
+/// The content of the index of names under a hash. It was read before, for many queries together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'n> {
     pub(crate) hash: u64,
     pub(crate) rating_keys: &'n [RatingKey],
 }
 
-/// Reads candidates and notes what was looked into.
+/// Reads candidates and notes which buckets were read.
 pub(crate) struct Reader<'v> {
     pub(super) view: &'v View<'v>,
     pub(super) section: SectionId,
@@ -32,9 +32,9 @@ pub(crate) struct Reader<'v> {
     pub(super) depends: Depends,
     pub(super) tried: Tried,
     pub(super) context: &'v SectionContext,
-    /// The file's name says nothing, and no file lies in folders like its own that do.
+    /// The file's name is generic, and no file is in folders that share a telling folder with it.
     pub(super) shares_no_folder: bool,
-    /// The answer rests on the section's shows.
+    /// The answer depends on the section's shows.
     pub(super) rests_on_shows: bool,
 }
 
@@ -52,12 +52,12 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// An answer, and what it was made from.
+    /// An answer, with the buckets that it depends on.
     pub(super) fn decision(self, answer: Answer) -> Decision {
         Decision { answer, depends: self.depends, rests_on_shows: self.rests_on_shows }
     }
 
-    /// The other items that hold a file of this item: a file with several episodes.
+    /// The other items that have a file of this item, if it is a file with several episodes.
     pub(super) fn other_holders(&mut self, key: RatingKey) -> Result<Vec<RatingKey>, Error> {
         let Some(found) = self.view.item(self.section, key)? else { return Ok(Vec::new()) };
         let mut others = Vec::new();
@@ -65,7 +65,7 @@ impl<'v> Reader<'v> {
             let path = FoldedPath::new(&part.file);
             let hash = match telling_tail(&path) {
                 Some(tail) => name_hash(tail),
-                None => continue, // in a crowd of names that say nothing
+                None => continue, // in a crowded bucket of generic names
             };
             let mut stored = Few::new();
             self.add(Index::Names, hash, &mut stored)?;
@@ -122,8 +122,8 @@ impl<'v> Reader<'v> {
         Ok(())
     }
 
-    /// [`Reader::read`] for a whole bucket: nothing is in `stored` yet that is in it, or it is and
-    /// the keys are in order.
+    /// [`Reader::read`] for a whole bucket. Either `stored` has none of its items, or the keys are
+    /// in order.
     pub(super) fn read_all(
         &self,
         keys: &[RatingKey],

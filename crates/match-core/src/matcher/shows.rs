@@ -1,7 +1,7 @@
-//! Rule 6 for episodes whose rows do not settle which show is meant: the section's shows.
+//! Rule 6 for episodes whose rows do not settle which show is meant. It uses the section's shows.
 //!
-//! They are read when the names of an episode say an id of its show; when they say a year of it
-//! that no row confirms; and when no show that they may speak of has an episode in the section.
+//! The shows are read in three cases: the names have an id of the show; the names have a year of
+//! the show that no row confirms; or no show that they may mean has an episode in the section.
 
 use cache_store::{Error, Index};
 
@@ -18,7 +18,7 @@ use crate::rules::episode::{self, Asked, ById};
 use crate::rules::shows::{KnownShows, keys};
 
 impl<'v> Reader<'v> {
-    /// Whether the rows of episodes say all that can be said of a name.
+    /// Whether the rows of episodes settle a name.
     pub(super) fn is_settled(
         &mut self,
         query: &Prepared<'_>,
@@ -27,7 +27,7 @@ impl<'v> Reader<'v> {
         by_rows: Option<&Answered>,
     ) -> Result<bool, Error> {
         if spoken.readings.is_empty() {
-            return Ok(true); // nothing says that it is an episode
+            return Ok(true); // the names show no episode
         }
         if !ids.is_empty() {
             return Ok(false);
@@ -47,8 +47,8 @@ impl<'v> Reader<'v> {
         Ok(there)
     }
 
-    /// What the section's shows say of the names. As long as they are not known, the answer is what
-    /// the rows say.
+    /// The answer from the section's shows. While the shows are not known, the answer is the one
+    /// from the rows.
     pub(super) fn by_known_shows(
         &mut self,
         query: &Prepared<'_>,
@@ -56,7 +56,7 @@ impl<'v> Reader<'v> {
         ids: &[String],
         by_rows: Option<Answered>,
     ) -> Result<Option<Answer>, Error> {
-        // Whatever show is added or edited may be the one that is meant.
+        // Any show that is added or edited may be the right one.
         self.rests_on_shows = true;
         self.depends.whole_section = true;
         let known = self.known_shows()?;
@@ -93,7 +93,7 @@ impl<'v> Reader<'v> {
         Ok(None)
     }
 
-    /// The section's shows, read once for all queries that are matched together.
+    /// The section's shows. They are read once for all queries that are matched together.
     fn known_shows(&self) -> Result<&'v KnownShows, Error> {
         let context = self.context;
         if let Some(known) = context.shows.get() {

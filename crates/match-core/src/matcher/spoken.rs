@@ -1,4 +1,4 @@
-//! What the names of a file say of the episode that it is.
+//! What the names of a file say about its episode.
 
 use cache_store::Day;
 
@@ -13,23 +13,23 @@ use crate::names::spelling::fold::{fold, fold_title};
 use crate::names::spelling::generic::{is_generic, stem};
 use crate::rules::Prepared;
 
-/// What the names of a file say, of which episode it is.
+/// What the names of a file say about its episode.
 pub(super) struct Spoken<'q> {
     pub(super) name: &'q str,
     /// The season that a folder names.
     pub(super) season: Option<u32>,
-    /// The season that a folder gives which is only a number: it counts for an episode's number.
+    /// The season of a folder that is only a number. It counts only for the number of an episode.
     numbered: Option<u32>,
     pub(super) readings: Vec<Reading>,
     /// The shows that folders name.
     pub(super) folders: Vec<Show>,
-    /// Where in the name the first number begins that is clear.
+    /// The position in the name where the first clear number begins.
     first: Option<usize>,
     pub(super) strongest: Option<Strength>,
 }
 
 impl<'q> Spoken<'q> {
-    /// `None`: it is an extra.
+    /// Reads the names. `None`: the file is an extra.
     pub(super) fn of(query: &'q Prepared<'_>) -> Option<Self> {
         let mut name = query.file_name().map(stem).unwrap_or_default();
         let mut above = query.path.folders().rev();
@@ -39,7 +39,7 @@ impl<'q> Spoken<'q> {
         let numbered = near.parse::<u32>().ok().filter(|_| counts && !is_generic(above));
         let told = told(query);
         let is_clear = |reading: &&Reading| reading.strength == Strength::Clear;
-        // "Show.S01E02.1080p-GRP/grp-sh102.mkv": the folder of one episode says it.
+        // "Show.S01E02.1080p-GRP/grp-sh102.mkv": the folder of a single episode names it.
         if is_short(name, near) && episodes::read(near).first().is_some_and(is_of_one_file) {
             name = near;
         }
@@ -66,30 +66,30 @@ impl<'q> Spoken<'q> {
         Some(Self { name, season, numbered, readings, folders, first, strongest })
     }
 
-    /// The season of a reading without one, as a folder or the show's name gives it.
+    /// The season for a reading without one: that of a folder or of the show's name.
     pub(super) fn season_of(&self, show: &Show) -> Option<u32> {
         self.season.or(self.numbered).or(show.season)
     }
 
-    /// The readings that count: what is said more weakly than a number with its word is something
-    /// else where there is one.
+    /// The readings that count. If there is a number with a word for it, weaker readings mean
+    /// something else and do not count.
     pub(super) fn counting(&self) -> impl Iterator<Item = &Reading> {
         let worded = self.strongest <= Some(Strength::Worded);
         self.readings.iter().take_while(move |r| !worded || r.strength <= Strength::Worded)
     }
 
-    /// The shows that a reading may be of.
+    /// The shows that a reading may belong to.
     pub(super) fn shows_of(&self, query: &Prepared<'_>, reading: &Reading) -> Vec<Show> {
         shows_of(query, self.name, reading, self.first, &self.folders)
     }
 
-    /// The shows that the names may speak of, as they say them.
+    /// The shows that the names may mean, as the names give them.
     pub(super) fn shows(&self, query: &Prepared<'_>) -> Vec<Show> {
         self.counting().flat_map(|reading| self.shows_of(query, reading)).collect()
     }
 }
 
-/// Whether a folder says by this which episode its file is, and not which ones its files are.
+/// Whether a folder names the episode of a single file, and not the episodes of all its files.
 fn is_of_one_file(reading: &Reading) -> bool {
     let few = !matches!(&reading.said, Said::Numbered(_, numbers) if numbers.len() > 2);
     reading.strength == Strength::Clear && few
@@ -112,7 +112,7 @@ fn split_date(name: &str, near: &str, above: &str) -> Option<Reading> {
     Some(Reading { said, strength: Strength::Clear, start: 0, end })
 }
 
-/// What the host says.
+/// The host's own values as readings.
 fn told(query: &Prepared<'_>) -> Vec<Reading> {
     let query = query.query;
     let reading = |said| Reading { said, strength: Strength::Clear, start: 0, end: 0 };
@@ -126,8 +126,8 @@ fn told(query: &Prepared<'_>) -> Vec<Reading> {
     readings
 }
 
-/// The shows that a reading may be of: the host's, those that stand before the number, and those
-/// of the folders where the name does not say another.
+/// The shows that a reading may belong to: the host's show, the shows before the number, and, if
+/// the name gives no other show, the shows of the folders.
 fn shows_of(
     query: &Prepared<'_>,
     name: &str,

@@ -75,8 +75,8 @@ pub(crate) fn key_of_folded(folded: &str) -> String {
     if key.is_empty() { folded.replace(' ', "") } else { without_second_letters(without_and(key)) }
 }
 
-/// A key without "and", which names leave out where the title has "&". A key of which little would
-/// be left stays as it is: "sandman" is not "sman".
+/// A key without "and", which names leave out if the title has "&". If too little would be left, the
+/// key stays as it is: "sandman" is not "sman".
 fn without_and(key: String) -> String {
     if !key.contains("and") {
         return key;

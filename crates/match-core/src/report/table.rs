@@ -134,7 +134,7 @@ impl Report {
 impl Report {
     /// The report in one line, without the counts that are zero: `10 files: 9 found (2 with low
     /// confidence), 1 absent; 3 calls, about 18 saved; 1.5ms`. [`Report::calls_saved`] says what
-    /// "saved" means. The whole report is the text of [`Display`](fmt::Display).
+    /// "saved" means. For the whole report, use its [`Display`](fmt::Display).
     pub fn summary(&self) -> String {
         let AnswerCounts { found_low, ambiguous, absent, unknown, .. } = self.answers;
         let (total, found) = (self.answers.total(), self.answers.found());

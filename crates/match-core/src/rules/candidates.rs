@@ -1,4 +1,5 @@
-//! Candidates: what the indexes suggest. A hash is only a filter, so everything is compared.
+//! Candidates: the items that the indexes suggest. A hash is only a filter, so every item is
+//! compared.
 
 use std::sync::OnceLock;
 
@@ -12,10 +13,10 @@ use crate::names::title_hashes::parent_title;
 use crate::rules::shows::KnownShows;
 use crate::settings::{FoldedMappings, Settings};
 
-/// What is gathered for one name: nearly always one, which needs no memory of its own.
+/// A list for one name. It nearly always has one entry, which needs no memory of its own.
 pub(crate) type Few<T> = SmallVec<[T; 1]>;
 
-/// A section and the settings, prepared for matching: of the moment of one view.
+/// A section and the settings, prepared for matching. It belongs to one view.
 #[derive(Debug)]
 pub struct SectionContext {
     pub(crate) kind: ItemKind,
@@ -33,7 +34,7 @@ impl SectionContext {
         Self { roots, ..Self::unknown(section.kind, settings) }
     }
 
-    /// The context of a section of which nothing is known.
+    /// The context of an unknown section.
     pub(crate) fn unknown(kind: ItemKind, settings: &Settings) -> Self {
         Self {
             kind,
@@ -44,33 +45,33 @@ impl SectionContext {
         }
     }
 
-    /// How many of a path's components lie below the section's folders; all of them if it
-    /// lies below none.
+    /// How many components of a path are below the section's folders. All of them, if the path is
+    /// below none of the folders.
     fn depth_below(&self, path: &FoldedPath) -> usize {
         let below = self.roots.iter().filter_map(|root| path.below(root)).map(depth).min();
         below.unwrap_or(path.depth())
     }
 }
 
-/// One file on the server, with the items that hold it.
+/// One file on the server, with the items that have it.
 #[derive(Debug)]
 pub(crate) struct Candidate<'a> {
     /// The folded path of the file.
     pub(crate) path: FoldedPath,
-    /// How many of its components lie below the section's folder.
+    /// How many of its components are below the section's folder.
     pub(crate) below: usize,
-    /// The items that hold it, ascending: more than one for a file with several episodes.
+    /// The items that have it, ascending. A file with several episodes has more than one.
     pub(crate) holders: Few<RatingKey>,
     /// The first of them.
     pub(crate) item: &'a ItemRef<'a>,
-    /// The file, in that item.
+    /// The file in that item.
     pub(crate) part: &'a PartRef<'a>,
-    /// All of them wait in the trash.
+    /// All of these items are in the trash.
     pub(crate) trashed: bool,
 }
 
-/// The candidates for a folded file name among items that an index suggests. A version that
-/// the server made itself stands back behind the original.
+/// The candidates for a folded file name, among the items that an index suggests. A version that
+/// the server made itself comes after the original.
 pub(crate) fn gather<'a>(
     file_name: &str,
     items: &'a [ItemRef<'a>],
@@ -79,7 +80,7 @@ pub(crate) fn gather<'a>(
     let mut candidates = Few::new();
     for item in items {
         for part in &item.parts {
-            // Most of the other parts of an item have another name: their folders stay unfolded.
+            // Most other parts of an item have other names, so their folders are not folded.
             let several = item.parts.len() > 1;
             if several && folded_file_name(part.file).is_some_and(|name| name != file_name) {
                 continue;
@@ -88,7 +89,7 @@ pub(crate) fn gather<'a>(
             if path.file_name() != Some(file_name) {
                 continue;
             }
-            // One file, and not two whose names differ in case or in what was not UTF-8.
+            // This is one file. Two names may differ only in case, or in bytes that are not UTF-8.
             let same = |other: &&mut Candidate<'a>| {
                 other.part.file == part.file && !part.file.contains('\u{fffd}')
             };
@@ -109,7 +110,7 @@ pub(crate) fn gather<'a>(
     if candidates.iter().any(|candidate| !candidate.part.optimized) {
         candidates.retain(|candidate| !candidate.part.optimized);
     }
-    // Whatever order the items came in, the answer is the same.
+    // The answer does not depend on the order in which the items came.
     candidates.sort_unstable_by(|a, b| a.path.cmp(&b.path).then_with(|| a.holders.cmp(&b.holders)));
     candidates
 }
@@ -130,14 +131,14 @@ impl<'a> Candidate<'a> {
         parent_title(self.item).unwrap_or_else(|| fold_title(self.item.title))
     }
 
-    /// The year that names may speak of. An episode's own year is not its show's, and a
-    /// track's not its album's.
+    /// The year that names may mention. An episode's own year is not its show's year, and a track's
+    /// year is not its album's.
     pub(crate) fn year(&self) -> Option<u16> {
         self.item.year.filter(|_| names_its_year(self.item))
     }
 }
 
-/// Whether the years in a file's names are those of its item.
+/// Whether the years in a file's names are the item's year.
 pub(crate) fn names_its_year(item: &ItemRef<'_>) -> bool {
     !matches!(item.kind, ItemKind::Episode | ItemKind::Track)
 }

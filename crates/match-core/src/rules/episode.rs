@@ -17,19 +17,19 @@ use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year::years;
 use crate::rules::shows::{Meant, keys};
 
-/// The show that is asked for.
+/// The show to look for.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
-    /// As a name says it.
+    /// The show as a name gives it.
     pub(crate) show: &'a Show,
-    /// The shows of the section that it may be; `None`: only the rows of episodes are known.
+    /// The shows of the section that this may be. `None`: only the rows of episodes are known.
     pub(crate) meant: Option<Meant<'a>>,
-    /// It has an id that the names say, and how far that is sure.
+    /// Set if the show has an id that is in the names. It says how sure that is.
     pub(crate) by_id: Option<ById>,
 }
 
 impl Asked<'_> {
-    /// What its episodes are indexed under.
+    /// The keys under which the show's episodes are indexed.
     pub(crate) fn keys(&self) -> Vec<String> {
         let mut all: Vec<String> = keys(&self.show.title).collect();
         if let Some(meant) = &self.meant {
@@ -40,14 +40,14 @@ impl Asked<'_> {
     }
 }
 
-/// A show that has an id which the names say.
+/// A show that has an id that is in the names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ById {
-    /// Nothing speaks against it, and something besides the id for it.
+    /// Something besides the id supports the show, and nothing contradicts it.
     pub(crate) sure: bool,
 }
 
-/// Decides among the episodes of a show that bear one of the numbers.
+/// Decides among the episodes of a show that have one of the numbers.
 pub(crate) fn numbered(
     query: &Prepared<'_>,
     asked: &Asked<'_>,
@@ -74,8 +74,8 @@ pub(crate) fn aired(
     of_show(query, asked, 1, aired.map(|item| (0, item)))
 }
 
-/// Decides among all episodes of a show by numbers that are counted over its regular seasons. If a
-/// season is said too, the episode is of that season.
+/// Decides among all episodes of a show, by numbers that count through its regular seasons. If a
+/// season is given too, the episode is in that season.
 pub(crate) fn absolute(
     query: &Prepared<'_>,
     asked: &Asked<'_>,
@@ -83,7 +83,7 @@ pub(crate) fn absolute(
     numbers: &[u32],
     items: &[ItemRef<'_>],
 ) -> Option<Answer> {
-    // Each show by itself: what is spelled alike may be several.
+    // Each show is counted by itself, because several shows may have the same title.
     let mut shows: BTreeMap<_, Vec<&ItemRef<'_>>> = BTreeMap::new();
     for item in items.iter().filter(|item| score(asked, item).is_some()) {
         shows.entry((item.grandparent, item.grandparent_title)).or_default().push(item);
@@ -102,7 +102,7 @@ pub(crate) fn absolute(
     of_show(query, asked, numbers.len(), bears)
 }
 
-/// The episodes of a season that counts on from the season before, by their place in it.
+/// The episodes of a season that counts on from the season before, with their place in the season.
 fn within<'a>(items: &[&'a ItemRef<'a>], season: u32) -> Vec<(u32, &'a ItemRef<'a>)> {
     let of = |season| items.iter().filter(move |item| item.parent_index == Some(season));
     let before = season.checked_sub(1).filter(|before| *before > 0);
@@ -133,8 +133,8 @@ pub(crate) fn titled(
     of_show(query, asked, 1, items.iter().filter(bears).map(|item| (0, item)))
 }
 
-/// The episodes of a show by their number over all regular seasons, as far as it is known: they
-/// go on where the season before ends, unless they count on by themselves.
+/// The episodes of a show with their number over all regular seasons, if it can be known. A season
+/// continues where the season before ends, unless its own numbers already count on.
 fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
     let mut seasons: BTreeMap<u32, Vec<(u32, &ItemRef<'_>)>> = BTreeMap::new();
     for item in items {
@@ -152,8 +152,8 @@ fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
         let (first, highest) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
         let counts_on = match last {
             Some(last) => first > last && season > 1,
-            // Of the seasons before too little is known: only a number that no season of its own
-            // would have is one of all of them.
+            // Too little is known about the seasons before. A number counts over all seasons only
+            // if it is higher than any number within a season.
             None => first > (season - 1).saturating_mul(SHORTEST_SEASON),
         };
         let offset = match last {
@@ -170,16 +170,16 @@ fn positions<'a>(items: &[&'a ItemRef<'a>]) -> Vec<(u32, &'a ItemRef<'a>)> {
     positions
 }
 
-/// Fewer episodes than nearly every season of a show whose seasons count on.
+/// Nearly every season has more episodes than this, in shows whose seasons count on.
 const SHORTEST_SEASON: u32 = 10;
 
-/// Decides among episodes whose show agrees. Each has its place among the numbers that are said. A
-/// file that holds several is one candidate.
+/// Decides among episodes whose show agrees. Each has its place among the given numbers. A file
+/// with several episodes is one candidate.
 ///
-/// A file of several episodes that the library has one by one is the first of them: a host has to
-/// name one item, and people look for such a file there. Another one of them is its rival in the
-/// evidence, and the confidence is low, because the item has only a part of the file. `said` is how
-/// many episodes the file has.
+/// If the library has the episodes of a file one by one, the answer is the first of them: a host
+/// has to name one item, and people look for such a file there. The evidence names another of the
+/// episodes as the rival. The confidence is low, because the item is only a part of the file.
+/// `said` is the number of episodes in the file.
 fn of_show<'a>(
     query: &Prepared<'_>,
     asked: &Asked<'_>,
@@ -216,8 +216,8 @@ fn of_show<'a>(
     answer
 }
 
-/// Decides among the episodes that have the number which is asked for, of a show that has an id
-/// which the names say. It is sure only where `sure` says so of the show and the number.
+/// Decides among the episodes with the requested number, of a show with an id that is in the names.
+/// The confidence is high only if `sure` is true for the show and the number.
 fn of_one_with_an_id<'a>(
     query: &Prepared<'_>,
     fitting: impl IntoIterator<Item = &'a ItemRef<'a>>,
@@ -229,7 +229,7 @@ fn of_one_with_an_id<'a>(
     })
 }
 
-/// What the show's title and year are worth; `None` when they speak against the item.
+/// The score of the show's title and year. `None`: they contradict the item.
 fn score(asked: &Asked<'_>, item: &ItemRef<'_>) -> Option<u16> {
     match asked.meant.as_ref().map(|meant| meant.score(item)) {
         Some(Ok(score)) => score,
@@ -237,7 +237,7 @@ fn score(asked: &Asked<'_>, item: &ItemRef<'_>) -> Option<u16> {
     }
 }
 
-/// The same by the row of the episode, which says the title of its show.
+/// The same score from the row of the episode, which has the title of its show.
 fn score_of_row(show: &Show, item: &ItemRef<'_>) -> Option<u16> {
     let title = item.grandparent_title?;
     let agrees = show.agrees(title)?;
@@ -258,15 +258,15 @@ fn score_of_row(show: &Show, item: &ItemRef<'_>) -> Option<u16> {
     Some(score.saturating_sub(lost))
 }
 
-/// Whether an answer by the rows of episodes knows that the show is of the year that was said.
+/// Whether an answer from the rows of episodes confirms the year of the show that the name gives.
 pub(crate) fn knows_the_year(answer: &Answer) -> bool {
-    // All that a title may lose is less than what an unknown year costs.
+    // A title lowers the score by less than an unknown year does.
     let least = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
     matches!(answer, Answer::Found(found) if found.evidence.score > least)
 }
 
-/// Whether the paths of an episode name the year of its show, which is not in its record: `None`
-/// when they name another one, and no year is neither.
+/// Whether the paths of an episode name the year of its show, which its record does not have.
+/// `None`: they name another year. `Some(None)`: they name no year.
 #[expect(clippy::option_option, reason = "against, unknown, or agreeing")]
 fn years_beside(item: &ItemRef<'_>, year: u16) -> Option<Option<bool>> {
     let paths: Vec<FoldedPath> = item.parts.iter().map(|part| FoldedPath::new(part.file)).collect();
@@ -278,7 +278,7 @@ fn years_beside(item: &ItemRef<'_>, year: u16) -> Option<Option<bool>> {
     }
 }
 
-/// Of several episodes in one file the first: the file is one candidate.
+/// Keeps the first of several episodes in one file, because the file is one candidate.
 fn one_a_file<'a>(mut fitting: Vec<(&'a ItemRef<'a>, u16)>) -> Vec<(&'a ItemRef<'a>, u16)> {
     fitting.sort_unstable_by_key(|(item, _)| item.rating_key);
     let mut kept: Vec<(&ItemRef<'_>, u16)> = Vec::with_capacity(fitting.len());
@@ -325,13 +325,14 @@ mod tests {
         let asked = Asked { show: &show, meant: None, by_id: None };
         let query = Query::new("/dl/Willow (2010) - S02E03E04.mkv");
         let query = Prepared::new(&query, &context);
-        // The library's key, number and file of each episode; what is found, and its rival.
+        // The key, number and file of each episode in the library; then the found episode and its
+        // rival.
         let apart = [(24, 3, "a"), (23, 4, "b"), (25, 5, "c")];
         let together = [(24, 3, "a"), (23, 4, "a")];
         for (library, numbers, found) in [
             (&apart[..], &[3, 4][..], Some((24, Low, Some(23)))),
             (&apart[..], &[4, 5], Some((23, Low, Some(25)))),
-            // A part of the file is there.
+            // The library has a part of the file.
             (&apart[1..], &[3, 4], Some((23, Low, None))),
             (&apart[..1], &[3, 4], Some((24, Low, None))),
             (&apart[..], &[3], Some((24, High, None))),
@@ -358,7 +359,8 @@ mod tests {
         let asked = Asked { show: &show, meant: None, by_id: None };
         let query = Query::new("/dl/[Grp] Willow (2010) S3 - 02.mkv");
         let query = Prepared::new(&query, &context);
-        // The first number of the third season, and what its second is. The second season ends at 4.
+        // The first number of the third season, and the result for its second. The second season
+        // ends at 4.
         for (first, found) in [(5, Some(32)), (6, None), (1, None)] {
             let second = (3..=4).map(|number| episode(20 + u64::from(number), number, "x"));
             let third = (0..3).map(|at| {

@@ -26,7 +26,7 @@ pub(crate) fn folded<'q>(query: &'q Prepared<'_>) -> Vec<Cow<'q, str>> {
     told.chain(query.ids().iter().map(|guid| Cow::Borrowed(guid.as_str()))).collect()
 }
 
-/// The query has an id of a scheme of which the item has another, and none that agrees.
+/// The query has an id in a scheme in which the item has another id, and no id agrees.
 pub(super) fn another(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
     if query.query.guids.is_empty() && query.ids().is_empty() {
         return false;

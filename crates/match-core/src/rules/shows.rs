@@ -1,4 +1,4 @@
-//! The shows of a section, held against what a name says of one.
+//! The shows of a section, compared with the show in a name.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,15 @@ use crate::names::shows::{self, Agrees, Show};
 use crate::names::spelling::fold::{fold, fold_guid};
 use crate::names::spelling::path::FoldedPath;
 
-/// The shows of a section, by what names may say of them.
+/// The shows of a section, by title and by guid.
 #[derive(Debug, Default)]
 pub(crate) struct KnownShows {
     shows: Vec<CachedShow>,
     by_key: HashMap<RatingKey, usize>,
-    /// By the [`key`] of each title, whole and without its year and country.
+    /// Positions by the [`key`] of each title: the whole title, and the title without year and
+    /// country.
     by_title: HashMap<String, Vec<usize>>,
-    /// By folded guid.
+    /// Positions by folded guid.
     by_guid: HashMap<String, Vec<usize>>,
 }
 
@@ -44,8 +45,8 @@ impl KnownShows {
         known
     }
 
-    /// The show of an episode. One that has another title by now than the episode's row says is
-    /// not known: one of the two was edited and not read since.
+    /// The show of an episode. If the title in the episode's row differs from the show's title, the
+    /// show counts as unknown: one of the two was edited and not read again since.
     fn of(&self, item: &ItemRef<'_>) -> Option<&CachedShow> {
         let show = self.shows.get(*self.by_key.get(&item.grandparent?)?)?;
         (item.grandparent_title == Some(show.title.as_str())).then_some(show)
@@ -55,8 +56,9 @@ impl KnownShows {
         self.shows.is_empty()
     }
 
-    /// The shows that have one of the ids that a name says, and whether something besides the id
-    /// speaks for them and nothing against: a title or a year of `said`. `None`: there is none.
+    /// The shows that have one of the ids in a name. The flag says whether the match is sure: a
+    /// title or a year of `said` (or a worldwide id) supports it, and nothing contradicts it.
+    /// `None`: there is no such show.
     pub(crate) fn with_ids<'a>(
         &'a self,
         ids: &'a [String],
@@ -80,7 +82,7 @@ impl KnownShows {
         Some((Meant { known: self, shows, ids }, sure))
     }
 
-    /// The shows that a name may mean which speaks of `show`, and says `ids` of it.
+    /// The shows that a name with the show `show` and the ids `ids` may mean.
     pub(crate) fn meant<'a>(&'a self, show: &'a Show, ids: &'a [String]) -> Meant<'a> {
         let mut found: Vec<usize> = Vec::new();
         for key in keys(&show.title) {
@@ -94,7 +96,7 @@ impl KnownShows {
     }
 }
 
-/// What of a title is looked up: all of it, and without its year and country.
+/// The keys of a title: of the whole title, and of the title without year and country.
 pub(crate) fn keys(title: &str) -> impl Iterator<Item = String> {
     let folded = fold(title);
     let (whole, base) = (key(&folded), key(shows::parts(&folded).0));
@@ -111,36 +113,36 @@ fn titles(show: &CachedShow) -> impl Iterator<Item = &str> {
 pub(crate) struct Meant<'a> {
     known: &'a KnownShows,
     shows: Vec<(&'a CachedShow, Worth)>,
-    /// The ids that the name says.
+    /// The ids in the name.
     ids: &'a [String],
 }
 
-/// How well a show agrees with what a name says of it.
+/// How well a show agrees with the show in a name.
 #[derive(Debug, Clone, Copy)]
 struct Worth {
-    /// What its title loses.
+    /// How much the score is lowered because of the title.
     lost: u16,
     year: Year,
 }
 
-/// What the year that a name says means for a show.
+/// How the year in a name agrees with a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Year {
     Agrees,
     OffByOne,
-    /// One of the two says none.
+    /// The name or the show has no year.
     Unknown,
     Differs(u16),
 }
 
 impl<'a> Meant<'a> {
-    /// The titles under which their episodes are found.
+    /// The titles under which the episodes of these shows are found.
     pub(crate) fn titles(&self) -> impl Iterator<Item = &'a str> {
         self.shows.iter().map(|(show, _)| show.title.as_str())
     }
 
-    /// What the show of an episode is worth. `Err`: it is none of those that are known, so the
-    /// episode's row is all there is.
+    /// The score of an episode's show. `Err`: its show is not known, so only the episode's row can
+    /// tell.
     pub(crate) fn score(&self, item: &ItemRef<'_>) -> Result<Option<u16>, ()> {
         let Some(show) = self.known.of(item) else { return Err(()) };
         let meant = self.shows.iter().find(|(meant, _)| meant.rating_key == show.rating_key);
@@ -152,7 +154,7 @@ impl<'a> Meant<'a> {
             Year::Agrees => weight::TITLE_YEAR,
             Year::OffByOne => weight::TITLE_YEAR - weight::YEAR_OFF_BY_ONE,
             Year::Unknown => weight::TITLE_YEAR - weight::YEAR_UNKNOWN,
-            // People write the year of an episode, too.
+            // People also write the year of an episode.
             Year::Differs(said)
                 if item.aired.is_some_and(|day| day.0 / 10_000 == u32::from(said)) =>
             {
@@ -183,7 +185,7 @@ fn worth(said: &Show, known: &CachedShow) -> Option<Worth> {
         };
         let lost = match agrees {
             Agrees::Whole(same) => weight::spelling(same),
-            // The year that only the name says is the show's own.
+            // If only the name has a year, it is the year of the show itself.
             Agrees::Base(same) if year == Year::Agrees && said.country == country => {
                 weight::spelling(same)
             }
@@ -194,7 +196,7 @@ fn worth(said: &Show, known: &CachedShow) -> Option<Worth> {
     worths.min_by_key(|worth| worth.lost)
 }
 
-/// A show's guid, folded: the agent for series numbers shows as the database does.
+/// A show's guid, folded. The agent for series uses the same numbers as the database.
 fn fold_id(guid: &str) -> String {
     let folded = fold_guid(guid);
     match folded.strip_prefix("com.plexapp.agents.thetvdb://") {
@@ -203,18 +205,18 @@ fn fold_id(guid: &str) -> String {
     }
 }
 
-/// The show has an id of the same kind.
+/// Whether the show has an id of the same kind.
 fn is_of_scheme(show: &CachedShow, id: &str) -> bool {
     show.guids.iter().any(|other| ids::scheme(&fold_id(other)) == ids::scheme(id))
 }
 
-/// The name says an id of a kind of which the show has another, and none that agrees.
+/// Whether the name has an id of a kind of which the show has another id, while no id agrees.
 fn has_another_id(show: &CachedShow, ids: &[String], item: &ItemRef<'_>) -> bool {
     let agrees = |id: &String| show.guids.iter().any(|other| fold_id(other) == *id);
     if ids.iter().any(agrees) || !ids.iter().any(|id| is_of_scheme(show, id)) {
         return false;
     }
-    // An id that the episode's own path bears is one that the server knows of and did not follow.
+    // If the episode's own path has the id, the server knows the id and did not follow it.
     let borne = |file: &str| {
         let theirs = ids::of(&FoldedPath::new(file));
         ids.iter().any(|id| theirs.contains(id))
@@ -244,7 +246,7 @@ mod tests {
         ])
     }
 
-    /// The shows that a name means, best first, as far as their years do not speak against them.
+    /// The shows that a name means, best first. Shows whose years contradict the name are left out.
     fn meant(name: &str) -> Vec<u64> {
         let known = known();
         let said = Show::new(name).unwrap();

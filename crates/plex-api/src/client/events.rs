@@ -78,7 +78,8 @@ struct Listener {
     attempts: u32,
     /// How long the server asked the client to wait.
     retry_after: Option<Duration>,
-    /// The reader knows that nobody listens. True at first, because there was no `Live` yet.
+    /// The reader knows that nobody listens. This is true at first, because there was no `Live`
+    /// yet.
     gap_told: bool,
     ended: bool,
 }

@@ -1,58 +1,59 @@
-//! How many rows to ask for at once: few calls, and gentle with a server that has trouble with
-//! large pages.
+//! How many rows to request at once. The goal is few calls, but large pages must not overload the
+//! server.
 //!
-//! The policy is pure: [`Client::pages`](crate::Client::pages) asks it and tells it. Time is
-//! judged only by pages that were asked for alone, because of several in flight each waits for
-//! the others.
+//! The policy is pure: [`Client::pages`](crate::Client::pages) asks it and reports to it. It judges
+//! times only by pages that were requested alone, because pages in flight at the same time wait for
+//! each other.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How large the pages are that a server takes, as far as that was seen. Worth keeping for the
+/// The size of the pages that a server accepts, as far as it is known. It is worth storing for the
 /// next client of the same server in the same version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
-    /// Rows to ask for at once.
+    /// How many rows to request at once.
     pub rows: u32,
-    /// Pages of more rows were refused. `u32::MAX`: none was.
+    /// The server refused pages with more rows. `u32::MAX`: it refused none.
     pub at_most: u32,
 }
 
-/// The sizes that are tried, in rows, largest first: limits that servers and proxies are likely to
-/// have. 1,000 is what the server's own log announces as the most that it will answer.
+/// The sizes to try, in rows, the largest first: limits that servers and proxies are likely to
+/// have. The server's own log says that it will answer at most 1,000 rows.
 const SIZES: [u32; 5] = [1_000, 500, 250, 100, SMALLEST];
 
-/// Smaller pages than this are never the answer.
+/// No size below this is tried.
 const SMALLEST: u32 = 50;
 
-/// A page that takes longer is asked for in smaller pieces: the server's database is held for that
-/// long.
+/// If a page takes longer than this, smaller pages are requested: the server's database is busy all
+/// that time.
 const LONG: Duration = Duration::from_millis(1_500);
 
-/// A page of more bytes is asked for in smaller pieces. A row with what matching needs has about
-/// 1,300.
+/// If a page has more bytes than this, smaller pages are requested. A row with the fields for
+/// matching has about 1,300 bytes.
 const LARGE: u64 = 8 << 20;
 
-/// The size to try where one is too much. `None`: it is not for its size.
+/// The size to try after this one was too large. `None`: the size is not the reason.
 pub(crate) fn below(rows: u32) -> Option<u32> {
     SIZES.into_iter().find(|smaller| *smaller < rows)
 }
 
-/// A page as it was answered.
+/// A page and how it was answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answered {
-    /// Rows asked for.
+    /// How many rows were requested.
     pub(crate) asked: u32,
-    /// Rows received.
+    /// How many rows came.
     pub(crate) rows: u64,
-    /// From sending to the last byte.
+    /// The time from sending to the last byte.
     pub(crate) took: Duration,
     /// Size of the body.
     pub(crate) bytes: u64,
 }
 
 impl Answered {
-    /// Whether a page of so many rows is well within the limits, if both grow with its rows.
+    /// Whether a page with `rows` rows is well within the limits, if time and bytes grow with the
+    /// rows.
     fn allows(&self, rows: u32, long: Duration, large: u64) -> bool {
         let (rows, asked) = (u128::from(rows), u128::from(self.asked));
         self.took.as_nanos().saturating_mul(rows) <= long.as_nanos() * asked
@@ -60,10 +61,10 @@ impl Answered {
     }
 }
 
-/// The size of the next page, learned from those before it.
+/// The size of the next page, learned from the pages before it.
 #[derive(Debug)]
 pub(crate) struct PageSize {
-    /// The most that the host allows, in rows.
+    /// The most rows that the host allows.
     limit: u32,
     state: Mutex<State>,
 }
@@ -71,9 +72,9 @@ pub(crate) struct PageSize {
 #[derive(Debug)]
 struct State {
     paging: Paging,
-    /// A page that took long, in rows and time: smaller ones are tried now.
+    /// The rows and the time of a page that took long. Smaller pages are tried now.
     slow: Option<(u32, Duration)>,
-    /// Smaller ones took as long. It is not the rows that take the time.
+    /// Smaller pages took as long. So the time does not depend on the rows.
     in_vain: bool,
 }
 
@@ -95,14 +96,14 @@ impl PageSize {
         self.state().paging
     }
 
-    /// Starts from what was seen before, within what the host allows.
+    /// Starts with earlier knowledge, within the host's limit.
     pub(crate) fn set(&self, paging: Paging) {
         let rows = paging.rows.min(paging.at_most).clamp(SMALLEST.min(self.limit), self.limit);
         self.state().paging = Paging { rows, ..paging };
     }
 
-    /// A larger page failed, and this one was answered in its place. `refused`: the server said
-    /// so, and was not just too slow.
+    /// Notes that a larger page failed and that this smaller one was answered instead. `refused`:
+    /// the server refused the larger page, and was not only too slow.
     pub(crate) fn answered_instead(&self, rows: u32, refused: bool) {
         let paging = &mut self.state().paging;
         paging.rows = paging.rows.min(rows);
@@ -111,8 +112,8 @@ impl PageSize {
         }
     }
 
-    /// Judges a page that was asked for alone. `true`: so has the next one to be, because it is a
-    /// smaller one, to see whether that helps.
+    /// Judges a page that was requested alone. `true`: the next page must be requested alone too.
+    /// It is smaller, and the policy needs to see whether that helps.
     pub(crate) fn judge(&self, mut page: Answered) -> bool {
         let mut state = self.state();
         if page.rows < u64::from(page.asked) {
@@ -132,7 +133,7 @@ impl PageSize {
         }
         if page.allows(page.asked, LONG, LARGE) {
             let larger = self.above(page.asked).filter(|rows| *rows <= state.paging.at_most);
-            // Half of the limits, so that the size does not go up and down.
+            // Half of the limits, so that the size does not go up and down all the time.
             let larger = larger.filter(|rows| page.allows(*rows, LONG / 2, LARGE / 2));
             if let Some(larger) = larger.filter(|_| page.asked == state.paging.rows) {
                 state.paging.rows = larger;
@@ -152,14 +153,14 @@ impl PageSize {
         state.slow.is_some()
     }
 
-    /// Judges a page that came while others were in flight: only its size says something.
+    /// Judges a page that was in flight together with others. Only its bytes count.
     pub(crate) fn came(&self, page: Answered) {
         if page.bytes > LARGE {
             self.judge(Answered { took: Duration::ZERO, ..page });
         }
     }
 
-    /// The next size up.
+    /// The next larger size.
     fn above(&self, rows: u32) -> Option<u32> {
         let larger = SIZES.into_iter().rev().chain([self.limit]).find(|larger| *larger > rows);
         larger.map(|larger| larger.min(self.limit)).filter(|larger| *larger > rows)
@@ -172,7 +173,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Reads pages alone until they need not be; returns their sizes, and the one of the rest.
+    /// Reads pages alone as long as the policy wants that. Returns their sizes, and the size of all
+    /// other pages.
     fn alone(size: &PageSize, took: impl Fn(u32) -> Duration, row: u64) -> (Vec<u32>, u32) {
         let mut sizes = Vec::new();
         loop {
@@ -185,7 +187,8 @@ mod tests {
         }
     }
 
-    /// (the host's limit, the time of a page, bytes of a row, pages read alone, rows of the others)
+    /// (the host's limit, the time of a page, the bytes of a row, pages that are read alone, rows
+    /// of the other pages)
     type Case = (u32, fn(u32) -> Duration, u64, &'static [u32], u32);
 
     #[test]
@@ -195,7 +198,7 @@ mod tests {
             (1_000, |rows| rows * 2 * MS, 1_300, &[1_000, 500], 500),
             (1_000, |rows| rows * 20 * MS, 1_300, &[1_000, 50], 50),
             (1_000, |rows| rows * 200 * MS, 1_300, &[1_000, 50], 50),
-            // It is as slow whatever it is asked for.
+            // The time is the same for every size.
             (1_000, |_| 2_000 * MS, 1_300, &[1_000, 500], 1_000),
             (1_000, |_| 20_000 * MS, 1_300, &[1_000, 50], 1_000),
             (1_000, |rows| 1_400 * MS + rows * MS, 1_300, &[1_000, 500], 1_000),

@@ -1,4 +1,4 @@
-//! A whole listing as a stream of pages, several of them in flight.
+//! A whole listing as a stream of pages. Several pages are in flight at once.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -13,18 +13,18 @@ use crate::domain::page::{Page, UnsupportedRow};
 use crate::error::{Error, ErrorKind};
 
 impl Client {
-    /// Reads a whole listing: pages in order, fetched concurrently once the first has told the
-    /// total. At most [`Config::max_in_flight`](crate::Config::max_in_flight) pages are in
-    /// memory, whatever the total.
+    /// Reads a whole listing: pages in order. After the first page has told the total, the others
+    /// are fetched concurrently. At most [`Config::max_in_flight`](crate::Config::max_in_flight)
+    /// pages are in memory, whatever the total.
     ///
     /// The stream ends after the last page, or after its first error. It is complete only if it
-    /// ends without an error: a total that changes, rows that stop early, or rows of another
-    /// section are errors and never the end of the list. Where the server does not tell the
-    /// total, pages are read one after the other until one has no rows.
+    /// ends without an error. A total that changes, rows that stop early, or rows of another
+    /// section are errors and never the end of the list. If the server does not tell the total,
+    /// pages are read one after the other until one has no rows.
     ///
-    /// What it cannot see is a row that is deleted while another is added during the reading:
-    /// the total stays, and the rows behind the deleted one move up, so that one of them may be
-    /// on no page. A caller who deletes by absence has to compare
+    /// It cannot detect one case: a row is deleted and another one is added during the reading. The
+    /// total stays the same, and the rows after the deleted one move up. So one of them may be on
+    /// no page. A caller who treats missing items as deleted has to compare
     /// [`Section::content_changed_at`](crate::Section::content_changed_at) before and after.
     pub fn pages(
         &self,
@@ -34,22 +34,23 @@ impl Client {
         stream::once(async move { Ok(Reading::begin(client, listing).await?.into_pages()) })
             .try_flatten()
             .scan(false, |failed, page| {
-                // Pages behind the first error are in flight or out of reach: nobody gets them.
+                // Pages after the first error may be in flight or not yet requested. Nobody gets
+                // them.
                 let ended = std::mem::replace(failed, page.is_err());
                 futures::future::ready((!ended).then_some(page))
             })
     }
 }
 
-/// A listing after its first page, and those few after it that show how large pages may be.
+/// A listing after its first page and the few pages after it that show how large pages may be.
 struct Reading {
     client: Client,
     listing: Listing,
     progress: Progress,
     first: Vec<Page>,
-    /// Rows that the last one of them had, of those that were asked for.
+    /// How many rows the last of these pages had, and how many were requested.
     piece: (u64, u32),
-    /// What there is to do after them.
+    /// What to do after these pages.
     step: Step,
 }
 
@@ -67,7 +68,7 @@ impl Reading {
         loop {
             let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
             let Rows { page, answered, .. } = read;
-            // From here on every page has to come from the section the first one came from.
+            // From here on, every page has to come from the same section as the first one.
             listing.expect_uuid = listing.expect_uuid.or_else(|| page.section_uuid.clone());
             let step = progress.take(&page, answered.asked.into());
             let step = step.map_err(|error| about(&listing, error))?;
@@ -105,9 +106,9 @@ impl Reading {
     }
 }
 
-/// The pages after the first of a listing without a total, one after the other. Nothing but the rows
-/// themselves tells that one was deleted meanwhile and the others moved up, so each page begins with
-/// the last row of the page before it.
+/// The pages after the first, in a listing without a total, one after the other. If a row is
+/// deleted meanwhile, the others move up, and only the rows themselves show that. So each page
+/// begins with the last row of the page before it.
 fn one_by_one(
     client: Client,
     listing: Listing,
@@ -119,7 +120,7 @@ fn one_by_one(
         if step == Step::Last {
             return Ok(None);
         }
-        // A first row that came again would look like a server that does not page.
+        // If the first row came again, that would look like a server that does not page.
         let overlaps = progress.rows() > 1;
         let start = progress.rows() - u64::from(overlaps);
         let read = client.rows(&listing, start, client.page_size()).await?;
@@ -132,7 +133,8 @@ fn one_by_one(
         }
         let mut asked = answered.asked;
         if pages && page.rows == 0 {
-            // It had that row and no other, so the list ends here, or the server sends few at once.
+            // The page had that row and no other. So the list ends here, or the server sends few
+            // rows at once.
             let read = client.rows(&listing, progress.rows(), client.page_size()).await?;
             (page, asked) = (read.page, read.answered.asked);
         }
@@ -144,8 +146,8 @@ fn one_by_one(
     })
 }
 
-/// Takes the row out of a page that the page before it ended with. `false`: it does not begin with
-/// that row, or has others of that page.
+/// Removes the row that the page before ended with from this page. `false`: the page does not begin
+/// with that row, or it has other rows of the page before.
 fn take_overlap(before: &Page, page: &mut Page) -> bool {
     if page.rows == 0 {
         return false;
@@ -153,7 +155,7 @@ fn take_overlap(before: &Page, page: &mut Page) -> bool {
     let named = |row: &UnsupportedRow| row.rating_key.is_some();
     page.rows -= 1;
     if !before.unsupported.iter().all(named) || !page.unsupported.iter().all(named) {
-        // Rows without a key are all alike.
+        // Rows without a key cannot be told apart.
         let first = page.items.first().map(|item| item.rating_key);
         if before.items.iter().any(|item| Some(item.rating_key) == first) {
             page.items.remove(0);
@@ -171,9 +173,9 @@ fn take_overlap(before: &Page, page: &mut Page) -> bool {
     count - page.items.len() - page.unsupported.len() == 1
 }
 
-/// Rows `received..total` in windows of `size`, which is asked when one is begun. A server that gives
-/// less than was asked for (`piece`: rows, of those asked for) has its pages fit into them; one
-/// short page among longer ones costs nothing more.
+/// Rows `received..total` in windows. `size` gives the size of each window when it begins. If a
+/// server sends fewer rows than requested (`piece`: rows sent, rows requested), the windows are
+/// made to fit its pages. A single short page among longer ones costs no more.
 fn windows(
     received: u64,
     total: u64,
@@ -191,7 +193,7 @@ fn windows(
     })
 }
 
-/// Reads one window, in several requests if the server sends it in pieces.
+/// Reads one window, in several requests if the server sends it in parts.
 async fn read_window(
     client: Client,
     listing: Listing,

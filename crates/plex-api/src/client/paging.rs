@@ -1,8 +1,7 @@
-//! Reading a list to its end: each page has to follow the one before it.
+//! Reads a list to its end. Each page has to follow the page before it.
 //!
-//! What this lets pass as complete is believed to be complete: rows that are not in it count as
-//! deleted. So whatever a server leaves unsaid is asked for, and whatever does not fit is an
-//! error.
+//! A list that passes these checks counts as complete, and rows that are not in it count as
+//! deleted. So whatever a server does not say is asked for, and whatever does not fit is an error.
 
 use crate::domain::page::Page;
 use crate::error::{Error, ErrorKind};
@@ -13,9 +12,9 @@ pub(crate) struct Progress {
     rows: u64,
     /// The first page came.
     begun: bool,
-    /// What it said of the whole list.
+    /// The total that the first page told.
     total: Option<u64>,
-    /// The first page of a list without a total, to know it again.
+    /// The first page of a list without a total, to recognise it if it comes again.
     first: Option<Page>,
 }
 
@@ -26,12 +25,12 @@ pub(crate) enum Step {
     More,
     /// The list ends with this page.
     Last,
-    /// The list ended before this page, which is no part of it.
+    /// The list ended before this page. The page is not part of the list.
     Ended,
 }
 
 impl Progress {
-    /// Rows so far: where the next page begins.
+    /// The number of rows so far. The next page begins there.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
@@ -43,7 +42,7 @@ impl Progress {
         self.first.as_ref().is_some_and(same)
     }
 
-    /// Takes the next page, for which `wanted` rows were asked.
+    /// Takes the next page. `wanted` rows were requested for it.
     pub(crate) fn take(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
         let rows = self.rows;
         if !std::mem::replace(&mut self.begun, true) {
@@ -64,11 +63,11 @@ impl Progress {
         }
     }
 
-    /// Nobody knows whether there is more: the list ends where the server sends no row.
+    /// Handles a list without a total. It ends where the server sends no row.
     fn without_total(&mut self, page: &Page, wanted: u64) -> Result<Step, Error> {
         let first = match &self.first {
             _ if page.rows == 0 => return Ok(Step::Ended),
-            // More than asked for: the server does not page, and what came is everything.
+            // More rows came than were requested: the server does not page, and these are all rows.
             None if page.rows > wanted => return Ok(Step::Last),
             None => {
                 self.first = Some(page.clone());
@@ -79,7 +78,8 @@ impl Progress {
         if !self.is_first(page) {
             return Ok(Step::More);
         }
-        // The first page again: the server does not page. One that is full may have been cut.
+        // The first page came again, so the server does not page. If that page is full, rows may be
+        // missing.
         if first.rows < wanted {
             return Ok(Step::Ended);
         }
@@ -88,7 +88,7 @@ impl Progress {
     }
 }
 
-/// The server sends no row although there have to be more.
+/// The server sends no row, although there must be more.
 pub(crate) fn stopped(total: u64, row: u64) -> Error {
     let text = format!("the server counts {total} rows and sends none from row {row} on");
     Error::new(ErrorKind::ListingChanged, text)

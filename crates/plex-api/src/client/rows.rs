@@ -1,4 +1,4 @@
-//! One page: of as many rows as were asked for, or as many as the server takes.
+//! One page, with as many rows as requested, or as many as the server accepts.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::http::transport::Call;
 use crate::json::decode;
 use crate::privacy::Private;
 
-/// A page, how it was asked for, and how it was answered.
+/// A page, its request, and how it was answered.
 pub(crate) struct Rows {
     pub(crate) page: Page,
     pub(crate) call: Call,
@@ -23,7 +23,7 @@ pub(crate) struct Rows {
 type Costly = (Page, Duration, u64);
 
 impl Client {
-    /// How many rows a listing has. `None`: this server does not tell, which is not 0.
+    /// How many rows a listing has. `None`: this server does not tell. That does not mean 0.
     pub async fn total(&self, listing: &Listing) -> Result<Option<u64>, Error> {
         let doing = format!("counting {} items of section {}", listing.kind, listing.section);
         let page = self.listing_page(Endpoint::Total, listing, 0, 0, doing).await?.page;
@@ -31,8 +31,8 @@ impl Client {
         Ok(page.total.or(Some(page.rows).filter(|rows| *rows > 0)))
     }
 
-    /// `size` rows of a listing from row `start` on. The server may send fewer; where so many are
-    /// too much for it, fewer are asked for, down to 50.
+    /// `size` rows of a listing, starting at row `start`. The server may send fewer rows. If so
+    /// many rows are too much for it, the client requests fewer, down to 50.
     pub async fn page(&self, listing: &Listing, start: u64, size: u32) -> Result<Page, Error> {
         Ok(self.rows(listing, start, size).await?.page)
     }
@@ -68,8 +68,8 @@ impl Client {
                 let text = format!("expected section {expected}, found {found}");
                 Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
             }
-            // An answer without rows that does not say of which section it is: what some servers
-            // send for a section that is gone (Maintainerr pull request 2883).
+            // The answer has no rows and does not name its section. Some servers send this for a
+            // section that is gone (Maintainerr pull request 2883).
             (Some(expected), None) if rows.page.rows == 0 && start == 0 && size > 0 => {
                 let text = format!("expected section {expected}, found no rows of any section");
                 Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
@@ -78,9 +78,9 @@ impl Client {
         }
     }
 
-    /// Rows from a window on: fewer than were asked for, where so many are too much for the
-    /// server. What that says of its pages counts once a smaller one is answered, because a
-    /// request that is refused for another reason is refused in every size.
+    /// Requests a window of rows, and fewer rows if so many are too much for the server. A refusal
+    /// counts for the page size only after a smaller page was answered, because a request that is
+    /// refused for another reason is refused in every size.
     pub(crate) async fn fetch_rows(&self, mut call: Call, detail: Detail) -> Result<Rows, Error> {
         let (start, mut asked) = call.window.unwrap_or_default();
         let mut failed = None;
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// Rows as they were asked for: all that the answer speaks of, from the right place on.
+    /// Requests exactly these rows: the answer must begin at the right row.
     pub(crate) async fn fetch_page(
         &self,
         call: Call,

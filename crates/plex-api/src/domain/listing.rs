@@ -99,13 +99,14 @@ pub enum Sort {
     /// Servers accept it, though they do not list it.
     #[default]
     Id,
-    /// The item that was updated last first, and those that do not say when at the end. Servers
-    /// accept it though they do not list it; who relies on it checks the order that came.
+    /// The item that was updated last comes first. Items without `updatedAt` come last. Servers
+    /// accept this sort but do not document it. A caller who relies on it must check the order of
+    /// the rows.
     UpdatedLast,
 }
 
 /// How much the answer tells about each item. It is a request and not a guarantee: servers may send
-/// more, or less.
+/// more or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
     /// Keys and times of items; id, stamp and size of files. No paths and no guids.
@@ -121,7 +122,7 @@ pub enum Detail {
     Full,
 }
 
-/// Elements that matching does not use, by the names that servers are known to honour.
+/// Elements that matching does not use, with the names that servers are known to recognise.
 const HEAVY_ELEMENTS: &str = "Actor,Role,Collection,Country,Director,Genre,Label,Mood,Producer,\
     Similar,Style,Writer,Image,UltraBlurColors,Rating,Extras";
 const HEAVY_FIELDS: &str = "summary,tagline";

@@ -51,7 +51,7 @@ pub enum UnsupportedReason {
         /// What was found and what was expected.
         message: String,
     },
-    /// Nobody asked for the row: the answer to a batch has another item's key.
+    /// The client did not request the row: the answer to a batch has the key of another item.
     NotAskedFor,
 }
 

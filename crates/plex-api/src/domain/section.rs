@@ -39,8 +39,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section of which nothing else is known: no folder, no stamp. Servers list more
-    /// ([`Client::sections`](crate::Client::sections)); this is for tests and tools.
+    /// A section without any other facts: no folder, no stamp. Sections of a real server have more
+    /// ([`Client::sections`](crate::Client::sections)). This is for tests and tools.
     pub fn new(key: SectionKey, uuid: SectionUuid, title: &str, kind: SectionKind) -> Self {
         Self {
             key,

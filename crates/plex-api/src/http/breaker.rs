@@ -67,7 +67,7 @@ impl Breaker {
                 true
             }
             State::Open { until, cause } => {
-                // Rounded up: whoever waits so long is let through.
+                // Rounded up, so that after this wait a request is let through.
                 let wait = (until - now).as_millis().div_ceil(1_000);
                 let text = format!("the last failure was: {cause}; ask again in {wait} s");
                 return Err(Error::new(ErrorKind::CircuitOpen, text));

@@ -1,5 +1,5 @@
-//! How to reach a server and how gently to treat it. Checked once, in
-//! [`Client::new`](crate::Client::new).
+//! How to reach a server, and how much load to put on it. [`Client::new`](crate::Client::new)
+//! checks it once.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::http::breaker::BreakerPolicy;
 use crate::http::retry::RetryPolicy;
 use crate::http::token::Token;
 
-/// Everything a [`Client`](crate::Client) needs to know. Start from [`Config::new`].
+/// The configuration of a [`Client`](crate::Client). Start from [`Config::new`].
 ///
-/// Proxies of the environment (`HTTP_PROXY` and the like) are not used: a server on the local
-/// network must not be asked through one.
+/// The client ignores proxies of the environment (`HTTP_PROXY` and similar), because a server on
+/// the local network must not be asked through a proxy.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address of the server, `http://host:32400`; a path prefix of a proxy may follow.
+    /// Address of the server, `http://host:32400`. The path prefix of a proxy may follow.
     pub base_url: String,
     /// The access token.
     pub token: Token,
-    /// Stable identity of the host application, best a UUID of its own; the owner's device
-    /// list groups by it. Default: one name for every host that does not set it.
+    /// Stable identity of the host application, best a UUID of its own. The owner's list of devices
+    /// groups by it. Default: one name for every host that does not set it.
     pub client_identifier: String,
     /// Name of the host application, shown to the owner. Default: `Matchbox`.
     pub product: String,
@@ -31,34 +31,33 @@ pub struct Config {
     pub version: String,
     /// Name of the machine, shown to the owner. Default: `Matchbox`.
     pub device_name: String,
-    /// Time for a connection to come up. Default: 5 s.
+    /// How long a connection may take to open. Default: 5 s.
     pub connect_timeout: Duration,
-    /// Time for one attempt, from sending to the last byte of the answer. Default: 30 s, as
-    /// servers answer slowly while they scan.
+    /// How long one attempt may take, from sending to the last byte of the answer. Default: 30 s,
+    /// because servers answer slowly while they scan.
     pub request_timeout: Duration,
-    /// Rows asked for at once, at most. Default: 1,000: the server's own log announces that more
-    /// will be refused one day. A server for which that is too much, or too slow, is asked for
-    /// fewer ([`Client::page_size`](crate::Client::page_size)), down to 50.
+    /// The most rows to request at once. Default: 1,000, because the server's own log announces
+    /// that more will be refused one day. If that is too much for a server, or too slow, the client
+    /// requests fewer ([`Client::page_size`](crate::Client::page_size)), down to 50.
     pub page_size: u32,
-    /// Requests in flight at once, over all clones of the client. A request that waits to be
-    /// repeated keeps its place, so that an outage holds the others back. Default: 4.
+    /// The most requests in flight at once, over all clones of the client. A request that waits to
+    /// be repeated keeps its place, so that in an outage the others wait too. Default: 4.
     pub max_in_flight: usize,
-    /// Requests begun in a second, at most. Default: no limit.
+    /// The most requests to begin in one second. Default: no limit.
     pub requests_per_second: Option<NonZeroU32>,
-    /// Largest answer accepted, in bytes after decompression. Default: 64 MiB.
+    /// The largest answer to accept, in bytes after decompression. Default: 64 MiB.
     pub body_limit: usize,
     /// When failed requests are repeated.
     pub retry: RetryPolicy,
-    /// When a server that does not answer is left alone.
+    /// When the client stops asking a server that does not answer.
     pub breaker: BreakerPolicy,
-    /// Machine identifier of the server that is meant. Another one is refused by
-    /// [`Client::identity`](crate::Client::identity) and
-    /// [`Client::server`](crate::Client::server). Default: any.
+    /// Machine identifier of the expected server. [`Client::identity`](crate::Client::identity) and
+    /// [`Client::server`](crate::Client::server) refuse any other server. Default: any server.
     pub expect_server: Option<String>,
-    /// Further certificates (PEM) to trust, beside the system's.
+    /// More certificates (PEM) to trust, in addition to the system's.
     pub extra_root_certificates: Vec<Vec<u8>>,
-    /// DANGER: accept any certificate, so that anybody in between can read and change
-    /// everything, the token included. Default: false.
+    /// DANGER: accept any certificate. Then anybody between client and server can read and change
+    /// everything, also the token. Default: false.
     pub danger_accept_any_certificate: bool,
     /// Where the time of day comes from.
     pub clock: Clock,
@@ -89,7 +88,7 @@ impl Config {
         }
     }
 
-    /// Checks the numbers and takes the address apart.
+    /// Checks the numbers and parses the address.
     pub(crate) fn validate(&self) -> Result<Url, Error> {
         let refuse = |why: &str| Err(Error::new(ErrorKind::Config, why));
         if self.page_size == 0 {

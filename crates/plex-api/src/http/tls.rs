@@ -1,4 +1,5 @@
-//! Secure connections, by whatever the features of this crate name; and none without them.
+//! Secure connections, with the TLS that the features of this crate select. Without such a feature
+//! there are none.
 
 use std::error::Error as StdError;
 
@@ -7,10 +8,10 @@ use reqwest::ClientBuilder;
 use crate::error::{Error, ErrorKind};
 use crate::http::config::Config;
 
-/// Sets up what the configuration says of certificates.
+/// Sets up the certificates of the configuration.
 #[cfg(any(feature = "tls", feature = "tls-ring", feature = "tls-native"))]
 pub(crate) fn set_up(builder: ClientBuilder, config: &Config) -> Result<ClientBuilder, Error> {
-    // Whichever provider the process has already is used; the first one stays.
+    // If the process has a provider already, that one is used: the first one stays.
     #[cfg(all(feature = "tls-ring", not(feature = "tls")))]
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = config
@@ -31,7 +32,7 @@ pub(crate) fn set_up(builder: ClientBuilder, config: &Config) -> Result<ClientBu
     Ok(builder)
 }
 
-/// Without any of the features only plain connections are possible.
+/// Without any of the features, only plain connections are possible.
 #[cfg(not(any(feature = "tls", feature = "tls-ring", feature = "tls-native")))]
 pub(crate) fn set_up(builder: ClientBuilder, config: &Config) -> Result<ClientBuilder, Error> {
     if config.base_url.trim_start().starts_with("https:") {
@@ -42,7 +43,7 @@ pub(crate) fn set_up(builder: ClientBuilder, config: &Config) -> Result<ClientBu
     Ok(builder)
 }
 
-/// Whether an error is of a handshake: of its certificate or its protocol.
+/// Whether an error is about a handshake, that is, about its certificate or its protocol.
 pub(crate) fn is_about(error: &(dyn StdError + 'static)) -> bool {
     #[cfg(any(feature = "tls", feature = "tls-ring"))]
     if error.is::<rustls::Error>() {
@@ -61,7 +62,8 @@ mod tests {
     use super::*;
     use crate::http::token::Token;
 
-    /// Run with each set of features: `cargo test -p plex-api --no-default-features --features ...`.
+    /// Run this test with each set of features: `cargo test -p plex-api --no-default-features
+    /// --features ...`.
     #[test]
     fn a_secure_address_needs_one_of_the_features() {
         let config = Config::new("https://pms:32400", Token::new("s3cret"));

@@ -1,7 +1,7 @@
-//! The access token: a string that does not print itself.
+//! The access token: a string that never prints its value.
 //!
-//! The token is sent in the `X-Plex-Token` header only, never in a URL: URLs end up in error
-//! messages and in the logs of servers and proxies.
+//! The token is sent only in the `X-Plex-Token` header, never in a URL, because URLs appear in
+//! error messages and in the logs of servers and proxies.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl Token {
         Self(token.expose_secret().trim().to_owned().into())
     }
 
-    /// Reads the token from an environment variable, by custom `PLEX_TOKEN`.
+    /// Reads the token from an environment variable, usually `PLEX_TOKEN`.
     ///
     /// A variable that is not set, empty or not UTF-8 is an error of kind [`ErrorKind::Config`]
     /// that names the variable.

@@ -1,6 +1,6 @@
-//! One request over HTTP: headers, time-outs, retries, the circuit, limits, accounting.
+//! One request over HTTP: headers, time-outs, retries, the circuit breaker, limits, accounting.
 //!
-//! The only file that names reqwest. It knows nothing of what the bytes mean.
+//! This is the only file that names reqwest. It does not know what the bytes mean.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -23,33 +23,34 @@ use crate::http::retry::{self, RetryPolicy};
 use crate::http::tls;
 use crate::privacy::Private;
 
-/// Idle connections are closed before the server does it: it announces 20 s.
+/// The client closes idle connections before the server does. The server announces 20 s.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Redirects followed, on the same host.
+/// The most redirects to follow, on the same host.
 const REDIRECTS: usize = 3;
-/// Longest address that HTTP libraries send, in bytes. Servers and proxies may stop earlier, and
-/// then say so.
+/// The longest address that HTTP libraries send, in bytes. Servers and proxies may accept less, and
+/// their answer says so.
 const ADDRESS_LIMIT: usize = 65_534;
-/// How much of an error's body is read to find its one line of text, in bytes.
+/// How many bytes of an error's body are read to find its one line of text.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
-/// Largest buffer reserved on the word of a `Content-Length`, in bytes.
+/// The largest buffer that is reserved because a `Content-Length` announces it, in bytes.
 const TRUSTED_LENGTH: usize = 8 * 1024 * 1024;
 
-/// A request that is to be sent.
+/// A request to send.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
     pub(crate) url: Url,
-    /// What is sent; empty for most.
+    /// The body. Empty for most requests.
     pub(crate) body: Bytes,
-    /// First row and number of rows asked for.
+    /// The first row and the number of rows to request.
     pub(crate) window: Option<(u64, u32)>,
-    /// For errors: "listing section 1".
+    /// The action, for errors: "listing section 1".
     pub(crate) doing: String,
     /// Whether it may be sent again.
     pub(crate) repeatable: bool,
-    /// Where it is too much, fewer rows are asked for, and not the same again.
+    /// If the answer would be too large, fewer rows are requested instead of the same request
+    /// again.
     pub(crate) divisible: bool,
     /// `/identity` needs no token, so none is sent.
     pub(crate) with_token: bool,
@@ -60,22 +61,22 @@ pub(crate) struct Call {
 pub(crate) struct Reply {
     status: u16,
     pub(crate) body: Vec<u8>,
-    /// From sending it to the last byte, without attempts that failed.
+    /// The time from sending it to the last byte, without failed attempts.
     pub(crate) took: Duration,
-    /// Rows of the whole listing, from a header.
+    /// The number of rows in the whole listing, from a header.
     pub(crate) total: Option<u64>,
-    /// First row of the answer, from a header.
+    /// The position of the first row, from a header.
     pub(crate) offset: Option<u64>,
-    /// A Plex Media Server made it, and nobody in front of one.
+    /// The answer comes from a Plex Media Server itself, not from a proxy in front of it.
     pub(crate) from_plex: bool,
-    /// Its place among the requests in flight. Kept until the body is decoded and gone, so that
-    /// no more bodies are in memory than requests may be in flight.
+    /// The answer's place among the requests in flight. It is kept until the body is decoded and
+    /// freed. So there are never more bodies in memory than requests may be in flight.
     #[expect(dead_code, reason = "it is held, not read")]
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Counts one request when it is over, and also when nobody waits for it any more: the server
-/// has seen it all the same.
+/// Counts one request when it is over, also if nobody waits for it any more: the server received it
+/// anyway.
 struct Meter<'a> {
     counters: &'a Counters,
     endpoint: Endpoint,
@@ -113,7 +114,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// The token, for whoever hashes it.
+    /// The server's address.
     pub(crate) fn base(&self) -> &str {
         self.base.as_str()
     }
@@ -141,7 +142,7 @@ impl Transport {
         })
     }
 
-    /// The address of a path (which begins with `/`) below the server's own.
+    /// The URL of a path (which begins with `/`) below the server's own address.
     pub(crate) fn url(&self, path: &str, query: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
@@ -149,10 +150,10 @@ impl Transport {
         url
     }
 
-    /// Sends a request, again if need be, and returns its whole answer.
+    /// Sends a request, repeats it if necessary, and returns the complete answer.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, Error> {
         let outcome = self.send_until_answered(call).await;
-        // That of the outcome, not of an attempt before it.
+        // The status of the final outcome, not of an earlier attempt.
         let status = outcome.as_ref().map_or_else(Error::status, |reply| Some(reply.status));
         if let Some(status) = status {
             tracing::Span::current().record("status", status);
@@ -167,17 +168,17 @@ impl Transport {
             let text = format!("an address of {length} bytes; {ADDRESS_LIMIT} can be sent");
             return Err(explain(Error::new(ErrorKind::Config, text)));
         }
-        // The permit is kept while waiting to ask again. So in an outage the queue behind it
-        // stands still until the circuit opens, and then a thousand callers are told at once
-        // instead of each finding out. Time counts from the first attempt, not from joining the
-        // queue.
+        // The permit is kept during the wait before a new attempt. So in an outage, the queue
+        // behind it stands still until the circuit opens. Then all callers are told at once, and
+        // none of them has to try for itself. Time counts from the first attempt, not from joining
+        // the queue.
         let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok();
         let admission = self.breaker.admit(timer_now()).map_err(explain)?;
         self.pace.wait().await;
         let begun = timer_now();
         let mut failed = 0;
         let mut previous = None;
-        // An attempt of a write may have been carried out, whatever the next ones bring.
+        // The server may have carried out an attempt of a write, whatever the next attempts return.
         let writes = call.method != Method::GET;
         let mut in_doubt = false;
         loop {
@@ -189,7 +190,7 @@ impl Transport {
                 }
                 Err(error) => explain(error),
             };
-            // An attempt that had no time says less than the one before it.
+            // An attempt with too little time says less than the attempt before it.
             let hurried = error.kind() == ErrorKind::Timeout && left < self.request_timeout;
             let error = previous.take().filter(|_| hurried).unwrap_or(error);
             failed += 1;
@@ -250,7 +251,8 @@ impl Transport {
         Ok(Reply { status, body, took, total, offset, from_plex, permit: None })
     }
 
-    /// Opens a connection whose answer has no end. No permit, no deadline: it stays open.
+    /// Opens a connection whose answer has no end. It needs no permit and has no deadline, because
+    /// it stays open.
     pub(crate) async fn open(&self, call: &Call) -> Result<Response, Error> {
         let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
         let mut meter = Meter {
@@ -275,7 +277,7 @@ impl Transport {
         outcome.map_err(explain)
     }
 
-    /// Sends a request and waits for the head of its answer, wherever on this host that is.
+    /// Sends a request, follows redirects on this host, and waits for the head of the answer.
     async fn answer(&self, call: &Call) -> Result<Response, Error> {
         let mut url = call.url.clone();
         let mut followed = 0;
@@ -299,7 +301,7 @@ impl Transport {
             request = request.header("x-plex-token", self.token.clone());
         }
         if call.endpoint == Endpoint::Events {
-            // Compression would hold frames back until a block of them is full.
+            // With compression, frames would wait until a block is full.
             request =
                 request.header("accept", "text/event-stream").header("accept-encoding", "identity");
         }
@@ -311,7 +313,7 @@ impl Transport {
         request
     }
 
-    /// The error that an answer without success stands for.
+    /// The error for an answer that is not a success.
     async fn refusal(&self, response: Response, bytes: &mut u64) -> Error {
         let status = response.status().as_u16();
         let retry_after = response
@@ -322,7 +324,7 @@ impl Transport {
         let from_plex = is_from_plex(response.headers());
         let location = response.headers().get("location").and_then(|value| value.to_str().ok());
         let location = location.and_then(|location| self.base.join(location).ok());
-        // The body only explains. Whatever goes wrong with it, the status is what counts.
+        // The body only explains the error. Whatever happens to the body, the status counts.
         let limit = ERROR_BODY_LIMIT.min(self.body_limit);
         let body = read_body(response, limit, bytes).await.unwrap_or_default();
         let line = match location {
@@ -336,7 +338,8 @@ impl Transport {
             .with_origin(from_plex)
     }
 
-    /// A text that a server had a part in: it may repeat the headers that it was sent.
+    /// A text that may come from the server, without the token: a server may repeat the headers
+    /// that it received.
     pub(crate) fn without_token(&self, text: String) -> String {
         redact::without_secret(text, &String::from_utf8_lossy(self.token.as_bytes()))
     }
@@ -381,9 +384,9 @@ fn config_error(what: &str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Config, what).with_source(error.without_url())
 }
 
-/// Where a redirected request may be sent again. Only reads are: others would lose their method
-/// or their body. And only with the very same query: without its filter a read lists, and a scan
-/// takes in, something else.
+/// The address to send a redirected request to. Only reads follow a redirect, because other
+/// requests would lose their method or their body. The query must be the same: without its filter,
+/// a read lists other rows, and a scan covers other folders.
 fn next_address(call: &Call, from: &Url, response: &Response) -> Option<Url> {
     if call.method != Method::GET || !response.status().is_redirection() {
         return None;
@@ -393,8 +396,8 @@ fn next_address(call: &Call, from: &Url, response: &Response) -> Option<Url> {
     (may_follow(from, &to) && to.query() == call.url.query()).then_some(to)
 }
 
-/// Custom headers go with a request that is redirected, so another host would get the token;
-/// so would anybody who listens, after a step from https to http.
+/// Custom headers are sent with a redirected request, so another host would get the token. After a
+/// step from https to http, anybody on the network could read it.
 fn may_follow(from: &Url, to: &Url) -> bool {
     let same = from.host_str() == to.host_str();
     let weaker = from.scheme() == "https" && to.scheme() != "https";
@@ -417,14 +420,14 @@ fn headers(config: &Config) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// Header values may be any UTF-8 but no control characters.
+/// A header value may be any UTF-8 without control characters.
 fn header_value(value: &str, name: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
         Error::new(ErrorKind::Config, format!("{name} cannot be sent: it has control characters"))
     })
 }
 
-/// Servers of this kind name their protocol in every answer; a proxy's own answers do not.
+/// Plex servers name their protocol in every answer. A proxy's own answers do not.
 fn is_from_plex(headers: &HeaderMap) -> bool {
     headers.contains_key("x-plex-protocol")
 }
@@ -433,7 +436,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// What an error of the HTTP client means. Its own text holds the URL, so that is taken out.
+/// Converts an error of the HTTP client. Its text contains the URL, so the URL is removed.
 fn network_error(error: reqwest::Error, in_body: bool) -> Error {
     let error = error.without_url();
     let kind = if error.is_timeout() {
@@ -448,12 +451,13 @@ fn network_error(error: reqwest::Error, in_body: bool) -> Error {
     } else {
         ErrorKind::Connect
     };
-    // Said once: who prints the chain of causes would else read it twice.
+    // The cause is named only once. Otherwise, a program that prints the chain of causes would show
+    // it twice.
     Error::new(kind, causes(&error).last().map(ToString::to_string).unwrap_or_default())
 }
 
-/// An error and its causes, outermost first. The error inside an I/O error is not one of its
-/// `source()`s, so it is looked into.
+/// An error and its causes, the outermost first. The error inside an I/O error is not its
+/// `source()`, so it is looked up separately.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     fn cause<'a>(error: &&'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
         let error: &'a (dyn StdError + 'static) = *error;

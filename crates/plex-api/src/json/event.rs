@@ -97,7 +97,7 @@ struct StatusNotification {
 }
 
 impl Notification {
-    /// The events that it reports. `name` is the name of its frame, if it has one.
+    /// The events in this notification. `name` is the name of its frame, if it has one.
     pub(crate) fn into_events(self, name: &str) -> Vec<Event> {
         if let Some(inner) = self.container {
             return inner.into_events(name);

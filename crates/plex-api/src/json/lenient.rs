@@ -185,7 +185,7 @@ pub(crate) fn scalar<'de, T: Scalar, D: Deserializer<'de>>(
 }
 
 /// The longest list that is read. A row of two bytes can take a hundred times more memory, so the
-/// limit of the body does not bound the memory. A page is asked for with 500 rows.
+/// limit of the body does not limit the memory. A page has far fewer rows.
 const LIST_LIMIT: usize = 100_000;
 
 struct ListVisitor<T>(PhantomData<T>);

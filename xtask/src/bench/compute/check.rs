@@ -11,8 +11,8 @@ const WARM: [&str; 5] = ["repeat", "warm", "fresh", "live", "scanned"];
 /// How many calls the naive client must make for one of ours on a warm run, in a library of at
 /// least [`WARM_ITEMS`].
 const WARM_RATIO: f64 = 10_000.0;
-/// The same for the best client without a cache. It lists everything in 11 calls, and a scan costs
-/// Matchbox a second call.
+/// The same for the best client without a cache. That client lists everything in 11 calls. If a
+/// scan ran, Matchbox makes a second call.
 const BEST_RATIO: f64 = 5.0;
 /// See [`WARM_RATIO`].
 const WARM_ITEMS: u64 = 10_000;

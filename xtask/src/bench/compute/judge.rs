@@ -1,4 +1,4 @@
-//! Makes a line of the table from a run and the truth.
+//! Compares the answers of a run with the truth, and makes a line of the table.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Scenario {
             queries: measured.queries,
             answers: measured.answers.into(),
             wrong: measured.wrong,
-            // "Unknown" counts as no miss: it only says that the server could not be asked.
+            // "Unknown" does not count as missed: it only says that the server could not be asked.
             missed: measured.missed.saturating_sub(measured.answers.unknown),
             calls: Calls::of(&report, measured.calls),
             budget: Some(measured.budget),
@@ -95,7 +95,7 @@ impl Scenario {
     }
 
     /// The result of a row of the budget of edits. "Found" counts the items that have the new
-    /// values: confirmed or already right.
+    /// values: the edit was confirmed, or the item had them already.
     pub(crate) fn edited(row: &EditRow, items: u64, acted_on: u64, played: &PlayedEdits) -> Self {
         let counts = played.counts;
         let requests = played.requests.by_endpoint.iter();

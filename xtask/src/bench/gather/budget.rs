@@ -11,7 +11,7 @@ use crate::bench::compute::scenario::Scenario;
 /// Larger sizes take minutes in total, so only `--full` plays them.
 const LARGEST: u64 = 10_000;
 
-/// A size with pages as hosts have them.
+/// A library of this size, with pages of the usual size.
 const NORMAL: Scale = Scale::new(LARGEST);
 
 /// The arguments that make this program do the work of a child process.
@@ -67,7 +67,8 @@ async fn play(row: &Row, scale: Scale) -> Result<Scenario> {
     let times = scenario.queries / played.asked.len().max(1) as u64;
     let naive = rivals::naive(server, None, &played.asked, scale.items).await?;
     scenario.naive = naive.times(times);
-    // A small library with small pages stands for a large one: for the others, too.
+    // A small library with small pages stands for a large one. The other clients get smaller pages
+    // too.
     let scaled = |page: usize| (page * scale.page as usize / NORMAL.page as usize).max(1);
     for page in rivals::PAGES.map(scaled) {
         let rival = rivals::lister(server, None, &played.asked, page).await;

@@ -57,7 +57,8 @@ impl Story<'_> {
             if let Server::Simulated(pms) = &input.server {
                 pms.edit(|library| library.advance(LATER.as_secs().cast_signed()));
                 if name == Name::Added {
-                    // Ask for no absent files: another scenario measures their proof.
+                    // Queries for absent files are left out: another scenario measures the cost of
+                    // their proof.
                     queries.retain(|query| query.expect.is_some());
                     queries.push(add_one(pms));
                 }

@@ -1,4 +1,4 @@
-//! How hosts are told of the shared tier.
+//! The host's configuration of the shared tier.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,35 +8,37 @@ use secrecy::{ExposeSecret, SecretString};
 /// Where hosts share what one of them listed: an engine that speaks the protocol of Redis 7 or
 /// Valkey (`docs/shared-tier.md`).
 ///
-/// The address and the secret do not print themselves.
+/// The address and the secret never appear in debug output.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SharedTier {
     pub(crate) url: SecretString,
     pub(crate) secret: Option<SecretString>,
-    /// The server's `machineIdentifier`, as `/identity` shows it. Without it a host whose cache
-    /// file is new asks for it: one call. Default: none.
+    /// The server's `machineIdentifier`, as `/identity` shows it. Without it, a host with a new
+    /// cache file asks the server for it: one call. Default: none.
     pub server: Option<String>,
-    /// What every key begins with. Default `matchbox:`. It may not hold a brace.
+    /// The beginning of every key. Default `matchbox:`. It must not contain a brace.
     pub prefix: String,
-    /// How long the engine may take to answer before a host goes on without it. Values of many
-    /// bytes get a second more for every MiB. Default 250 ms.
+    /// How long the engine may take to answer before a host goes on without it. Large values get
+    /// one more second for every MiB. Default 250 ms.
     pub timeout: Duration,
-    /// Whether stamps that another host observed are taken. Where others can write to the engine,
-    /// say no: each host then asks for the stamps itself, one call a freshness window. Default yes.
+    /// Whether this host uses stamps that another host observed. Set it to `false` if strangers can
+    /// write to the engine. Then each host asks for the stamps itself: one call in a freshness
+    /// window. Default `true`.
     pub trust_probe: bool,
-    /// How many bytes one section may take in the engine. A larger one is not shared.
-    /// Default 256 MiB.
+    /// How many bytes one section may take in the engine. A larger section is not shared. Default
+    /// 256 MiB.
     pub max_bytes: u64,
-    /// The engine is a cluster, and the address one of its nodes. Default no.
+    /// Whether the engine is a cluster, and the address is one of its nodes. Default `false`.
     pub cluster: bool,
-    /// The address is a sentinel's, and this the name of the master that it knows. User, password
-    /// and database of the address are the master's. Default: none.
+    /// The name of the master that a sentinel knows. The address is then the sentinel's, but its
+    /// user, password and database are the master's. Default: none.
     pub sentinel: Option<String>,
-    /// A certificate authority, as PEM, that the engine's certificate is held against instead of
-    /// the system's. Default: the system's.
+    /// A certificate authority, as PEM, to check the engine's certificate with. Default: the
+    /// system's authorities.
     pub root_certificate: Option<Vec<u8>>,
-    /// How long a host that died holds the others up. 30 s; tests cannot wait so long.
+    /// How long the other hosts wait for a host that died. Default 30 s. Tests set less, because
+    /// they cannot wait so long.
     #[doc(hidden)]
     pub lease: Duration,
 }
@@ -60,22 +62,22 @@ impl SharedTier {
         }
     }
 
-    /// Names a secret that all hosts have: a value that was not sealed with it is a miss. Give one
-    /// where others can write to the engine.
+    /// Sets a secret that all hosts have. A value that was not sealed with it counts as a miss. Use
+    /// one if strangers can write to the engine.
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = Some(secret.into().into());
         self
     }
 
-    /// The key that values are sealed with.
+    /// The key that seals values.
     pub(crate) fn seal_key(&self) -> [u8; 32] {
         let secret = self.secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
         blake3::derive_key("matchbox 2026-11 shared tier seal", secret.as_bytes())
     }
 
-    /// The key that tokens are hashed with; `None` without a secret: a bare hash of a token would
-    /// be a hint at it.
+    /// The key that hashes tokens. `None` without a secret, because an unkeyed hash of a token
+    /// could help to guess the token.
     pub(crate) fn token_key(&self) -> Option<[u8; 32]> {
         let secret = self.secret.as_ref()?.expose_secret();
         Some(blake3::derive_key("matchbox 2026-11 shared tier token", secret.as_bytes()))

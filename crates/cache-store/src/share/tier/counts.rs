@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What the shared tier did, and what it could not do. It adds up.
+/// What the shared tier did and what it could not do. The counts only grow.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SharedCounts {
-    /// Probes of other hosts that were taken instead of asking the server.
+    /// Probes that were taken from other hosts instead of the server.
     pub probes: u64,
-    /// Sections that were read whole from the tier.
+    /// Sections that were read from the tier as a whole.
     pub snapshots: u64,
-    /// Sections that caught up with what changed, from the tier.
+    /// Sections of which only the changes were read from the tier.
     pub deltas: u64,
     /// Commits that were published.
     pub published: u64,
@@ -25,37 +25,38 @@ pub struct SharedCounts {
     pub bytes_written: u64,
     /// Time spent asking the engine and waiting for other hosts, in microseconds.
     pub micros: u64,
-    /// Calls to the server that were saved: one for each probe, and what the sections cost
-    /// whoever listed them.
+    /// Calls to the server that were saved: one for each probe, and for each section the calls of
+    /// the host that listed it.
     pub calls_saved: u64,
-    /// What was of no use, by reason.
+    /// How often something could not be used, by reason.
     pub misses: BTreeMap<Miss, u64>,
 }
 
-/// Why something of the shared tier was of no use.
+/// Why something in the shared tier could not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Miss {
-    /// Nothing is there: nobody published it, or it ran out or was evicted.
+    /// Nothing is there: nobody published it, it expired, or the engine evicted it.
     Nothing,
-    /// What is there is of another stamp than the present one.
+    /// It belongs to another stamp than the present one.
     OtherStamp,
-    /// A value does not verify: another secret, a flipped bit, or a value of another key.
+    /// The seal of a value is wrong: another secret, a flipped bit, or the value of another key.
     NotVerified,
-    /// A chunk of a snapshot, or an entry of the log, is gone.
+    /// A chunk of a snapshot or an entry of the log is missing.
     Incomplete,
     /// The engine cannot be reached, or did not answer in time.
     Away,
-    /// The engine refused: no permission, a full memory, a replica.
+    /// The engine refused the command: no permission, full memory, or a read-only replica.
     Refused,
-    /// Another host had the lease by then: what was to be published was not.
+    /// This host lost the lease to another one, so it did not publish.
     LeaseLost,
-    /// The lease was waited for, and whoever has it did not come to an end.
+    /// This host waited for the lease, but the holder did not finish in time.
     WaitedInVain,
-    /// The section is larger than it may be.
+    /// The section is larger than `SharedTier::max_bytes` allows.
     TooLarge,
-    /// The server shows this account another number of items: it needs a profile of its own.
+    /// The server shows this account another number of items. The account needs a profile of its
+    /// own.
     OtherAccount,
     /// The local file changed while it was read.
     Moved,
@@ -80,7 +81,7 @@ impl fmt::Display for Miss {
 }
 
 impl SharedCounts {
-    /// What was counted since an earlier moment.
+    /// The counts since an earlier moment.
     #[must_use]
     pub fn minus(&self, earlier: &Self) -> Self {
         let misses = self.misses.iter().map(|(miss, count)| {
@@ -99,7 +100,7 @@ impl SharedCounts {
         }
     }
 
-    /// Whether there is anything to tell.
+    /// Whether any count is above zero.
     pub fn any(&self) -> bool {
         *self != Self::default()
     }
@@ -121,7 +122,7 @@ impl std::ops::AddAssign<&SharedCounts> for SharedCounts {
     }
 }
 
-/// The counts of one host, while they grow.
+/// The counts of one host while it works.
 #[derive(Debug, Default)]
 pub(crate) struct Counting(Mutex<SharedCounts>);
 

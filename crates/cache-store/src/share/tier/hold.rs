@@ -1,4 +1,4 @@
-//! Whose turn it is to refresh a section.
+//! Which host may refresh a section.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,31 +9,31 @@ use crate::share::tier::counts::Miss;
 use crate::share::tier::keys::{SectionNames, hex};
 use crate::share::tier::{LOOK_EVERY, Look, Tier, new_id, scripts};
 
-/// Whoever waits longer for another's listing does it themselves: a million items take a minute
-/// or two.
+/// How long a host waits for another host's listing before it lists the section itself. A million
+/// items take one or two minutes.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What a host that wants to refresh a section finds.
+/// What a host finds when it wants to refresh a section.
 pub(crate) enum Hold {
-    /// It is their turn.
+    /// This host has the lease now.
     Mine(Lease),
-    /// Somebody else was at it: look again.
+    /// Another host committed. Look again.
     Again,
-    /// The engine is away, or whoever is at it does not come to an end.
+    /// The engine is away, or the holder of the lease does not finish. Go on without the tier.
     Without,
 }
 
-/// Leave to refresh a section for all. It is given back when this is dropped.
+/// Permission to refresh a section for all hosts. Dropping it gives it back.
 pub(crate) struct Lease {
     tier: Arc<Tier>,
     pub(super) names: SectionNames,
     pub(super) holder: CommitId,
-    /// There is nothing to give back any more.
+    /// Nothing is left to give back.
     pub(super) done: bool,
 }
 
 impl Tier {
-    /// Waits for the lease of a section, or until somebody else committed.
+    /// Waits for the lease of a section, or until another host commits.
     pub(crate) async fn hold(self: &Arc<Self>, state: &SectionState, seen: &Look) -> Hold {
         let Some(names) = self.section_names(state) else { return Hold::Without };
         let began = self.clock.monotonic();
@@ -82,14 +82,14 @@ impl Tier {
     }
 
     pub(super) async fn release(&self, lease: &str, holder: CommitId) {
-        // If that fails, it expires.
+        // If this fails, the lease expires by itself.
         let _: Result<i64, Miss> =
             self.engine.run(scripts::RELEASE, &[lease], &[hex(holder).as_bytes()]).await;
     }
 }
 
 impl Lease {
-    /// Does something, and renews the lease for as long as it takes.
+    /// Runs `work`, and renews the lease as long as the work takes.
     pub(crate) async fn renewing<T>(&self, mut work: impl Future<Output = T> + Unpin) -> T {
         let lasts = self.tier.config.lease;
         let (holder, millis) = (hex(self.holder), lasts.as_millis().to_string());
@@ -97,7 +97,7 @@ impl Lease {
             if let Ok(done) = tokio::time::timeout(lasts / 3, &mut work).await {
                 return done;
             }
-            // If that fails, it expires, and what is published is refused.
+            // If this fails, the lease expires, and the engine refuses the publication.
             let arguments = [holder.as_bytes(), millis.as_bytes()];
             let key = self.names.lease();
             let _: Result<i64, Miss> =

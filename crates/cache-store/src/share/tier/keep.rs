@@ -1,4 +1,4 @@
-//! Looking at what lies in the engine, and clearing it: for people, not for hosts.
+//! Shows and clears what an engine holds. People use this; hosts do not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,40 +12,41 @@ use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Counting, Miss};
 use crate::share::tier::redis::Engine;
 
-/// What lies in an engine below a prefix. Nothing of it is opened, so no secret is needed.
+/// What an engine holds below a prefix. Reading it opens no value, so it needs no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SharedStats {
-    /// By hash tag: one for each section, and one for each server as an account sees it.
+    /// One entry for each hash tag. A section has one, and so has each server as one account sees
+    /// it.
     pub tags: Vec<SharedTag>,
 }
 
 /// The keys of one hash tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SharedTag {
-    /// Version, server, profile and section, as in the keys (`docs/shared-tier.md`).
+    /// Version, server, profile and section, as they stand in the keys (`docs/shared-tier.md`).
     pub tag: String,
     /// How many keys there are, leases included.
     pub keys: u64,
-    /// Chunks of snapshots among them.
+    /// How many of them are chunks of snapshots.
     pub chunks: u64,
-    /// Entries of the log among them.
+    /// How many of them are entries of the log.
     pub entries: u64,
-    /// Memory that the engine says they take, in bytes.
+    /// The memory that they take according to the engine, in bytes.
     pub bytes: u64,
-    /// When the first of them runs out, in seconds; `None`: one of them never does, which is not
-    /// our doing.
+    /// When the first of them expires, in seconds. `None`: at least one never expires, and Matchbox
+    /// did not write that one.
     pub first_expires_in: Option<u64>,
 }
 
-/// Keys that are asked for at once.
+/// How many keys one request asks for.
 const LOT: usize = 1_000;
 
-/// Somebody who looks has more patience than a host.
+/// How long a person who looks waits. A host has less patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl SharedTier {
-    /// Counts what lies in the engine, of every version, server and account below the prefix. Of a
-    /// cluster: in the node that is named.
+    /// Counts what the engine holds below the prefix, for all versions, servers and accounts. In a
+    /// cluster, it counts the node that is named.
     pub async fn stats(&self) -> Result<SharedStats, Error> {
         let engine = self.engine()?;
         let mut tags: BTreeMap<String, SharedTag> = BTreeMap::new();
@@ -74,8 +75,8 @@ impl SharedTier {
         }
     }
 
-    /// Removes what lies below the prefix, or what of it belongs to one section (its uuid); returns
-    /// how many keys that were. Hosts that share list again what they need.
+    /// Removes everything below the prefix, or only what belongs to one section (its uuid). Returns
+    /// the number of removed keys. Hosts list again what they need.
     pub async fn clear(&self, section: Option<&str>) -> Result<u64, Error> {
         let engine = self.engine()?;
         let (mut cursor, mut removed) = (0, 0);
@@ -97,7 +98,8 @@ impl SharedTier {
         Engine::new(&config, Arc::new(Counting::default()), Clock::system())
     }
 
-    /// What `SCAN` compares keys with; letters that mean something to it are taken literally.
+    /// The pattern that `SCAN` compares keys with. Letters that have a meaning in patterns are
+    /// escaped.
     fn pattern(&self, section: Option<&str>) -> String {
         let literally = |text: &str| {
             let escaped = text.chars().flat_map(|letter| {
@@ -110,7 +112,7 @@ impl SharedTier {
         format!("{}{{mb*{end}", literally(&self.prefix))
     }
 
-    /// The hash tag of one of our keys, and what follows it.
+    /// Splits one of our keys into its hash tag and the rest.
     fn parts<'k>(&self, key: &'k str) -> Option<(&'k str, &'k str)> {
         let (tag, rest) =
             key.strip_prefix(self.prefix.as_str())?.strip_prefix('{')?.split_once("}:")?;
@@ -123,13 +125,15 @@ fn failed(miss: Miss) -> Error {
 }
 
 impl Engine {
-    /// Some keys that match a pattern, and where to go on; 0: that was all.
+    /// Some keys that match a pattern, and the cursor for the next call. Cursor 0: there are no
+    /// more.
     async fn scan(&self, cursor: u64, pattern: &str) -> Result<(u64, Vec<String>), Miss> {
         self.command("SCAN", &[&cursor.to_string(), "MATCH", pattern, "COUNT", &LOT.to_string()])
             .await
     }
 
-    /// Memory of a key in bytes, and when it runs out, in milliseconds; negative: never.
+    /// The memory of a key in bytes, and the milliseconds until it expires. Negative: it never
+    /// expires.
     async fn weigh(&self, key: &str) -> Result<(u64, i64), Miss> {
         let bytes: Option<u64> = self.command("MEMORY", &["USAGE", key, "SAMPLES", "0"]).await?;
         Ok((bytes.unwrap_or(0), self.command("PTTL", &[key]).await?))

@@ -1,14 +1,14 @@
-//! The names of the keys. One hash tag a section, so that scripts work in a cluster.
+//! The names of the keys. Each section has one hash tag, so that scripts work in a cluster.
 
 use std::fmt::Write;
 
 use crate::model::position::CommitId;
 
-/// The version of what lies in the engine: of the keys, of the rows and of the items in them.
-/// Hosts of another version never meet, so a rolling update does not flap.
+/// The version of what the engine holds: keys, rows, and items in rows. Hosts of different versions
+/// use different keys, so during a rolling update they do not overwrite each other's values.
 pub(crate) const VERSION: &str = "mb1.4";
 
-/// The names of one server's keys, as one account sees it.
+/// The names of the keys of one server as one account sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     prefix: String,
@@ -17,13 +17,13 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(prefix: &str, server: &str, profile: Option<&str>) -> Self {
-        // The account's name is nobody's business.
+        // The account's name stays private.
         let hash = profile.map(|profile| {
             let key = blake3::derive_key("matchbox 2026-11 shared tier profile", &[]);
             let hash = blake3::keyed_hash(&key, profile.as_bytes()).to_hex();
             hash.get(..16).unwrap_or_default().to_owned()
         });
-        // Whatever it is, it cannot end the tag.
+        // Whatever the identifier contains, it cannot end the hash tag.
         let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
         let server: String = server.chars().filter(|letter| plain(*letter)).collect();
         let owner = format!("{VERSION}:{server}:{}", hash.unwrap_or_else(|| "-".to_owned()));
@@ -69,7 +69,7 @@ impl SectionNames {
     }
 }
 
-/// 32 digits.
+/// An id as 32 hexadecimal digits.
 pub(crate) fn hex(id: CommitId) -> String {
     id.0.iter().fold(String::with_capacity(32), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -98,7 +98,8 @@ mod tests {
         );
     }
 
-    /// Items of another schema are another version's: the number is in the name of every key.
+    /// The name of every key contains the number of the items' schema. So items of another schema
+    /// belong to another version.
     #[test]
     fn the_version_has_the_schema_of_items() {
         use crate::format::envelope::Record;

@@ -1,8 +1,10 @@
-//! A small model: hosts, a server and an engine that loses, delays and forgets, in random order.
+//! A small model of the protocol: hosts, a server, and an engine that loses, delays and forgets
+//! data. Events come in random order.
 //!
-//! The decisions are those of `protocol.rs`; around them everything is a few lines of state. After
-//! every step: each item that a host has is as the server had it at some moment since the host's stamp was
-//! seen, and what the engine has can be read as nothing else.
+//! The decisions are those of `protocol.rs`. Everything around them is a few lines of state. After
+//! every step, two things must hold. Each item that a host has is as the server had it at some
+//! moment after the host's stamp was seen. And what the engine holds cannot be read as anything
+//! else.
 
 mod around;
 
@@ -15,7 +17,7 @@ use crate::share::tier::protocol::{
     EngineTime, Head, Link, Snapshot, Verdict, Way, age, base, commit, extended, publish, way,
 };
 
-/// Steps of one seed.
+/// The number of steps for one seed.
 const STEPS: usize = 4_000;
 
 /// How long a lease lasts and a probe is fresh, in the model's milliseconds.
@@ -27,7 +29,7 @@ const FRESH: i64 = 60;
 enum At {
     Idle,
     Seen,
-    /// It has the lease, and looked.
+    /// It holds the lease and has looked.
     Held {
         holder: CommitId,
         base: Option<Head>,
@@ -43,13 +45,13 @@ struct Host {
     content: Content,
     stamp: Option<SectionStamp>,
     position: Option<Position>,
-    /// The stamp that was seen, and when.
+    /// The stamp that the host saw, and when.
     seen: (SectionStamp, i64),
     at: At,
 }
 
 impl Host {
-    /// Its items are these now, and whatever differs was touched.
+    /// Replaces the items. Every item that differs counts as touched.
     fn write(&mut self, content: Content) {
         let differs = |key: &u64| self.content.get(key) != content.get(key);
         let keys: Vec<u64> = (0..KEYS).filter(differs).collect();
@@ -58,7 +60,7 @@ impl Host {
     }
 }
 
-/// What happened, to be sure that it did.
+/// How often each event happened, to be sure that it did happen.
 #[derive(Default, Debug)]
 struct Tally {
     listed: u64,
@@ -75,7 +77,7 @@ struct World {
     now: i64,
     server: Server,
     engine: Engine,
-    /// An older state of the engine: what a failover or a restored dump brings back.
+    /// An older state of the engine. A failover or a restored dump brings it back.
     dump: Engine,
     hosts: Vec<Host>,
     tally: Tally,
@@ -108,7 +110,7 @@ impl World {
         }
     }
 
-    /// One thing happens.
+    /// Lets one event happen.
     fn step(&mut self) {
         self.now += i64::try_from(self.dice.roll(6)).unwrap();
         match self.dice.roll(40) {
@@ -120,7 +122,7 @@ impl World {
             4 if self.dice.one_in(8) => self.engine = Engine::default(),
             5 if self.dice.one_in(4) => self.dump = self.engine.clone(),
             6 if self.dice.one_in(10) => self.engine = self.dump.clone(),
-            // Whoever waited, slept or paused: leases run out.
+            // A host waited, slept or paused, so leases run out.
             7 => self.now += i64::try_from(self.dice.roll(120)).unwrap(),
             8 if self.dice.one_in(6) => {
                 let host = self.host();
@@ -144,7 +146,7 @@ impl World {
         usize::try_from(self.dice.roll(self.hosts.len() as u64)).unwrap()
     }
 
-    /// The engine evicts something.
+    /// The engine evicts some data.
     fn lose(&mut self) {
         let engine = &mut self.engine;
         let any = |keys: Vec<CommitId>, at: u64| {
@@ -168,7 +170,7 @@ impl World {
         }
     }
 
-    /// A host reads one item by key: its file is newer than any commit in that item.
+    /// A host reads one item by key. For that item, its file is then newer than any commit.
     fn read_by_key(&mut self) {
         let host = self.host();
         let key = self.dice.roll(KEYS);
@@ -191,7 +193,8 @@ impl World {
             At::Idle => self.probe(at),
             At::Seen => self.seek(at),
             At::Held { holder, base } => {
-                // It lists: what the server has now, under the stamp that was seen before.
+                // The host lists: it gets what the server has now, under the stamp that it saw
+                // before.
                 let host = &mut self.hosts[at];
                 host.write(self.server.content.clone());
                 host.stamp = Some(host.seen.0);
@@ -224,7 +227,7 @@ impl World {
         host.at = if host.stamp == Some(stamp) { At::Idle } else { At::Seen };
     }
 
-    /// Takes what another listed, or the lease.
+    /// The host takes what another host listed, or takes the lease.
     fn seek(&mut self, at: usize) {
         let away = self.dice.one_in(12);
         let head = self.engine.head.clone().filter(|_| !away);
@@ -239,14 +242,14 @@ impl World {
         }
         let holder = self.dice.id();
         if away {
-            // It lists by itself, and publishes nothing.
+            // The host lists for itself and publishes nothing.
             let host = &mut self.hosts[at];
             host.write(self.server.content.clone());
             (host.stamp, host.at) = (Some(host.seen.0), At::Idle);
             self.check(at);
         } else if self.engine.lease(self.now).is_none() {
             self.engine.lease = Some((holder, self.now + LEASE));
-            // Looked at again under the lease; a short log is taken first.
+            // The host looks again under the lease. It takes a short log first.
             let head = self.engine.head.clone();
             let base = base(self.hosts[at].position.as_ref(), self.hosts[at].stamp);
             if let Some(head) = &head
@@ -285,13 +288,13 @@ impl World {
         let host = &mut self.hosts[at];
         let mut touched = Vec::new();
         if let (Way::Log(_), Some(before)) = (&way, &host.position) {
-            // What the log did not bring may still be newer.
+            // Items that the log did not bring may still be newer.
             let same = |key: &u64| host.content.get(key) == content.get(key);
             touched = before.touched.iter().copied().filter(same).collect();
         }
         (host.content, host.stamp) = (content, Some(head.stamp));
         host.position = Some(Position { commit, stamp: head.stamp, touched });
-        // A base of another stamp is as old as that stamp.
+        // A base with another stamp is as old as that stamp.
         let since = if head.stamp == host.seen.0 { host.seen.1 } else { seen };
         self.check_since(at, since);
         true
@@ -307,7 +310,7 @@ impl World {
             let now = |key: &u64| (*key, host.content.get(key).copied());
             Entry { from: position.commit, changed: position.touched.iter().map(now).collect() }
         });
-        // As large as a few hundred items, so that both ways are gone.
+        // As large as a few hundred items, so that both ways are used.
         let bytes = entry.as_ref().map(|entry| 40 + 400 * entry.changed.len());
         let how = publish(base, bytes);
         let items = host.content.len() as u64;
@@ -392,7 +395,7 @@ fn no_stale_writer_wins_and_no_host_is_wrong() {
         all.head_moved += tally.head_moved;
         all.broken += tally.broken;
     }
-    // All of it happened, and often.
+    // Each event happened, and happened often.
     assert!(all.listed > 1_000 && all.whole > 1_000 && all.logged > 1_000, "{all:?}");
     assert!(all.committed > 1_000 && all.broken > 100, "{all:?}");
     assert!(all.lease_lost > 100 && all.head_moved > 10, "{all:?}");

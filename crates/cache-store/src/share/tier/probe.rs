@@ -1,4 +1,4 @@
-//! The stamps of all sections: one host asks the server, the others take what it was told.
+//! The stamps of all sections: one host asks the server, and the others take its answer.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::share::tier::protocol::{EngineTime, age};
 use crate::share::tier::wire::SharedProbe;
 use crate::share::tier::{At, DATA, LOOK_EVERY, Tier, new_id, scripts};
 
-/// How long whoever probes has before another does.
+/// How long a host has for its probe before another host makes one.
 const PROBE_LEASE: Duration = Duration::from_secs(5);
 
-/// What a host that wants to know the stamps finds.
+/// What a host finds when it wants to know the stamps.
 pub(crate) enum Probed {
-    /// Another asked the server, and when.
+    /// Another host asked the server, at this time.
     Shared(Vec<Section>, UnixSeconds),
-    /// The server has to be asked: under a lease, and beside what was last known.
+    /// This host has to ask the server: with a lease, and with the probe that was last known.
     Ask(Option<ProbeLease>, Option<SharedProbe>),
 }
 
-/// Leave to probe for all.
+/// Permission to probe for all hosts.
 pub(crate) struct ProbeLease {
     holder: CommitId,
     at: EngineTime,
@@ -43,7 +43,8 @@ impl Tier {
         Ok((probe, busy, at))
     }
 
-    /// Takes a probe that is recent enough, or waits for whoever is at it, or for the lease.
+    /// Takes a probe that is recent enough. If there is none, it waits for the host that probes, or
+    /// for the lease.
     pub(crate) async fn probe(&self, freshness: Duration) -> Probed {
         let Some(names) = self.names() else { return Probed::Ask(None, None) };
         let mut waited = false;
@@ -67,7 +68,7 @@ impl Tier {
                 return Probed::Ask(None, probe);
             }
             if !busy {
-                // Whoever was waited for did not get an answer: then each asks by themselves.
+                // The host that this one waited for got no answer. Then each host asks for itself.
                 if waited {
                     return Probed::Ask(None, probe);
                 }
@@ -75,7 +76,7 @@ impl Tier {
                 let taken =
                     self.engine.set_new(&names.probe_lease(), &hex(holder), PROBE_LEASE).await;
                 match taken {
-                    // Somebody may have published since it was looked.
+                    // Another host may have published since the last look.
                     Ok(true) => {
                         return self
                             .look_again(
@@ -127,14 +128,14 @@ impl Tier {
         }
     }
 
-    /// The engine's clock now, to date what the server is asked next.
+    /// The engine's present time. It dates what the server is asked next.
     pub(crate) async fn time(&self) -> Option<ProbeLease> {
         let names = self.names()?;
         let (.., at) = self.look_at(&names.probe(), &names.probe_lease()).await.ok()?;
         Some(ProbeLease { holder: new_id(), at: at.engine })
     }
 
-    /// Publishes what the server was seen to list, and gives the lease back.
+    /// Publishes the server's list of sections, and gives the lease back.
     pub(crate) async fn put_probe(&self, lease: ProbeLease, sections: Vec<Section>) {
         let Some(names) = self.names() else { return };
         let key = names.probe();

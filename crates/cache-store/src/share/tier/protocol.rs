@@ -1,39 +1,39 @@
-//! What hosts agree on, as functions of what each of them sees: no I/O and no clock.
+//! What hosts agree on, as functions of what each host sees. There is no I/O and no clock here.
 //!
-//! A section's commits are a chain: each has a random name and names the one it was made from, so
-//! two branches are told apart, and nothing is ever ordered by a stamp or a clock. A stamp is
-//! compared for equality alone.
+//! A section's commits form a chain. Each commit has a random name, and names the commit that it
+//! was made from. So two branches can be told apart. Nothing is ever ordered by a stamp or a clock:
+//! stamps are only compared for equality.
 
 use std::time::Duration;
 
 use crate::model::position::{CommitId, Position};
 use crate::model::revision::SectionStamp;
 
-/// A moment by the engine's clock, in milliseconds since 1970.
+/// A moment on the engine's clock, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EngineTime(pub(crate) i64);
 
-/// What hosts last agreed on about a section.
+/// The state of a section that hosts last agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// The stamp under which the items are as they are.
+    /// The stamp that belongs to the items.
     pub(crate) stamp: SectionStamp,
-    /// Items, and rows that the server counts and that cannot be kept.
+    /// The number of items, and of rows that the server counts but that cannot be kept.
     pub(crate) items: u64,
     pub(crate) unsupported: u64,
-    /// The items are every item there is at the stamp.
+    /// Whether these are all items that exist at the stamp.
     pub(crate) complete: bool,
-    /// When the stamp was seen, when the section was last looked at whole, and when its titles
-    /// were last brought up to date.
+    /// When the stamp was seen, when all items were last read, and when the titles were last
+    /// brought up to date.
     pub(crate) observed: EngineTime,
     pub(crate) listed: EngineTime,
     pub(crate) metadata: Option<EngineTime>,
-    /// The newest time of an item, by the server's clock, in seconds: where the next delta begins.
+    /// The newest time of an item, by the server's clock, in seconds. The next delta begins there.
     pub(crate) changed_until: Option<i64>,
     pub(crate) snapshot: Snapshot,
-    /// The last commits, oldest first; the last of them is this head.
+    /// The last commits, the oldest first. The last one is this head.
     pub(crate) chain: Vec<Link>,
-    /// A keyed hash of the token of whoever listed; zeros where hosts have no secret.
+    /// A keyed hash of the token that listed the items. Zeros if the hosts have no secret.
     pub(crate) seen_with: [u8; 16],
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Head {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     pub(crate) id: CommitId,
-    /// The commit whose items these are.
+    /// The commit that these items belong to.
     pub(crate) of: CommitId,
     pub(crate) chunks: u32,
     pub(crate) items: u64,
-    /// Bytes in the engine, in all chunks.
+    /// The bytes of all chunks in the engine.
     pub(crate) bytes: u64,
 }
 
@@ -53,43 +53,43 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) commit: CommitId,
-    /// Bytes of the entry that leads here from the commit before; 0: there is none.
+    /// The bytes of the log entry that leads here from the commit before. 0: there is no entry.
     pub(crate) bytes: u32,
-    /// What it cost whoever made it, in calls to the server.
+    /// How many calls to the server this commit cost its maker.
     pub(crate) calls: u32,
 }
 
-/// Commits that a head remembers: so far back a host may be and still catch up without a
-/// snapshot, and so many bytes (25 each) are read with every head.
+/// How many commits a head remembers. A host that is further back needs a snapshot. Every read of a
+/// head also reads this chain, 25 bytes for each commit.
 pub(crate) const CHAIN: usize = 64;
 
-/// A log entry larger than this is no entry: hosts take the snapshot.
+/// A larger log entry is not written. Hosts then take the snapshot.
 pub(crate) const ENTRY_AT_MOST: usize = 1 << 20;
 
 impl Head {
-    /// The commit that this is.
+    /// The name of the head's own commit.
     pub(crate) fn commit(&self) -> Option<CommitId> {
         self.chain.last().map(|link| link.commit)
     }
 }
 
-/// The commit that a host whose section has this stamp can catch up from.
+/// The commit from which a host can catch up, if its section has this stamp.
 pub(crate) fn base(position: Option<&Position>, stamp: Option<SectionStamp>) -> Option<CommitId> {
     position.filter(|position| Some(position.stamp) == stamp).map(|position| position.commit)
 }
 
-/// How a host comes to the items of a head.
+/// How a host gets the items of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It is there.
+    /// It has them.
     There,
     /// Through these log entries, in order.
     Log(Vec<CommitId>),
-    /// Through the snapshot, and then these.
+    /// Through the snapshot, and then through these log entries.
     Snapshot(Vec<CommitId>),
 }
 
-/// The cheapest way in bytes; `None`: there is none, and the head is of no use.
+/// The cheapest way in bytes. `None`: there is no way, so the head cannot be used.
 pub(crate) fn way(head: &Head, base: Option<CommitId>) -> Option<Way> {
     let from = |commit: CommitId| {
         let at = head.chain.iter().position(|link| link.commit == commit)?;
@@ -108,7 +108,7 @@ pub(crate) fn way(head: &Head, base: Option<CommitId>) -> Option<Way> {
     }
 }
 
-/// Calls that taking this way saves: what the commits cost, or what a listing costs.
+/// The calls that this way saves: what the commits cost, or what a listing costs.
 pub(crate) fn calls_saved(head: &Head, way: &Way, page: u32) -> u64 {
     let rows = head.items + head.unsupported;
     match way {
@@ -124,14 +124,14 @@ pub(crate) fn calls_saved(head: &Head, way: &Way, page: u32) -> u64 {
 /// How a commit is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Publish {
-    /// What changed is said in a log entry.
+    /// Write what changed as a log entry.
     pub(crate) entry: bool,
-    /// All items are written anew.
+    /// Write all items again.
     pub(crate) snapshot: bool,
 }
 
-/// How a host publishes what it has: `entry` are the bytes of what changed since `head`, if it
-/// knows.
+/// Decides how a host publishes its state. `entry` is the number of bytes of what changed since
+/// `head`, if the host knows that.
 pub(crate) fn publish(head: Option<&Head>, entry: Option<usize>) -> Publish {
     let whole = Publish { entry: false, snapshot: true };
     let (Some(head), Some(entry)) = (head, entry.filter(|bytes| *bytes <= ENTRY_AT_MOST)) else {
@@ -141,12 +141,13 @@ pub(crate) fn publish(head: Option<&Head>, entry: Option<usize>) -> Publish {
     let since = of.and_then(|at| head.chain.get(at + 1..));
     let Some(since) = since else { return Publish { entry: true, snapshot: true } };
     let log: u64 = since.iter().map(|link| u64::from(link.bytes)).sum::<u64>() + entry as u64;
-    // A quarter of the snapshot, and the snapshot must not fall off the chain.
+    // Write a snapshot if the log has more than a quarter of its bytes, or if the snapshot would
+    // soon fall off the chain.
     let due = log > head.snapshot.bytes / 4 || since.len() + 2 > CHAIN;
     Publish { entry: true, snapshot: due && log > FEW }
 }
 
-/// A log as short as this is never worth a snapshot: 16 KiB.
+/// A log of at most this size is never worth a snapshot: 16 KiB.
 const FEW: u64 = 16 << 10;
 
 /// The chain after one more commit.
@@ -156,34 +157,35 @@ pub(crate) fn extended(head: Option<&Head>, link: Link) -> Vec<Link> {
     before.iter().skip(skip).copied().chain([link]).collect()
 }
 
-/// How long ago something was, by the engine's clock, in whole seconds rounded up; `None`: it is
-/// in the future, and says nothing.
+/// The age of a moment on the engine's clock, in whole seconds, rounded up. `None`: it is in the
+/// future, so it says nothing.
 pub(crate) fn age(now: EngineTime, then: EngineTime) -> Option<i64> {
     let millis = now.0.checked_sub(then.0).filter(|millis| *millis >= 0)?;
     Some(millis.div_euclid(1_000) + i64::from(millis % 1_000 > 0))
 }
 
-/// How long somebody who waited for a snapshot waits before they read it: as all who did begin in
-/// the same moment, each begins at a random one, within the longer the more bytes it has.
+/// How long a host waits before it reads a snapshot that it waited for. All waiting hosts would
+/// begin at the same moment, so each one waits for a random time. The range grows with the number
+/// of bytes.
 pub(crate) fn crowd_delay(bytes: u64, random: u64) -> Duration {
-    // A gigabit brings a MiB to two hosts in this time.
+    // In this time, a link of one gigabit a second brings a MiB to two hosts. In microseconds.
     const MIB: u64 = 20_000;
     let most = (bytes.min(1 << 30) * MIB) >> 20;
     Duration::from_micros(random % (most + 1))
 }
 
-/// What the script that commits decides: the engine does the same (`scripts.rs`).
+/// The decision of the script that commits. The engine decides the same (`scripts.rs`).
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Committed,
-    /// The lease ran out, and may be another's.
+    /// The lease expired. Another host may have it.
     LeaseLost,
-    /// Somebody else committed since.
+    /// Another host committed meanwhile.
     HeadMoved,
 }
 
-/// As the script decides, for the model.
+/// Decides like the script. The model uses it.
 #[cfg(test)]
 pub(crate) fn commit(
     lease: Option<CommitId>,
@@ -212,7 +214,7 @@ mod tests {
         Link { commit: id(number), bytes, calls: 3 }
     }
 
-    /// A head of these links, whose snapshot is of one of them and has 4,000 bytes.
+    /// A head with these links. Its snapshot belongs to one of them and has 4,000 bytes.
     fn head(chain: &[Link], of: u8) -> Head {
         let stamp =
             SectionStamp { content_changed_at: Some(7), scanned_at: None, updated_at: None };

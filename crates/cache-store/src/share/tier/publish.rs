@@ -1,4 +1,4 @@
-//! Publishing a section: chunks under a new name first, then the head, which points to them.
+//! Publishes a section: first chunks under a new name, then the head that points to them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,14 @@ use crate::share::tier::snapshot::{read_chunks, read_entry};
 use crate::share::tier::{DATA, Look, Tier, new_id, scripts};
 use crate::store::Store;
 
-/// How long a snapshot stays that another replaced: whoever is reading it comes to an end.
+/// How long a replaced snapshot stays, so that a host that is reading it can finish.
 const REPLACED: Duration = Duration::from_mins(10);
 
 impl Tier {
-    /// Publishes a section as it is in the local file, and gives the lease back. What `look`
-    /// showed is what it is held against: whoever committed since, or took the lease, is not
-    /// written over.
+    /// Publishes a section as the local file has it, and gives the lease back. If another host
+    /// committed after `look`, or took the lease, nothing is overwritten.
     ///
-    /// `calls`: what it cost.
+    /// `calls`: how many calls to the server the section cost.
     pub(crate) async fn publish(
         &self,
         store: &Arc<Store>,
@@ -65,7 +64,7 @@ impl Tier {
         let base = look.head.as_ref();
         let mut entry = None;
         let from = state.position.as_ref().map(|position| position.commit);
-        // Whoever is newer than the head's commit, and than no other, can say in what.
+        // A section that is newer than the head's own commit can name what changed since.
         if from.is_some() && from == base.and_then(Head::commit) {
             let state = state.clone();
             let read = off_thread(store, move |store| read_entry(store, &state));
@@ -88,7 +87,7 @@ impl Tier {
             stamp,
             items: state.items,
             unsupported: state.unsupported,
-            // Nobody else may have to compare the stamps again.
+            // Other hosts must not need to compare the stamps again.
             complete: state.complete && state.settled,
             observed: look.at.engine(observed),
             listed: look.at.engine(state.listed_at.unwrap_or_default()),
@@ -158,7 +157,8 @@ impl Tier {
             }
             Ok((chunks, bytes))
         });
-        // A host that is slow to write a large section still has its turn.
+        // The lease is renewed meanwhile, because a slow host may need long to write a large
+        // section.
         let (read, written) = lease.renewing(Box::pin(futures::future::join(read, write))).await;
         Ok(match (read?, written) {
             (_, Err(miss)) => Err(miss),
@@ -167,7 +167,7 @@ impl Tier {
         })
     }
 
-    /// Chunks that are still pointed to last as long as the head; others go.
+    /// Chunks in use must last as long as the head. Replaced chunks expire soon.
     async fn age_chunks(
         &self,
         names: &SectionNames,
@@ -184,7 +184,8 @@ impl Tier {
         let since = head.chain.iter().rev().take_while(|link| link.commit != snapshot.of);
         let entries = since.filter(|_| !how.snapshot).map(|link| names.entry(link.commit));
         for key in chunks.chain(entries) {
-            // If that fails, they go earlier or later: a missing chunk is no snapshot.
+            // If this fails, the chunks expire earlier or later. A snapshot with a missing chunk is
+            // not used.
             if self.engine.expire(&key, ttl).await.is_err() {
                 return;
             }

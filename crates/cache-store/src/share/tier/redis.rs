@@ -1,7 +1,7 @@
-//! The engine: the one module that names the `redis` crate.
+//! The engine. No other module names the `redis` crate.
 //!
-//! Nothing here fails: what the engine does not do is a [`Miss`], counted and told of once. A
-//! hanging engine costs one time-out, and is then left alone for a while.
+//! Nothing here fails: if the engine does not do something, that is a [`Miss`]. It is counted, and
+//! logged once. An engine that hangs costs one time-out. After that, it is left alone for a while.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::share::tier::config::SharedTier;
 use crate::share::tier::counts::{Counting, Miss};
 
-/// The connections: large values must not hold small ones up.
+/// The connections. There are two, so that large values do not delay small ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lane {
     /// Heads, probes and leases.
@@ -34,13 +34,13 @@ pub(crate) enum Lane {
     Bulk,
 }
 
-/// A WAN brings or takes a MiB in this time, or is too slow to be of use.
+/// How long a MiB may take over a WAN. A slower line is too slow to be useful.
 const MIB: Duration = Duration::from_secs(1);
 
-/// How long an engine that failed is left alone, at first and at most.
+/// How long an engine that failed is left alone: at first, and at most.
 const LEFT_ALONE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
 
-/// An engine, and how it is doing.
+/// An engine and its condition.
 pub(crate) struct Engine {
     address: Address,
     timeout: Duration,
@@ -53,7 +53,7 @@ pub(crate) struct Engine {
 enum Address {
     One(Box<Client>),
     Cluster(Box<ClusterClient>),
-    /// It is asked who the master is, for each connection.
+    /// A sentinel. It is asked for the master whenever a connection is made.
     Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
 }
 
@@ -132,30 +132,30 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// Whether the engine is asked.
+/// Whether the engine is asked at present.
 #[derive(Default)]
 struct Circuit {
-    /// Since when it is left alone, and for how long.
+    /// Since when the engine is left alone, and for how long.
     open: Option<(Monotonic, Duration)>,
     /// Failures in a row.
     failures: u32,
-    /// What was said in the log.
+    /// The reasons that were logged.
     told: BTreeSet<String>,
 }
 
 impl Engine {
-    /// Nothing is connected yet.
+    /// Prepares the engine. It does not connect yet.
     pub(crate) fn new(
         config: &SharedTier,
         counting: Arc<Counting>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        // The error may repeat the address, which may have a password.
+        // The text of the error may contain the address, and the address may contain a password.
         let address = Address::new(config).map_err(|error| Error::SharedTier {
-            what: format!("its address is not one ({})", error.category()),
+            what: format!("its address is not valid ({})", error.category()),
         })?;
         if config.prefix.contains(['{', '}']) {
-            let what = "its prefix holds a brace, which decides where a cluster keeps a key";
+            let what = "its prefix contains a brace, but braces decide where a cluster keeps a key";
             return Err(Error::SharedTier { what: what.to_owned() });
         }
         Ok(Self {
@@ -168,7 +168,7 @@ impl Engine {
         })
     }
 
-    /// Reads a value of about so many bytes.
+    /// Reads a value that has about `bytes` bytes.
     pub(crate) async fn get(&self, key: &str, bytes: usize) -> Result<Option<Vec<u8>>, Miss> {
         let mut cmd = redis::cmd("GET");
         cmd.arg(key);
@@ -178,7 +178,7 @@ impl Engine {
         Ok(value)
     }
 
-    /// Writes a value that expires.
+    /// Writes a value with an expiry.
     pub(crate) async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), Miss> {
         let mut cmd = redis::cmd("SET");
         cmd.arg(key).arg(value).arg("PX").arg(millis(ttl));
@@ -187,7 +187,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a value that expires if there is none; returns whether it did.
+    /// Writes a value with an expiry, if the key has no value. Returns whether it wrote.
     pub(crate) async fn set_new(
         &self,
         key: &str,
@@ -200,12 +200,12 @@ impl Engine {
         Ok(set.is_some())
     }
 
-    /// Lets a value expire at another time.
+    /// Changes when a value expires.
     pub(crate) async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Miss> {
         self.command::<i64>("PEXPIRE", &[key, &millis(ttl).to_string()]).await.map(drop)
     }
 
-    /// Any other small command.
+    /// Runs any other small command.
     pub(crate) async fn command<T: redis::FromRedisValue>(
         &self,
         name: &str,
@@ -216,8 +216,8 @@ impl Engine {
         self.ask(Lane::Commands, &cmd, 0).await
     }
 
-    /// Runs a script. Its text is sent each time: it is short, and an engine that restarted knows
-    /// none.
+    /// Runs a script. Its text is sent each time: it is short, and a restarted engine has no
+    /// scripts.
     pub(crate) async fn run<T: redis::FromRedisValue>(
         &self,
         script: &str,
@@ -231,7 +231,7 @@ impl Engine {
         self.ask(Lane::Commands, &cmd, bytes).await
     }
 
-    /// Asks, within the time that so many bytes may take.
+    /// Sends a command, and waits as long as `bytes` bytes may take.
     async fn ask<T: redis::FromRedisValue>(
         &self,
         lane: Lane,
@@ -244,7 +244,8 @@ impl Engine {
         let started = self.clock.monotonic();
         let mib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
         let limit = self.timeout + MIB.saturating_mul(mib) / 1024;
-        // A panic of the client (a host whose TLS has no provider) is an engine that is not there.
+        // If the client panics (a host whose TLS has no provider), the engine counts as
+        // unreachable.
         let asking = AssertUnwindSafe(self.attempt(lane, cmd)).catch_unwind();
         let outcome = tokio::time::timeout(limit, asking).await;
         self.counting.took(started.elapsed());
@@ -262,7 +263,7 @@ impl Engine {
     async fn attempt<T: redis::FromRedisValue>(&self, lane: Lane, cmd: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection(lane).await?;
         match cmd.query_async(&mut connection).await {
-            // It was restarted since it was last asked, or another took over.
+            // The engine was restarted since the last command, or another engine took over.
             Err(error) if error.is_connection_dropped() || error.is_io_error() => {
                 self.disconnect(lane).await;
                 let mut connection = self.connection(lane).await?;
@@ -277,7 +278,7 @@ impl Engine {
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
-        // Ours is shorter, where the answer is: these are the last resort.
+        // The time-out around the answer is shorter. These limits are the last resort.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(LEFT_ALONE.1));
@@ -322,7 +323,7 @@ impl Engine {
         circuit.failures = 0;
     }
 
-    /// What an error means.
+    /// Decides what an error means.
     async fn failed(&self, lane: Lane, error: &RedisError) -> Miss {
         use ServerErrorKind::{
             BusyLoading, ClusterDown, MasterDown, Moved, NoPerm, ReadOnly, TryAgain,
@@ -337,7 +338,7 @@ impl Engine {
             }
             ErrorKind::Server(Moved) => "it is a cluster, and is not configured as one",
             ErrorKind::Server(ReadOnly) => {
-                // A sentinel may name another master by now.
+                // By now, the sentinel may name another master.
                 self.disconnect(lane).await;
                 return self.refused("it is a read-only replica", error);
             }
@@ -359,7 +360,7 @@ impl Engine {
         self.leave_alone(lane, why, Some(error))
     }
 
-    /// It answers, and does not do what it is asked: others of its commands may be of use.
+    /// The engine answers but refuses this command. Its other commands may still work.
     fn refused(&self, why: &'static str, error: &RedisError) -> Miss {
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
         if circuit.told.insert(why.to_owned()) {
@@ -369,7 +370,8 @@ impl Engine {
     }
 
     fn leave_alone(&self, lane: Lane, why: &'static str, error: Option<&RedisError>) -> Miss {
-        // Without waiting: whoever connects holds it, and finds out by themselves.
+        // This does not wait for the lock: a task that holds it is connecting and notices the
+        // failure itself.
         if let Ok(mut slot) = self.slot(lane).try_lock() {
             *slot = None;
         }
@@ -389,7 +391,7 @@ impl Engine {
     }
 }
 
-/// rustls' errors come as I/O errors.
+/// rustls reports its errors as I/O errors.
 fn is_tls(error: &RedisError) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -1,15 +1,18 @@
-//! The scripts: what is compared and written at once.
+//! The scripts. A script compares and writes in one step.
 //!
-//! Each begins with `#!lua`, so that an engine whose memory is full refuses it whole and not
-//! after its first write (Redis 7.0 on). The keys of each are in one slot of a cluster.
+//! Each script begins with `#!lua`. So an engine whose memory is full refuses the whole script, and
+//! does not stop after its first write (since Redis 7.0). All keys of a script are in one slot of a
+//! cluster.
 
-/// The engine's clock, a hash's value and commit, and how long a lease lasts. Keys: hash, lease.
+/// Reads the engine's clock, a hash's value and commit, and how long a lease still lasts. Keys:
+/// hash, lease.
 pub(crate) const LOOK: &str = "#!lua flags=no-writes
 local time = redis.call('TIME')
 return {time[1], time[2], redis.call('HGET', KEYS[1], 'v') or '', redis.call('HGET', KEYS[1], 'c') or '', redis.call('PTTL', KEYS[2])}";
 
-/// Writes a probe if there is none that is a little later: one from far in the future is a mistake. Keys: probe, lease. Arguments: when the server was
-/// asked, in milliseconds, the value, its TTL, the holder of the lease or nothing.
+/// Writes a probe, unless there is one that is a little later. A probe from far in the future is a
+/// mistake and is replaced. Keys: probe, lease. Arguments: when the server was asked, in
+/// milliseconds; the value; its TTL; the holder of the lease, or nothing.
 pub(crate) const PUT_PROBE: &str = "#!lua
 local before = tonumber(redis.call('HGET', KEYS[1], 'at') or '')
 local mine = tonumber(ARGV[1])
@@ -19,9 +22,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if redis.call('GET', KEYS[2]) == ARGV[4] then redis.call('UNLINK', KEYS[2]) end
 return 1";
 
-/// Commits, if the lease is still the holder's and the head still what they started from. Keys:
-/// head, lease, entry. Arguments: the holder, the commit before or nothing, the commit, the head,
-/// the entry or nothing, the TTL. 0: the lease is lost. 1: the head moved. 2: done.
+/// Commits, if the holder still has the lease and the head is still the one that the holder started
+/// from. Keys: head, lease, entry. Arguments: the holder; the commit before, or nothing; the
+/// commit; the head; the entry, or nothing; the TTL. Returns 0 if the lease is lost, 1 if the head
+/// moved, 2 if it is done.
 pub(crate) const COMMIT: &str = "#!lua
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if (redis.call('HGET', KEYS[1], 'c') or '') ~= ARGV[2] then return 1 end
@@ -31,13 +35,12 @@ redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('UNLINK', KEYS[2])
 return 2";
 
-/// Makes a lease last longer, if it is still the holder's. Keys: lease. Arguments: the holder,
-/// milliseconds.
+/// Extends a lease, if the holder still has it. Keys: lease. Arguments: the holder, milliseconds.
 pub(crate) const RENEW: &str = "#!lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
 
-/// Gives a lease back, if it is still the holder's. Keys: lease. Arguments: the holder.
+/// Gives a lease back, if the holder still has it. Keys: lease. Arguments: the holder.
 pub(crate) const RELEASE: &str = "#!lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])";

@@ -1,4 +1,4 @@
-//! A section's items in chunks, and what differs from a commit.
+//! A section's items in chunks, and the items that differ from a commit.
 
 use tokio::sync::mpsc::Sender;
 
@@ -7,13 +7,12 @@ use crate::model::section::SectionState;
 use crate::share::tier::wire::{Entry, compress, push_item};
 use crate::store::Store;
 
-/// A chunk is about this large before compression: far from what an engine refuses (512 MB), and
-/// no command holds it up.
+/// The approximate size of a chunk before compression. Engines refuse values above 512 MB, and this
+/// is far less. It is also small enough that no other command has to wait long.
 const CHUNK: usize = 1 << 20;
 
-/// Reads a section's items, in key order, into compressed chunks, each sent when it is full.
-/// Returns how many items there were. `None`: the section is another by now, or damaged, or
-/// nobody takes the chunks any more.
+/// Reads a section's items in key order into compressed chunks. Each chunk is sent when it is full.
+/// Returns the number of items. `None`: the section changed or is damaged, or the receiver is gone.
 pub(crate) fn read_chunks(
     store: &Store,
     state: &SectionState,
@@ -42,8 +41,8 @@ pub(crate) fn read_chunks(
     Ok((!view.met_damage(state.id)).then_some(items))
 }
 
-/// What a section's items are beside the commit that they are newer than, as an entry of the log.
-/// `None`: the section is another than `state`, or damaged, or its position says nothing.
+/// The section's items that changed since its last commit, as an entry of the log. `None`: the
+/// section is not as in `state` any more, it is damaged, or it has no position.
 pub(crate) fn read_entry(store: &Store, state: &SectionState) -> Result<Option<Entry>, Error> {
     let view = store.view()?;
     let Some(position) = &state.position else { return Ok(None) };

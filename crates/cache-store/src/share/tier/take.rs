@@ -1,5 +1,5 @@
-//! Taking a section from the tier: all of it is read and verified first, then one local
-//! transaction.
+//! Takes a section from the tier: everything is read and verified first, then one local transaction
+//! writes it.
 
 use std::collections::BTreeMap;
 use std::convert::identity;
@@ -22,14 +22,14 @@ use crate::store::Store;
 use crate::store::apply::{Applied, Changes, Claims, Scope, Update};
 use crate::store::staging::Spool;
 
-/// Chunks that are asked for at once.
+/// How many chunks are requested at the same time.
 const AT_ONCE: usize = 2;
 
-/// A chunk is expected to have as many bytes, for its time-out.
+/// The expected bytes of a chunk. The time-out depends on it.
 const CHUNK: usize = 1 << 20;
 
 impl Tier {
-    /// Brings the local file to a head. `None`: that could not be done, and nothing was written.
+    /// Brings the local file to a head. `None`: this was not possible, and nothing was written.
     ///
     /// `observed_at`: when the head's stamp was seen, by our clock.
     pub(crate) async fn take(
@@ -98,7 +98,7 @@ impl Tier {
         }
     }
 
-    /// Reads the entries of the log, the later over the earlier.
+    /// Reads the entries of the log. A later entry replaces what an earlier one says.
     async fn read_entries(
         &self,
         names: &SectionNames,
@@ -112,7 +112,8 @@ impl Tier {
             let key = names.entry(*link);
             let value = self.engine.get(&key, CHUNK).await?.ok_or(Miss::Incomplete)?;
             let entry = self.seal.open(&key, &value).and_then(Entry::decode);
-            // It leads from the commit before to this one, and from no other.
+            // An entry leads from the commit before to this commit. It must not be applied to
+            // another one.
             let entry = entry.filter(|entry| before.is_some_and(|b| b.commit.0 == entry.from));
             let entry = entry.ok_or(Miss::NotVerified)?;
             changed.extend(entry.gone.into_iter().map(|key| (key, None)));
@@ -170,7 +171,7 @@ impl Tier {
                 return Err(Miss::NotVerified.into());
             }
             last = items.last().map(|item| item.rating_key).or(last);
-            // One is opened while the one before it is spooled.
+            // While one chunk is spooled, the next one is opened.
             let spooling = spooled(store, rows, merged(items, &mut changed));
             let (chunk, spooled) = futures::future::join(chunks.next(), spooling).await;
             (next, rows) = (chunk, spooled?);
@@ -185,7 +186,7 @@ impl Tier {
     }
 }
 
-/// Items of a snapshot, and between them what the log has: it is later, and replaces them.
+/// The items of a snapshot merged with those of the log. The log is later, so its items win.
 fn merged(
     items: Vec<CachedItem>,
     changed: &mut BTreeMap<u64, Option<CachedItem>>,
@@ -211,14 +212,14 @@ fn merged(
     merged
 }
 
-/// Adds items to a spool, off the async threads.
+/// Adds items to a spool, outside the async threads.
 async fn spooled(
     store: &Arc<Store>,
     mut rows: Spool,
     items: Vec<CachedItem>,
 ) -> Result<Spool, Trouble> {
     let extend = move |_: &Store| {
-        // Where the next delta begins stands in the head.
+        // The head says where the next delta begins.
         rows.extend(items, identity, UnixSeconds(i64::MAX))?;
         Ok(rows)
     };

@@ -1,4 +1,4 @@
-//! The bytes of the values: sealed, so that whatever does not verify is a miss.
+//! The bytes of the values. Each value is sealed, and a value with a wrong seal is a miss.
 //!
 //! ```text
 //! offset  size  field
@@ -6,8 +6,9 @@
 //!     16     n  payload: bincode as in the cache file; items are compressed (deflate)
 //! ```
 //!
-//! The name is under the seal: a value of another key, section, server or snapshot does not
-//! verify. So are all lengths: nothing is allocated that was not sealed.
+//! The seal includes the key's name. So the value of another key, section, server or snapshot does
+//! not verify. It also includes all lengths: no memory is allocated for a length that was not
+//! sealed.
 
 use std::io::Read;
 
@@ -22,10 +23,10 @@ use crate::model::position::CommitId;
 use crate::model::revision::SectionStamp;
 use crate::share::tier::protocol::{EngineTime, Head, Link, Snapshot};
 
-/// Bytes of the seal.
+/// The bytes of the seal.
 const SEAL: usize = 16;
 
-/// Most bytes that a chunk may have before compression.
+/// The most bytes that a chunk may have before compression.
 const RAW_AT_MOST: usize = 4 << 20;
 
 /// Seals and opens values.
@@ -33,7 +34,7 @@ const RAW_AT_MOST: usize = 4 << 20;
 pub(crate) struct Seal(pub(crate) [u8; 32]);
 
 impl Seal {
-    /// Puts the seal before a payload.
+    /// Adds the seal in front of a payload.
     pub(crate) fn seal(&self, key: &str, payload: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(SEAL + payload.len());
         sealed.extend_from_slice(&self.of(key, payload));
@@ -41,7 +42,7 @@ impl Seal {
         sealed
     }
 
-    /// The payload, if it verifies.
+    /// Returns the payload if the seal is right.
     pub(crate) fn open<'a>(&self, key: &str, sealed: &'a [u8]) -> Option<&'a [u8]> {
         let (seal, payload) = sealed.split_at_checked(SEAL)?;
         (seal == self.of(key, payload)).then_some(payload)
@@ -56,7 +57,7 @@ impl Seal {
     }
 }
 
-/// A probe as it lies in the engine.
+/// A probe as the engine stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SharedProbe {
     /// When the server was asked.
@@ -118,7 +119,7 @@ impl SharedProbe {
         encoded(&ProbeRow { at: self.at.0, sections: sections.collect() })
     }
 
-    /// What the read-through needs of a section; the rest is not there.
+    /// Only what the read-through needs of a section. The rest is not stored.
     pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
         let row: ProbeRow = envelope::decode(payload)?;
         let sections = row.sections.into_iter().map(|fields| {
@@ -179,7 +180,7 @@ impl Head {
         })
     }
 
-    /// `None`: it does not decode, or cannot be.
+    /// `None`: the bytes do not decode, or their values are impossible.
     pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
         let row: HeadRow = envelope::decode(payload)?;
         let (id, of, chunks, items, bytes) = row.snapshot;
@@ -205,14 +206,14 @@ impl Head {
 /// What one commit changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The commit that it leads from: it is applied to nothing else.
+    /// The commit that this entry starts from. It is applied to no other commit.
     pub(crate) from: [u8; 16],
     pub(crate) items: Vec<CachedItem>,
     pub(crate) gone: Vec<u64>,
 }
 
 impl Entry {
-    /// Compressed. `None`: it is too large to be an entry.
+    /// The entry, compressed. `None`: it is too large for the log.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut raw = encoded(&(self.from, self.gone.clone()));
         for item in &self.items {
@@ -228,14 +229,13 @@ impl Entry {
     }
 }
 
-/// Puts an item behind what `raw` holds: without its content hash, which is made anew by whoever
-/// reads it.
+/// Appends an item to `raw`, without its content hash. The reader computes the hash again.
 pub(crate) fn push_item(item: &CachedItem, raw: &mut Vec<u8>) {
-    // Encoding into a Vec fails on no type of ours, as in the cache file.
+    // Encoding our types into a `Vec` cannot fail, as in the cache file.
     let _ = envelope::encode(&ItemFields::new(item.borrowed()), raw);
 }
 
-/// Reads items to the last byte, whose keys ascend.
+/// Reads items up to the last byte. Their keys must ascend.
 pub(crate) fn items(mut raw: &[u8]) -> Option<Vec<CachedItem>> {
     let mut items: Vec<CachedItem> = Vec::new();
     while !raw.is_empty() {
@@ -250,20 +250,20 @@ pub(crate) fn items(mut raw: &[u8]) -> Option<Vec<CachedItem>> {
     Some(items)
 }
 
-/// How hard is tried. Beside 1, 2 saves a twelfth of the bytes; beyond it next to nothing is saved,
-/// and it takes twice the time and more.
+/// The effort of compression. Level 2 saves a twelfth of the bytes of level 1. Higher levels save
+/// almost nothing more and take at least twice the time.
 const LEVEL: Compression = Compression::new(2);
 
-/// Compresses, behind the length.
+/// Compresses, and writes the length first.
 pub(crate) fn compress(raw: &[u8]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(raw.len() / 2 + 4);
     payload.extend_from_slice(&u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes());
-    // Reading and writing memory does not fail.
+    // Reading from memory and writing to memory cannot fail.
     let _ = DeflateEncoder::new(raw, LEVEL).read_to_end(&mut payload);
     payload
 }
 
-/// What [`compress`] wrote; the length is under the seal and has a bound.
+/// Reverses [`compress`]. The length is sealed and has an upper bound.
 pub(crate) fn decompress(payload: &[u8]) -> Option<Vec<u8>> {
     let (length, compressed) = payload.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
@@ -289,7 +289,7 @@ mod tests {
     use crate::tests::movie;
     use crate::tests::upgrading::bytes;
 
-    /// Golden bytes are never edited: whoever changes a value changes `keys::VERSION`, too.
+    /// Never edit the golden bytes. If you change a value, change `keys::VERSION` too.
     const PROBE: &str = "fdf6d0ca9f1703000001050b757569642d6d6f76696573064d6f76696573056d6f76696501010\
         3062f66696c6d7301fd020000000000400001fc00e2a7ca00";
     const HEAD: &str = "01fd020000000000400001fc00e2a7ca00fc701101000101fdf6d0ca9f17030000fd00d0ca9f17\
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(SharedProbe::decode(&bytes(PROBE)), Some(probe()));
         assert_eq!(hex(&head().encode()), HEAD);
         assert_eq!(Head::decode(&bytes(HEAD)), Some(head()));
-        // What compresses may find other bytes for the same; all are read.
+        // Another version of the compressor may write other bytes. All of them must be readable.
         let written = entry().encode().unwrap();
         assert_eq!(Entry::decode(&written), Some(entry()), "{}", hex(&written));
         assert_eq!(Entry::decode(&bytes(ENTRY)), Some(entry()), "{}", hex(&written));
@@ -365,10 +365,10 @@ mod tests {
         for bit in 0..golden.len() * 8 {
             let mut flipped = golden.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            // Whatever it is, it neither panics nor fills the memory.
+            // Any bytes are possible here. They must not cause a panic or fill the memory.
             let _ = Entry::decode(&flipped);
         }
-        // A bomb: few bytes that say that they are few, and are many.
+        // A bomb: a few bytes that promise few bytes and expand to many.
         let mut bomb = compress(&vec![0; 3 << 20]);
         assert_eq!(decompress(&bomb).map(|raw| raw.len()), Some(3 << 20));
         bomb[..4].copy_from_slice(&1_000_u32.to_le_bytes());

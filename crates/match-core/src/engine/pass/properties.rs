@@ -1,5 +1,5 @@
-//! What has to be true of any library, any files asked for and any changes, played through a
-//! store on disk: a library of few names, so that they meet.
+//! Properties that hold for any library, any queries and any changes. They are tested with a store
+//! on disk. The library has few names, so that names collide.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ fn queries() -> impl Strategy<Value = Vec<Query>> {
     proptest::collection::vec(query(), 1..12)
 }
 
-/// What an engine does with one section, without a server.
+/// Does what an engine does with one section, without a server.
 struct Reader {
     queries: Arc<Vec<Query>>,
     settings: Arc<Settings>,
@@ -121,7 +121,7 @@ impl Reader {
         passed
     }
 
-    /// The answers, and how many of them were remembered by the paths and computed at last.
+    /// The answers, and how many lookups of the first pass were answered from memory.
     fn answers(&self, cache: &OneSection) -> (Vec<Answer>, u64) {
         let mut answers = vec![Answer::Absent; self.queries.len()];
         let first = self.pass(cache, (0..answers.len()).collect(), Rules::Paths);
@@ -137,7 +137,7 @@ impl Reader {
         (answers, remembered)
     }
 
-    /// The same, from the indexes alone.
+    /// The same answers, computed only from the indexes.
     fn fresh(&self, cache: &OneSection) -> Vec<Answer> {
         let view = cache.store.view().unwrap();
         let context = SectionContext::new(&cache.state(), &self.settings);
@@ -153,7 +153,7 @@ impl Reader {
     }
 }
 
-/// Wherever it came from.
+/// The answers without their source.
 fn told(answers: &[Answer]) -> Vec<Answer> {
     let mut answers = answers.to_vec();
     for answer in &mut answers {
@@ -164,7 +164,7 @@ fn told(answers: &[Answer]) -> Vec<Answer> {
     answers
 }
 
-/// Not like anything in [`library`].
+/// An item that resembles nothing in [`library`].
 fn unrelated() -> CachedItem {
     movie(99, "Zardoz", Some(1974), "/data/films/Zardoz (1974)/Zardoz (1974).mkv")
 }
@@ -172,8 +172,8 @@ fn unrelated() -> CachedItem {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// A second item of the same file name, one that goes, a title that is edited: whatever
-    /// happens, what is remembered is what would be computed.
+    /// A second item with the same file name, an item that goes, a title that is edited: whatever
+    /// happens, the remembered answers equal the computed ones.
     #[test]
     fn remembered_answers_are_those_computed_anew(
         steps in proptest::collection::vec(library(), 2..5),
@@ -221,7 +221,8 @@ proptest! {
         for (before, after) in before.iter().zip(&after) {
             let Answer::Found(found) = before else { continue };
             let Answer::Found(still) = after else { unreachable!("equal, as told") };
-            // A low answer by name is looked at again, one by likeness rests on all titles.
+            // A low answer by name is checked again, and an answer by a similar title depends on
+            // all titles.
             let low = before.kind() == "found" && found.confidence == crate::Confidence::Low;
             if found.evidence.rule == Rule::FuzzyTitle || low && found.evidence.rule == Rule::FileName {
                 continue;

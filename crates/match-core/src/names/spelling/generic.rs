@@ -45,6 +45,12 @@ const TELLING: usize = 3;
 /// Whether a folded component (a folder, or a file name without its extension) is generic: it
 /// consists only of numbers and the words above.
 pub(crate) fn is_generic(component: &str) -> bool {
+    let says_nothing = |piece: &str| WORDS.get(piece.len()).is_some_and(|w| w.contains(&piece));
+    // Nearly every name has such a word, and then its year does not matter.
+    let word = |piece: &str| piece.chars().nth(TELLING - 1).is_some() && !says_nothing(piece);
+    if pieces(component).any(word) {
+        return false;
+    }
     if let Some((before, after)) = around_year(component) {
         // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
         let nothing = ![before, after].iter().any(|part| part.contains(char::is_alphanumeric));
@@ -52,7 +58,6 @@ pub(crate) fn is_generic(component: &str) -> bool {
         return nothing || pieces.peek().is_some() && pieces.all(|p| NUMBERED.contains(&p));
     }
     let mut letters = 0;
-    let says_nothing = |piece: &str| WORDS.get(piece.len()).is_some_and(|w| w.contains(&piece));
     for piece in pieces(component).filter(|piece| !says_nothing(piece)) {
         // One ideograph counts as two letters.
         letters += piece.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
@@ -156,6 +161,7 @@ mod tests {
         for (length, words) in WORDS.iter().enumerate() {
             assert!(words.iter().all(|word| word.len() == length), "{words:?}");
         }
+        assert!(NUMBERED.iter().all(|word| WORDS[word.len()].contains(word)));
         for name in [
             "s01e01",
             "1x02",

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memrchr};
+
 use crate::names::spelling::fold::{fold, fold_onto};
 
 /// The folded components of a path, root first and file name last.
@@ -93,7 +95,8 @@ impl<'a> Iterator for Components<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let (first, left) = self.left.split_once('/').unwrap_or((self.left, ""));
+        let end = memchr(b'/', self.left.as_bytes());
+        let (first, left) = end.and_then(|at| cut(self.left, at)).unwrap_or((self.left, ""));
         self.left = left;
         (!first.is_empty()).then_some(first)
     }
@@ -101,10 +104,16 @@ impl<'a> Iterator for Components<'a> {
 
 impl DoubleEndedIterator for Components<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let (left, last) = self.left.rsplit_once('/').unwrap_or(("", self.left));
+        let start = memrchr(b'/', self.left.as_bytes());
+        let (left, last) = start.and_then(|at| cut(self.left, at)).unwrap_or(("", self.left));
         self.left = left;
         (!last.is_empty()).then_some(last)
     }
+}
+
+/// The text before and after the separator at `at`.
+fn cut(text: &str, at: usize) -> Option<(&str, &str)> {
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// The number of equal bytes at the end, compared eight at a time while possible.
@@ -124,14 +133,16 @@ fn plain(path: &str) -> Option<String> {
     let drops = |byte: u8| is_separator(byte) | (byte == b'.') | (byte == b' ');
     let (&first, &last) = (bytes.first()?, bytes.last()?);
     // The loop has no early exit, so that the compiler compares many bytes at once.
-    let other = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |other, (&byte, &next)| {
+    let next = bytes.get(1..)?;
+    let other = bytes.iter().zip(next).fold(false, |other, (&byte, &next)| {
         other | !byte.is_ascii() | (byte == b'?') | (is_separator(next) & drops(byte))
     });
     if other || is_separator(first) || drops(last) || last == b'?' || !last.is_ascii() {
         return None;
     }
     let folded = path.to_ascii_lowercase();
-    Some(if folded.contains('\\') { folded.replace('\\', "/") } else { folded })
+    let windows = memchr(b'\\', folded.as_bytes()).is_some();
+    Some(if windows { folded.replace('\\', "/") } else { folded })
 }
 
 /// The folded components of any path.

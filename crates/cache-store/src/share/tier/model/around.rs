@@ -1,4 +1,4 @@
-//! What is around the hosts: a server, and an engine.
+//! What surrounds the hosts: a server and an engine.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,19 +6,19 @@ use crate::model::position::CommitId;
 use crate::model::revision::SectionStamp;
 use crate::share::tier::protocol::{Head, Way};
 
-/// Items that there can be.
+/// The number of possible items.
 pub(super) const KEYS: u64 = 12;
 
 pub(super) type Content = BTreeMap<u64, u64>;
 
-/// What changed from one commit to the next: `None` is gone.
+/// What changed from one commit to the next. `None`: the item is gone.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) from: CommitId,
     pub(super) changed: BTreeMap<u64, Option<u64>>,
 }
 
-/// xorshift: the same schedule from the same seed.
+/// xorshift: the same seed gives the same schedule.
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -41,7 +41,7 @@ impl Dice {
     }
 }
 
-/// The server: what it had, and when that began.
+/// The server: its contents so far, and when each began.
 pub(super) struct Server {
     pub(super) content: Content,
     pub(super) stamp: SectionStamp,
@@ -56,14 +56,15 @@ impl Server {
         } else {
             self.content.insert(key, dice.roll(1_000_000));
         }
-        // It has no order.
+        // Counters have no order.
         let counter = i64::from_le_bytes(dice.roll(u64::MAX).to_le_bytes());
         self.stamp.content_changed_at = Some(counter);
         self.history.push((now, self.content.clone()));
     }
 
-    /// Whether it had each item, or had it not, as this content does at some moment since then, or
-    /// in that very moment. Not all in one moment: a host reads items by key, too.
+    /// Whether the server had each item (or lacked it), as this content does, at `since` or at some
+    /// later moment. The moments may differ from item to item, because a host also reads items by
+    /// key.
     pub(super) fn had_since(&self, content: &Content, since: i64) -> bool {
         let last_before = self.history.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
         let since = &self.history[last_before..];
@@ -74,7 +75,7 @@ impl Server {
 #[derive(Clone, Default)]
 pub(super) struct Engine {
     pub(super) head: Option<Head>,
-    /// When the stamp of each commit was seen: what is checked, and nobody decides by.
+    /// When the stamp of each commit was seen. The checks use it; no decision does.
     pub(super) seen: HashMap<CommitId, i64>,
     pub(super) snapshots: HashMap<CommitId, Content>,
     pub(super) entries: HashMap<CommitId, Entry>,
@@ -87,7 +88,7 @@ impl Engine {
         self.lease.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
     }
 
-    /// What a host comes to; `None`: something on the way is gone, or does not fit.
+    /// The content that a host gets. `None`: something on the way is missing or does not fit.
     pub(super) fn read(&self, head: &Head, way: &Way, mine: &Content) -> Option<Content> {
         let (mut content, links) = match way {
             Way::There => return Some(mine.clone()),
@@ -107,7 +108,7 @@ impl Engine {
                 }
             }
         }
-        // The total is compared.
+        // The host compares the total.
         (content.len() as u64 == head.items).then_some(content)
     }
 }
