@@ -53,6 +53,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             println!("{name}: {executions} executions in {each:.1} minutes, nothing found");
             Ok(())
         }
-        Err(finding) => bail!("{finding}"),
+        Err(finding) => bail!("{}", finding.keep()),
     }
 }

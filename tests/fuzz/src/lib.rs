@@ -28,7 +28,7 @@ pub use targets::{TARGETS, Target, target};
 mod tests {
     use std::time::Duration;
 
-    use super::{found, play, replay, target};
+    use super::{Target, found, play, replay, target};
 
     /// Seeds of the gate differ from run to run, and are printed.
     fn second(name: &str) {
@@ -45,7 +45,31 @@ mod tests {
                 println!("{name}: {} executions", played.executions);
                 assert!(played.executions > target.seeds().len() as u64, "{played:?}");
             }
-            Err(finding) => panic!("{finding}"),
+            Err(finding) => panic!("{}", finding.keep()),
+        }
+    }
+
+    /// A promise that is broken is found, the input is small, and the seed finds it again.
+    #[test]
+    fn planted() {
+        let planted = Target {
+            name: "planted",
+            about: "no bracket stands in a bracket",
+            words: &["[["],
+            seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],
+            start: || {
+                Box::new(|bytes| assert!(!bytes.windows(2).any(|two| two == b"[["), "in a bracket"))
+            },
+        };
+        let found =
+            [1, 1, 2].map(|seed| play(&planted, Duration::from_secs(60), seed).unwrap_err());
+        assert_eq!(found[0].input, found[1].input);
+        for finding in &found {
+            assert_eq!(finding.what, "in a bracket");
+            // The seed at most, and the word.
+            assert!(finding.input.len() <= planted.seeds()[1].len() + 2, "{finding}");
+            assert!(finding.to_string().contains("5b5b"), "{finding}");
+            assert!(replay(&planted, &finding.input).is_err());
         }
     }
 

@@ -40,8 +40,28 @@ pub struct Finding {
     pub input: Vec<u8>,
     /// The promise, in the words of the panic.
     pub what: String,
-    /// Where the input was kept; `None`: it could not be written.
+    /// Where the input is kept, once it is.
     pub kept: Option<PathBuf>,
+}
+
+impl Finding {
+    fn new(target: &'static str, input: &[u8], what: impl Into<String>) -> Self {
+        Self { target, input: input.to_owned(), what: what.into(), kept: None }
+    }
+
+    /// Keeps the input among those that failed, where that can be written.
+    #[must_use]
+    pub fn keep(self) -> Self {
+        let folder = folder(self.target);
+        // The name says what is in it: the same input is kept once.
+        let name = self.input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let path = folder.join(format!("{name:016x}"));
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, &self.input));
+        Self { kept: written.ok().map(|()| path), ..self }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -72,7 +92,7 @@ pub struct Found {
 /// The inputs of a target that failed once. They must not again.
 pub fn found(target: &Target) -> io::Result<Vec<Found>> {
     let mut all = Vec::new();
-    let entries = match std::fs::read_dir(folder(target)) {
+    let entries = match std::fs::read_dir(folder(target.name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
         entries => entries?,
     };
@@ -84,26 +104,20 @@ pub fn found(target: &Target) -> io::Result<Vec<Found>> {
     Ok(all)
 }
 
-fn folder(target: &Target) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(target.name)
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(target)
 }
 
 /// Plays one input.
 pub fn replay(target: &Target, input: &[u8]) -> Result<(), Finding> {
     let watched = Watched::new(target.name);
     let run = target.start();
-    watched.run(&run, input).map_err(|what| Finding {
-        target: target.name,
-        input: input.to_owned(),
-        what,
-        kept: None,
-    })
+    watched.run(&run, input).map_err(|what| Finding::new(target.name, input, what))
 }
 
 /// Plays the seeds, and then changed ones, for as long. The same seed draws the same inputs.
 ///
-/// A finding is kept among the inputs that failed once. If an input does not come back, it is kept and
-/// printed, and the process ends.
+/// If an input does not come back, it is kept and printed, and the process ends.
 ///
 /// # Panics
 /// If a seed breaks a promise of the target's own set-up, which is a fault of the target.
@@ -115,7 +129,7 @@ pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Findin
     let mut executions = 0;
     for input in seeds.iter() {
         executions += 1;
-        watched.run(&run, input).map_err(|what| keep(target, input.clone(), what))?;
+        watched.run(&run, input).map_err(|what| Finding::new(target.name, input, what))?;
     }
     let strategy = inputs(Arc::clone(&seeds), target.words);
     let mut key = [0; 32];
@@ -129,25 +143,10 @@ pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Findin
         executions += 1;
         let test = |input: Vec<u8>| watched.run(&run, &input).map_err(TestCaseError::fail);
         if let Err(TestError::Fail(what, input)) = runner.run_one(tree, test) {
-            return Err(keep(target, input, what.message().to_owned()));
+            return Err(Finding::new(target.name, &input, what.message()));
         }
     }
     Ok(Played { executions, took: started.elapsed() })
-}
-
-/// Keeps an input among those that failed.
-fn keep(target: &Target, input: Vec<u8>, what: String) -> Finding {
-    let kept = write(&folder(target), &input);
-    Finding { target: target.name, input, what, kept }
-}
-
-fn write(folder: &Path, input: &[u8]) -> Option<PathBuf> {
-    let name = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let path = folder.join(format!("{name:016x}"));
-    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, input)).ok()?;
-    Some(path)
 }
 
 /// The input that is played at the moment, and since when.
@@ -196,9 +195,8 @@ impl Watched {
 
 #[expect(clippy::print_stderr, reason = "nobody is left to hand it to")]
 fn hangs(target: &'static str, input: &[u8]) -> ! {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(target);
     let what = format!("did not come back for {PATIENCE:?}");
-    let finding = Finding { target, input: input.to_owned(), what, kept: write(&folder, input) };
+    let finding = Finding::new(target, input, what).keep();
     eprintln!("{finding}");
     std::process::exit(1);
 }

@@ -18,8 +18,8 @@ pub struct Target {
     pub about: &'static str,
     /// Words that it reads.
     pub(crate) words: &'static [&'static str],
-    seeds: fn() -> Vec<Vec<u8>>,
-    start: fn() -> Run,
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+    pub(crate) start: fn() -> Run,
 }
 
 impl Target {
