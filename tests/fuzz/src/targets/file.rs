@@ -2,8 +2,12 @@
 //!
 //! Bytes: where the clock stands, and then eight for each blow: what is done, where (three bytes), how
 //! long, with which byte, and from where (two bytes). Places count through the pages in use.
+//!
+//! The file is always the same one, so that an input does the same again. After a change of the format,
+//! `UPDATE_FUZZ_BASE=1 cargo test -p fuzz base` writes it anew.
 
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,8 +29,21 @@ pub(super) const TARGET: Target = Target {
     },
 };
 
+/// A cache file of the stage, with all its files and some more remembered.
+const BASE: &[u8] = include_bytes!("../../seeds/base.redb.gz");
+
 const PAGE: usize = 4_096;
 const SCALE: Scale = Scale::small(120, 60);
+
+/// A server, and what it is asked for: all that it has, and a few files that it has not.
+async fn stage() -> (Stage, Vec<TruthQuery>) {
+    let stage = Stage::movies(SCALE).await.unwrap();
+    let mut asked = stage.present(SCALE.items);
+    asked.extend((0..5).map(|n| {
+        TruthQuery::new(format!("/mnt/elsewhere/Never Was Here {n}/Never {n}.mkv"), None)
+    }));
+    (stage, asked)
+}
 
 struct Damaged {
     runtime: Runtime,
@@ -42,16 +59,9 @@ impl Damaged {
     fn new() -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
-        let (stage, asked) = runtime.block_on(async {
-            let stage = Stage::movies(SCALE).await.unwrap();
-            let mut asked = stage.present(SCALE.items);
-            asked.extend((0..5).map(|n| {
-                TruthQuery::new(format!("/mnt/elsewhere/Never Was Here {n}/Never {n}.mkv"), None)
-            }));
-            stage.run(&Selection::All, &asked).await.unwrap();
-            (stage, asked)
-        });
-        let sound = fs::read(stage.config().cache).unwrap();
+        let (stage, asked) = runtime.block_on(stage());
+        let mut sound = Vec::new();
+        flate2::read::GzDecoder::new(BASE).read_to_end(&mut sound).unwrap();
         let used = |page: &[u8]| page.iter().any(|byte| *byte != 0);
         let pages = sound.chunks(PAGE).enumerate().filter(|(_, page)| used(page));
         let pages = pages.map(|(at, _)| at * PAGE).collect();
@@ -111,11 +121,11 @@ impl Damaged {
         engine.close().await.unwrap_or_else(|error| panic!("closing it: {error}"));
     }
 
-    /// A run. Damage that is met in the middle is said, and the next run begins with a new file.
+    /// A run. Damage that is met in the middle may be said ("ask again"), and the next run answers.
     async fn run_of(&self, engine: &Engine) -> Result<Run, Error> {
         let run = || engine.match_files(&Selection::All, to_queries(&self.asked));
         match run().await {
-            Err(Error::Damaged { .. }) => run().await,
+            Err(Error::Damaged { .. } | Error::Moved { .. }) => run().await,
             run => run,
         }
     }
@@ -142,5 +152,37 @@ impl Damaged {
             9 => file.extend(std::iter::repeat_n(byte, usize::from(length) * 64)),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Else what is damaged would be listed anew before it is read.
+    #[tokio::test]
+    async fn the_base_is_a_cache_file_of_this_version() {
+        let (stage, asked) = stage().await;
+        let cache = stage.config().cache;
+        if std::env::var_os("UPDATE_FUZZ_BASE").is_some() {
+            let engine = stage.engine().await.unwrap();
+            engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+            engine.store().compact().unwrap();
+            engine.close().await.unwrap();
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/base.redb.gz");
+            let file = fs::File::create(path).unwrap();
+            let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+            packed.write_all(&fs::read(cache).unwrap()).unwrap();
+            packed.finish().unwrap();
+            return;
+        }
+        let mut base = Vec::new();
+        flate2::read::GzDecoder::new(BASE).read_to_end(&mut base).unwrap();
+        fs::write(cache, base).unwrap();
+        let run = stage.run(&Selection::All, &asked).await.unwrap();
+        let remembered = run.report.lookups.remembered;
+        assert_eq!(remembered, asked.len() as u64, "UPDATE_FUZZ_BASE=1 cargo test -p fuzz base");
     }
 }
