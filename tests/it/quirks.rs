@@ -1,5 +1,6 @@
 //! How real servers treat unusual requests. Each case comes from a public report.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use match_core::{Answer, Change, EditOptions, EditOutcome, Engine, Selection};
@@ -243,4 +244,40 @@ async fn a_stamp_that_repeats_is_found_out_by_the_total() {
     assert_eq!(run.answers[9], Answer::Absent, "{}", run.report);
     // The stamps, the total, the search for the one that is gone, and the stamps again.
     assert!(stage.calls() - before <= 1 + 1 + 2 + SCALE.pages() + 1, "{}", run.report);
+    assert_eq!(run.report.totals_moved, 1, "{}", run.report);
+}
+
+/// Whether a deletion moves the counter differs from server to server: each run counts how often only
+/// the total told.
+#[tokio::test]
+async fn a_total_that_moves_under_a_counter_that_stands_is_counted() {
+    for told in [true, false] {
+        // A few that vanish are searched for, and many are swept.
+        for gone in [1, 60] {
+            let stage = Stage::movies(SCALE).await.unwrap();
+            let asked = stage.present(SCALE.items);
+            let first = stage.run(&Selection::All, &asked).await.unwrap().report;
+            let removed: BTreeSet<u64> =
+                asked.iter().filter_map(|truth| truth.expect).take(gone).collect();
+            stage.pms.edit(|library| {
+                library.quirks.counter_moves_on_delete = told;
+                for key in &removed {
+                    library.remove_item(0, *key);
+                }
+                library.advance(1);
+                library.scan(0);
+            });
+            stage.later(Duration::from_mins(2));
+            let second = stage.run(&Selection::All, &asked).await.unwrap().report;
+            let absent = asked.iter().filter(|truth| removed.contains(&truth.expect.unwrap()));
+            assert_eq!(second.answers.absent, absent.count() as u64, "{second}");
+            stage.later(Duration::from_mins(2));
+            let third = stage.run(&Selection::All, &asked).await.unwrap().report;
+            let moved = [&first, &second, &third].map(|report| report.totals_moved);
+            assert_eq!(moved, [0, u64::from(!told), 0], "{gone} gone, told {told}: {second}");
+            let says = second.summary().contains("while the change counter stood");
+            assert_eq!(says, !told, "{}", second.summary());
+            assert_eq!((first + second + third).totals_moved, u64::from(!told));
+        }
+    }
 }

@@ -7,7 +7,10 @@
 //! give an error, and then the command fails too: nothing of that payload was checked.
 //!
 //! `--python` runs an unmodified python-plexapi against the simulated server.
+//!
+//! `--live URL` asks a real server what no document says.
 
+mod live;
 mod python;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +25,7 @@ use serde_json::Value;
 
 /// What to check.
 #[derive(clap::Args)]
-#[group(required = true, multiple = true)]
+#[group(required = true, multiple = true, args = ["payloads", "python", "live"])]
 pub(crate) struct Options {
     /// Folder of captured payloads: JSON or XML bodies, one in each file.
     #[arg(long, value_name = "DIR")]
@@ -30,6 +33,12 @@ pub(crate) struct Options {
     /// Run python-plexapi against the simulated server, if this Python has the package.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
     python: Option<PathBuf>,
+    /// Ask the server at this address what no document says, read-only unless `--write` is said, and
+    /// print a report to send.
+    #[arg(long, value_name = "URL")]
+    live: Option<String>,
+    #[command(flatten)]
+    how: live::Options,
 }
 
 /// Makes the checks that the options name.
@@ -42,6 +51,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if let Some(interpreter) = &options.python {
         python::run(interpreter)?;
+    }
+    if let Some(url) = &options.live {
+        live::run(url, &options.how)?;
     }
     Ok(())
 }

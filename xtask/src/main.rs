@@ -14,6 +14,7 @@ mod conformance;
 mod corpus;
 mod doctor;
 mod explain;
+mod fuzz;
 mod serve;
 
 use std::path::Path;
@@ -53,6 +54,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Explain the match of a file from a cache file, without a server.
     Explain(explain::Options),
+    /// Play a reader with inputs that nobody thought of; without a name, list what can be played.
+    Fuzz(fuzz::Options),
     /// Run the simulated Plex Media Server on its own, until it is interrupted.
     Serve(serve::Options),
 }
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Corpus(options) => corpus::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Serve(options) => serve::run(options),
     };
     match done {

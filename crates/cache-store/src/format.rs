@@ -9,6 +9,7 @@ pub(crate) mod meta;
 pub(crate) mod metadata;
 pub(crate) mod place;
 pub(crate) mod remembered;
+pub(crate) mod reread;
 pub(crate) mod section;
 pub(crate) mod show;
 pub(crate) mod stamp;

@@ -49,6 +49,8 @@ pub use watch::Watched;
 #[doc(hidden)]
 pub use file::view::{Kept, StoredItem, View};
 #[doc(hidden)]
+pub use format::reread::{Reread, reads_back, reread, table_numbers};
+#[doc(hidden)]
 pub use library::Library;
 #[doc(hidden)]
 pub use library::refreshed::{Failed, Refreshed};

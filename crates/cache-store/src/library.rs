@@ -368,7 +368,7 @@ impl Library {
                     return Ok(Some(state));
                 }
                 Err(next) => {
-                    steps.push(Step::new(&state, planned, Changes::default()));
+                    steps.push(Step::instead(&state, planned, next));
                     forced = Some(next);
                 }
             }

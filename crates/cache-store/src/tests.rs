@@ -9,6 +9,7 @@ mod corruption;
 mod crash;
 mod format;
 mod kill;
+mod kill_upkeep;
 mod model;
 mod no_disk;
 mod opening;

@@ -45,6 +45,10 @@ fn exchange(path: &str, from: &str, to: &str) -> Option<String> {
         moved.push(separator);
         moved.push_str(component);
     }
+    // A root of nothing but separators, or of a marker such as `\\?\`, is another path without its end.
+    if tail.is_empty() && FoldedPath::new(&moved) != FoldedPath::new(to) {
+        to.clone_into(&mut moved);
+    }
     if moved.is_empty() {
         moved.push(separator);
     }
@@ -127,6 +131,9 @@ mod tests {
             (r"\\nas\films", "/data", r"\\nas\films\A\a.mkv", "/data/A/a.mkv"),
             ("/", "/data", "/A/a.mkv", "/data/A/a.mkv"),
             ("/mnt/films", "/", "/mnt/films/a.mkv", "/a.mkv"),
+            // Found by fuzzing: the root became a folder of the name "??".
+            (r"\??\", "/data", r"\??\", "/data"),
+            (r"\??\", "/data", r"\??\P:\a.mkv", "/data/P:/a.mkv"),
         ] {
             let mapping = mapping(local, plex);
             assert_eq!(mapping.to_plex(ours).as_deref(), Some(theirs), "{ours}");

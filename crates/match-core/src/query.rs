@@ -7,7 +7,7 @@ use cache_store::Error;
 use plex_api::ItemKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::names::spelling::non_utf8::escape;
+use crate::names::spelling::non_utf8::{escape, unescape};
 
 /// What the host knows about a local file. Only the path is required. Everything else is evidence.
 ///
@@ -103,7 +103,7 @@ impl Query {
     }
 
     /// A query for any path of the system, UTF-8 or not. Bytes that are not UTF-8 become private
-    /// characters.
+    /// characters. [`Query::path_bytes`] restores them.
     pub fn from_path(path: &Path) -> Self {
         Self::new(escape(path.as_os_str().as_encoded_bytes()))
     }
@@ -233,6 +233,12 @@ impl Query {
     pub fn kind(mut self, kind: ItemKind) -> Self {
         self.kind = Some(kind);
         self
+    }
+
+    /// The bytes of the path that [`Query::from_path`] got: on Unix the bytes of the name, on
+    /// Windows the encoding of `OsStr::as_encoded_bytes`.
+    pub fn path_bytes(&self) -> Vec<u8> {
+        unescape(&self.path)
     }
 }
 

@@ -65,6 +65,9 @@ pub struct Report {
     /// last such reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_disk: Option<NoDisk>,
+    /// How often a section's total was another although its change counter stood: items came or went,
+    /// and only the total told. Many of these say that this server's counter does not tell all.
+    pub totals_moved: u64,
     /// Damaged values that were met (and healed).
     pub damaged: u64,
     /// Size of the cache file after the last run, in bytes.
@@ -87,8 +90,14 @@ impl Report {
         }
     }
 
+    /// Adds what was done about a section.
+    pub(crate) fn did(&mut self, step: Step) {
+        self.totals_moved += u64::from(step.total_moved);
+        self.step(StepReport::from(step));
+    }
+
     /// Adds a step. Equal steps are counted.
-    pub(crate) fn step(&mut self, step: StepReport) {
+    fn step(&mut self, step: StepReport) {
         let same = |other: &&mut StepReport| {
             other.section == step.section && other.plan == step.plan && other.reason == step.reason
         };
@@ -181,6 +190,7 @@ impl AddAssign<&Report> for Report {
         if other.no_disk.is_some() {
             self.no_disk.clone_from(&other.no_disk);
         }
+        self.totals_moved += other.totals_moved;
         self.damaged += other.damaged;
         if other.runs > 0 {
             self.store_bytes = other.store_bytes;
@@ -215,7 +225,7 @@ pub struct StepReport {
 
 impl From<Step> for StepReport {
     fn from(step: Step) -> Self {
-        let Step { section, plan, reason, changes } = step;
+        let Step { section, plan, reason, changes, .. } = step;
         Self { section, plan, reason: reason.to_string(), changes, times: 1 }
     }
 }

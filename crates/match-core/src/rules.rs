@@ -40,6 +40,10 @@ pub enum Rules {
     All,
 }
 
+/// The longest name of a file, in bytes: 255 units of UTF-16 are at most 765, and folding can add to
+/// them.
+const LONGEST_NAME: usize = 1_024;
+
 /// A query with its path folded once.
 pub(crate) struct Prepared<'a> {
     pub(crate) query: &'a Query,
@@ -102,6 +106,12 @@ impl<'a> Prepared<'a> {
 
     pub(crate) fn file_name(&self) -> Option<&str> {
         self.path.file_name()
+    }
+
+    /// Whether the names of the path can be names of files: no file system has longer ones. The time
+    /// of reading a name grows faster than its length, so a longer one is only compared.
+    pub(crate) fn has_names(&self) -> bool {
+        self.path.components().all(|name| name.len() <= LONGEST_NAME)
     }
 
     /// Compares the host's size and duration with a file of the server.

@@ -33,6 +33,6 @@ pub use privacy::{Private, reveal_private};
 /// From the bytes of an answer to domain types. All functions are pure. The client calls them, and
 /// a caller can check captured payloads with them.
 pub mod decode {
-    pub use crate::json::decode::{events, identity, page, sections, server};
+    pub use crate::json::decode::{events, identity, page, sections, server, stream};
     pub use crate::json::payload::{Payload, payload, refusal};
 }

@@ -1,7 +1,8 @@
 //! A read view: one read transaction that the threads of a batch share.
 //!
 //! A damaged value is read as missing, and the view remembers its section. A result that was
-//! computed from a view is valid only if [`View::met_damage`] is false afterwards.
+//! computed from a view is valid only if [`View::met_damage`] is false afterwards. A damaged match is
+//! only missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -375,8 +376,10 @@ impl<'store> View<'store> {
         } else {
             let doing = "reading a match";
             let place = place::remembered(section, key);
-            let at = (section.0, key.0);
-            self.get::<MatchRow, _>(&self.matches, at, place, section, doing)?
+            self.guarded(doing, || {
+                let value = self.matches.get((section.0, key.0)).map_err(Error::storage(doing))?;
+                Ok(value.and_then(|value| self.match_row(place, value.value(), doing)))
+            })?
         };
         Ok(row.and_then(MatchRow::into_record))
     }
@@ -410,7 +413,7 @@ impl<'store> View<'store> {
                     (Some(buffered), _) => Some(buffered.clone()),
                     (None, Some((_, value))) => {
                         let place = place::remembered(section, key);
-                        self.decoded::<MatchRow>(place, value.value(), section, doing)
+                        self.match_row(place, value.value(), doing)
                     }
                     (None, None) => None,
                 };
@@ -449,6 +452,21 @@ impl<'store> View<'store> {
             self.damaged(section, doing);
         }
         record.ok()
+    }
+
+    /// A match. A damaged one is only missing: it is computed anew and written over. A listing would
+    /// not touch it.
+    fn match_row(
+        &self,
+        place: envelope::Place,
+        bytes: &[u8],
+        doing: &'static str,
+    ) -> Option<MatchRow> {
+        let row = envelope::open(place, bytes);
+        if row.is_err() {
+            self.file.damaged(doing);
+        }
+        row.ok()
     }
 
     /// Whether this view met damage in a section. If so, nothing that was read from the section is

@@ -110,6 +110,12 @@ pub(crate) fn seal_with<R: Record>(
     }
 }
 
+/// A payload of any schema, in its envelope.
+pub(crate) fn seal_payload(place: Place, schema: u16, payload: &[u8]) -> Vec<u8> {
+    let sum = checksum(place, schema, payload).to_le_bytes();
+    [&[FORMAT], schema.to_le_bytes().as_slice(), &sum, payload].concat()
+}
+
 /// Reads a record of the present or an earlier schema.
 pub(crate) fn open<R: Record>(place: Place, bytes: &[u8]) -> Result<R, Damage> {
     let (schema, payload) = unseal(place, bytes)?;
@@ -154,7 +160,7 @@ pub(crate) fn reseal<R: Record>(
 }
 
 /// Checks an envelope, and returns the schema and the payload.
-fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
+pub(crate) fn unseal(place: Place, bytes: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
         return Err(Damage::Envelope);
     };

@@ -20,12 +20,22 @@ pub struct Step {
     pub reason: PlanReason,
     /// What the plan changed in the cache.
     pub changes: Changes,
+    /// The section's total was compared, and was another although its change counter stood: items
+    /// came or went, and nothing else told of it.
+    pub total_moved: bool,
 }
 
 impl Step {
     pub(super) fn new(state: &SectionState, planned: Planned, changes: Changes) -> Self {
         let Planned { plan, reason } = planned;
-        Self { section: state.title.clone(), plan, reason, changes }
+        let total_moved = plan == Plan::Totals && changes.added + changes.removed > 0;
+        Self { section: state.title.clone(), plan, reason, changes, total_moved }
+    }
+
+    /// A plan that was not enough, and what is done instead.
+    pub(super) fn instead(state: &SectionState, planned: Planned, next: Planned) -> Self {
+        let total_moved = planned.plan == Plan::Totals && next.reason.is_of_total();
+        Self { total_moved, ..Self::new(state, planned, Changes::default()) }
     }
 }
 

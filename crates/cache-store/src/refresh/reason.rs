@@ -84,6 +84,19 @@ pub enum PlanReason {
     SharedLog,
 }
 
+impl PlanReason {
+    /// Whether a total that was compared is another than that of what is cached.
+    pub(crate) fn is_of_total(self) -> bool {
+        matches!(
+            self,
+            Self::ManyVanished
+                | Self::MoreThanDelta
+                | Self::VanishedAmongUnreadable
+                | Self::NotSortedById
+        )
+    }
+}
+
 impl fmt::Display for PlanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -6,7 +6,9 @@ use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
 use super::shows::show;
-use super::{NOW, assert_sound, fill, filled, items, movie, open, place, section, stamp};
+use super::{
+    NOW, assert_sound, fill, filled, found, items, match_key, movie, open, place, section, stamp,
+};
 use crate::format::tables;
 use crate::format::tables::Keys;
 use crate::{Error, Store};
@@ -74,6 +76,40 @@ fn a_check_finds_damage_in_every_table() {
         });
         finds(table.name);
     }
+}
+
+/// Found by fuzzing: the section was listed again for a damaged match, which a listing does not touch.
+/// So it was listed four times in every run, and no file was answered any more.
+#[test]
+fn a_damaged_match_is_missing_and_nothing_else_is() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=40).map(|key| movie(key, 0)), 1);
+    let state = store.sections().unwrap().remove(0);
+    let mut keys: Vec<_> = (0..40).map(match_key).collect();
+    keys.sort_unstable();
+    let record = || found(1, state.revision);
+    store.remember(state.id, keys.iter().map(|key| (*key, record())).collect()).unwrap();
+    store.close().unwrap();
+    behind_its_back(&path, |txn| {
+        let mut rows = txn.open_table(tables::MATCHES).unwrap();
+        let key = rows.first().unwrap().unwrap().0.value();
+        let bytes = flipped(rows.get(key).unwrap());
+        rows.insert(key, bytes.as_slice()).unwrap();
+    });
+    let store = open(&path);
+    let view = store.view().unwrap();
+    assert_eq!(view.remembered(state.id, &keys[0]).unwrap(), None);
+    let all = view.many_remembered(state.id, &keys).unwrap();
+    assert_eq!((all[0].is_some(), all.iter().flatten().count()), (false, 39));
+    assert_eq!(store.damaged_values(), 2, "it is counted");
+    assert!(!view.met_damage(state.id), "the items are whole");
+    drop(view);
+    // It is computed anew and written over what is damaged.
+    store.remember(state.id, vec![(keys[0], record())]).unwrap();
+    store.flush().unwrap();
+    assert!(store.view().unwrap().remembered(state.id, &keys[0]).unwrap().is_some());
+    assert_sound(&store);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::engine::{Engine, blocking};
 use crate::mapping::PathMapping;
 use crate::matcher::key::match_keys;
 use crate::query::Query;
-use crate::report::{Report, StepReport, calls_without_cache};
+use crate::report::{Report, calls_without_cache};
 use crate::rules::Rules;
 use crate::settings::Settings;
 
@@ -144,7 +144,7 @@ impl Engine {
         report.phases.refresh.record(started.elapsed());
         let again = again?;
         for step in again.iter().flat_map(|again| &again.steps).filter(|step| step.plan.asks()) {
-            report.step(StepReport::from(step.clone()));
+            report.did(step.clone());
         }
         Ok(again)
     }

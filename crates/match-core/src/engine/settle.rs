@@ -9,7 +9,7 @@ use crate::engine::pass::{Pass, Passed};
 use crate::engine::run::Asked;
 use crate::engine::section_run::SectionRun;
 use crate::engine::{Engine, blocking};
-use crate::report::{Report, StepReport};
+use crate::report::Report;
 use crate::rules::Rules;
 
 /// How many passes a section gets: after items were read or listed, or damage was repaired, it is
@@ -87,7 +87,7 @@ impl Engine {
         report.phases.refresh.record(started.elapsed());
         let refreshed = refreshed?;
         for step in refreshed.steps.iter().cloned() {
-            report.step(StepReport::from(step));
+            report.did(step);
         }
         Ok(refreshed)
     }

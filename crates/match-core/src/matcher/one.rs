@@ -75,6 +75,11 @@ impl Reader<'_> {
                 Some(answer) => answer,
                 None => match self.by_guid(query)? {
                     Some(answer) => answer,
+                    None if !query.has_names() => {
+                        self.tried
+                            .say(|| "a name is too long for a file: it is not read".to_owned());
+                        answer
+                    }
                     None => self.by_title(query, context.kind)?.unwrap_or(answer),
                 },
             };
@@ -242,6 +247,25 @@ mod tests {
         let query = Query::new("/mnt/x/Heat.mkv");
         let decision = match_one(&view, state.id, &context, &query, Rules::Paths).unwrap();
         assert_eq!(decision.answer, Answer::Ambiguous(vec![RatingKey(1), RatingKey(2)]));
+    }
+
+    /// Found by fuzzing: ten thousand years in a name took minutes.
+    #[test]
+    fn a_name_that_no_file_has_is_compared_and_not_read() {
+        let file = format!("/data/films/{}.mkv", "Meadow (1982) ".repeat(10_000));
+        let mut one = OneSection::new();
+        one.list([movie(1, "Meadow", Some(1982), "/data/films/a.mkv"), movie(2, "B", None, &file)]);
+        let (state, settings) = (one.state(), Settings::default());
+        let (view, context) = (one.store.view().unwrap(), SectionContext::new(&state, &settings));
+        let ask = |path: String| {
+            let query = Query::new(path);
+            explain_one(&view, state.id, &context, &query, Rules::All).unwrap()
+        };
+        let same = ask(file.clone()).decision.answer;
+        assert_eq!(same.found().map(|found| found.rating_key), Some(RatingKey(2)));
+        let other = ask(file.replace(".mkv", " 2.mkv"));
+        assert_eq!(other.decision.answer, Answer::Absent);
+        assert!(other.tried.iter().any(|line| line.contains("too long for a file")), "{other:?}");
     }
 
     /// An explanation lists what was tried, in order, with rejected items. It does not change the

@@ -39,6 +39,10 @@ fn describe() {
             "Items that refreshes added, changed or removed"
         );
         describe_counter!(
+            "matchbox_totals_moved_total",
+            "Totals that were another although the change counter stood"
+        );
+        describe_counter!(
             "matchbox_damaged_values_total",
             "Damaged values found in the cache, healed"
         );
@@ -107,6 +111,7 @@ pub(crate) fn run(report: &Report, outage: bool) {
             counter!("matchbox_changes_total", "change" => change).increment(count);
         }
     }
+    counter!("matchbox_totals_moved_total").increment(report.totals_moved);
     counter!("matchbox_damaged_values_total").increment(report.damaged);
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
     {

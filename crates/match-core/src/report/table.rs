@@ -81,6 +81,11 @@ impl fmt::Display for Report {
                 row(f, name, timing)?;
             }
         }
+        if self.totals_moved > 0 {
+            let times = self.totals_moved;
+            let text = format!("another total {times} times while the change counter stood");
+            row(f, "total", text)?;
+        }
         if self.damaged > 0 {
             row(f, "damage", format!("{} values, healed", self.damaged))?;
         }
@@ -145,9 +150,13 @@ impl Report {
             saved @ 1.. => format!(", about {saved} saved"),
             _ => String::new(),
         };
+        let moved = match self.totals_moved {
+            0 => String::new(),
+            times => format!("; another total {times} times while the change counter stood"),
+        };
         let s = if total == 1 { "" } else { "s" };
         let (calls, time) = (self.calls.total(), self.phases.run.total());
-        format!("{total} file{s}: {found} found{low}{others}; {calls}{saved}; {time:.1?}")
+        format!("{total} file{s}: {found} found{low}{others}; {calls}{saved}{moved}; {time:.1?}")
     }
 
     fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

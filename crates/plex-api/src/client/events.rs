@@ -144,14 +144,7 @@ impl Listener {
         if line.since.elapsed() >= STEADY {
             self.attempts = 1;
         }
-        for frame in complete {
-            let events = decode::events(&frame.name, &frame.data);
-            // One unreadable frame must not end a connection that lives for days.
-            self.ready.extend(events.unwrap_or_else(|error| {
-                tracing::debug!(error = %Private(&error), name = frame.name, "unreadable event");
-                vec![Event::Other { name: frame.name }]
-            }));
-        }
+        self.ready.extend(complete.into_iter().flat_map(decode::of_frame));
         self.line = Some(line);
         Ok(())
     }

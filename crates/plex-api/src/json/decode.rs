@@ -23,6 +23,8 @@ use crate::json::event::Notification;
 use crate::json::lenient::Object;
 use crate::json::row::{Extent, Full, Hoisted, Lean, Row, RowName};
 use crate::json::section::{SectionRow, ServerRow};
+use crate::json::sse;
+use crate::privacy::Private;
 
 /// Decodes an answer that lists items: a page of a section, items by key, children, ...
 ///
@@ -119,6 +121,25 @@ pub fn events(name: &str, data: &[u8]) -> Result<Vec<Event>, Error> {
         Ok(notification) => Ok(notification.into_events(name)),
         Err(fault) => Err(fault.into_error()),
     }
+}
+
+/// Decodes a captured event stream, in whatever pieces it came. Only complete frames give events. A
+/// frame of more than a megabyte is an error of kind [`ErrorKind::TooLarge`].
+pub fn stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Event>, Error> {
+    let (mut frames, mut complete) = (sse::Frames::default(), Vec::new());
+    for piece in pieces {
+        frames.push(piece, &mut complete)?;
+    }
+    Ok(complete.into_iter().flat_map(of_frame).collect())
+}
+
+/// The events of a frame. One unreadable frame must not end a connection that lives for days, so it
+/// is an event of which only the name is known.
+pub(crate) fn of_frame(frame: sse::Frame) -> Vec<Event> {
+    events(&frame.name, &frame.data).unwrap_or_else(|error| {
+        tracing::debug!(error = %Private(&error), name = frame.name, "unreadable event");
+        vec![Event::Other { name: frame.name }]
+    })
 }
 
 fn no_server() -> Error {

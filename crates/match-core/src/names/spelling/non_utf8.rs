@@ -28,7 +28,7 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
 }
 
 /// Converts text from [`escape`] back to bytes.
-fn unescape(text: &str) -> Vec<u8> {
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for letter in text.chars() {
         match escaped(letter) {

@@ -1,0 +1,114 @@
+//! Inputs that nobody thought of, for everything that reads what Matchbox did not write itself.
+//!
+//! A [`Target`] takes bytes and panics if a promise is broken. The bytes come from seeds, which are
+//! changed at random in a few places, without regard to which code they reach: a finding is made
+//! smaller by proptest, and is printed and kept as a file. `cargo test -p fuzz` plays every input that
+//! failed once, and each target for a second. `cargo xtask fuzz NAME --seconds 600` plays one for long.
+//!
+//! Why proptest: a fuzzer that is led by coverage (cargo-fuzz) needs a nightly compiler. Without that,
+//! bolero draws bytes that know nothing of JSON or of a record, so that nearly none gets past the first
+//! check. proptest was in the tree, draws what it is told to, repeats a seed exactly, and shrinks.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a target panics where a promise is broken; that is how it says so"
+)]
+
+mod mutate;
+mod play;
+mod targets;
+
+pub use play::{Finding, Played, found, play, replay};
+pub use targets::{TARGETS, Target, target};
+
+#[cfg(test)]
+#[allow(clippy::print_stdout, reason = "the seeds of the gate stand in the output of its tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Target, found, play, replay, target};
+
+    /// Seeds of the gate differ from run to run, and are printed.
+    fn second(name: &str) {
+        let target = target(name).unwrap();
+        for input in found(target).unwrap() {
+            if let Err(finding) = replay(target, &input.bytes) {
+                panic!("{finding}\nIt failed before: {}", input.path.display());
+            }
+        }
+        let seed = u64::from(std::process::id());
+        println!("{name}: seed {seed}");
+        match play(target, Duration::from_secs(1), seed) {
+            Ok(played) => {
+                println!("{name}: {} executions", played.executions);
+                assert!(played.executions > target.seeds().len() as u64, "{played:?}");
+            }
+            Err(finding) => panic!("{}", finding.keep()),
+        }
+    }
+
+    /// A promise that is broken is found, the input is small, and the seed finds it again.
+    #[test]
+    fn planted() {
+        let planted = Target {
+            name: "planted",
+            about: "no bracket stands in a bracket",
+            words: &["[["],
+            seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],
+            start: || {
+                Box::new(|bytes| assert!(!bytes.windows(2).any(|two| two == b"[["), "in a bracket"))
+            },
+        };
+        let found =
+            [1, 1, 2].map(|seed| play(&planted, Duration::from_secs(60), seed).unwrap_err());
+        assert_eq!(found[0].input, found[1].input);
+        for finding in &found {
+            assert_eq!(finding.what, "in a bracket");
+            // The seed at most, and the word.
+            assert!(finding.input.len() <= planted.seeds()[1].len() + 2, "{finding}");
+            assert!(finding.to_string().contains("5b5b"), "{finding}");
+            assert!(replay(&planted, &finding.input).is_err());
+        }
+    }
+
+    #[test]
+    fn page() {
+        second("page");
+    }
+
+    #[test]
+    fn stream() {
+        second("stream");
+    }
+
+    #[test]
+    fn record() {
+        second("record");
+    }
+
+    #[test]
+    fn file() {
+        second("file");
+    }
+
+    #[test]
+    fn path() {
+        second("path");
+    }
+
+    #[test]
+    fn name() {
+        second("name");
+    }
+
+    #[test]
+    fn every_target_is_played_by_the_gate() {
+        let source = include_str!("lib.rs");
+        for target in &super::TARGETS {
+            let line = format!("second(\"{}\");", target.name);
+            assert!(source.contains(&line), "{}", target.name);
+        }
+    }
+}
