@@ -56,6 +56,7 @@ mod tests {
             name: "planted",
             about: "no bracket stands in a bracket",
             words: &["[["],
+            may_die: false,
             seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],
             start: || {
                 Box::new(|bytes| assert!(!bytes.windows(2).any(|two| two == b"[["), "in a bracket"))
