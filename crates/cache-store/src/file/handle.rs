@@ -183,10 +183,10 @@ impl CacheFile {
         // No other writer may run from here until the buffer knows what is in the file. Otherwise
         // this writer could read the buffer, wait for another write, and then write its old
         // matches: over newer ones, or back after they were cleared.
-        let mut wrote = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_written = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // The first commit reads what no opening reads: which pages are free. Damage there can end
         // the process, with two panics of redb at once. The next start then checks the file.
-        let first = !*wrote && self.no_disk().is_none();
+        let first = !*has_written && self.no_disk().is_none();
         let _marker = first.then(|| Marker::set(&self.path)).flatten();
         let buffered = self.buffer.snapshot();
         let mut write = || {
@@ -202,7 +202,7 @@ impl CacheFile {
             done => done?,
         };
         self.buffer.written(&buffered);
-        *wrote = true;
+        *has_written = true;
         Ok(done)
     }
 

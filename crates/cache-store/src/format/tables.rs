@@ -226,18 +226,18 @@ impl Table {
         let last = match self.keys {
             Keys::Numbered(definition) => {
                 let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                let last = rows.range(..=(section.0, u64::MAX)).map_err(Error::storage(doing))?;
-                last.rev()
-                    .next()
+                let mut last =
+                    rows.range(..=(section.0, u64::MAX)).map_err(Error::storage(doing))?;
+                last.next_back()
                     .transpose()
                     .map_err(Error::storage(doing))?
                     .map(|row| row.0.value().0)
             }
             Keys::Hashed(definition) => {
                 let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                let last = rows.range(..=(section.0, [0xFF; 16])).map_err(Error::storage(doing))?;
-                last.rev()
-                    .next()
+                let mut last =
+                    rows.range(..=(section.0, [0xFF; 16])).map_err(Error::storage(doing))?;
+                last.next_back()
                     .transpose()
                     .map_err(Error::storage(doing))?
                     .map(|row| row.0.value().0)
