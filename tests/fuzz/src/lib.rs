@@ -38,7 +38,9 @@ mod tests {
                 panic!("{finding}\nIt failed before: {}", input.path.display());
             }
         }
-        let seed = u64::from(std::process::id());
+        // redb can end the process, as it is written in `docs/testing.md`: in the gate only by an input
+        // that does so each time.
+        let seed = if target.may_die { 1 } else { u64::from(std::process::id()) };
         println!("{name}: seed {seed}");
         match play(target, Duration::from_secs(1), seed) {
             Ok(played) => {
@@ -56,6 +58,7 @@ mod tests {
             name: "planted",
             about: "no bracket stands in a bracket",
             words: &["[["],
+            may_die: false,
             seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],
             start: || {
                 Box::new(|bytes| assert!(!bytes.windows(2).any(|two| two == b"[["), "in a bracket"))

@@ -104,13 +104,19 @@ pub fn found(target: &Target) -> io::Result<Vec<Found>> {
     Ok(all)
 }
 
+/// Where the input of a target stands that can end the process, while it is played: a process that died
+/// left it there.
+pub(crate) fn playing(target: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("matchbox-fuzz-{target}-{}", std::process::id()))
+}
+
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(target)
 }
 
 /// Plays one input.
 pub fn replay(target: &Target, input: &[u8]) -> Result<(), Finding> {
-    let watched = Watched::new(target.name);
+    let watched = Watched::new(target);
     let run = target.start();
     watched.run(&run, input).map_err(|what| Finding::new(target.name, input, what))
 }
@@ -122,7 +128,7 @@ pub fn replay(target: &Target, input: &[u8]) -> Result<(), Finding> {
 /// # Panics
 /// If a seed breaks a promise of the target's own set-up, which is a fault of the target.
 pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Finding> {
-    let watched = Watched::new(target.name);
+    let watched = Watched::new(target);
     let run = target.start();
     let seeds = Arc::new(target.seeds());
     let started = Clock::system().monotonic();
@@ -155,13 +161,16 @@ type Present = Arc<Mutex<Option<(Monotonic, Vec<u8>)>>>;
 /// Runs inputs, while a thread watches that each comes back.
 struct Watched {
     present: Present,
+    /// Where each input is kept while it is played.
+    playing: Option<PathBuf>,
     /// The thread ends when this is dropped.
     _end: Sender<()>,
 }
 
 impl Watched {
-    fn new(target: &'static str) -> Self {
+    fn new(target: &Target) -> Self {
         hush();
+        let (playing, target) = (target.may_die.then(|| playing(target.name)), target.name);
         let present = Present::default();
         let (end, ended) = channel();
         let seen = Arc::clone(&present);
@@ -175,17 +184,23 @@ impl Watched {
                 }
             }
         });
-        Self { present, _end: end }
+        Self { present, playing, _end: end }
     }
 
     /// Runs an input. The error is what its panic said.
     fn run(&self, run: &Run, input: &[u8]) -> Result<(), String> {
         let now = (Clock::system().monotonic(), input.to_owned());
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        if let Some(playing) = &self.playing {
+            std::fs::write(playing, input).map_err(|error| error.to_string())?;
+        }
         QUIET.set(true);
         let outcome = catch_unwind(AssertUnwindSafe(|| run(input)));
         QUIET.set(false);
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(playing) = &self.playing {
+            std::fs::remove_file(playing).map_err(|error| error.to_string())?;
+        }
         outcome.map_err(|panic| match panic.downcast::<String>() {
             Ok(text) => *text,
             Err(panic) => panic.downcast_ref::<&str>().map_or("a panic", |text| text).to_owned(),

@@ -18,6 +18,8 @@ pub struct Target {
     pub about: &'static str,
     /// Words that it reads.
     pub(crate) words: &'static [&'static str],
+    /// An input may end the process: each is kept while it is played.
+    pub(crate) may_die: bool,
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
     pub(crate) start: fn() -> Run,
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Remedy};
 use crate::file::commit::{commit, guard};
 use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
 use crate::file::database;
+use crate::file::marker::Marker;
 use crate::file::open::{self, OpenFile};
 use crate::file::overlay::Overlay;
 use crate::file::write_buffer::Buffer;
@@ -75,8 +76,8 @@ pub(crate) struct CacheFile {
     /// numbers here, so that a number never means two sections within one process.
     pub(crate) first_free: AtomicU32,
     /// The lock of the writer. A writer holds it from its look at the buffered matches until they
-    /// are known to be in the file.
-    writing: Mutex<()>,
+    /// are known to be in the file. `true`: a write came to its end.
+    writing: Mutex<bool>,
     pub(crate) buffer: Buffer,
     pub(crate) counters: Counters,
     /// How many values were found damaged since the file was opened.
@@ -182,7 +183,11 @@ impl CacheFile {
         // No other writer may run from here until the buffer knows what is in the file. Otherwise
         // this writer could read the buffer, wait for another write, and then write its old
         // matches: over newer ones, or back after they were cleared.
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_written = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first commit reads what no opening reads: which pages are free. Damage there can end
+        // the process, with two panics of redb at once. The next start then checks the file.
+        let first = !*has_written && self.no_disk().is_none();
+        let _marker = first.then(|| Marker::set(&self.path)).flatten();
         let buffered = self.buffer.snapshot();
         let mut write = || {
             self.with_db(doing, |db, _| {
@@ -197,6 +202,7 @@ impl CacheFile {
             done => done?,
         };
         self.buffer.written(&buffered);
+        *has_written = true;
         Ok(done)
     }
 

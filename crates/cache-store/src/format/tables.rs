@@ -218,6 +218,36 @@ impl Table {
         Ok(removed)
     }
 
+    /// Whether the table has no row of a section, seen from the row before the next section.
+    pub(crate) fn is_without(
+        &self,
+        txn: &WriteTransaction,
+        section: SectionId,
+    ) -> Result<bool, Error> {
+        let doing = "removing rows of a section";
+        let last = match self.keys {
+            Keys::Numbered(definition) => {
+                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                let mut last =
+                    rows.range(..=(section.0, u64::MAX)).map_err(Error::storage(doing))?;
+                last.next_back()
+                    .transpose()
+                    .map_err(Error::storage(doing))?
+                    .map(|row| row.0.value().0)
+            }
+            Keys::Hashed(definition) => {
+                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+                let mut last =
+                    rows.range(..=(section.0, [0xFF; 16])).map_err(Error::storage(doing))?;
+                last.next_back()
+                    .transpose()
+                    .map_err(Error::storage(doing))?
+                    .map(|row| row.0.value().0)
+            }
+        };
+        Ok(last != Some(section.0))
+    }
+
     /// Rewrites every row of an earlier schema in the present one, and removes rows that cannot be
     /// rewritten. It returns the sections that lost rows.
     pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {

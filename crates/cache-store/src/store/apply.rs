@@ -6,7 +6,7 @@ mod writer;
 
 use redb::WriteTransaction;
 
-use crate::error::Error;
+use crate::error::{Broken, Error};
 use crate::file::sections::{put_section, section_in};
 use crate::format::tables::{self, Goes};
 use crate::model::index::Indexing;
@@ -46,9 +46,16 @@ impl Store {
     /// Drops everything that is cached about a section's items, after damage. Matches stay. The
     /// revision moves, so each match is checked before it is used again.
     pub fn drop_items(&self, section: SectionId) -> Result<(), Error> {
-        self.write("dropping a damaged section", |txn| {
+        let doing = "dropping a damaged section";
+        self.write(doing, |txn| {
             for table in tables::ALL.iter().filter(|table| table.goes == Goes::WithItems) {
                 table.remove_section(txn, section)?;
+                // A flipped bit in a key puts it out of order. Then redb does not find all rows, and
+                // the section would be listed for them again and again.
+                if !table.is_without(txn, section)? {
+                    let what = format!("{} has rows that cannot be removed", table.name);
+                    return Err(Error::Storage { doing, source: Box::new(Broken(what)) });
+                }
             }
             if let Some(mut state) = section_in(txn, section)? {
                 state.forget();

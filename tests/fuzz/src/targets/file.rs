@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use match_core::{Answer, Client, Confidence, Engine, EngineConfig, Error, Run, Selection};
+use match_core::{Answer, Client, Clock, Confidence, Engine, EngineConfig, Error, Run, Selection};
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::queries::TruthQuery;
 use tokio::runtime::Runtime;
@@ -22,6 +22,7 @@ pub(super) const TARGET: Target = Target {
     name: "file",
     about: "a damaged cache file: no panic gets out, and every answer is right or is not given",
     words: &[],
+    may_die: true,
     seeds: || vec![vec![0], vec![0; 9], (0..=64).collect(), (0..=160).rev().collect()],
     start: || -> super::Run {
         let damaged = Damaged::new();
@@ -72,16 +73,16 @@ impl Damaged {
     }
 
     fn run(&self, bytes: &[u8]) {
-        let [early, blows @ ..] = bytes else { return };
+        let [hour, blows @ ..] = bytes else { return };
         let mut file = self.sound.clone();
         for blow in blows.as_chunks::<8>().0 {
             self.strike(&mut file, *blow);
         }
-        let config = self.place(&file);
-        if *early % 2 == 1 {
-            // The stamps are asked for; before that, what the file says of them is believed.
-            self.stage.later(Duration::from_mins(2));
-        }
+        let mut config = self.place(&file);
+        // What the file says is believed; the stamps are asked for; the total is due; a sweep is due.
+        let minutes = [0, 2, 61, 25 * 60][usize::from(hour % 4)];
+        config.clock = Clock::manual(self.stage.clock.now());
+        config.clock.advance(Duration::from_mins(minutes));
         self.runtime.block_on(self.ask(config));
     }
 

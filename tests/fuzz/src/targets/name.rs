@@ -40,6 +40,7 @@ pub(super) const TARGET: Target = Target {
         "E01E02",
         "Specials/",
     ],
+    may_die: false,
     seeds: || {
         texts(&[
             "/mnt/films/Meadow (1982) {tmdb-841}/Meadow.1982.Final.Cut.1080p.BluRay.x264-GRP.mkv",

@@ -30,6 +30,7 @@ pub(super) const TARGET: Target = Target {
         "\"Directory\":",
         "\"uuid\":",
     ],
+    may_die: false,
     seeds: || {
         texts(&[
             include_str!("../../seeds/page/every-field.json"),

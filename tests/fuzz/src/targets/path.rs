@@ -25,6 +25,7 @@ pub(super) const TARGET: Target = Target {
         "\\??\\",
         "?",
     ],
+    may_die: false,
     seeds: || {
         texts(&[
             "/mnt/films/Alien (1979)/Alien.mkv\n/mnt/films",

@@ -10,6 +10,7 @@ pub(super) const TARGET: Target = Target {
     name: "record",
     about: "a record of any table and schema: it is read or it is damage, and what was read stays the same",
     words: &["\u{1}", "\u{10}", "\u{11}", "\u{12}", "\u{13}"],
+    may_die: false,
     seeds,
     start: || -> Run { Box::new(run) },
 };

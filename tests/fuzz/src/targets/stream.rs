@@ -22,6 +22,7 @@ pub(super) const TARGET: Target = Target {
         "\"state\":",
         "\"ActivityNotification\":",
     ],
+    may_die: false,
     seeds: || {
         texts(&[
             include_str!("../../seeds/stream/named.txt"),
