@@ -100,18 +100,7 @@ fn below(n: usize) -> String {
 fn item(n: usize) -> CachedItem {
     let number = n as u64;
     CachedItem {
-        rating_key: RatingKey(number * 3 + 1),
-        kind: ItemKind::Movie,
-        title: title(n),
-        original_title: None,
-        grandparent_title: None,
-        grandparent: None,
-        parent_title: None,
-        edition: None,
-        aired: None,
         year: Some(year(n)),
-        parent_index: None,
-        index: None,
         guids: vec![
             format!("plex://movie/5d7768374de0ee001f{n:06}"),
             format!("imdb://tt{n:07}"),
@@ -120,7 +109,6 @@ fn item(n: usize) -> CachedItem {
         duration_ms: Some(6_086_421),
         added_at: Some(UnixSeconds(1_731_349_749)),
         updated_at: Some(UnixSeconds(1_735_959_624)),
-        trashed: false,
         parts: vec![CachedPart {
             id: Some(number + 9_000),
             version: 0,
@@ -130,6 +118,7 @@ fn item(n: usize) -> CachedItem {
             stamp: Some(1_730_386_641),
             optimized: false,
         }],
+        ..CachedItem::new(RatingKey(number * 3 + 1), ItemKind::Movie, title(n))
     }
 }
 

@@ -11,9 +11,10 @@ use match_core::{
 use plex_api::{Field, RatingKey, TagField};
 use testbed::budget::{Scale, Stage};
 use testbed::library::Item;
+use testbed::random::Random;
 use testbed::server::{Fault, FaultRule, Route};
 
-use crate::soak::{Random, number};
+use crate::soak::{each_seed, number};
 
 const SCALE: Scale = Scale::small(24, 10);
 const STEPS: usize = 60;
@@ -255,12 +256,5 @@ async fn soak(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_of_an_edit_is_true() {
-    let seeds = match number("MATCHBOX_SOAK_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..SEEDS,
-    };
-    let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
-    for soak in soaks {
-        soak.await.unwrap();
-    }
+    each_seed(SEEDS, soak).await;
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use match_core::{Answer, Query, Rule, Run, Selection};
 use plex_api::ErrorKind;
-use testbed::budget::{MOUNT, Scale, Stage};
+use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::library::Quirks;
 use testbed::queries::TruthQuery;
+use testbed::server::{Fault, FaultRule, Route};
 
 const SCALE: Scale = Scale::small(90, 10);
 
@@ -126,6 +127,34 @@ async fn a_section_that_this_token_may_not_see_is_left_out() {
     let run = stage.run(&only, &asked[..1]).await.unwrap();
     let kind = run.outage().and_then(match_core::Reason::kind);
     assert_eq!(kind, Some(ErrorKind::Forbidden), "{:?}", run.answers);
+}
+
+/// Some servers answer the listing of a section that is gone with 200 and no rows. That is no empty
+/// section, and it does not prove that a file is absent.
+#[tokio::test]
+async fn an_empty_answer_for_a_section_that_is_gone_makes_no_file_absent() {
+    let (stage, asked) = stage(|quirks| quirks.empty_for_gone = true).await;
+    stage.pms.script(FaultRule::once(Route::Sections, 1, Fault::Held));
+    let engine = stage.engine().await.unwrap();
+    let running = engine.match_files(&Selection::All, to_queries(&asked));
+    let meanwhile = async {
+        stage.pms.held().await;
+        // The answer that is on its way still lists it.
+        let gone = stage.pms.edit(|library| library.sections.remove(1));
+        stage.pms.release();
+        gone
+    };
+    let (run, gone) = tokio::join!(running, meanwhile);
+    let run = run.unwrap();
+    for (truth, answer) in asked.iter().zip(&run.answers) {
+        match truth.expect.filter(|key| gone.item(*key).is_none()) {
+            Some(key) => assert_eq!(answer.found().map(|found| found.rating_key.0), Some(key)),
+            None => assert!(matches!(answer, Answer::Unknown(_)), "{}: {answer:?}", truth.path),
+        }
+    }
+    let failed = &run.report.failed[0];
+    assert_eq!((failed.section.as_str(), failed.left_out), (gone.title.as_str(), false));
+    assert!(failed.reason.contains("no rows of any section"), "{}", failed.reason);
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ mod log;
 
 use std::time::Duration;
 
-use match_core::{Answer, Miss, Run, Selection, SharedCounts};
+use match_core::{
+    Answer, Change, EditOptions, Field, Miss, Query, RatingKey, Run, Selection, SharedCounts,
+};
 use testbed::budget::{Scale, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
@@ -218,4 +220,69 @@ async fn without_a_secret_one_total_is_compared_and_another_accounts_items_are_l
     assert_eq!(run.report.shared.misses.get(&Miss::OtherAccount), Some(&1), "{}", run.report);
     assert_eq!(run.answers[0], Answer::Absent);
     assert_eq!(run.report.shared.published, 0);
+}
+
+/// The position in the log is in the cache file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_starts_again_catches_up_from_the_log_and_not_from_the_snapshot() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let mut asked = hosts.stage.present(50);
+    let first = hosts.engines(0..1).await.unwrap();
+    ask_all(&first, &asked).await.unwrap();
+    let second = hosts.engines(1..2).await.unwrap();
+    ask_all(&second, &asked).await.unwrap();
+    second[0].close().await.unwrap();
+    drop(second);
+
+    asked.push(add(&hosts, "An Added Film (2021)"));
+    hosts.stage.later(Duration::from_secs(61));
+    check(&asked, &ask_all(&first, &asked).await.unwrap());
+
+    let before = hosts.stage.calls();
+    let again = hosts.engines(1..2).await.unwrap();
+    let runs = ask_all(&again, &asked).await.unwrap();
+    check(&asked, &runs);
+    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+    let all = counts(&runs);
+    assert_eq!((all.snapshots, all.deltas), (0, 1), "{}", runs[0].report);
+    assert!(all.bytes_read < 20_000, "{} bytes for one film", all.bytes_read);
+}
+
+/// An edit of a title moves no stamp of its section. So the other hosts learn of it when metadata
+/// are due, and then one host asks for all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_host_edits_the_others_read_from_the_tier() {
+    let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
+    let asked = hosts.stage.present(50);
+    let engines = hosts.engines(0..4).await.unwrap();
+    ask_all(&engines, &asked).await.unwrap();
+
+    let keys: Vec<u64> = asked.iter().take(20).map(|truth| truth.expect.unwrap()).collect();
+    let change =
+        |&key: &u64| Change::new(RatingKey(key)).set(Field::Title, format!("Edited {key}"));
+    let changes = keys.iter().map(change).collect();
+    let edited = engines[0].edit(&Selection::All, changes, EditOptions::default()).await.unwrap();
+    assert_eq!(edited.counts().done, 20);
+
+    hosts.stage.later(Duration::from_hours(25));
+    let before = hosts.stage.calls();
+    // The title is not in any path: only who has read the edit can know it.
+    let told = |key: u64| Query {
+        title: Some(format!("Edited {key}")),
+        ..Query::new(format!("/elsewhere/{key}.mkv"))
+    };
+    let queries: Vec<Query> = keys.iter().map(|&key| told(key)).collect();
+    for (host, engine) in engines.iter().enumerate() {
+        let run = engine.match_files(&Selection::All, queries.clone()).await.unwrap();
+        // The daily sweep of the first host.
+        let calls = hosts.stage.calls() - before;
+        assert_eq!(calls, 3 + SCALE.pages(), "host {host}: {}", run.report);
+        if host > 0 {
+            assert_eq!((run.report.shared.snapshots, run.report.shared.deltas), (0, 1));
+        }
+        for (&key, answer) in keys.iter().zip(&run.answers) {
+            let found = answer.found().map(|found| found.rating_key.0);
+            assert_eq!(found, Some(key), "host {host}: {answer:?}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use futures::{Stream, StreamExt};
 use match_core::{Answer, Confidence, Engine, Error, Query, Run, Selection, Watched};
 use testbed::budget::{MOUNT, Scale, Stage};
 use testbed::library::{FileFilter, Library, Totals, Updated};
+use testbed::random::Random;
 
 use steps::{HAPPENS, Step};
 
@@ -32,31 +33,6 @@ const SCALE: Scale = Scale::small(40, 8);
 
 /// The number of queries in a small run.
 const FEW: usize = 3;
-
-/// Random-looking numbers that depend only on the seed (`SplitMix64`).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    pub(crate) fn once_in(&mut self, times: u64) -> bool {
-        self.next().is_multiple_of(times)
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
 
 type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
 
@@ -381,6 +357,21 @@ pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Runs a soak for each of the first `seeds`, or for the one in `MATCHBOX_SOAK_SEED`.
+pub(crate) async fn each_seed<F: Future<Output = ()> + Send + 'static>(
+    seeds: u64,
+    soak: impl Fn(u64) -> F,
+) {
+    let seeds = match number("MATCHBOX_SOAK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..seeds,
+    };
+    let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
+    for soak in soaks {
+        soak.await.unwrap();
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "what a soak came to, for those who ask with --nocapture")]
 async fn soak(seed: u64) {
     let steps = number("MATCHBOX_SOAK_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
@@ -394,12 +385,5 @@ async fn soak(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_is_ever_wrong() {
-    let seeds = match number("MATCHBOX_SOAK_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..SEEDS,
-    };
-    let soaks: Vec<_> = seeds.map(|seed| tokio::spawn(soak(seed))).collect();
-    for soak in soaks {
-        soak.await.unwrap();
-    }
+    each_seed(SEEDS, soak).await;
 }

@@ -1,35 +1,13 @@
 //! A full run at the finest level logs nothing private, and never the token.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use match_core::Selection;
 use testbed::budget::{Scale, Stage};
+use testbed::log::{Log, ours};
 use testbed::queries::TruthQuery;
 use testbed::server::Fault;
 use tracing_subscriber::fmt::format::FmtSpan;
-
-/// The destination of the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// What was logged since the last time.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
 
 /// Cold, warm, changed, a lone file, an outage, a file that is damaged.
 async fn play() -> (Stage, Vec<TruthQuery>) {
@@ -75,25 +53,11 @@ fn private(stage: &Stage, asked: &[TruthQuery]) -> Vec<String> {
 #[tokio::test]
 async fn a_full_run_shows_nothing_private_unless_asked_to() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    tracing::subscriber::set_global_default(log.subscriber(FmtSpan::FULL)).unwrap();
 
     let (stage, asked) = play().await;
     // Only our own log lines count. The HTTP libraries below log at levels that nobody turns on.
     let whole = log.take();
-    let ours = |log: &str| -> String {
-        let ours = ["plex_api", "cache_store", "match_core"];
-        log.lines()
-            .filter(|line| ours.iter().any(|name| line.contains(name)))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
     let ours_hidden = ours(&whole);
     for text in private(&stage, &asked) {
         assert!(!ours_hidden.contains(&text), "{text} was logged");

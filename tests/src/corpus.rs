@@ -12,9 +12,10 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde::Serialize;
 pub use verdict::{Line, Tally, report};
 
-use crate::generate::{LibraryKind, Random, Spec, episodes, file_safe, generate, media, movie};
+use crate::generate::{LibraryKind, Spec, episodes, file_safe, generate, media, movie};
 use crate::library::{Item, Library};
 use crate::queries::TruthQuery;
+use crate::random::Random;
 
 /// The folder of the corpus's files, as the client sees it.
 const MOUNT: &str = "/mnt/elsewhere";

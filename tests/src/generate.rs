@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::library::{Item, Library, Media, Part, SectionKind};
+use crate::random::Random;
 
 /// The library to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,46 +39,6 @@ const NOW: i64 = 1_767_225_600;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
-
-/// A small random number generator (`SplitMix64`). It gives the same numbers everywhere. Nothing
-/// depends on their quality.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed ^ 0x6d61_7463_6862_6f78)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is not 0.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    /// True once in `times` calls, on average.
-    pub(crate) fn once_in(&mut self, times: u64) -> bool {
-        self.next().is_multiple_of(times)
-    }
-
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    /// Shuffles a list.
-    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
-        for at in (1..list.len()).rev() {
-            list.swap(at, self.below(at + 1));
-        }
-    }
-}
 
 /// Generates a library.
 pub fn generate(spec: &Spec) -> Library {
@@ -202,13 +163,13 @@ fn movies(library: &mut Library, count: usize, random: &mut Random) {
 
 /// The paths of a movie's files.
 fn layout(root: &str, title: &str, year: u16, name: &str, random: &mut Random) -> Vec<String> {
-    let quality = *random.pick(&[
+    let quality = random.pick(&[
         "1080p.BluRay.x264",
         "720p.WEB-DL.AAC2.0.H.264",
         "2160p.UHD.BluRay.x265",
         "DVDRip.XviD",
     ]);
-    let group = *random.pick(&["SPARKS", "FGT", "NTb", "RARBG"]);
+    let group = random.pick(&["SPARKS", "FGT", "NTb", "RARBG"]);
     match random.below(20) {
         // A generic file name, in a folder with title and year.
         0 => vec![format!("{root}/{name}/movie.mkv")],

@@ -5,8 +5,9 @@ use std::ops::{Deref, DerefMut};
 use match_core::Query;
 use serde::{Deserialize, Deserializer};
 
-use crate::generate::{Random, file_safe};
+use crate::generate::file_safe;
 use crate::library::Library;
+use crate::random::Random;
 
 /// A query, and the item that is the right answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -1,7 +1,6 @@
 //! `cargo xtask doctor`: first contact with a server. It writes nothing to the server.
 
-pub(crate) mod checks;
-pub(crate) mod diagnosis;
+mod diagnosis;
 mod files;
 
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use anyhow::{Result, bail};
 use match_core::{Client, Config, ErrorKind, PlexError, Section, Token};
 use plex_api::Listing;
 
+use crate::assumptions;
 use diagnosis::{Diagnosis, FirstRun, SectionSeen, ServerSeen, Trouble};
 
 /// Options of `cargo xtask doctor`. The token is read from the variable `PLEX_TOKEN`.
@@ -107,7 +107,7 @@ async fn look(
         }
         diagnosis.sections.push(SectionSeen::new(section, items));
     }
-    let Some((section, items)) = largest.filter(|(_, items)| *items > 0) else {
+    let Some((section, _)) = largest.filter(|(_, items)| *items > 0) else {
         let what = "this token sees no section with files";
         return Ok(Some(Trouble::new(
             what,
@@ -115,7 +115,7 @@ async fn look(
              account what was shared with it, and nothing else",
         )));
     };
-    let measured = checks::check(client, section, items, &mut diagnosis.checks).await;
+    let measured = assumptions::check(client, section, &mut diagnosis.checks).await;
     let page = match measured {
         Ok(page) => page,
         Err(error) => return Ok(Some(Trouble::new(error.to_string(), "try again later"))),

@@ -7,6 +7,7 @@
     reason = "a program for the terminal; its input is checked where it is read"
 )]
 
+mod assumptions;
 mod bench;
 mod cache;
 mod conformance;

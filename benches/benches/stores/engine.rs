@@ -73,17 +73,7 @@ pub(crate) fn row(key: u64) -> Row {
 pub(crate) fn movie(key: u64) -> CachedItem {
     let title = format!("The Lighthouse Keeper {key}");
     CachedItem {
-        rating_key: RatingKey(key * 3),
-        kind: ItemKind::Movie,
-        original_title: None,
-        grandparent_title: None,
-        grandparent: None,
-        parent_title: None,
-        edition: None,
-        aired: None,
         year: Some(1989),
-        parent_index: None,
-        index: None,
         guids: vec![
             format!("plex://movie/5d7768374de0ee001f{key:06}"),
             format!("imdb://tt{key:07}"),
@@ -91,7 +81,6 @@ pub(crate) fn movie(key: u64) -> CachedItem {
         duration_ms: Some(6_086_421),
         added_at: Some(UnixSeconds(1_731_349_749)),
         updated_at: Some(UnixSeconds(1_735_959_624)),
-        trashed: false,
         parts: vec![CachedPart {
             id: Some(key + 9_000),
             version: 0,
@@ -101,7 +90,7 @@ pub(crate) fn movie(key: u64) -> CachedItem {
             stamp: Some(1_730_386_641),
             optimized: false,
         }],
-        title,
+        ..CachedItem::new(RatingKey(key * 3), ItemKind::Movie, title)
     }
 }
 

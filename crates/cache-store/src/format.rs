@@ -12,5 +12,6 @@ pub(crate) mod remembered;
 pub(crate) mod reread;
 pub(crate) mod section;
 pub(crate) mod show;
+pub(crate) mod stamp;
 pub(crate) mod tables;
 pub(crate) mod upload;

@@ -38,7 +38,7 @@ pub use share::tier::counts::{Miss, SharedCounts};
 #[cfg(feature = "shared")]
 pub use share::tier::keep::{SharedStats, SharedTag};
 pub use store::Store;
-pub use store::apply::Changes;
+pub use store::apply::update::Changes;
 pub use store::check::Checked;
 pub use store::clear::{Clear, Cleared};
 pub use store::prune::Compacted;

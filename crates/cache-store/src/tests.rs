@@ -18,6 +18,7 @@ mod shows;
 pub(crate) mod upgrading;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
@@ -26,7 +27,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     CachedItem, CachedPart, Changes, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord,
-    Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store, StoreConfig,
+    Metadata, Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store,
+    StoreConfig,
 };
 
 /// An indexing function for tests: it hashes names, titles and guids.
@@ -65,6 +67,14 @@ fn open(path: &Path) -> Store {
     Store::open(path, &config()).unwrap()
 }
 
+/// A new cache file with so many movies, its folder and its path.
+fn filled(count: u64) -> (TempDir, PathBuf, Store) {
+    let (folder, path) = place();
+    let store = open(&path);
+    fill(&store, (1..=count).map(|key| movie(key, 0)), 1);
+    (folder, path, store)
+}
+
 /// A section as a server lists it.
 fn movies() -> Section {
     Section::new(SectionKey(5), SectionUuid("uuid-movies".into()), "Movies", SectionKind::Movie)
@@ -82,23 +92,11 @@ fn stamp(counter: i64) -> SectionStamp {
 /// A movie. Another `edition` of it has another title. Two movies share each file name.
 pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
     CachedItem {
-        rating_key: RatingKey(key),
-        kind: ItemKind::Movie,
-        title: format!("Title {key} edition {edition}"),
-        original_title: None,
-        grandparent_title: None,
-        grandparent: None,
-        parent_title: None,
-        edition: None,
-        aired: None,
         year: Some(1981),
-        parent_index: None,
-        index: None,
         guids: vec![format!("imdb://tt{key:07}"), format!("tmdb://{}", key / 3)],
         duration_ms: Some(8_940_000),
         added_at: Some(UnixSeconds(1_700_000_000)),
         updated_at: Some(UnixSeconds(1_700_000_000)),
-        trashed: false,
         parts: vec![CachedPart {
             id: Some(key + 9_000),
             version: 0,
@@ -108,11 +106,25 @@ pub(crate) fn movie(key: u64, edition: u64) -> CachedItem {
             stamp: Some(1_600_000_000),
             optimized: false,
         }],
+        ..CachedItem::new(RatingKey(key), ItemKind::Movie, format!("Title {key} edition {edition}"))
     }
 }
 
 fn fill(store: &Store, items: impl IntoIterator<Item = CachedItem>, counter: i64) -> Changes {
     store.fill(section(store), items, stamp(counter), NOW).unwrap()
+}
+
+/// The editable fields of a movie that has none set.
+fn metadata() -> Metadata {
+    Metadata {
+        kind: ItemKind::Movie,
+        values: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        locked: Vec::new(),
+        sent: BTreeMap::new(),
+        updated_at: None,
+        read_at: NOW,
+    }
 }
 
 fn match_key(number: u64) -> MatchKey {

@@ -18,7 +18,7 @@ use crate::model::revision::latest;
 use crate::model::section::SectionState;
 use crate::refresh::context::Context;
 use crate::refresh::hints::Due;
-use crate::store::apply::{Scope, Update};
+use crate::store::apply::update::{Scope, Update};
 use crate::store::staging::Spool;
 
 /// Something that a watcher saw or did.

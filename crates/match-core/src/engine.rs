@@ -10,9 +10,12 @@ mod feedback;
 pub(crate) mod numbers;
 mod pass;
 pub(crate) mod progress;
+mod prove;
 pub(crate) mod remembered;
 mod run;
 pub(crate) mod run_result;
+mod section_run;
+mod settle;
 mod suggest_mappings;
 mod wanted;
 

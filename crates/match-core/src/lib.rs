@@ -38,9 +38,7 @@ pub use mapping::{MIN_SUPPORT, MappingSuggestion, PathMapping};
 #[cfg(feature = "nfo")]
 pub use nfo::Nfo;
 pub use query::Query;
-pub use report::{
-    AnswerCounts, ESTIMATE_RULE, FailedSection, LookupCounts, Phases, Report, StepReport, Timing,
-};
+pub use report::{AnswerCounts, FailedSection, LookupCounts, Phases, Report, StepReport, Timing};
 pub use settings::{ALGORITHM, AlgorithmVersion, Settings};
 
 // What a host needs from the crates below, so that it depends only on this one.

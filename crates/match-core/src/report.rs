@@ -20,7 +20,7 @@ use crate::answer::{Answer, Confidence};
 use crate::evidence::Rule;
 use crate::mapping::{MappingSuggestion, PathMapping};
 
-pub use estimate::{ESTIMATE_RULE, calls_without_cache};
+pub use estimate::calls_without_cache;
 pub use timing::Timing;
 
 /// What one or more runs did and what they cost.
@@ -31,8 +31,12 @@ pub struct Report {
     pub runs: u64,
     /// Calls to the server, by endpoint, with their retries, bytes and times.
     pub calls: Calls,
-    /// Calls that a client without a cache would have made in the same runs. This is an estimate:
-    /// [`ESTIMATE_RULE`] is its rule in words. 0 in an outage.
+    /// An estimate of the calls that a client without a cache would have made in the same runs. 0 in
+    /// an outage.
+    ///
+    /// Such a client lists the sections once a run. For each section it makes the cheaper calls: one
+    /// title search for each file, or the whole section in pages. Searches that miss and are
+    /// repeated are not counted, so this is the least number of calls.
     pub estimated_calls: u64,
     /// What was done to bring the sections up to date, and why.
     pub steps: Vec<StepReport>,

@@ -52,23 +52,7 @@ impl OneSection {
 /// A movie with one file.
 pub(crate) fn movie(key: u64, title: &str, year: Option<u16>, file: &str) -> CachedItem {
     CachedItem {
-        rating_key: RatingKey(key),
-        kind: ItemKind::Movie,
-        title: title.to_owned(),
-        original_title: None,
-        grandparent_title: None,
-        grandparent: None,
-        parent_title: None,
-        edition: None,
-        aired: None,
         year,
-        parent_index: None,
-        index: None,
-        guids: Vec::new(),
-        duration_ms: None,
-        added_at: None,
-        updated_at: None,
-        trashed: false,
         parts: vec![CachedPart {
             id: Some(key),
             version: 0,
@@ -78,5 +62,6 @@ pub(crate) fn movie(key: u64, title: &str, year: Option<u16>, file: &str) -> Cac
             stamp: None,
             optimized: false,
         }],
+        ..CachedItem::new(RatingKey(key), ItemKind::Movie, title)
     }
 }

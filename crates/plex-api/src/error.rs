@@ -1,252 +1,37 @@
-//! One error type, with kinds a host can branch on.
+//! One error type for all calls. A host can branch on its kind.
+
+pub(crate) mod kind;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use crate::error::kind::ErrorKind;
 
 /// Why a request did not get its answer. Cheap to clone.
 ///
-/// The text says what was being done, what came back, from where, and what to do about it. It
-/// never holds the token.
+/// The text says what this client was doing, what came back from which address, and what to do. It
+/// never has the token in it.
 #[derive(Clone)]
 pub struct Error(Arc<Failure>);
 
-/// The facts of a failure; what is known is filled in where it is known.
+/// The facts of a failure. Each is filled in by the code that knows it.
 struct Failure {
     kind: ErrorKind,
-    /// What was being done: "listing section 1 from row 500".
+    /// What this client was doing: "listing section 1 from row 500".
     doing: Option<String>,
     status: Option<u16>,
-    /// Redacted.
+    /// The address, without secrets.
     url: Option<String>,
-    /// One line: of the body, or of the cause.
+    /// One line of the body, or of the cause.
     text: Option<String>,
     retry_after: Option<Duration>,
-    /// The answer has the headers of a Plex Media Server: no proxy made it.
+    /// The answer has the headers of a Plex Media Server, so it is not from a proxy.
     from_plex: bool,
-    /// The request may have been carried out all the same.
+    /// The server may have carried out the request although it failed.
     in_doubt: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// What went wrong, from the caller's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// 401: the token is missing, wrong or expired. Get a new one.
-    Unauthorized,
-    /// 403: the token's account may not do this.
-    Forbidden,
-    /// 404: not there (any more).
-    NotFound,
-    /// 400 and other refusals of the request itself.
-    BadRequest,
-    /// 409: the server has something of that name already.
-    Conflict,
-    /// 429: asked too often.
-    TooManyRequests,
-    /// 503 while the server starts or migrates its database. May last hours.
-    Maintenance,
-    /// 502, 503 or 504 without that text: the server behind the address does not answer.
-    Unavailable,
-    /// 500 and other failures of the server at this request.
-    Server,
-    /// No answer within the time allowed.
-    Timeout,
-    /// No connection: refused, unknown host, unreachable, or broken before the answer.
-    Connect,
-    /// No secure connection: certificate or protocol.
-    Tls,
-    /// The answer broke off in the middle: the server or the network went away.
-    Truncated,
-    /// The answer is not what it should be; the text has the JSON path.
-    Decode,
-    /// The answer is larger than [`Config::body_limit`](crate::Config::body_limit).
-    TooLarge,
-    /// The server redirected to another host, with another query, or what is no read: not
-    /// followed.
-    Redirect,
-    /// Another server than [`Config::expect_server`](crate::Config::expect_server) answered.
-    WrongServer,
-    /// The listing changed while it was read: read it again.
-    ListingChanged,
-    /// The rows come from another section than the listing expects.
-    WrongSection,
-    /// Not asked: the circuit is open after repeated outages. Wait and ask again.
-    CircuitOpen,
-    /// Nothing was sent: the configuration or the request is unusable.
-    Config,
-}
-
-/// What a kind of failure means for what to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The server as a whole cannot be asked. Asking again later may help; repeated outages
-    /// open the circuit.
-    Outage,
-    /// This request failed this time, and asking again may help. Says nothing about others.
-    Transient,
-    /// The same request will get the same answer.
-    Final,
-}
-
-impl ErrorKind {
-    /// Every kind, for tables and tests.
-    pub const ALL: [Self; 21] = [
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::BadRequest,
-        Self::Conflict,
-        Self::TooManyRequests,
-        Self::Maintenance,
-        Self::Unavailable,
-        Self::Server,
-        Self::Timeout,
-        Self::Connect,
-        Self::Tls,
-        Self::Truncated,
-        Self::Decode,
-        Self::TooLarge,
-        Self::Redirect,
-        Self::WrongServer,
-        Self::ListingChanged,
-        Self::WrongSection,
-        Self::CircuitOpen,
-        Self::Config,
-    ];
-
-    /// Whether a failure of this kind is an outage, worth another attempt, or final.
-    #[must_use]
-    pub const fn class(self) -> Class {
-        match self {
-            Self::Maintenance
-            | Self::Unavailable
-            | Self::Timeout
-            | Self::Connect
-            | Self::Truncated
-            | Self::CircuitOpen => Class::Outage,
-            // A 500 is often about one request (heavy includes, `file=` without a type), so it
-            // must not keep the others from being asked.
-            Self::Server | Self::TooManyRequests | Self::ListingChanged => Class::Transient,
-            Self::Unauthorized
-            | Self::Forbidden
-            | Self::NotFound
-            | Self::BadRequest
-            | Self::Conflict
-            | Self::Tls
-            | Self::Decode
-            | Self::TooLarge
-            | Self::Redirect
-            | Self::WrongServer
-            | Self::WrongSection
-            | Self::Config => Class::Final,
-        }
-    }
-
-    /// The server as a whole could not be asked: nothing was learned about the question.
-    #[must_use]
-    pub const fn is_outage(self) -> bool {
-        matches!(self.class(), Class::Outage)
-    }
-
-    /// Whether a server that answered so, or did not answer, may have done what it was asked.
-    #[must_use]
-    pub(crate) const fn leaves_in_doubt(self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable
-                | Self::Server
-                | Self::Timeout
-                | Self::Connect
-                | Self::Truncated
-                | Self::Decode
-                | Self::TooLarge
-        )
-    }
-
-    /// The kind a status code stands for; `None` for success. `maintenance` is whether the
-    /// body says so.
-    #[must_use]
-    pub(crate) const fn of_status(status: u16, maintenance: bool) -> Option<Self> {
-        Some(match status {
-            200..=299 => return None,
-            300..=399 => Self::Redirect,
-            401 => Self::Unauthorized,
-            403 => Self::Forbidden,
-            404 | 410 => Self::NotFound,
-            408 => Self::Timeout,
-            409 => Self::Conflict,
-            429 => Self::TooManyRequests,
-            400..=499 => Self::BadRequest,
-            503 if maintenance => Self::Maintenance,
-            502..=504 => Self::Unavailable,
-            _ => Self::Server,
-        })
-    }
-
-    /// What a person can do about it.
-    const fn advice(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Unauthorized => "check the token",
-            Self::Forbidden => "the token's account is not allowed to do this",
-            Self::TooManyRequests => "ask less often",
-            Self::Maintenance => "wait until the server has finished starting",
-            Self::Unavailable => "check that the server behind this address runs",
-            Self::Timeout => "the server is busy or unreachable; try again later",
-            Self::Connect => "check the address and that the server runs",
-            Self::Tls => "check the certificate, the address, and http against https",
-            Self::TooLarge => "ask for smaller pages or raise body_limit",
-            Self::Redirect => "use the address the server redirects to",
-            Self::WrongServer => "check the address: this is not the server that was expected",
-            Self::ListingChanged => "read the listing again",
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not found",
-            Self::BadRequest => "bad request",
-            Self::Conflict => "conflict",
-            Self::TooManyRequests => "too many requests",
-            Self::Maintenance => "maintenance",
-            Self::Unavailable => "unavailable",
-            Self::Server => "server error",
-            Self::Timeout => "timed out",
-            Self::Connect => "no connection",
-            Self::Tls => "no secure connection",
-            Self::Truncated => "the answer broke off",
-            Self::Decode => "unreadable answer",
-            Self::TooLarge => "answer too large",
-            Self::Redirect => "redirected elsewhere",
-            Self::WrongServer => "another server answered",
-            Self::ListingChanged => "the listing changed while it was read",
-            Self::WrongSection => "another section answered",
-            Self::CircuitOpen => "not asked after repeated outages",
-            Self::Config => "configuration",
-        })
-    }
-}
-
-impl ErrorKind {
-    /// The word between the kind and the address.
-    const fn preposition(self) -> &'static str {
-        match self {
-            Self::Connect | Self::Tls | Self::Config => "to",
-            Self::CircuitOpen => "of",
-            Self::Timeout | Self::WrongServer => "at",
-            _ => "from",
-        }
-    }
 }
 
 impl Error {
@@ -255,7 +40,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The status the server answered with, if it answered.
+    /// The HTTP status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
@@ -265,9 +50,9 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Whether the request may have been carried out although it failed. A write is repeated when
-    /// its answer is lost, so the last answer (a refused token, say) does not tell what became of
-    /// an attempt before it. Never for a read.
+    /// Whether the server may have carried out the request although it failed. A write is repeated
+    /// if its answer is lost. So the last answer (for example, a refused token) does not show what
+    /// an earlier attempt did. Always `false` for a read.
     pub fn is_in_doubt(&self) -> bool {
         self.0.in_doubt
     }
@@ -286,7 +71,7 @@ impl Error {
         }))
     }
 
-    /// Says what was being done and with which (already redacted) address.
+    /// Adds what this client was doing, and the address. The address must already be without secrets.
     pub(crate) fn during(self, doing: &str, url: &str) -> Self {
         self.change(|failure| {
             failure.doing.get_or_insert_with(|| doing.to_owned());
@@ -294,7 +79,7 @@ impl Error {
         })
     }
 
-    /// Says what was being done, for errors that are not about one request.
+    /// Adds what this client was doing, for errors that are not about one request.
     pub(crate) fn doing(self, doing: String) -> Self {
         self.change(|failure| failure.doing = Some(doing))
     }
@@ -306,22 +91,22 @@ impl Error {
         })
     }
 
-    /// Says that the answer came from a Plex Media Server and from nobody in front of it.
+    /// Adds whether the answer came from a Plex Media Server itself, and not from a proxy.
     pub(crate) fn with_origin(self, from_plex: bool) -> Self {
         self.change(|failure| failure.from_plex = from_plex)
     }
 
-    /// Says whether the request may have been carried out all the same.
+    /// Adds whether the server may have carried out the request.
     pub(crate) fn with_doubt(self, in_doubt: bool) -> Self {
         self.change(|failure| failure.in_doubt = in_doubt)
     }
 
-    /// Whether a Plex Media Server itself says that something is not there.
+    /// Whether a Plex Media Server itself, and not a proxy, says that something is not there.
     pub(crate) fn is_servers_own_404(&self) -> bool {
         self.0.kind == ErrorKind::NotFound && self.0.from_plex
     }
 
-    /// Whether asking for fewer rows may help: refused as it is, too large, or too slow.
+    /// Whether a request for fewer rows may succeed: this one was refused, too large, or too slow.
     pub(crate) fn is_too_much(&self) -> bool {
         match self.0.kind {
             ErrorKind::Timeout | ErrorKind::TooLarge => true,
@@ -330,7 +115,7 @@ impl Error {
         }
     }
 
-    /// Rewrites the text: what of it came from a server may hold secrets.
+    /// Rewrites the text. A part that came from a server may have secrets in it.
     pub(crate) fn map_text(self, rewrite: impl FnOnce(String) -> String) -> Self {
         self.change(|failure| failure.text = failure.text.take().map(rewrite))
     }
@@ -339,8 +124,8 @@ impl Error {
         self.change(|failure| failure.source = Some(source.into()))
     }
 
-    /// An error is complete before it is shared, so there is always one owner here; a second
-    /// one would only mean that the addition is not made.
+    /// Changes the facts. An error is complete before it is cloned, so it has one owner here. If it
+    /// had a second one, the change would be left out.
     fn change(mut self, change: impl FnOnce(&mut Failure)) -> Self {
         if let Some(failure) = Arc::get_mut(&mut self.0) {
             change(failure);
@@ -369,7 +154,7 @@ impl fmt::Display for Error {
         if let Some(text) = failure.text_without_status() {
             write!(f, ": {text}")?;
         }
-        // Another web server knows none of the paths.
+        // A web server that is not Plex answers 404 to every path.
         let elsewhere = kind == ErrorKind::NotFound && failure.url.is_some() && !failure.from_plex;
         let advice = elsewhere
             .then_some("is this the address of a Plex Media Server, without a path?")
@@ -391,7 +176,7 @@ impl Failure {
     }
 }
 
-/// The text for people. `main` prints an error that it returns in this form.
+/// The same text as `Display`: `main` prints an error that it returns in this form.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -407,65 +192,6 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_has_its_class() {
-        use Class::{Final, Outage, Transient};
-        let table = [
-            (ErrorKind::Unauthorized, Final),
-            (ErrorKind::Forbidden, Final),
-            (ErrorKind::NotFound, Final),
-            (ErrorKind::BadRequest, Final),
-            (ErrorKind::Conflict, Final),
-            (ErrorKind::TooManyRequests, Transient),
-            (ErrorKind::Maintenance, Outage),
-            (ErrorKind::Unavailable, Outage),
-            (ErrorKind::Server, Transient),
-            (ErrorKind::Timeout, Outage),
-            (ErrorKind::Connect, Outage),
-            (ErrorKind::Tls, Final),
-            (ErrorKind::Truncated, Outage),
-            (ErrorKind::Decode, Final),
-            (ErrorKind::TooLarge, Final),
-            (ErrorKind::Redirect, Final),
-            (ErrorKind::WrongServer, Final),
-            (ErrorKind::ListingChanged, Transient),
-            (ErrorKind::WrongSection, Final),
-            (ErrorKind::CircuitOpen, Outage),
-            (ErrorKind::Config, Final),
-        ];
-        assert_eq!(table.map(|(kind, _)| kind), ErrorKind::ALL);
-        for (kind, class) in table {
-            assert_eq!(kind.class(), class, "{kind:?}");
-            assert_eq!(kind.is_outage(), class == Outage, "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn every_status_has_its_kind() {
-        for (status, maintenance, kind) in [
-            (200, false, None),
-            (204, false, None),
-            (302, false, Some(ErrorKind::Redirect)),
-            (400, false, Some(ErrorKind::BadRequest)),
-            (401, false, Some(ErrorKind::Unauthorized)),
-            (403, false, Some(ErrorKind::Forbidden)),
-            (404, false, Some(ErrorKind::NotFound)),
-            (408, false, Some(ErrorKind::Timeout)),
-            (409, false, Some(ErrorKind::Conflict)),
-            (422, false, Some(ErrorKind::BadRequest)),
-            (429, false, Some(ErrorKind::TooManyRequests)),
-            (500, false, Some(ErrorKind::Server)),
-            (501, false, Some(ErrorKind::Server)),
-            (502, false, Some(ErrorKind::Unavailable)),
-            (503, false, Some(ErrorKind::Unavailable)),
-            (503, true, Some(ErrorKind::Maintenance)),
-            (504, false, Some(ErrorKind::Unavailable)),
-            (507, false, Some(ErrorKind::Server)),
-        ] {
-            assert_eq!(ErrorKind::of_status(status, maintenance), kind, "{status}");
-        }
-    }
 
     #[test]
     fn the_text_says_what_where_and_what_to_do() {

@@ -1,46 +1,15 @@
 //! If the shared tier fails, one clear line says that the host goes on without it. No log contains
 //! its password, the secret, or anything about the library.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use match_core::{Engine, Selection, SharedTier};
 use testbed::budget::to_queries;
+use testbed::log::{Log, ours};
 use testbed::shared::{Hosts, SECRET};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::kinds::with_tls;
-
-/// The destination of this thread's log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// What was logged since the last time.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-}
 
 /// The names of the warnings in a log.
 fn warnings(log: &str) -> Vec<&str> {
@@ -52,7 +21,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
     let scale = testbed::budget::Scale::small(60, 20);
     let Some(hosts) = Hosts::start(scale, &[]).await.unwrap() else { return };
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = tracing::subscriber::set_default(log.subscriber(FmtSpan::NONE));
     let asked = hosts.stage.queries(30);
     let everything = Selection::All;
     // The tier works, so there is nothing to warn about.
@@ -93,10 +62,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
         assert!(told[0].contains("the shared tier") && told[0].contains(why), "{told:?}");
         seen += &text;
     }
-    let ours = ["plex_api", "cache_store", "match_core"];
-    let seen: Vec<&str> =
-        seen.lines().filter(|line| ours.iter().any(|name| line.contains(name))).collect();
-    let seen = seen.join("\n");
+    let seen = ours(&seen);
     assert!(seen.contains("taken from") || seen.contains("share"), "the tier was listened to");
     let mut never = vec![SECRET.to_owned(), "hunter2".to_owned(), address];
     never.extend(asked.iter().map(|truth| truth.path.clone()));

@@ -8,9 +8,9 @@ mod seasons;
 mod shows;
 
 use super::{Case, Survives};
-use crate::generate::Random;
 use crate::library::Library;
 use crate::queries::TruthQuery;
+use crate::random::Random;
 
 /// Makes cases of every form.
 pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> Vec<Case> {

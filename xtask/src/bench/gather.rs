@@ -1,7 +1,6 @@
 //! Plays the situations: which ones, with which input, and by which clients. Each gives a line of
 //! data.
 
-pub(super) mod assumptions;
 pub(super) mod budget;
 pub(super) mod clock;
 pub(super) mod input;

@@ -6,6 +6,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use match_core::{MappingSuggestion, Section};
 use serde::Serialize;
 
+use crate::assumptions::Check;
+
 /// Columns of a terminal.
 const WIDTH: u16 = 80;
 
@@ -45,15 +47,7 @@ pub(super) struct SectionSeen {
     folders: Vec<String>,
 }
 
-/// An assumption, whether it holds, and what happens if it does not.
-#[derive(Debug, Serialize)]
-pub(crate) struct Check {
-    pub(crate) holds: bool,
-    pub(crate) what: String,
-    pub(crate) otherwise: String,
-}
-
-/// The result of matching a sample of files.
+/// How a sample of files matched.
 #[derive(Debug, Serialize)]
 pub(super) struct FilesSeen {
     pub(super) folder: String,
@@ -156,7 +150,7 @@ impl Diagnosis {
             let _ = writeln!(page, "{count} sections cannot be read: select the others by name\n");
         }
         if !self.checks.is_empty() {
-            let rows = self.checks.iter().map(|Check { holds, what, otherwise }| match holds {
+            let rows = self.checks.iter().map(|Check { holds, what, otherwise, .. }| match holds {
                 true => ["yes".to_owned(), what.clone()],
                 false => ["NO".to_owned(), format!("{what}: {otherwise}")],
             });

@@ -73,7 +73,8 @@ pub(super) async fn look(
     }))
 }
 
-/// The media files below a folder, sorted. Links are not followed.
+/// The media files below a folder, sorted. Links are not followed. The examples have the same
+/// function: an example stands alone, as a host does, so neither uses the other.
 fn media_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];

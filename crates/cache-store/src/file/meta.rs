@@ -1,10 +1,38 @@
-//! The store row: the server of the file, and the section numbers that were used.
+//! The rows of the meta table. The store row names the server of the file, and the section numbers
+//! that were used.
 
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Broken, Error};
+use crate::format::envelope::{Place, Record};
 use crate::format::meta::StoreRow;
 use crate::format::{envelope, place, tables};
+
+/// A row of the meta table. `None`: there is none, or it is damaged.
+pub(crate) fn row<R: Record>(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    key: &'static str,
+    place: Place,
+    doing: &'static str,
+) -> Result<Option<R>, Error> {
+    let row = meta.get(key).map_err(Error::storage(doing))?;
+    Ok(row.and_then(|bytes| envelope::open(place, bytes.value()).ok()))
+}
+
+/// Writes a row of the meta table inside a write transaction.
+pub(crate) fn put_row<R: Record>(
+    txn: &WriteTransaction,
+    key: &'static str,
+    place: Place,
+    row: &R,
+    doing: &'static str,
+) -> Result<(), Error> {
+    let mut bytes = Vec::new();
+    envelope::seal(place, row, &mut bytes);
+    let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+    meta.insert(key, bytes.as_slice()).map_err(Error::storage(doing))?;
+    Ok(())
+}
 
 /// Reads the store row inside a write transaction.
 pub(crate) fn read_store_row(txn: &WriteTransaction) -> Result<StoreRow, Error> {
@@ -18,18 +46,13 @@ pub(crate) fn store_row(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<StoreRow, Error> {
     let doing = "reading its meta table";
-    let row = meta.get(tables::STORE_KEY).map_err(Error::storage(doing))?;
-    row.and_then(|bytes| envelope::open(place::store(), bytes.value()).ok()).ok_or_else(|| {
-        Error::Storage { doing, source: Box::new(Broken("its store row is damaged".to_owned())) }
+    row(meta, tables::STORE_KEY, place::store(), doing)?.ok_or_else(|| Error::Storage {
+        doing,
+        source: Box::new(Broken("its store row is damaged".to_owned())),
     })
 }
 
 /// Writes the store row inside a write transaction.
 pub(crate) fn put_store_row(txn: &WriteTransaction, row: &StoreRow) -> Result<(), Error> {
-    let doing = "writing its meta table";
-    let mut bytes = Vec::new();
-    envelope::seal(place::store(), row, &mut bytes);
-    let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-    meta.insert(tables::STORE_KEY, bytes.as_slice()).map_err(Error::storage(doing))?;
-    Ok(())
+    put_row(txn, tables::STORE_KEY, place::store(), row, "writing its meta table")
 }

@@ -3,9 +3,10 @@
 use plex_api::{ItemKind, SectionKey, SectionUuid, UnixSeconds};
 
 use crate::format::envelope::{self, Decode, Encode, Record};
+use crate::format::stamp::StampFields;
 use crate::model::partition::Division;
 use crate::model::position::{CommitId, Position};
-use crate::model::revision::{Revision, SectionStamp};
+use crate::model::revision::Revision;
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState, ShowsListed};
 
 /// A section.
@@ -59,13 +60,6 @@ impl Record for SectionRow {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct StampFields {
-    counter: Option<i64>,
-    scanned: Option<i64>,
-    updated: Option<i64>,
-}
-
 /// A commit of the shared tier, its stamp, and the items that differ from it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 struct PositionFields {
@@ -88,24 +82,6 @@ impl DivisionFields {
 
     fn into_division(self) -> Division {
         Division { bits: self.bits, buckets: self.buckets }
-    }
-}
-
-impl StampFields {
-    fn new(stamp: SectionStamp) -> Self {
-        Self {
-            counter: stamp.content_changed_at,
-            scanned: stamp.scanned_at.map(|at| at.0),
-            updated: stamp.updated_at.map(|at| at.0),
-        }
-    }
-
-    fn into_stamp(self) -> SectionStamp {
-        SectionStamp {
-            content_changed_at: self.counter,
-            scanned_at: self.scanned.map(UnixSeconds),
-            updated_at: self.updated.map(UnixSeconds),
-        }
     }
 }
 
@@ -219,7 +195,7 @@ impl From<SectionRow1> for SectionRow {
             title: row.title,
             kind: row.kind,
             locations: row.locations,
-            observed: row.stamp.clone(),
+            observed: row.stamp,
             stamp: row.stamp,
             revision: row.revision,
             items: row.items,

@@ -105,6 +105,24 @@ pub(crate) enum Goes {
     Never,
 }
 
+/// A key of a table.
+trait Key: redb::Key + for<'k> redb::Value<SelfType<'k> = Self> + Copy + 'static {
+    /// The section's number, and the key within the section as a value's checksum covers it.
+    fn in_place(self) -> (u32, u128);
+}
+
+impl Key for (u32, u64) {
+    fn in_place(self) -> (u32, u128) {
+        (self.0, u128::from(self.1))
+    }
+}
+
+impl Key for (u32, [u8; 16]) {
+    fn in_place(self) -> (u32, u128) {
+        (self.0, u128::from_le_bytes(self.1))
+    }
+}
+
 /// Every table but [`META`], in the order of the digest.
 pub(crate) static ALL: [Table; 11] = [
     numbered::<SectionRow>(0x11, "sections", Goes::Never),
@@ -150,39 +168,23 @@ impl Table {
         txn: &ReadTransaction,
         visit: impl FnMut(Place, &[u8]),
     ) -> Result<(), Error> {
-        let doing = "reading all of it";
         match self.keys {
-            Keys::Numbered(definition) => self
-                .visit_numbered(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
-            Keys::Hashed(definition) => self
-                .visit_hashed(&txn.open_table(definition).map_err(Error::storage(doing))?, visit),
+            Keys::Numbered(definition) => self.scan_rows(txn, definition, visit),
+            Keys::Hashed(definition) => self.scan_rows(txn, definition, visit),
         }
     }
 
-    fn visit_numbered(
+    fn scan_rows<K: Key>(
         &self,
-        rows: &impl ReadableTable<(u32, u64), &'static [u8]>,
+        txn: &ReadTransaction,
+        definition: TableDefinition<'static, K, &'static [u8]>,
         mut visit: impl FnMut(Place, &[u8]),
     ) -> Result<(), Error> {
         let doing = "reading all of it";
+        let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
         for row in rows.iter().map_err(Error::storage(doing))? {
             let (key, value) = row.map_err(Error::storage(doing))?;
-            let (section, key) = key.value();
-            visit(self.place(section, u128::from(key)), value.value());
-        }
-        Ok(())
-    }
-
-    fn visit_hashed(
-        &self,
-        rows: &impl ReadableTable<(u32, [u8; 16]), &'static [u8]>,
-        mut visit: impl FnMut(Place, &[u8]),
-    ) -> Result<(), Error> {
-        let doing = "reading all of it";
-        for row in rows.iter().map_err(Error::storage(doing))? {
-            let (key, value) = row.map_err(Error::storage(doing))?;
-            let (section, key) = key.value();
-            visit(self.place(section, u128::from_le_bytes(key)), value.value());
+            visit(self.place(key.value()), value.value());
         }
         Ok(())
     }
@@ -249,28 +251,19 @@ impl Table {
     /// Rewrites every row of an earlier schema in the present one, and removes rows that cannot be
     /// rewritten. It returns the sections that lost rows.
     pub(crate) fn upgrade(&self, txn: &WriteTransaction) -> Result<BTreeSet<u32>, Error> {
-        let doing = "upgrading its records";
         match self.keys {
-            Keys::Numbered(definition) => {
-                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from(key)))
-            }
-            Keys::Hashed(definition) => {
-                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                self.upgrade_rows(&mut rows, |(section, key)| (section, u128::from_le_bytes(key)))
-            }
+            Keys::Numbered(definition) => self.upgrade_rows(txn, definition),
+            Keys::Hashed(definition) => self.upgrade_rows(txn, definition),
         }
     }
 
-    fn upgrade_rows<K>(
+    fn upgrade_rows<K: Key>(
         &self,
-        rows: &mut redb::Table<'_, K, &'static [u8]>,
-        at: impl Fn(K) -> (u32, u128),
-    ) -> Result<BTreeSet<u32>, Error>
-    where
-        K: redb::Key + for<'k> redb::Value<SelfType<'k> = K> + Copy + 'static,
-    {
+        txn: &WriteTransaction,
+        definition: TableDefinition<'static, K, &'static [u8]>,
+    ) -> Result<BTreeSet<u32>, Error> {
         let doing = "upgrading its records";
+        let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
         let mut lost = BTreeSet::new();
         let mut bytes = Vec::new();
         let mut from = Bound::Unbounded;
@@ -281,12 +274,12 @@ impl Table {
                 let (key, value) = row.map_err(Error::storage(doing))?;
                 let key = key.value();
                 reached = Some(key);
-                let (section, number) = at(key);
-                match (self.reseal)(self.place(section, number), value.value(), &mut bytes) {
+                let place = self.place(key);
+                match (self.reseal)(place, value.value(), &mut bytes) {
                     Ok(Resealed::AsItWas) => continue,
                     Ok(Resealed::Upgraded) => changes.push((key, Some(bytes.clone()))),
                     Err(_) => {
-                        lost.insert(section);
+                        lost.insert(place.section);
                         changes.push((key, None));
                     }
                 }
@@ -306,7 +299,8 @@ impl Table {
         }
     }
 
-    fn place(&self, section: u32, key: u128) -> Place {
+    fn place(&self, key: impl Key) -> Place {
+        let (section, key) = key.in_place();
         Place { table: self.number, section, key }
     }
 }

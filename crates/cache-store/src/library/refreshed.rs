@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::section::SectionState;
 use crate::refresh::plan::{Plan, Planned};
 use crate::refresh::reason::PlanReason;
-use crate::store::apply::Changes;
+use crate::store::apply::update::Changes;
 
 /// What was done for one section.
 #[derive(Debug, Clone, Serialize)]

@@ -8,8 +8,9 @@ use plex_api::{Filter, Section};
 use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::error::Error;
+use crate::library::Library;
+use crate::library::probe::Observed;
 use crate::library::refreshed::Step;
-use crate::library::{Library, Observed};
 use crate::model::revision::SectionStamp;
 use crate::model::section::SectionState;
 use crate::random_id::draw;
@@ -42,6 +43,15 @@ pub(super) struct Round {
     /// It is decided that this host asks the server.
     settled: bool,
     calls: u64,
+}
+
+/// What a refresh would do next with a section.
+#[derive(Clone, Copy)]
+pub(super) struct Intent<'a> {
+    pub(super) state: &'a SectionState,
+    pub(super) seen: &'a Sighting,
+    pub(super) plan: Plan,
+    pub(super) demand: Demand,
 }
 
 impl Round {
@@ -178,32 +188,25 @@ impl Library {
     /// ask the server.
     pub(super) async fn share(
         &self,
-        state: &SectionState,
-        seen: &Sighting,
-        planned: Planned,
-        demand: Demand,
+        intent: Intent<'_>,
         round: &mut Round,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
         let Some(tier) = self.tier.as_ref().filter(|_| !round.settled) else { return Ok(false) };
-        if matches!(planned.plan, Plan::Fresh | Plan::Unchanged) {
+        if matches!(intent.plan, Plan::Fresh | Plan::Unchanged) {
             return Ok(false);
         }
-        let span = debug_span!("share", section = state.id.0);
-        let shared = self.share_step(tier, state, seen, planned, demand, round, steps);
+        let span = debug_span!("share", section = intent.state.id.0);
+        let shared = self.share_step(tier, intent, round, steps);
         let again = shared.instrument(span).await?;
         round.settled = !again;
         Ok(again)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a refresh knows at that point")]
     async fn share_step(
         &self,
         tier: &Arc<Tier>,
-        state: &SectionState,
-        seen: &Sighting,
-        planned: Planned,
-        demand: Demand,
+        intent: Intent<'_>,
         round: &mut Round,
         steps: &mut Vec<Step>,
     ) -> Result<bool, Error> {
@@ -215,10 +218,11 @@ impl Library {
         if round.looks > LOOKS {
             return Ok(false);
         }
+        let Intent { state, seen, plan, .. } = intent;
         let Some(look) = tier.look(state).await else { return Ok(false) };
         let held = round.lease.is_some();
         if !round.missed
-            && let Some(way) = self.useful(tier, state, seen, demand, &look, held)
+            && let Some(way) = self.useful(tier, intent, &look, held)
         {
             if let (true, Way::Snapshot(_), Some(head)) = (round.waited, &way, &look.head) {
                 tokio::time::sleep(crowd_delay(head.snapshot.bytes, draw())).await;
@@ -229,7 +233,7 @@ impl Library {
             }
             round.missed = true;
         }
-        if !planned.plan.is_worth_sharing() {
+        if !plan.is_worth_sharing() {
             return Ok(false);
         }
         if !held {
@@ -268,12 +272,11 @@ impl Library {
     fn useful(
         &self,
         tier: &Tier,
-        state: &SectionState,
-        seen: &Sighting,
-        demand: Demand,
+        intent: Intent<'_>,
         look: &Look,
         may_publish: bool,
     ) -> Option<Way> {
+        let Intent { state, seen, demand, .. } = intent;
         let head = look.head.as_ref()?;
         let base = base(state.position.as_ref(), state.stamp);
         let way = way(head, base).filter(|way| *way != Way::There)?;

@@ -103,6 +103,30 @@ pub type PartRef<'a> = CachedPart<&'a str>;
 pub struct ContentHash(pub [u8; 16]);
 
 impl CachedItem {
+    /// An item of which nothing else is known: no file, no id. This is for tests and tools.
+    pub fn new(rating_key: RatingKey, kind: ItemKind, title: impl Into<String>) -> Self {
+        Self {
+            rating_key,
+            kind,
+            title: title.into(),
+            original_title: None,
+            grandparent_title: None,
+            grandparent: None,
+            parent_title: None,
+            edition: None,
+            year: None,
+            aired: None,
+            parent_index: None,
+            index: None,
+            guids: Vec::new(),
+            duration_ms: None,
+            added_at: None,
+            updated_at: None,
+            trashed: false,
+            parts: Vec::new(),
+        }
+    }
+
     /// Takes the fields that matching needs from an item of the server.
     ///
     /// A part without a file name is left out, because nothing can be compared with it.

@@ -13,7 +13,7 @@ use crate::refresh::reason::PlanReason;
 use crate::refresh::recent::Recent;
 use crate::share::single_flight::Sighting;
 use crate::store::Store;
-use crate::store::apply::{Applied, Changes, Scope, Update};
+use crate::store::apply::update::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
 /// The result of a plan: the new state, or another plan to carry out instead.

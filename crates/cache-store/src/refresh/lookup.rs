@@ -15,7 +15,7 @@ use crate::model::revision::latest;
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::refresh::context::Context;
 use crate::refresh::listing;
-use crate::store::apply::{Applied, Update};
+use crate::store::apply::update::{Applied, Update};
 use crate::store::staging::Spool;
 
 /// A file to look up.

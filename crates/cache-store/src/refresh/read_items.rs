@@ -14,7 +14,7 @@ use crate::model::section::{SectionId, SectionState};
 use crate::refresh::context::Context;
 use crate::refresh::execute::unmoved;
 use crate::store::Store;
-use crate::store::apply::Update;
+use crate::store::apply::update::Update;
 use crate::store::staging::Spool;
 
 /// How often items are read if other processes keep writing to their section.

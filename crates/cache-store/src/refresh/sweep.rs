@@ -20,7 +20,7 @@ use crate::refresh::listing::{self, unreadable};
 use crate::refresh::plan::Plan;
 use crate::refresh::reason::PlanReason;
 use crate::share::single_flight::Sighting;
-use crate::store::apply::{Scope, Update};
+use crate::store::apply::update::{Scope, Update};
 use crate::store::staging::Spool;
 
 /// What a sweep has seen.

@@ -7,7 +7,7 @@ use crate::model::item::CachedItem;
 use crate::model::revision::SectionStamp;
 use crate::model::section::{Lookups, SectionId, SectionState};
 use crate::store::Store;
-use crate::store::apply::{Applied, Changes, Scope, Update};
+use crate::store::apply::update::{Applied, Changes, Scope, Update};
 use crate::store::staging::Spool;
 
 impl Store {

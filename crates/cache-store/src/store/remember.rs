@@ -3,12 +3,11 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use redb::ReadableTable;
-
 use crate::error::Error;
+use crate::file::meta::{put_row, row};
 use crate::file::view::View;
-use crate::format::{envelope, place, tables};
 use crate::format::{meta::CountersRow, remembered::MatchRow};
+use crate::format::{place, tables};
 use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::section::SectionId;
 use crate::store::Store;
@@ -94,20 +93,16 @@ impl Store {
         }
         self.write("remembering matches", |txn| {
             let doing = "counting";
-            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let before = meta.get(tables::COUNTERS_KEY).map_err(Error::storage(doing))?;
-            let before: Option<CountersRow> =
-                before.and_then(|bytes| envelope::open(place::counters(), bytes.value()).ok());
-            let before = before.unwrap_or_default();
+            let (key, place) = (tables::COUNTERS_KEY, place::counters());
+            let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
+            let before: CountersRow = row(&meta, key, place, doing)?.unwrap_or_default();
+            drop(meta);
             let sum = CountersRow {
                 hits: before.hits.saturating_add(counted.hits),
                 misses: before.misses.saturating_add(counted.misses),
                 damaged: before.damaged.saturating_add(counted.damaged),
             };
-            let mut bytes = Vec::new();
-            envelope::seal(place::counters(), &sum, &mut bytes);
-            meta.insert(tables::COUNTERS_KEY, bytes.as_slice()).map_err(Error::storage(doing))?;
-            Ok(())
+            put_row(txn, key, place, &sum, doing)
         })?;
         self.keep_within_limit()
     }

@@ -12,7 +12,7 @@ use crate::format::{envelope, place, tables};
 use crate::model::section::{SectionState, ShowsListed};
 use crate::model::show::CachedShow;
 use crate::store::Store;
-use crate::store::apply::Changes;
+use crate::store::apply::update::Changes;
 
 impl Store {
     /// Replaces the shows of a section by the listed ones, which were requested at `now`. If any

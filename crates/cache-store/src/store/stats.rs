@@ -4,10 +4,10 @@ use redb::{ReadTransaction, ReadableTableMetadata};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::file::meta::store_row;
+use crate::file::meta::{row, store_row};
 use crate::format::meta::CountersRow;
 use crate::format::tables::{ALL, Keys, Table};
-use crate::format::{envelope, place, tables};
+use crate::format::{place, tables};
 use crate::model::revision::Revision;
 use crate::store::Store;
 
@@ -91,10 +91,8 @@ impl Store {
         self.read("counting", |txn| {
             let doing = "counting";
             let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let counters = meta.get(tables::COUNTERS_KEY).map_err(Error::storage(doing))?;
-            let counters: Option<CountersRow> =
-                counters.and_then(|bytes| envelope::open(place::counters(), bytes.value()).ok());
-            let counters = counters.unwrap_or_default();
+            let counters = row(&meta, tables::COUNTERS_KEY, place::counters(), doing)?;
+            let counters: CountersRow = counters.unwrap_or_default();
             let tables =
                 ALL.iter().map(|table| stats_of(table, txn)).collect::<Result<Vec<_>, Error>>()?;
             Ok(Stats {

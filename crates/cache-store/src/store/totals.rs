@@ -1,14 +1,16 @@
 //! Three small rows beside the cache: totals over all runs, the size of the server's pages, and who
-//! asked last.
+//! asked the server last.
 //!
 //! Only the layer above knows what the totals contain. None of these rows says anything about the
-//! library. So the digest does not cover them, and no answer depends on them.
+//! library, so the digest does not cover them.
 
 use plex_api::Paging;
 
 use crate::error::Error;
+use crate::file::meta::{put_row, row};
+use crate::format::envelope::{Place, Record};
 use crate::format::meta::{AskerRow, PagingRow, TotalsRow};
-use crate::format::{envelope, place, tables};
+use crate::format::{place, tables};
 use crate::store::Store;
 
 impl Store {
@@ -16,75 +18,63 @@ impl Store {
     /// damaged.
     pub fn totals(&self) -> Result<Option<Vec<u8>>, Error> {
         let doing = "reading the totals of all runs";
-        self.read(doing, |txn| {
-            let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let row = meta.get(tables::TOTALS_KEY).map_err(Error::storage(doing))?;
-            let place = place::totals();
-            let row = row.and_then(|value| envelope::open::<TotalsRow>(place, value.value()).ok());
-            Ok(row.map(|row| row.bytes))
-        })
+        let row: Option<TotalsRow> = self.row(tables::TOTALS_KEY, place::totals(), doing)?;
+        Ok(row.map(|row| row.bytes))
     }
 
     /// Stores the totals of all runs with the cache.
     pub fn put_totals(&self, totals: &[u8]) -> Result<(), Error> {
-        let doing = "writing the totals of all runs";
-        let mut sealed = Vec::new();
         let row = TotalsRow { bytes: totals.to_vec() };
-        envelope::seal(place::totals(), &row, &mut sealed);
-        self.write(doing, |txn| {
-            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            meta.insert(tables::TOTALS_KEY, sealed.as_slice()).map_err(Error::storage(doing))?;
-            Ok(())
-        })
+        let doing = "writing the totals of all runs";
+        self.put_row(tables::TOTALS_KEY, place::totals(), &row, doing)
     }
 
-    /// What is known about the server's pages, and the version of the server, if it was known.
-    /// `None`: nothing is known, or the row was damaged.
+    /// The page size that the server takes, and the server's version, if it was known. `None`:
+    /// nothing was written, or the row was damaged.
     pub(crate) fn paging(&self) -> Result<Option<(Paging, Option<String>)>, Error> {
-        let doing = "reading the size of pages";
-        self.read(doing, |txn| {
-            let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let row = meta.get(tables::PAGING_KEY).map_err(Error::storage(doing))?;
-            let place = place::paging();
-            let row = row.and_then(|value| envelope::open::<PagingRow>(place, value.value()).ok());
-            Ok(row.map(|PagingRow { rows, at_most, version }| (Paging { rows, at_most }, version)))
-        })
+        let row = self.row(tables::PAGING_KEY, place::paging(), "reading the size of pages")?;
+        Ok(row.map(|PagingRow { rows, at_most, version }| (Paging { rows, at_most }, version)))
     }
 
-    /// Stores the size of pages.
+    /// Keeps the page size that the server takes.
     pub(crate) fn put_paging(&self, paging: Paging, version: Option<String>) -> Result<(), Error> {
-        let doing = "writing the size of pages";
         let Paging { rows, at_most } = paging;
-        let mut sealed = Vec::new();
-        envelope::seal(place::paging(), &PagingRow { rows, at_most, version }, &mut sealed);
-        self.write(doing, |txn| {
-            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            meta.insert(tables::PAGING_KEY, sealed.as_slice()).map_err(Error::storage(doing))?;
-            Ok(())
-        })
+        let row = PagingRow { rows, at_most, version };
+        self.put_row(tables::PAGING_KEY, place::paging(), &row, "writing the size of pages")
     }
 
-    /// Who asked the server last. `None`: nobody asked yet, or the row was damaged.
+    /// A hash that shows who asked the server last. `None`: nothing was written, or the row was
+    /// damaged.
     pub(crate) fn asker(&self) -> Result<Option<[u8; 4]>, Error> {
-        let doing = "reading who asked last";
+        let row = self.row(tables::ASKER_KEY, place::asker(), "reading who asked last")?;
+        Ok(row.map(|AskerRow { hash }| hash))
+    }
+
+    /// Keeps who asked the server last.
+    pub(crate) fn put_asker(&self, hash: [u8; 4]) -> Result<(), Error> {
+        let row = AskerRow { hash };
+        self.put_row(tables::ASKER_KEY, place::asker(), &row, "writing who asked last")
+    }
+
+    fn row<R: Record>(
+        &self,
+        key: &'static str,
+        place: Place,
+        doing: &'static str,
+    ) -> Result<Option<R>, Error> {
         self.read(doing, |txn| {
-            let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let row = meta.get(tables::ASKER_KEY).map_err(Error::storage(doing))?;
-            let open = |bytes: &[u8]| envelope::open::<AskerRow>(place::asker(), bytes).ok();
-            Ok(row.and_then(|value| open(value.value())).map(|row| row.hash))
+            row(&txn.open_table(tables::META).map_err(Error::storage(doing))?, key, place, doing)
         })
     }
 
-    /// Stores who asked last.
-    pub(crate) fn put_asker(&self, hash: [u8; 4]) -> Result<(), Error> {
-        let doing = "writing who asked last";
-        let mut sealed = Vec::new();
-        envelope::seal(place::asker(), &AskerRow { hash }, &mut sealed);
-        self.write(doing, |txn| {
-            let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            meta.insert(tables::ASKER_KEY, sealed.as_slice()).map_err(Error::storage(doing))?;
-            Ok(())
-        })
+    fn put_row<R: Record>(
+        &self,
+        key: &'static str,
+        place: Place,
+        row: &R,
+        doing: &'static str,
+    ) -> Result<(), Error> {
+        self.write(doing, |txn| put_row(txn, key, place, row, doing))
     }
 
     /// The size of the cache file in bytes, on disk or in memory, or 0 if it is unknown.

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Dice, assert_sound, config, fill, items, movie, open, place, section, shared};
+use super::{Dice, assert_sound, config, fill, filled, items, movie, open, place, section, shared};
 use crate::{Error, Opened, Store};
 
 const PATH: &str = "MATCHBOX_TEST_ABORTING";
@@ -45,9 +45,7 @@ fn start(path: &Path, shared: bool) -> Option<String> {
 #[cfg(unix)]
 #[test]
 fn a_host_that_a_panic_ends_does_not_die_at_every_start() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=300).map(|key| movie(key, 0)), 1);
+    let (_folder, path, store) = filled(300);
     store.close().unwrap();
     let sound = fs::read(&path).unwrap();
     let (mut died, mut dice) = (0, Dice(1));

@@ -6,7 +6,9 @@ use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
 
 use super::clearing::write_late;
 use super::shows::show;
-use super::{NOW, assert_sound, fill, found, items, match_key, movie, open, place, section, stamp};
+use super::{
+    NOW, assert_sound, fill, filled, found, items, match_key, movie, open, place, section, stamp,
+};
 use crate::format::tables;
 use crate::format::tables::Keys;
 use crate::{Error, Store};
@@ -28,9 +30,7 @@ fn flipped(value: Option<AccessGuard<'_, &'static [u8]>>) -> Vec<u8> {
 
 #[test]
 fn a_check_finds_damage_in_every_table() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, path, store) = filled(50);
     let id = section(&store);
     let base = store.sections().unwrap().remove(0);
     store.put_shows(&base, &[show(7, "Amber")], NOW).unwrap().unwrap();

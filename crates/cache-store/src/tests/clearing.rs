@@ -1,19 +1,19 @@
 //! The cache is cleared, or the file is lost, while other tasks work.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use plex_api::{Artwork, ItemKind, RatingKey};
+use plex_api::{Artwork, RatingKey};
 
 use super::{
-    NOW, assert_sound, config, fill, found, items, match_key, movie, open, place, section, stamp,
+    NOW, assert_sound, config, fill, filled, found, items, match_key, movie, open, place, section,
+    stamp,
 };
-use crate::store::apply::{Applied, Scope, Update};
+use crate::store::apply::update::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{
-    Clear, Confirmed, EditProgress, Error, ImageHash, Metadata, Progress, RunId, SectionId,
-    SectionState, Store, StoreConfig,
+    Clear, Confirmed, EditProgress, Error, ImageHash, Progress, RunId, SectionId, SectionState,
+    Store, StoreConfig,
 };
 
 /// The result of a refresh that began when the section was `base`: everything, or only the changes.
@@ -57,9 +57,7 @@ fn a_refresh_during_which_something_was_cleared_writes_nothing() {
 
 #[test]
 fn clearing_matches_does_not_disturb_a_refresh() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=40).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(40);
     let base = store.sections().unwrap().remove(0);
     let update = read_since(&base, true);
     store.clear(Clear::Matches).unwrap();
@@ -71,15 +69,7 @@ pub(super) fn write_late(store: &Store, id: SectionId) {
     let key = RatingKey(1);
     store.remember(id, vec![(match_key(1), found(1, crate::Revision(1)))]).unwrap();
     store.flush().unwrap();
-    let metadata = Metadata {
-        kind: ItemKind::Movie,
-        values: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        locked: Vec::new(),
-        sent: BTreeMap::new(),
-        updated_at: None,
-        read_at: NOW,
-    };
+    let metadata = super::metadata();
     store.put_metadata(id, &[(key, metadata.clone())], &[RatingKey(2)]).unwrap();
     let (run, progress) = (RunId(1), Progress::Sent);
     let edit = EditProgress { section: id, rating_key: key, run, progress, at: NOW };
@@ -96,13 +86,11 @@ fn rows(store: &Store) -> u64 {
 
 #[test]
 fn what_comes_late_for_a_section_that_is_gone_is_not_written() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=40).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(40);
     let id = section(&store);
     let before = rows(&store);
     write_late(&store, id);
-    assert_eq!(rows(&store), before + 5, "a match, metadata, an edit, an upload, a lease");
+    assert_eq!(rows(&store), before + 5, "a match, an edit, an upload, a lease");
     store.clear(Clear::Server).unwrap();
     assert_eq!(rows(&store), 0);
     write_late(&store, id);
@@ -112,9 +100,7 @@ fn what_comes_late_for_a_section_that_is_gone_is_not_written() {
 
 #[test]
 fn matches_that_waited_do_not_outlive_a_file_that_was_replaced() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=2_000).map(|key| movie(key, 0)), 1);
+    let (_folder, path, store) = filled(2_000);
     store.close().unwrap();
     let store = Store::open(&path, &StoreConfig { cache_size: 0, ..config() }).unwrap();
     let id = section(&store);
@@ -166,9 +152,7 @@ fn clears_and_refreshes_at_once_leave_a_sound_file() {
 
 #[test]
 fn an_item_that_went_twice_is_no_damage() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=40).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(40);
     let id = section(&store);
     // Two tasks read the item by key, and the server told both that it is missing.
     for removed in [1, 0] {

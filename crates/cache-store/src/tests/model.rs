@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{
     assert_sound, fill, found, items, match_key, movie, name_hash, open, place, section, stamp,
 };
-use crate::store::apply::{Applied, Scope, Update};
+use crate::store::apply::update::{Applied, Scope, Update};
 use crate::store::staging::Spool;
 use crate::{Clear, Index, Revision, Store};
 

@@ -3,7 +3,7 @@
 use plex_api::RatingKey;
 use redb::{Database, ReadableTable, TableDefinition};
 
-use super::{INDEXING, NOW, assert_sound, config, name_hash, open, place, stamp};
+use super::{INDEXING, NOW, assert_sound, config, filled, name_hash, open, place, stamp};
 use crate::format::item::ItemRow;
 use crate::format::section::SectionRow;
 use crate::format::{envelope, place as place_of};
@@ -240,9 +240,7 @@ fn another_indexing_version_costs_no_listing() {
     fn all_under_one_hash(_: &CachedItem) -> crate::IndexKeys {
         crate::IndexKeys { names: vec![7], ..Default::default() }
     }
-    let (_folder, path) = place();
-    let store = open(&path);
-    super::fill(&store, (1..=200).map(|key| super::movie(key, 0)), 1);
+    let (_folder, path, store) = filled(200);
     let before = store.sections().unwrap().remove(0);
     store.close().unwrap();
 

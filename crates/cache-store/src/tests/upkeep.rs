@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use plex_api::{Artwork, Field, ItemKind, Location, RatingKey, UnixSeconds};
 
 use super::{
-    Dice, NOW, assert_sound, config, fill, found, items, match_key, movie, movies, name_hash, open,
-    place, section, stamp,
+    Dice, NOW, assert_sound, config, fill, filled, found, items, match_key, movie, movies,
+    name_hash, open, place, section, stamp,
 };
 use crate::{
     CachedItem, Clear, Cleared, Confirmed, EditProgress, Error, ImageHash, Index, MatchRecord,
@@ -26,9 +26,7 @@ fn remembered(store: &Store, number: u64) -> Option<MatchRecord> {
 /// Keys from all over the table, from a stretch of it, a few and all; in the file and waiting.
 #[test]
 fn many_matches_are_read_as_one_by_one() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(50);
     let id = section(&store);
     remember(&store, 0..3_000);
     store.flush().unwrap();
@@ -52,9 +50,7 @@ fn many_matches_are_read_as_one_by_one() {
 
 #[test]
 fn matches_wait_and_are_written_together() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, path, store) = filled(50);
     let waiting = |store: &Store| store.stats().unwrap().waiting;
     let in_file = |store: &Store| {
         store.stats().unwrap().tables.iter().find(|t| t.name == "matches").unwrap().rows
@@ -129,19 +125,9 @@ fn each_clear_says_how_much_went() {
 
 #[test]
 fn what_is_known_of_an_item_goes_with_it() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=5).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(5);
     let id = section(&store);
-    let metadata = Metadata {
-        kind: ItemKind::Movie,
-        values: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        locked: Vec::new(),
-        sent: BTreeMap::new(),
-        updated_at: None,
-        read_at: NOW,
-    };
+    let metadata = super::metadata();
     // The sixth is a show: it has no row among the items.
     let keys: Vec<_> = (1..=6).map(RatingKey).collect();
     let read: Vec<_> = keys.iter().map(|&key| (key, metadata.clone())).collect();
@@ -217,9 +203,7 @@ fn the_order_in_which_rows_come_leaves_no_trace() {
 
 #[test]
 fn invalidating_ends_every_match_and_removes_nothing() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(50);
     remember(&store, 0..3);
     let holds = || {
         let view = store.view().unwrap();
@@ -239,9 +223,7 @@ fn invalidating_ends_every_match_and_removes_nothing() {
 
 #[test]
 fn another_folder_of_the_section_ends_every_match() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(50);
     remember(&store, 0..3);
     let holds = || {
         let view = store.view().unwrap();
@@ -259,9 +241,7 @@ fn another_folder_of_the_section_ends_every_match() {
 
 #[test]
 fn a_section_that_is_gone_and_was_not_observed_for_long_leaves_nothing() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(50);
     let revision = store.sections().unwrap()[0].revision;
     store.remember(section(&store), vec![(match_key(1), found(1, revision))]).unwrap();
     store.flush().unwrap();
@@ -283,9 +263,7 @@ fn a_section_that_is_gone_and_was_not_observed_for_long_leaves_nothing() {
 /// Two processes edit one item at the same time.
 #[test]
 fn runs_of_two_processes_on_one_item_believe_neither_and_lose_no_doubt() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=5).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(5);
     let (id, key) = (section(&store), RatingKey(1));
     let of = |title: &str| Metadata {
         kind: ItemKind::Movie,
@@ -404,9 +382,7 @@ fn a_hundred_refreshes_of_one_percent_keep_the_file_small() {
 
 #[test]
 fn a_file_that_is_mostly_free_is_worth_compacting() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=9_000).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(9_000);
     assert!(!store.stats().unwrap().worth_compacting);
     fill(&store, (1..=1_000).map(|key| movie(key, 0)), 2);
     assert!(store.stats().unwrap().worth_compacting, "{:?}", store.stats());
@@ -416,9 +392,7 @@ fn a_file_that_is_mostly_free_is_worth_compacting() {
 
 #[test]
 fn compacting_waits_for_nobody() {
-    let (_folder, path) = place();
-    let store = open(&path);
-    fill(&store, (1..=50).map(|key| movie(key, 0)), 1);
+    let (_folder, _, store) = filled(50);
     let view = store.view().unwrap();
     assert!(matches!(store.compact(), Err(Error::InUse { .. })));
     assert!(matches!(store.check(), Err(Error::InUse { .. })));

@@ -141,96 +141,34 @@ impl Engine {
         items: &HashMap<RatingKey, Item>,
     ) -> Result<(HashMap<RatingKey, Sent>, BTreeSet<RatingKey>), Error> {
         let (edits, confirmed, met) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut notes = Notes { engine: self, run, items, edits, confirmed, met };
+        let notes = Notes { engine: self, run, items, edits, confirmed, met };
+        let mut sending = Sending::new(notes);
         for request in &requests {
-            notes.note(&request.keys, &Progress::Planned);
+            sending.notes.note(&request.keys, &Progress::Planned);
         }
-        notes.write().await?;
+        sending.notes.write().await?;
         let mut queue = VecDeque::from(requests);
-        let mut sent = HashMap::new();
-        let mut stopped: Option<(ErrorKind, String)> = None;
-        let mut failing = 0;
-        // Items of a refused group. The server edited those before the item that it refused.
-        let mut in_doubt: HashSet<RatingKey> = HashSet::new();
-        while stopped.is_none() && !queue.is_empty() {
-            self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
+        while sending.stopped.is_none() && !queue.is_empty() {
+            self.progress.tell(Phase::Send, sending.sent.len() as u64, items.len() as u64);
             let wave: Vec<PlannedRequest> = queue.drain(..queue.len().min(WAVE)).collect();
             for request in &wave {
-                notes.note(&request.keys, &Progress::Sent);
+                sending.notes.note(&request.keys, &Progress::Sent);
             }
-            notes.write().await?;
-            let mut halves = Vec::new();
+            sending.notes.write().await?;
+            let mut again = Vec::new();
             for (request, verdict) in self.wave(wave).await {
-                let keys = &request.keys;
-                failing = match &verdict {
-                    Some(Verdict::Refused(
-                        EditFailure::Rejected(_) | EditFailure::Unconfirmed(_),
-                    )) if keys.len() == 1 => failing + 1,
-                    None => failing,
-                    Some(_) => 0,
-                };
-                let mut become_of = |outcome: &Sent| {
-                    sent.extend(keys.iter().map(|key| (*key, outcome.clone())));
-                };
-                match verdict {
-                    Some(Verdict::Confirmed) => {
-                        notes.note(keys, &Progress::Confirmed);
-                        become_of(&Sent::Confirmed);
-                    }
-                    Some(Verdict::Refused(_)) if keys.len() > 1 => {
-                        debug!(items = keys.len(), "an edit of a group failed: halved");
-                        in_doubt.extend(keys);
-                        halves.extend(halved(request));
-                    }
-                    Some(Verdict::Refused(failure)) => {
-                        // The refused group may have edited this item.
-                        let failure = match failure {
-                            EditFailure::Rejected(text) | EditFailure::Conflict(text)
-                                if keys.iter().any(|key| in_doubt.contains(key)) =>
-                            {
-                                EditFailure::Unconfirmed(text)
-                            }
-                            failure => failure,
-                        };
-                        if !matches!(failure, EditFailure::Unconfirmed(_)) {
-                            notes.note(keys, &Progress::Failed(failure.to_string()));
-                        }
-                        become_of(&Sent::Failed(failure));
-                    }
-                    Some(Verdict::Lost(kind, text)) => {
-                        become_of(&Sent::Failed(EditFailure::Unconfirmed(text.clone())));
-                        stopped.get_or_insert((kind, text));
-                    }
-                    Some(Verdict::Stop(kind, text)) => {
-                        stopped.get_or_insert((kind, text));
-                        notes.note_unsent(keys, &in_doubt);
-                        halves.push(request);
-                    }
-                    None => {
-                        notes.note_unsent(keys, &in_doubt);
-                        halves.push(request);
-                    }
-                }
+                again.extend(sending.take(request, verdict));
             }
-            if failing >= ENOUGH {
-                let text = format!("{failing} edits failed one after the other");
-                stopped.get_or_insert((ErrorKind::Server, text));
+            if sending.failing >= ENOUGH {
+                let text = format!("{} edits failed one after the other", sending.failing);
+                sending.stopped.get_or_insert((ErrorKind::Server, text));
             }
-            for request in halves.into_iter().rev() {
+            for request in again.into_iter().rev() {
                 queue.push_front(request);
             }
         }
-        if let Some((kind, text)) = stopped {
-            let why = Reason::Server(kind, text.as_str().into());
-            for key in queue.iter().flat_map(|request| &request.keys) {
-                let outcome = if in_doubt.contains(key) {
-                    Sent::Failed(EditFailure::Unconfirmed(text.clone()))
-                } else {
-                    Sent::Stopped(why.clone())
-                };
-                sent.insert(*key, outcome);
-            }
-        }
+        sending.end(queue.iter().flat_map(|request| &request.keys));
+        let Sending { mut notes, sent, .. } = sending;
         notes.write().await?;
         self.progress.tell(Phase::Send, sent.len() as u64, items.len() as u64);
         Ok((sent, notes.met))
@@ -266,6 +204,97 @@ impl Engine {
         };
         self.library.mark_ours(request.keys.iter().copied());
         sent
+    }
+}
+
+/// What became of the requests so far.
+struct Sending<'a> {
+    notes: Notes<'a>,
+    sent: HashMap<RatingKey, Sent>,
+    /// Why no more requests are sent.
+    stopped: Option<(ErrorKind, String)>,
+    /// Failed requests for single items in a row.
+    failing: usize,
+    /// Items of a refused group. The server edited those before the item that it refused.
+    in_doubt: HashSet<RatingKey>,
+}
+
+impl<'a> Sending<'a> {
+    fn new(notes: Notes<'a>) -> Self {
+        let (sent, in_doubt) = (HashMap::new(), HashSet::new());
+        Self { notes, sent, stopped: None, failing: 0, in_doubt }
+    }
+
+    /// Notes the verdict on a request. Returns the requests that are to be sent instead.
+    fn take(&mut self, request: PlannedRequest, verdict: Option<Verdict>) -> Vec<PlannedRequest> {
+        let keys = &request.keys;
+        self.failing = match &verdict {
+            Some(Verdict::Refused(EditFailure::Rejected(_) | EditFailure::Unconfirmed(_)))
+                if keys.len() == 1 =>
+            {
+                self.failing + 1
+            }
+            None => self.failing,
+            Some(_) => 0,
+        };
+        match verdict {
+            Some(Verdict::Confirmed) => {
+                self.notes.note(keys, &Progress::Confirmed);
+                self.put(keys, &Sent::Confirmed);
+            }
+            Some(Verdict::Refused(_)) if keys.len() > 1 => {
+                debug!(items = keys.len(), "an edit of a group failed: halved");
+                self.in_doubt.extend(keys);
+                return halved(request).into();
+            }
+            Some(Verdict::Refused(failure)) => {
+                // The refused group may have edited this item.
+                let failure = match failure {
+                    EditFailure::Rejected(text) | EditFailure::Conflict(text)
+                        if keys.iter().any(|key| self.in_doubt.contains(key)) =>
+                    {
+                        EditFailure::Unconfirmed(text)
+                    }
+                    failure => failure,
+                };
+                if !matches!(failure, EditFailure::Unconfirmed(_)) {
+                    self.notes.note(keys, &Progress::Failed(failure.to_string()));
+                }
+                self.put(keys, &Sent::Failed(failure));
+            }
+            Some(Verdict::Lost(kind, text)) => {
+                self.put(keys, &Sent::Failed(EditFailure::Unconfirmed(text.clone())));
+                self.stopped.get_or_insert((kind, text));
+            }
+            Some(Verdict::Stop(kind, text)) => {
+                self.stopped.get_or_insert((kind, text));
+                self.notes.note_unsent(keys, &self.in_doubt);
+                return vec![request];
+            }
+            None => {
+                self.notes.note_unsent(keys, &self.in_doubt);
+                return vec![request];
+            }
+        }
+        Vec::new()
+    }
+
+    fn put(&mut self, keys: &[RatingKey], outcome: &Sent) {
+        self.sent.extend(keys.iter().map(|key| (*key, outcome.clone())));
+    }
+
+    /// Notes the items that were not sent, if something stopped the run.
+    fn end<'k>(&mut self, unsent: impl Iterator<Item = &'k RatingKey>) {
+        let Some((kind, text)) = &self.stopped else { return };
+        let why = Reason::Server(*kind, text.as_str().into());
+        for key in unsent {
+            let outcome = if self.in_doubt.contains(key) {
+                Sent::Failed(EditFailure::Unconfirmed(text.clone()))
+            } else {
+                Sent::Stopped(why.clone())
+            };
+            self.sent.insert(*key, outcome);
+        }
     }
 }
 

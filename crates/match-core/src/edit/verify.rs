@@ -185,23 +185,9 @@ impl Engine {
         let outage = run.outage().cloned();
         let mut rekeyed = 0;
         for (lost, answer) in lost.into_iter().zip(run.answers) {
-            let Lost { at, key, missing, doubtful, by_title, .. } = lost;
-            let outcome = match answer {
-                Answer::Found(found) if found.rating_key == key || found.others.contains(&key) => {
-                    let sure =
-                        found.evidence.rule.is_path() || found.confidence == Confidence::High;
-                    let right = !doubtful && (sure || by_title);
-                    if right { Verified::Right } else { Verified::Unclear(vec![key]) }
-                }
-                Answer::Found(found) => {
-                    rekeyed += u64::from(missing);
-                    Verified::Moved(Box::new(found))
-                }
-                Answer::Ambiguous(keys) => Verified::Unclear(keys),
-                Answer::Absent => Verified::Gone,
-                Answer::Unknown(reason) => Verified::Unknown(reason),
-            };
-            if let Some(slot) = verified.get_mut(at) {
+            let outcome = lost.outcome(answer);
+            rekeyed += u64::from(lost.missing && matches!(outcome, Verified::Moved(_)));
+            if let Some(slot) = verified.get_mut(lost.at) {
                 *slot = outcome;
             }
         }
@@ -269,4 +255,23 @@ struct Lost {
     /// Guids of an item that is gone.
     guids: Vec<String>,
     by_title: bool,
+}
+
+impl Lost {
+    /// What the file's new answer says about the match.
+    fn outcome(&self, answer: Answer) -> Verified {
+        match answer {
+            Answer::Found(found)
+                if found.rating_key == self.key || found.others.contains(&self.key) =>
+            {
+                let sure = found.evidence.rule.is_path() || found.confidence == Confidence::High;
+                let right = !self.doubtful && (sure || self.by_title);
+                if right { Verified::Right } else { Verified::Unclear(vec![self.key]) }
+            }
+            Answer::Found(found) => Verified::Moved(Box::new(found)),
+            Answer::Ambiguous(keys) => Verified::Unclear(keys),
+            Answer::Absent => Verified::Gone,
+            Answer::Unknown(reason) => Verified::Unknown(reason),
+        }
+    }
 }

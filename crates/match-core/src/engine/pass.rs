@@ -13,7 +13,7 @@ use cache_store::{
     Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
     has_recent_metadata, has_shows,
 };
-use plex_api::{Clock, Private, RatingKey};
+use plex_api::{Clock, Private, RatingKey, UnixSeconds};
 use rayon::prelude::*;
 use tracing::{debug, trace, trace_span};
 
@@ -32,12 +32,11 @@ use crate::settings::Settings;
 /// week.
 const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 
-/// How many remembered answers are compared with the section together. They are enough to read the
-/// section in order, and few enough to fit in memory.
+/// How many remembered answers are in memory together.
 const AT_ONCE: usize = 1 << 14;
 
-/// How many remembered answers one thread reads at a time.
-const RECALLED_RUN: usize = 1 << 10;
+/// How many remembered answers one thread reads at a time, and compares with the section.
+const RECALLED_RUN: usize = 1 << 11;
 
 /// The input of a pass.
 pub(super) struct Pass {
@@ -100,6 +99,15 @@ pub(super) struct Passed {
 struct Compute {
     at: usize,
     before: Option<MatchRecord>,
+}
+
+/// A query, and what is remembered about it.
+struct Recalled {
+    at: usize,
+    /// The remembered answer, if it still holds.
+    answer: Option<Answer>,
+    /// The record, if there is no such answer or if the record's last use must be dated anew.
+    record: Option<MatchRecord>,
 }
 
 impl Pass {
@@ -180,14 +188,9 @@ impl Pass {
         let mut by_title = false;
         let now = self.clock.now();
         for chunk in by_key.chunks(AT_ONCE) {
-            for (at, record, holds) in self.remembered(view, section, chunk)? {
-                let answer = record.as_ref().filter(|_| holds).and_then(from_record);
-                if let (Some(record), Some(key)) = (&record, self.keys.get(at))
-                    && answer.is_some()
-                    && now.since(record.last_used) >= DATED_ANEW
-                {
-                    passed.used.push((*key, MatchRecord { last_used: now, ..record.clone() }));
-                }
+            let read = |run: &[usize]| self.remembered(view, section, run, now);
+            let runs: Result<Vec<_>, Error> = chunk.par_chunks(RECALLED_RUN).map(read).collect();
+            for Recalled { at, answer, record } in runs?.into_iter().flatten() {
                 match answer {
                     Some(Answer::Found(found)) if !found.evidence.rule.is_path() => {
                         // The path alone says absent. The title is tried later.
@@ -197,8 +200,15 @@ impl Pass {
                         passed.answers.push((at, answer));
                     }
                     Some(answer) => passed.answers.push((at, answer)),
-                    None => compute.push(Compute { at, before: record }),
+                    None => {
+                        compute.push(Compute { at, before: record });
+                        continue;
+                    }
                 }
+                let used = record
+                    .zip(self.keys.get(at))
+                    .map(|(record, key)| (*key, MatchRecord { last_used: now, ..record }));
+                passed.used.extend(used);
             }
         }
         compute.sort_unstable_by_key(|compute| compute.at);
@@ -215,28 +225,27 @@ impl Pass {
         Ok(compute)
     }
 
-    /// What is remembered about some of the queries, by ascending key, and whether it can be the
-    /// answer.
+    /// What is remembered about some of the queries, which are by ascending key.
     fn remembered(
         &self,
         view: &View<'_>,
         section: &SectionState,
         some: &[usize],
-    ) -> Result<Vec<(usize, Option<MatchRecord>, bool)>, Error> {
-        let read = |run: &[usize]| {
-            let key = |&at: &usize| self.keys.get(at).copied().unwrap_or(MatchKey([0; 16]));
-            let keys: Vec<MatchKey> = run.iter().map(key).collect();
-            view.many_remembered(section.id, &keys)
-        };
-        let runs = some.par_chunks(RECALLED_RUN).map(read).collect::<Result<Vec<_>, Error>>()?;
-        let records: Vec<_> = runs.into_iter().flatten().collect();
+        now: UnixSeconds,
+    ) -> Result<Vec<Recalled>, Error> {
+        let key = |&at: &usize| self.keys.get(at).copied().unwrap_or(MatchKey([0; 16]));
+        let keys: Vec<MatchKey> = some.iter().map(key).collect();
+        let records = view.many_remembered(section.id, &keys)?;
         let hold = view.hold(section, &records)?;
-        let known = some.iter().zip(records).zip(hold).map(|((&at, record), holds)| {
-            let holds =
-                holds && record.as_ref().is_some_and(|record| self.suffices(section, record));
-            (at, record, holds)
+        let recalled = some.iter().zip(records).zip(hold).map(|((&at, record), holds)| {
+            let sufficient =
+                record.as_ref().filter(|record| holds && self.suffices(section, record));
+            let answer = sufficient.and_then(from_record);
+            let old = |record: &MatchRecord| now.since(record.last_used) >= DATED_ANEW;
+            let record = record.filter(|record| answer.is_none() || old(record));
+            Recalled { at, answer, record }
         });
-        Ok(known.collect())
+        Ok(recalled.collect())
     }
 
     /// Computes answers in chunks, as long as somebody waits for them.

@@ -7,7 +7,8 @@ use plex_api::RatingKey;
 use tracing::info;
 
 use crate::answer::{Answer, Confidence, Match};
-use crate::engine::run::{Asked, SectionRun};
+use crate::engine::run::Asked;
+use crate::engine::section_run::SectionRun;
 use crate::engine::{Engine, blocking};
 use crate::mapping::suggest_mappings;
 use crate::names::spelling::path::folded_file_name;

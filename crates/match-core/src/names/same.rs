@@ -111,8 +111,8 @@ fn latin(word: &str) -> impl Iterator<Item = char> {
 /// "m\u{fc}hle" are "muhle", "aa" and "\u{e5}" are "a". A short key stays as it is: "joe" is not
 /// "jo".
 fn without_second_letters(key: String) -> String {
-    let pair = |text: &str| ["ae", "oe", "ue", "aa"].iter().any(|pair| text.contains(pair));
-    if key.len() <= 4 || !pair(&key) {
+    let pair = |two: &[u8]| matches!(two, b"ae" | b"oe" | b"ue" | b"aa");
+    if key.len() <= 4 || !key.as_bytes().windows(2).any(pair) {
         return key;
     }
     let mut plain = String::with_capacity(key.len());

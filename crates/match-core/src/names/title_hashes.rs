@@ -8,10 +8,11 @@
 
 use cache_store::{Day, ItemRef};
 use plex_api::ItemKind;
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::names::numbers;
-use crate::names::same::key;
+use crate::names::same::{key, key_of_folded};
 use crate::names::shows;
 use crate::names::spelling::fold::{fold, fold_title, loosen};
 use crate::names::spelling::generic::{is_generic, stem, telling_tail};
@@ -20,7 +21,11 @@ use crate::names::tracks::without_guests;
 
 /// The hash of a movie's title.
 pub(crate) fn by_title(title: &str) -> u64 {
-    hash(1, &[&key(title)])
+    by_folded_title(&fold_title(title))
+}
+
+fn by_folded_title(folded: &str) -> u64 {
+    hash(1, &[&key_of_folded(folded)])
 }
 
 /// The hash of an episode. `show` is the [`key`] of its title.
@@ -167,7 +172,7 @@ pub(crate) fn hashes(item: &ItemRef<'_>) -> Vec<u64> {
                 if folded.is_empty() {
                     continue;
                 }
-                hashes.push(by_title(title));
+                hashes.push(by_folded_title(&folded));
                 if let Some(year) = item.year {
                     hashes.extend(by_likeness(&folded, year));
                     hashes.extend(parts(title).map(|part| by_part(part, year)));
@@ -202,7 +207,7 @@ fn of_episode(item: &ItemRef<'_>) -> Vec<u64> {
 }
 
 fn hash(kind: u8, parts: &[&str]) -> u64 {
-    let mut bytes = Vec::with_capacity(64);
+    let mut bytes: SmallVec<[u8; 128]> = SmallVec::new();
     bytes.push(kind);
     for part in parts {
         bytes.extend_from_slice(part.as_bytes());

@@ -1,10 +1,4 @@
-//! An estimate of the calls of a client without a cache, and the rule of the estimate.
-
-/// The rule of the estimate, in words.
-pub const ESTIMATE_RULE: &str = "A client without a cache lists the sections once a run. For each \
-    section it makes the cheaper calls: one title search for each file, or the whole section in \
-    pages. Searches that miss and are repeated are not counted, so this is the least number of \
-    calls.";
+//! An estimate of the calls of a client without a cache.
 
 /// The estimate for one run: `queries` files in sections of `items` items each, read in pages of
 /// `page` rows.

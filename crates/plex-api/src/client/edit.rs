@@ -11,7 +11,8 @@ use crate::client::Client;
 use crate::domain::id::{RatingKey, SectionKey};
 use crate::domain::item::TagField;
 use crate::domain::kind::ItemKind;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::query::{self, Query};
 
 /// A field with one value.

@@ -10,7 +10,8 @@ use crate::client::rows::Rows;
 use crate::domain::id::RatingKey;
 use crate::domain::listing::Listing;
 use crate::domain::page::{Page, UnsupportedRow};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 impl Client {
     /// Reads a whole listing: pages in order. After the first page has told the total, the others

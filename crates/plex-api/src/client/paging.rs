@@ -4,7 +4,8 @@
 //! deleted. So whatever a server does not say is asked for, and whatever does not fit is an error.
 
 use crate::domain::page::Page;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// How far a list has been read.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use crate::domain::id::{RatingKey, SectionKey};
 use crate::domain::kind::ItemKind;
-use crate::error::ErrorKind;
+use crate::error::kind::ErrorKind;
 
 /// Something that a server reported, or a change in the state of listening to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

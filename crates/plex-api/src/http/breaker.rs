@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// When the circuit opens and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::http::breaker::BreakerPolicy;
 use crate::http::retry::RetryPolicy;
 use crate::http::token::Token;

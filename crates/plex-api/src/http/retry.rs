@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::clock::UnixSeconds;
-use crate::error::{Class, Error};
+use crate::error::Error;
+use crate::error::kind::Class;
 
 /// How often, and for how long, a request is repeated.
 ///
@@ -117,7 +118,7 @@ pub(crate) fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::kind::ErrorKind;
 
     const S: Duration = Duration::from_secs(1);
 

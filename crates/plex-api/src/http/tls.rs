@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 
 use reqwest::ClientBuilder;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::http::config::Config;
 
 /// Sets up the certificates of the configuration.

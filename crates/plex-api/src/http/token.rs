@@ -7,7 +7,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// A Plex access token. It prints as `***` and is wiped from memory when it is dropped.
 ///

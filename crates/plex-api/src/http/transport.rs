@@ -14,7 +14,8 @@ use url::Url;
 
 use crate::calls::{Counters, Endpoint, Sent};
 use crate::clock::{Clock, Monotonic, timer_now};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::http::breaker::Breaker;
 use crate::http::config::Config;
 use crate::http::pace::Pace;

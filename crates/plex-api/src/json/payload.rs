@@ -7,7 +7,8 @@ use crate::domain::event::Event;
 use crate::domain::listing::Detail;
 use crate::domain::page::{Page, UnsupportedRow};
 use crate::domain::section::{Section, Server};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::json::decode::{decode, events, page, sections, server, utf8};
 
 /// A payload, by the kind of answer that it is.

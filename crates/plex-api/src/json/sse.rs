@@ -1,6 +1,7 @@
 //! The frame format of server-sent events: bytes in, named frames out.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// The largest frame, in bytes. A server's frames have a few hundred.
 const FRAME_LIMIT: usize = 1024 * 1024;

@@ -203,23 +203,6 @@ fn tracks() -> Vec<CachedItem> {
 
 fn item(key: u64, kind: ItemKind, title: &str, file: &str) -> CachedItem {
     CachedItem {
-        rating_key: RatingKey(key),
-        kind,
-        title: title.to_owned(),
-        original_title: None,
-        grandparent_title: None,
-        grandparent: None,
-        parent_title: None,
-        edition: None,
-        year: None,
-        aired: None,
-        parent_index: None,
-        index: None,
-        guids: Vec::new(),
-        duration_ms: None,
-        added_at: None,
-        updated_at: None,
-        trashed: false,
         parts: vec![CachedPart {
             id: Some(key),
             version: 0,
@@ -229,5 +212,6 @@ fn item(key: u64, kind: ItemKind, title: &str, file: &str) -> CachedItem {
             stamp: None,
             optimized: false,
         }],
+        ..CachedItem::new(RatingKey(key), kind, title)
     }
 }

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{case, dotted, title};
 use crate::corpus::{Case, Survives};
-use crate::generate::{Random, movie};
+use crate::generate::movie;
 use crate::library::{Library, SectionKind};
+use crate::random::Random;
 
 const FIRST: [&str; 29] = [
     "Absent",

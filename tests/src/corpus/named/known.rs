@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{case, dotted, title};
 use crate::corpus::{Case, Survives};
-use crate::generate::{Random, movie};
+use crate::generate::movie;
 use crate::library::{Item, Library, SectionKind};
+use crate::random::Random;
 
 const FIRST: [&str; 23] = [
     "Alder", "Basalt", "Copper", "Dover", "Elm", "Flint", "Granite", "Hazel", "Iris", "Jasper",

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{case, dotted, seasons, title};
 use crate::corpus::{Case, Survives};
-use crate::generate::{Random, media, movie};
+use crate::generate::{media, movie};
 use crate::library::{Item, Library, SectionKind};
+use crate::random::Random;
 
 const FIRST: [&str; 29] = [
     "Amber", "Birch", "Cinder", "Dapple", "Ember", "Fallow", "Glimmer", "Heather", "Ivory",

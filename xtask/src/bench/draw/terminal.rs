@@ -138,7 +138,7 @@ fn print_server(server: &Seen) {
     let Seen { version, assumptions } = server;
     println!("\nHow the server (version {version}) behaved against our assumptions");
     for Assumption { question, seen, holds } in assumptions {
-        println!("  {:<3} {question:<32} {seen}", if *holds { "yes" } else { "NO" });
+        println!("  {:<3} {question:<57} {seen}", if *holds { "yes" } else { "NO" });
     }
     println!("  If one does not hold, answers are right, but cost more calls: please report it.");
 }

@@ -12,10 +12,10 @@ use testbed::payload::library_from_pages;
 use testbed::queries::{TruthQuery, absent_queries, queries};
 use testbed::server::{self, Pms};
 
-use super::assumptions;
 use super::options::Options;
 use super::progress::Progress;
-use crate::bench::compute::outcome::Seen;
+use crate::assumptions::{self, Check};
+use crate::bench::compute::outcome::{Assumption, Seen};
 use crate::doctor::HOW_TO_GET_A_TOKEN;
 
 /// Items of a default run; the call budget is stated for this size.
@@ -122,7 +122,11 @@ impl Input {
         let row = find_section(&client, &section).await?;
         let truth = list_truth(&client, &row).await?;
         progress.say("checking how the server behaves");
-        let assumptions = assumptions::check(&client, &row).await?;
+        let mut checks = Vec::new();
+        assumptions::check(&client, &row, &mut checks).await?;
+        let assumption =
+            |Check { what: question, seen, holds, .. }| Assumption { question, seen, holds };
+        let assumptions = checks.into_iter().map(assumption).collect();
         let version = client.identity().await?.version;
         let seen = Some(Seen { version, assumptions });
         let items = truth.len();

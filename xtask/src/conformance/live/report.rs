@@ -5,7 +5,7 @@ use std::fmt;
 use comfy_table::{ContentArrangement, Table, presets};
 use plex_api::{ItemKind, UnixSeconds};
 
-use crate::doctor::diagnosis::Check;
+use crate::assumptions::Check;
 
 /// All that was found out.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use crate::share::tier::protocol::{Head, Way};
 use crate::share::tier::wire::{Entry, decompress, items};
 use crate::share::tier::{Look, Tier};
 use crate::store::Store;
-use crate::store::apply::{Applied, Changes, Claims, Scope, Update};
+use crate::store::apply::update::{Applied, Changes, Claims, Scope, Update};
 use crate::store::staging::Spool;
 
 /// How many chunks are requested at the same time.

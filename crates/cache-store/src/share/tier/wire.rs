@@ -14,10 +14,11 @@ use std::io::Read;
 
 use flate2::Compression;
 use flate2::read::{DeflateDecoder, DeflateEncoder};
-use plex_api::{Location, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+use plex_api::{Location, Section, SectionKey, SectionKind, SectionUuid};
 
 use crate::format::envelope::{self, Decode, Encode};
 use crate::format::item::ItemFields;
+use crate::format::stamp::StampFields;
 use crate::model::item::CachedItem;
 use crate::model::position::CommitId;
 use crate::model::revision::SectionStamp;
@@ -81,31 +82,6 @@ struct SectionFields {
     stamp: StampFields,
 }
 
-#[derive(Clone, Copy, Encode, Decode)]
-struct StampFields {
-    counter: Option<i64>,
-    scanned: Option<i64>,
-    updated: Option<i64>,
-}
-
-impl StampFields {
-    fn new(stamp: &SectionStamp) -> Self {
-        Self {
-            counter: stamp.content_changed_at,
-            scanned: stamp.scanned_at.map(|at| at.0),
-            updated: stamp.updated_at.map(|at| at.0),
-        }
-    }
-
-    fn into_stamp(self) -> SectionStamp {
-        SectionStamp {
-            content_changed_at: self.counter,
-            scanned_at: self.scanned.map(UnixSeconds),
-            updated_at: self.updated.map(UnixSeconds),
-        }
-    }
-}
-
 impl SharedProbe {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let sections = self.sections.iter().map(|section| SectionFields {
@@ -114,7 +90,7 @@ impl SharedProbe {
             title: section.title.clone(),
             kind: section.kind.to_string(),
             locations: section.locations.iter().map(|at| (at.id, at.path.clone())).collect(),
-            stamp: StampFields::new(&SectionStamp::of(section)),
+            stamp: StampFields::new(SectionStamp::of(section)),
         });
         encoded(&ProbeRow { at: self.at.0, sections: sections.collect() })
     }
@@ -166,7 +142,7 @@ impl Head {
         let Snapshot { id, of, chunks, items, bytes } = self.snapshot;
         let chain = self.chain.iter().map(|link| (link.commit.0, link.bytes, link.calls));
         encoded(&HeadRow {
-            stamp: StampFields::new(&self.stamp),
+            stamp: StampFields::new(self.stamp),
             items: self.items,
             unsupported: self.unsupported,
             complete: self.complete,
@@ -283,7 +259,7 @@ fn encoded<T: Encode>(row: &T) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use plex_api::SectionKind;
+    use plex_api::{SectionKind, UnixSeconds};
 
     use super::*;
     use crate::tests::movie;

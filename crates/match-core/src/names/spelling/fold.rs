@@ -69,41 +69,45 @@ fn push_lowercase(text: &mut String, ascii: &str) {
 /// `and`, and a leading or trailing article is dropped.
 pub fn fold_title(title: &str) -> String {
     let folded = fold(title);
-    let mut words: Vec<String> = Vec::new();
-    let mut word = String::new();
+    let mut text = String::with_capacity(folded.len());
+    let mut ended = false;
     for letter in folded.chars() {
         if letter.is_alphanumeric() || is_mark(letter) {
-            word.push(letter);
+            if ended && !text.is_empty() {
+                text.push(' ');
+            }
+            ended = false;
+            text.push(letter);
         } else if letter == '\'' || letter == '\u{2019}' {
             // An apostrophe joins letters: "don't" and "dont" are one title.
         } else {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
             if letter == '&' || letter == '+' {
-                words.push("and".to_owned());
+                text.push_str(if text.is_empty() { "and" } else { " and" });
             }
+            ended = true;
         }
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    // All leading articles are dropped, so that folding twice equals folding once.
-    let words = words.as_slice();
+    let starts = text.split_once(' ').is_some_and(|(first, _)| is_article(first));
+    let ends = text.rsplit_once(' ').is_some_and(|(_, last)| is_article(last));
+    if starts || ends { without_articles(&text) } else { text }
+}
+
+/// A folded title without the articles at its ends. All leading articles are dropped, so that
+/// folding twice equals folding once.
+fn without_articles(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
     // The "a" of "A.I." is a letter like the one beside it.
-    let is_letter = |word: &String| matches!(word.as_bytes(), [b'b'..=b'z']);
-    let single = |at: usize| words.get(at).is_some_and(is_letter);
+    let single =
+        |at: usize| words.get(at).is_some_and(|word| matches!(word.as_bytes(), [b'b'..=b'z']));
     let initial = |at: usize| {
-        words.get(at).is_some_and(|word| word == "a")
-            && (single(at + 1) || at.checked_sub(1).is_some_and(single))
+        words.get(at) == Some(&"a") && (single(at + 1) || at.checked_sub(1).is_some_and(single))
     };
-    let tells = |(at, word): (usize, &String)| (!is_article(word) || initial(at)).then_some(at);
+    let tells = |(at, word): (usize, &&str)| (!is_article(word) || initial(at)).then_some(at);
     let first = words.iter().enumerate().find_map(tells);
     let last = words.iter().enumerate().rev().find_map(tells);
     let telling = first.zip(last).and_then(|(first, last)| words.get(first..=last));
     // "The The" consists only of articles, but is a title.
-    let words = telling.unwrap_or(words);
-    words.join(" ")
+    telling.map_or_else(|| text.to_owned(), |words| words.join(" "))
 }
 
 /// Prepares a folded title for a comparison by similarity: letters lose their marks, and Roman
