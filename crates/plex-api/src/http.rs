@@ -1,4 +1,4 @@
-//! Requests and their retries. Only this folder names reqwest.
+//! Requests and their retries.
 
 pub(crate) mod breaker;
 pub(crate) mod config;

@@ -2,7 +2,7 @@
 //! of its type encodings cannot cause a misreading.
 //!
 //! [`ALL`] is the only list of tables. Clearing, statistics, verification, upgrades and the digest
-//! walk it. So a new table needs one line there, and one in `docs/format.md`.
+//! walk it. `docs/architecture.md` lists what else a new table needs.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;

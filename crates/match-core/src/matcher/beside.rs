@@ -45,9 +45,19 @@ impl Reader<'_> {
                 paths::decide_by_folders(&Prepared::new(&asked, context), &candidates)
             });
             // If two files with this stem are beside it, nothing tells to which one it belongs.
-            if let (Some(Answer::Found(mut found)), None) = (answers.next(), answers.next()) {
-                found.evidence.rule = Rule::Beside;
-                return Ok(Some(Answer::Found(found)));
+            let answer = match (answers.next(), answers.next()) {
+                (Some(Answer::Found(mut found)), None) => {
+                    found.evidence.rule = Rule::Beside;
+                    Some(Answer::Found(found))
+                }
+                _ => None,
+            };
+            if !items.is_empty() {
+                let what = || format!("a file \"{name}\" beside it");
+                self.tried.note(what, &items, answer.as_ref());
+            }
+            if answer.is_some() {
+                return Ok(answer);
             }
         }
         Ok(None)

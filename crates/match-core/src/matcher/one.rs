@@ -273,10 +273,14 @@ mod tests {
     #[test]
     fn an_explanation_tells_what_was_tried() {
         let mut one = OneSection::new();
-        one.list([movie(1, "Meadow", Some(1982), "/data/films/a.mkv")]);
+        one.list([
+            movie(1, "Meadow", Some(1982), "/data/films/a.mkv"),
+            movie(2, "Harbour", Some(1990), "/data/films/Harbour (1990)/harbour.mkv"),
+        ]);
         let (state, settings) = (one.state(), Settings::default());
         let (view, context) = (one.store.view().unwrap(), SectionContext::new(&state, &settings));
         for (path, tried) in [
+            ("/x/Harbour (1990)/harbour.srt", "a file \"harbour\" beside it: item 2 has it"),
             ("/x/Meadow.1982.mkv", "the title \"meadow\" (1982): item 1 has it"),
             (
                 "/x/Meadow.2002.mkv",

@@ -1,6 +1,6 @@
 //! One request over HTTP: headers, time-outs, retries, the circuit breaker, limits, accounting.
 //!
-//! This is the only file that names reqwest. It does not know what the bytes mean.
+//! It does not know what the bytes mean.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
