@@ -1,7 +1,7 @@
 //! `--live URL`: asks a real server what no document says, and prints a report that can be sent: without
 //! titles, paths, names and tokens.
 //!
-//! It only reads, unless `--write` is said ([`write`]). It does not ask for what no call of Matchbox uses:
+//! It only reads, unless `--write` is said ([`mod@write`]). It does not ask for what no call of Matchbox uses:
 //! `includeFields`, `/all?id=`, timelines.
 
 mod report;
