@@ -96,9 +96,10 @@ impl Valkey {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
         let master = self.port;
+        // On a busy machine, an engine that lives may be silent for a while.
         let lines = format!(
             "port {port}\nsentinel monitor films 127.0.0.1 {master} 1\n\
-             sentinel down-after-milliseconds films 300\n"
+             sentinel down-after-milliseconds films 2000\n"
         );
         // The sentinel stores what it knows in its configuration file.
         let file = folder.path().join("sentinel.conf");
@@ -156,6 +157,11 @@ impl Valkey {
     pub fn client(&self) -> Result<redis::Connection> {
         let client = redis::Client::open(self.url())?;
         Ok(client.get_connection_with_timeout(Duration::from_secs(5))?)
+    }
+
+    /// How many keys the engine holds.
+    pub fn keys(&self) -> Result<u64> {
+        Ok(redis::cmd("DBSIZE").query(&mut self.client()?)?)
     }
 }
 
