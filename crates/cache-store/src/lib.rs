@@ -47,7 +47,9 @@ pub use watch::Watched;
 
 // Names for the matcher, the benchmarks and the tests, but not for a host.
 #[doc(hidden)]
-pub use file::view::{Kept, StoredItem, View};
+pub use file::stored_item::StoredItem;
+#[doc(hidden)]
+pub use file::view::{Kept, View};
 #[doc(hidden)]
 pub use format::reread::{Reread, reads_back, reread, table_numbers};
 #[doc(hidden)]

@@ -6,20 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use plex_api::RatingKey;
 use redb::{
-    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata,
+    ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
 };
 use tracing::warn;
 
 use crate::error::Error;
 use crate::file::commit::guard;
 use crate::file::handle::CacheFile;
+use crate::file::stored_item::StoredItem;
 use crate::file::write_buffer::Buffered;
 use crate::format::block::BlockRef;
 use crate::format::{
@@ -45,28 +44,6 @@ pub struct Kept {
     pub item: CachedItem,
     /// When its content last changed.
     pub changed_at: Revision,
-}
-
-/// An item on the page of the file that holds it. The page stays in memory as long as this value.
-pub struct StoredItem<'view> {
-    section: SectionId,
-    key: RatingKey,
-    value: AccessGuard<'static, &'static [u8]>,
-    /// redb may reuse the page when the transaction of the view ends.
-    view: PhantomData<&'view ()>,
-}
-
-impl fmt::Debug for StoredItem<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredItem").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl StoredItem<'_> {
-    /// The item's key.
-    pub fn rating_key(&self) -> RatingKey {
-        self.key
-    }
 }
 
 type Numbered = ReadOnlyTable<(u32, u64), &'static [u8]>;
@@ -192,7 +169,7 @@ impl<'store> View<'store> {
         if value.is_none() {
             self.damaged(section, "an indexed item");
         }
-        Ok(value.map(|value| StoredItem { section, key, value, view: PhantomData }))
+        Ok(value.map(|value| StoredItem::new(section, key, value)))
     }
 
     /// Reads an item without copying its text. `None`: the item is damaged.
