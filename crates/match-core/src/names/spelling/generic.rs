@@ -91,6 +91,9 @@ fn says_nothing(word: &[u8]) -> bool {
     }
 }
 
+/// The digits of a full date and time to the minute.
+const MOMENT: usize = 12;
+
 /// Words that number a thing. A year next to them does not make a title.
 const NUMBERED: &[&str] = &[
     "season", "staffel", "saison", "episode", "part", "cd", "dvd", "disc", "disk", "track",
@@ -103,10 +106,10 @@ const TELLING: usize = 3;
 /// Whether a folded component (a folder, or a file name without its extension) is generic: it
 /// consists only of numbers and the words above.
 pub(crate) fn is_generic(component: &str) -> bool {
-    // Nearly every name has such a word, and then its year does not matter.
-    let mut words = component.as_bytes().split(|byte| !byte.is_ascii_alphabetic());
-    if component.is_ascii() && words.any(|word| word.len() >= TELLING && !says_nothing(word)) {
-        return false;
+    if component.is_ascii()
+        && let Some(generic) = is_generic_ascii(component.as_bytes())
+    {
+        return generic;
     }
     if let Some((before, after)) = around_year(component) {
         // "Up (2009)", "9 (2009)" and "Home Movies (1985)" are titles, "Season 1 (2009)" is not.
@@ -123,6 +126,25 @@ pub(crate) fn is_generic(component: &str) -> bool {
         }
     }
     !is_moment(component)
+}
+
+/// [`is_generic`] for ASCII without a year, as nearly every name is: one pass over its words.
+/// `None`: a year in brackets may decide.
+fn is_generic_ascii(component: &[u8]) -> Option<bool> {
+    let mut letters = 0;
+    for word in component.split(|byte| !byte.is_ascii_alphabetic()) {
+        if !says_nothing(word) {
+            letters += word.len();
+            if word.len() >= TELLING {
+                return Some(false);
+            }
+        }
+    }
+    if component.iter().any(|byte| matches!(byte, b'(' | b'[')) {
+        return None;
+    }
+    let digits = component.iter().filter(|byte| byte.is_ascii_digit()).count();
+    Some(letters < TELLING && digits < MOMENT)
 }
 
 /// Runs of letters, without numbers: "s01e02", "cd1" and "img0001" lose theirs.
@@ -191,7 +213,7 @@ fn around_year(name: &str) -> Option<(&str, &str)> {
 
 /// Whether a name has a full date and time (`20210704_153012`), which tells clips apart.
 fn is_moment(component: &str) -> bool {
-    component.chars().filter(char::is_ascii_digit).count() >= 12
+    component.chars().filter(char::is_ascii_digit).count() >= MOMENT
 }
 
 /// A file name without its extension. An extension is short and has no space.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memrchr, memrchr2};
 
 use crate::names::spelling::fold::{fold, fold_onto};
 
@@ -58,16 +58,8 @@ impl FoldedPath {
 
     /// The number of equal components, counted upwards from the file name.
     pub fn common_tail(&self, other: &Self) -> usize {
-        let (ours, theirs) = (self.text.as_bytes(), other.text.as_bytes());
-        let equal = common_end(ours, theirs);
-        let Some(first) = ours.len().checked_sub(equal).filter(|_| equal > 0) else { return 0 };
-        // A whole component follows each equal separator. The piece before the first of them is
-        // also whole if it begins a component in both paths.
-        let starts = |text: &[u8]| {
-            text.len().checked_sub(equal + 1).is_none_or(|at| text.get(at) == Some(&b'/'))
-        };
-        let behind = ours.iter().skip(first).filter(|&&byte| byte == b'/').count();
-        behind + usize::from(starts(ours) && starts(theirs))
+        let pairs = self.components().rev().zip(other.components().rev());
+        pairs.take_while(|(ours, theirs)| ours == theirs).count()
     }
 
     /// The components below `root`, with a `/` between them. It is empty if the path is the root.
@@ -114,14 +106,6 @@ impl DoubleEndedIterator for Components<'_> {
 /// The text before and after the separator at `at`.
 fn cut(text: &str, at: usize) -> Option<(&str, &str)> {
     Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// The number of equal bytes at the end, compared eight at a time while possible.
-fn common_end(a: &[u8], b: &[u8]) -> usize {
-    let words = a.as_rchunks::<8>().1.iter().rev().zip(b.as_rchunks::<8>().1.iter().rev());
-    let whole = 8 * words.take_while(|(a, b)| a == b).count();
-    let rest = a.iter().rev().skip(whole).zip(b.iter().rev().skip(whole));
-    whole + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// The folded components of a plain path, as nearly every path is: ASCII, with nothing to resolve
@@ -229,13 +213,15 @@ fn is_drive(component: &str) -> bool {
 
 /// The last component of a path as it is spelled, for requests and for people.
 pub(crate) fn raw_file_name(path: &str) -> Option<&str> {
-    spelled(path).next_back()
+    let start = memrchr2(b'/', b'\\', path.as_bytes()).map_or(0, |at| at + 1);
+    let name = path.get(start..).filter(|name| !name.is_empty());
+    name.or_else(|| spelled(path).next_back())
 }
 
 /// The folded file name of a path, without folding the rest. `None`: there is no file name, or only
 /// the whole path shows it (dot segments at its end).
 pub(crate) fn folded_file_name(path: &str) -> Option<Cow<'_, str>> {
-    match spelled(path).next_back()? {
+    match raw_file_name(path)? {
         "." | ".." => None,
         name => Some(fold(trimmed(name))),
     }
@@ -317,6 +303,7 @@ mod tests {
                 let folded = plain(&path);
                 plain_ones += usize::from(folded.is_some());
                 assert_eq!(folded.unwrap_or_else(|| resolved(&path)), resolved(&path), "{path:?}");
+                assert_eq!(raw_file_name(&path), spelled(&path).next_back(), "{path:?}");
             }
         }
         assert!(plain_ones > 1_000, "{plain_ones}");
