@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemRead {
     /// The item, and its section if the store knows it.
-    Found(Box<Item>, Option<SectionId>),
+    Found(Arc<Item>, Option<SectionId>),
     /// There is no item with this key.
     Missing,
     /// The item exists, but its row cannot be used.
@@ -79,17 +79,18 @@ impl Context {
             .filter_map(|(key, known)| Some((key, known?)))
             .collect();
         let known = Arc::new(known);
-        let mut of_section: BTreeMap<SectionId, Vec<Item>> = BTreeMap::new();
+        let mut of_section: BTreeMap<SectionId, Vec<Arc<Item>>> = BTreeMap::new();
         for item in batch.items {
+            let item = Arc::new(item);
             let told = item.section.and_then(|key| states.iter().find(|state| state.key == key));
             let section = told.map(|state| state.id).or_else(|| match item.section {
                 Some(_) => None, // of a section that the store does not know
                 None => known.get(&item.rating_key).map(|known| known.section),
             });
             if let Some(section) = section {
-                of_section.entry(section).or_default().push(item.clone());
+                of_section.entry(section).or_default().push(Arc::clone(&item));
             }
-            found.insert(item.rating_key, ItemRead::Found(Box::new(item), section));
+            found.insert(item.rating_key, ItemRead::Found(item, section));
         }
         let mut gone: BTreeMap<SectionId, Vec<RatingKey>> = BTreeMap::new();
         for key in batch.missing {
@@ -125,7 +126,7 @@ impl Context {
         &self,
         base: SectionState,
         asked_at: UnixSeconds,
-        items: Vec<Item>,
+        items: Vec<Arc<Item>>,
         gone: Vec<RatingKey>,
         known: &Arc<BTreeMap<RatingKey, Known>>,
     ) -> Result<Vec<RatingKey>, Error> {
@@ -147,7 +148,7 @@ impl Context {
             .collect();
         let listed = |key: &RatingKey| known.get(key).is_some_and(|known| known.item.is_some());
         let left = gone.iter().filter(|key| listed(key)).map(|key| key.0).collect();
-        let cached = items.iter().map(CachedItem::from_plex).collect();
+        let cached = items.iter().map(|item| CachedItem::from_plex(item)).collect();
         let all = || items.iter().map(|item| item.rating_key).chain(gone.iter().copied()).collect();
         if !self.is_still(&base).await? {
             return Ok(all());

@@ -78,44 +78,47 @@ impl Engine {
             .filter(|(_, answer)| answer.is_none())
             .map(|(key, _)| *key)
             .collect();
-        let mut read = self.read_items(&asked).await?.into_iter();
-        let fetched = answers.into_iter().map(|answer| match answer {
-            Some(answer) => answer,
-            None => match read.next() {
-                Some(ItemRead::Found(item, _)) => Fetched::Found {
-                    item: Box::new(CachedItem::from_plex(&item)),
-                    metadata: (level == Level::Metadata)
-                        .then(|| Box::new(Metadata::from_plex(&item, now))),
-                    from_store: false,
-                },
-                Some(ItemRead::Missing) => Fetched::Missing,
-                Some(ItemRead::Unreadable) | None => Fetched::Unreadable,
+        let fetched = |read| match read {
+            ItemRead::Found(item, _) => Fetched::Found {
+                item: Box::new(CachedItem::from_plex(&item)),
+                metadata: (level == Level::Metadata)
+                    .then(|| Box::new(Metadata::from_plex(&item, now))),
+                from_store: false,
             },
-        });
-        Ok(fetched.collect())
+            ItemRead::Missing => Fetched::Missing,
+            ItemRead::Unreadable => Fetched::Unreadable,
+        };
+        let mut read = self.read_items(&asked, fetched).await?.into_iter();
+        let all = answers.into_iter().map(|known| known.or_else(|| read.next()));
+        Ok(all.map(|answer| answer.unwrap_or(Fetched::Unreadable)).collect())
     }
 
-    /// Reads items by key, 200 in one call, and reports the progress. The result has one entry for
-    /// each key, in order.
-    pub(super) async fn read_items(&self, keys: &[RatingKey]) -> Result<Vec<ItemRead>, Error> {
+    /// Reads items by key, 200 in one call, and reports the progress. The result has what `take`
+    /// returns for each key, in order. Only that is kept, because a full item is several KB.
+    pub(super) async fn read_items<T: Clone>(
+        &self,
+        keys: &[RatingKey],
+        take: impl Fn(ItemRead) -> T,
+    ) -> Result<Vec<T>, Error> {
         // A multiple of the keys in one call, so that chunks cost no more calls.
         const TOLD: usize = 1_000;
         let mut distinct = keys.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let mut read: BTreeMap<RatingKey, ItemRead> = BTreeMap::new();
+        let mut taken: BTreeMap<RatingKey, T> = BTreeMap::new();
         let tell = |done: usize| {
             self.progress.tell(Phase::Items, done as u64, distinct.len() as u64);
         };
         for chunk in distinct.chunks(TOLD) {
-            tell(read.len());
-            read.extend(chunk.iter().copied().zip(self.library.read_full(chunk).await?));
+            tell(taken.len());
+            let read = self.library.read_full(chunk).await?.into_iter().map(&take);
+            taken.extend(chunk.iter().copied().zip(read));
         }
         if !distinct.is_empty() {
-            tell(read.len());
+            tell(taken.len());
         }
         self.tell_calls();
-        let of = |key| read.get(key).cloned().unwrap_or(ItemRead::Unreadable);
+        let of = |key| taken.get(key).cloned().unwrap_or_else(|| take(ItemRead::Unreadable));
         Ok(keys.iter().map(of).collect())
     }
 }

@@ -2,6 +2,7 @@
 //! need a write, and sends only the differences.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::identity;
 use std::time::Duration;
 
 use cache_store::{
@@ -179,7 +180,7 @@ impl Engine {
             }
         }
         let asked = keys_of(targets, &unsure.iter().map(|(at, _)| *at).collect::<Vec<_>>());
-        let read = self.read_items(&asked).await?;
+        let read = self.read_items(&asked, identity).await?;
         let known = self.known(asked).await?;
         for (((at, was), read), known) in unsure.into_iter().zip(read).zip(known) {
             let Some(target) = targets.get_mut(at) else { continue };

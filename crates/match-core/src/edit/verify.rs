@@ -124,7 +124,13 @@ impl Engine {
         let was = self.known(keys.clone()).await?;
         let was: Vec<Option<CachedItem>> =
             was.into_iter().map(|known| known.and_then(|known| known.item)).collect();
-        let read = match self.read_items(&keys).await {
+        let take = |read| match read {
+            ItemRead::Found(item, section) => {
+                Read { item: Some(CachedItem::from_plex(&item)), section, missing: false }
+            }
+            other => Read { item: None, section: None, missing: other == ItemRead::Missing },
+        };
+        let read = match self.read_items(&keys, take).await {
             Ok(read) => read,
             Err(Error::Plex(error)) => {
                 let reason = Reason::from(&error);
@@ -141,10 +147,7 @@ impl Engine {
         let mut lost = Vec::new();
         let all = matches.iter().zip(remembered).zip(was).zip(read).enumerate();
         for (at, ((((query, key), remembered), was), read)) in all {
-            let (is, section) = match &read {
-                ItemRead::Found(item, section) => (Some(CachedItem::from_plex(item)), *section),
-                ItemRead::Missing | ItemRead::Unreadable => (None, None),
-            };
+            let Read { item: is, section, missing } = read;
             let is = is.filter(|is| !is.trashed);
             let section = section.and_then(|id| contexts.get(&id)).unwrap_or(&unknown);
             let prepared = Prepared::new(query, section);
@@ -159,7 +162,6 @@ impl Engine {
                 }
                 continue;
             }
-            let missing = read == ItemRead::Missing;
             let doubtful = is.is_none() && !missing;
             // Only a missing item needs its guids. Guids of an existing item do not prove the file.
             let guids = was.filter(|_| missing).map(|was| was.guids).unwrap_or_default();
@@ -241,6 +243,15 @@ impl Remembered {
         let agreement = if by_title { 0 } else { usize::from(found.evidence.components) };
         Self { by_title, agreement, unclear: false }
     }
+}
+
+/// What a verification needs of an item that was read.
+#[derive(Clone)]
+struct Read {
+    /// `None`: the server has no such item, or its row cannot be read.
+    item: Option<CachedItem>,
+    section: Option<SectionId>,
+    missing: bool,
 }
 
 /// A match whose item does not have the file.
