@@ -58,7 +58,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings one section up to date; returns whether anything in it was different.
+    /// Brings one section up to date. Returns whether anything in it changed.
     pub(super) async fn refresh_one(
         &self,
         run: &mut SectionRun,
