@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// How long to play, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// The seed of the inputs: the same seed draws the same inputs. Without it, one is chosen and printed.
+    /// The same seed draws the same inputs. Without this, a seed is chosen and printed.
     #[arg(long)]
     seed: Option<u64>,
     /// Play only the input in this file.

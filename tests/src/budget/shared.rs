@@ -190,7 +190,7 @@ async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let engines = hosts.engines(0..HOSTS).await?;
     let runs = ask_all(&engines, &asked).await?;
     let played = measured(meter, hosts, asked, runs);
-    ensure!(spent <= 2 + scale.pages(), "the one that was killed made {spent} calls");
+    ensure!(spent <= 2 + scale.pages(), "the killed machine made {spent} calls");
     Ok(played)
 }
 
