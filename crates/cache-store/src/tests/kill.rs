@@ -18,9 +18,9 @@ use crate::{Clear, EditProgress, Error, Opened, Progress, RunId, Sharing, Store}
 const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
 const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
 
-/// The child repeats a refresh to the next edition, a flush of a match, the note of an edit, and now
-/// and then a clear of all matches and a compaction. This is not a test by itself: without a path to
-/// work on it does nothing.
+/// The child repeats these steps: a refresh to the next edition, a flush of a match, and the note
+/// of an edit. Sometimes it also clears all matches and compacts the file. This is not a test by
+/// itself: without a path to work on, it does nothing.
 #[test]
 fn child() {
     let Ok(path) = std::env::var(PATH) else { return };
