@@ -46,7 +46,7 @@ fn the_public_names_are_the_committed_ones() {
     assert!(
         new.is_empty() && gone.is_empty(),
         "the public API changed.\nnew: {new:#?}\ngone: {gone:#?}\nIf this is intended: \
-         UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api, and mend docs/api.md"
+         UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api, and update docs/api.md"
     );
 }
 

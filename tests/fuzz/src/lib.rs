@@ -58,7 +58,7 @@ mod tests {
     fn planted() {
         let planted = Target {
             name: "planted",
-            about: "no bracket stands in a bracket",
+            about: "no bracket follows a bracket",
             words: &["[["],
             may_die: false,
             seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],

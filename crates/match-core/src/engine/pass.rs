@@ -106,7 +106,8 @@ struct Recalled {
     at: usize,
     /// The remembered answer, if it still holds.
     answer: Option<Answer>,
-    /// The record, if there is no such answer or if the record's last use must be dated anew.
+    /// The record, if there is no such answer, or if the date of the record's last use must be
+    /// renewed.
     record: Option<MatchRecord>,
 }
 

@@ -34,7 +34,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let passed = self.pass(run, asked, open.clone(), rules, report).await?;
             if passed.damaged {
-                // Nothing that was read can be trusted: the section starts anew.
+                // Nothing that was read can be trusted, so the section is listed again.
                 let (store, section) = (Arc::clone(self.store()), run.id);
                 blocking(move || store.drop_items(section)).await?;
                 self.refresh_one(run, Demand { prove: true, ..demand }, report).await?;
