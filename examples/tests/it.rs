@@ -252,7 +252,7 @@ async fn eight_workers_cost_the_server_as_one() {
     let media = stage.media();
     let mut alone = stage.command(WORKER);
     alone.arg(&media).args(["--worker", "3", "--of", "2"]);
-    finish(alone).await.badly(1, "worker 3 is none of 2");
+    finish(alone).await.badly(1, "there is no worker 3 of 2");
     let mut alone = stage.command(WORKER);
     alone.arg(&media).env_remove("TIER_URL");
     finish(alone).await.badly(1, "TIER_URL is not set");
@@ -278,7 +278,7 @@ async fn eight_workers_cost_the_server_as_one() {
         found += count.split_once(' ').unwrap().0.parse::<usize>().unwrap();
     }
     assert_eq!(found, files);
-    assert_eq!(stage.pms.requests().total(), 3, "sections, one page, and who the server is");
+    assert_eq!(stage.pms.requests().total(), 3, "the sections, one page, and the identity");
 }
 
 /// The output of a process, read line by line.

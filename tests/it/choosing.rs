@@ -66,7 +66,7 @@ async fn another_token_and_another_server_are_noticed_within_the_freshness_windo
     ask(stage.client_config()).await.unwrap();
     let before = stage.calls();
     assert!(ask(stage.client_config()).await.unwrap().outage().is_none());
-    assert_eq!(stage.calls() - before, 0, "it is the same who asks");
+    assert_eq!(stage.calls() - before, 0, "the same host asks");
 
     let wrong = Config { token: Token::new("wrong"), ..stage.client_config() };
     let run = ask(wrong).await.unwrap();
@@ -80,7 +80,7 @@ async fn another_token_and_another_server_are_noticed_within_the_freshness_windo
 
     let before = stage.calls();
     ask(stage.client_config()).await.unwrap();
-    assert_eq!(stage.calls() - before, 0, "none of the others was answered");
+    assert_eq!(stage.calls() - before, 0, "nobody else got an answer");
 }
 
 /// A section that was named twice was asked twice, and its answers tied with themselves.
@@ -213,7 +213,7 @@ async fn a_section_that_is_gone_for_a_month_leaves_the_file() {
     let run = engine.match_files(&Selection::All, asked.clone()).await.unwrap();
     assert_eq!(found(&run), found(&first));
     let added: u64 = run.report.steps.iter().map(|step| step.changes.added).sum();
-    assert_eq!(added, 0, "it comes back, and is as it was");
+    assert_eq!(added, 0, "it comes back unchanged");
     stage.pms.edit(|library| library.sections.remove(1));
     stage.later(day * 31);
     engine.match_files(&Selection::All, asked.clone()).await.unwrap();

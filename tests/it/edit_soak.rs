@@ -1,4 +1,4 @@
-//! Random edits with random faults: the log of a seed is printed. After each run the test compares
+//! Random edits with random faults. The log of a seed is printed. After each run the test compares
 //! the outcome of each item with the server. `MATCHBOX_SOAK_STEPS` makes the test longer,
 //! `MATCHBOX_SOAK_SEED` selects one seed.
 

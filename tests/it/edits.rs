@@ -150,12 +150,12 @@ async fn refusals_have_the_status_of_their_cause() {
         .edit_items(world.section, ItemKind::Episode, &world.keys[..1], &edit)
         .await
         .unwrap_err();
-    assert_eq!(episodes.kind(), ErrorKind::BadRequest, "of another type");
+    assert_eq!(episodes.kind(), ErrorKind::BadRequest, "the items are of another type");
 
     world.pms.edit(|library| library.poison_item(0, world.keys[2].0));
     assert_eq!(world.edit_all(&world.keys[..4], &edit).await, Some(ErrorKind::BadRequest));
     let edited = world.keys[..4].iter().map(|key| world.item(*key).title == "New");
-    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "up to the poisoned one");
+    assert_eq!(edited.collect::<Vec<_>>(), [true, true, false, false], "only the first two");
 
     let (first, second) = world
         .pms

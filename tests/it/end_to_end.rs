@@ -351,8 +351,8 @@ async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
 
     let calls = world.pms.requests().total();
     let second = run().await.unwrap();
-    assert_eq!(world.pms.requests().total(), calls, "other keys, but nothing to ask");
-    assert_eq!(second.report.suggested_mappings, [], "it is no suggestion any more");
+    assert_eq!(world.pms.requests().total(), calls, "the keys change, but no call is made");
+    assert_eq!(second.report.suggested_mappings, [], "it is not suggested any more");
     let whole = |run: &Run| {
         let whole = |answer: &&Answer| match answer {
             Answer::Found(found) => found.evidence.score == 1_000,

@@ -107,7 +107,7 @@ async fn a_silent_line_is_taken_for_dead() {
     tokio::time::resume();
     pms.set_silent(false);
     assert_eq!(live_again(&mut events).await, Event::Live);
-    assert_eq!(pms.listeners(), 1, "the dead line was hung up");
+    assert_eq!(pms.listeners(), 1, "the client closed the dead connection");
 }
 
 /// Some servers send everything without a name, in the container of the web socket.

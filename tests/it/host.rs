@@ -76,7 +76,7 @@ async fn an_invalidated_item_is_read_again_and_a_section_is_listed_again() {
     engine.invalidate_items(&[key]).await.unwrap();
     assert_eq!(stage.calls() - before, 1);
     engine.invalidate_sections(&Selection::section("Movies")).await.unwrap();
-    assert_eq!(stage.calls() - before, 1, "nothing is asked before somebody wants to know");
+    assert_eq!(stage.calls() - before, 1, "this makes no call");
     let run = engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
     // The probe, the listing, and the stamps again, because some are absent.
     assert_eq!(stage.calls() - before, 1 + 1 + SCALE.pages() + 1);

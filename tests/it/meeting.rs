@@ -160,7 +160,7 @@ async fn of_two_runs_of_edits_on_one_item_the_second_waits() {
     let before = stage.calls();
     assert_eq!(title("A Title of Ours").await.counts().unchanged, 1);
     assert!(!summarise(&engine, key, "Ours").await);
-    assert_eq!(stage.calls() - before, 0, "each knows what the other did");
+    assert_eq!(stage.calls() - before, 0, "both see each other's edit");
     assert!(summarise(&engine, key, &first).await, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }

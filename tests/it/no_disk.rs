@@ -51,7 +51,7 @@ async fn without_a_folder_every_answer_is_right_and_nothing_is_kept() {
         assert_eq!(run.report.no_disk.as_ref(), Some(no_disk));
         let table = run.report.to_string();
         assert!(table.starts_with("NOT KEPT   the cache is in memory: the disk fails"), "{table}");
-        assert_eq!(stage.calls() - before, COLD, "each process learns it anew");
+        assert_eq!(stage.calls() - before, COLD, "each process lists again");
         let again = ask(&engine, &asked).await;
         assert_eq!((stage.calls() - before, again.report.lookups.computed), (COLD, 0));
         engine.close().await.unwrap();
@@ -73,7 +73,7 @@ async fn child_with_small_files() {
     let run = ask(&engine, &asked).await;
     assert_eq!(run.report.no_disk.as_ref().unwrap().fault, DiskFault::Full);
     let before = stage.calls();
-    assert!(before <= 2 * COLD, "the listing that could not be written, once more: {before}");
+    assert!(before <= 2 * COLD, "only the lost listing is repeated: {before} calls");
     let again = ask(&engine, &asked).await;
     assert_eq!((stage.calls() - before, again.report.lookups.computed), (0, 0), "in memory");
     engine.close().await.unwrap();

@@ -198,7 +198,7 @@ async fn a_collection_may_be_unlocked_in_the_request_that_fills_it() {
     let change = add("Theirs").lock("collection", false);
     let run = engine.edit(&Selection::All, vec![change], options).await.unwrap();
     let EditOutcome::Done { overwritten, .. } = &run.outcomes[0] else { panic!("{run:?}") };
-    assert!(overwritten.is_empty(), "it is no foreign change: {overwritten:?}");
+    assert!(overwritten.is_empty(), "nobody else changed it: {overwritten:?}");
     assert!(locks(&stage, key).is_empty());
     assert_eq!(tags(&stage, key, "collection").len(), 2);
     assert!(!edited(&engine, Change::new(key).lock("collection", false)).await);
@@ -223,8 +223,8 @@ async fn a_guid_of_the_nfo_agent_is_the_id_that_it_holds() {
     assert_eq!(found, Some(key), "{:?}", run.answers);
 }
 
-/// A database was restored, and the counter came to the value of the last look, so the stamp did
-/// not change. The total shows the change, within an hour of runs.
+/// A database was restored, and the counter came to the value that it had at the last look. So the
+/// stamp did not change. The total shows the change, after at most an hour.
 #[tokio::test]
 async fn a_stamp_that_repeats_is_found_out_by_the_total() {
     let stage = Stage::movies(SCALE).await.unwrap();
@@ -247,8 +247,8 @@ async fn a_stamp_that_repeats_is_found_out_by_the_total() {
     assert_eq!(run.report.totals_moved, 1, "{}", run.report);
 }
 
-/// Whether a deletion moves the counter differs from server to server: each run counts how often only
-/// the total told.
+/// On some servers a deletion moves the counter, on others it does not. Each run counts how often
+/// only the total showed a deletion.
 #[tokio::test]
 async fn a_total_that_moves_under_a_counter_that_stands_is_counted() {
     for told in [true, false] {

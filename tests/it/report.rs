@@ -148,7 +148,7 @@ async fn verifying_and_editing_tell_how_far_they_are() {
     engine.verify(&Selection::All, &matches).await.unwrap();
     let whole = [(0, distinct), (1_000, distinct), (distinct, distinct)];
     assert_eq!(of(Phase::Items), whole);
-    assert_eq!(stage.calls() - before, distinct.div_ceil(200), "telling costs no call");
+    assert_eq!(stage.calls() - before, distinct.div_ceil(200), "reporting progress costs no call");
     let changes: Vec<Change> = run
         .keys()
         .into_iter()

@@ -1,5 +1,5 @@
 //! Random events on a server, for thousands of steps. After each step every answer is compared with
-//! the truth: no confident answer is wrong, and no file that the server lists is absent, ever.
+//! the truth: no confident answer is ever wrong, and no file that the server lists is ever absent.
 //!
 //! One wrong answer is accepted, in exactly one case ([`Lost`]). These answers are counted.
 //!

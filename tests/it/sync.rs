@@ -245,7 +245,7 @@ async fn a_dry_run_is_the_plan_and_the_run_is_the_dry_run() {
     changes.extend(world.keys(30)[3..].iter().map(tagged));
     let dry = EditOptions { dry_run: true, ..EditOptions::default() };
     let planned = world.edit_with(changes.clone(), dry).await;
-    assert_eq!(world.requests(), [(Route::Metadata, 1)], "what has to be read is read");
+    assert_eq!(world.requests(), [(Route::Metadata, 1)], "items that must be read are read");
     assert_eq!(planned.planned.len(), 4);
     assert_eq!(planned.planned[3].keys, world.keys(30)[3..]);
     assert_eq!(planned.planned[3].fields, ["label"]);
@@ -409,7 +409,7 @@ async fn an_image_is_uploaded_once() {
     assert_eq!(world.requests(), [(Route::Upload, 1)]);
     assert_eq!(upload(Artwork::Background, b"one").await.unwrap(), Uploaded::Done);
     assert_eq!(upload(Artwork::Poster, b"two").await.unwrap(), Uploaded::Done);
-    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "two was last");
+    assert_eq!(upload(Artwork::Poster, b"one").await.unwrap(), Uploaded::Done, "two was the last");
     assert_eq!(world.requests(), [(Route::Upload, 3)]);
     let gone = world.engine.upload(NOBODY, Artwork::Poster, vec![1]).await.unwrap();
     assert_eq!(gone, Uploaded::Failed(EditFailure::Gone));

@@ -240,7 +240,7 @@ async fn a_thousand_edits_of_our_own_are_no_news_and_a_deletion_among_them_is() 
     let editing = engine.edit(&Selection::All, changes, EditOptions::default());
     let edited = tokio::select! {
         edited = editing => edited.unwrap(),
-        seen = watching.next() => panic!("our own edits are no news: {seen:?}"),
+        seen = watching.next() => panic!("our own edits are ignored: {seen:?}"),
     };
     assert_eq!(edited.counts().done, 1_000);
     // The end of a scan is reported after all these events. So the watcher has read them all when
@@ -290,7 +290,7 @@ async fn an_item_that_is_told_of_again_and_again_is_read_once_it_is_quiet() {
                 library.edit_title(0, key, &format!("Step {step}"));
             });
             tokio::time::sleep(Duration::from_secs(6)).await;
-            assert_eq!(stage.calls(), 0, "it is told of for the {step}. time");
+            assert_eq!(stage.calls(), 0, "read too early, after report {step}");
         }
         tokio::time::Instant::now()
     };
@@ -305,7 +305,7 @@ async fn an_item_that_is_told_of_again_and_again_is_read_once_it_is_quiet() {
     ticking.abort();
     let tick = Duration::from_secs(1);
     assert!(quiet + tick >= settle, "{quiet:?}");
-    assert_eq!(stage.pms.requests().count(Route::Metadata), 1, "one batch for four tellings");
+    assert_eq!(stage.pms.requests().count(Route::Metadata), 1, "four reports are one batch");
     drop(watching);
     engine.close().await.unwrap();
 }

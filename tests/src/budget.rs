@@ -1,5 +1,5 @@
-//! The call budget: the most calls that each situation may cost, and the situations, which are
-//! played against the simulated server.
+//! The call budget: the most calls that each situation may cost. The situations are played against
+//! the simulated server.
 //!
 //! Every row of `docs/api-budget.md` is here once. The integration tests play each row at a small
 //! size. `cargo xtask bench` plays it at the sizes of the table, and also with the naive client.

@@ -383,6 +383,6 @@ mod tests {
                 assert_eq!(one.machine_identifier.len(), 40);
                 one.machine_identifier
             });
-        assert_eq!(servers.iter().collect::<HashSet<_>>().len(), 4, "each is a server of its own");
+        assert_eq!(servers.iter().collect::<HashSet<_>>().len(), 4, "each has its own identity");
     }
 }

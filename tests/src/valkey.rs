@@ -27,7 +27,7 @@ pub fn program() -> Option<PathBuf> {
     let found = folders.iter().flat_map(|folder| names.map(|name| folder.join(name)));
     let found = found.into_iter().find(|path| path.is_file());
     if found.is_none() {
-        assert!(std::env::var_os(NEEDED).is_none(), "neither redis-server nor valkey-server here");
+        assert!(std::env::var_os(NEEDED).is_none(), "no redis-server and no valkey-server");
         TOLD.call_once(|| {
             // Written so that a test harness does not capture it.
             let line = "no redis-server or valkey-server: the shared tier's tests are left out";
@@ -221,5 +221,5 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    bail!("it never was so: {what}")
+    bail!("this never happened: {what}")
 }

@@ -115,7 +115,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
 /// Asks the user to confirm. Without a terminal, this is an error.
 fn confirm(what: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can confirm without a terminal: to clear {what}, say --yes");
+        bail!("there is no terminal to confirm this: to clear {what}, use --yes");
     }
     eprint!("Clear {what}? It has to be read from the server again. [y/N] ");
     let mut answer = String::new();
@@ -144,7 +144,7 @@ fn stats(store: &Store, json: bool) -> Result<()> {
     if !json {
         let looked_up = stats.sections.iter().any(|section| section.items > 0);
         let none = if looked_up {
-            "not asked who it is yet: files were looked up one by one, no section was listed"
+            "not known yet: files were looked up one by one, and no section was listed"
         } else {
             "none yet"
         };

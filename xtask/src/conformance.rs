@@ -8,7 +8,7 @@
 //!
 //! `--python` runs an unmodified python-plexapi against the simulated server.
 //!
-//! `--live URL` asks a real server what no document says.
+//! `--live URL` asks a real server about behaviour that no document describes.
 
 mod live;
 mod python;
@@ -33,8 +33,8 @@ pub(crate) struct Options {
     /// Run python-plexapi against the simulated server, if this Python has the package.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
     python: Option<PathBuf>,
-    /// Ask the server at this address what no document says, read-only unless `--write` is said, and
-    /// print a report to send.
+    /// Ask the server at this address about behaviour that no document describes, and print a
+    /// report that can be sent to others. Read-only, unless `--write` is given.
     #[arg(long, value_name = "URL")]
     live: Option<String>,
     #[command(flatten)]
@@ -107,7 +107,7 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
     println!("{} payloads, {} failed, {} unreadable", files.len(), failed.len(), unreadable.len());
     if !unreadable.is_empty() && failed.is_empty() {
         bail!(
-            "payloads that nobody can read, as servers do not send them:\n  {}",
+            "payloads that cannot be read, so they were not checked:\n  {}",
             unreadable.join("\n  ")
         );
     }
@@ -240,7 +240,7 @@ fn compare(decoded: Payload, plain: &Value) -> Finding {
             "events".clone_into(&mut finding.shape);
             finding.notes.push(format!("{} events", events.len()));
         }
-        other => finding.faults.push(format!("a shape this command does not know: {other:?}")),
+        other => finding.faults.push(format!("a shape that this command does not know: {other:?}")),
     }
     finding
 }

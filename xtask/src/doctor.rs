@@ -54,7 +54,7 @@ async fn diagnose(options: &Options) -> Result<Diagnosis> {
     let client = match Client::new(config) {
         Ok(client) => client,
         Err(error) => {
-            diagnosis.trouble = Some(Trouble::new(error.to_string(), "mend the address"));
+            diagnosis.trouble = Some(Trouble::new(error.to_string(), "correct the address"));
             return Ok(diagnosis);
         }
     };
@@ -164,7 +164,7 @@ fn no_server(error: &PlexError) -> Trouble {
         ErrorKind::Unavailable => "a proxy answers, and the server behind it does not run",
         ErrorKind::Redirect => "use the address that the server redirects to",
         _ => {
-            "what answers at this address is no Plex Media Server: check the port (32400 is \
+            "what answers at this address is not a Plex Media Server: check the port (32400 is \
              Plex's), and the path if a proxy is in front of it"
         }
     };

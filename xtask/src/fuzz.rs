@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: plays one target of `tests/fuzz` for as long as somebody likes.
+//! `cargo xtask fuzz`: plays one target of `tests/fuzz` for as long as you like.
 //!
 //! With `CARGO_PROFILE_XTASK_OVERFLOW_CHECKS=true` in the environment, a number that overflows is a
 //! finding too, as it is in the tests.
@@ -12,20 +12,20 @@ use anyhow::{Context, Result, bail};
 /// Options of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// What to play; without it, all that can be played is listed.
+    /// The target to play. Without it, all targets are listed.
     name: Option<String>,
-    /// For how long.
+    /// How long to play, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// The same seed draws the same inputs. Without it, one is drawn and printed.
+    /// The same seed draws the same inputs. Without this, a seed is chosen and printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Play one input, from a file, and no other.
+    /// Play only the input in this file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "seed"])]
     replay: Option<PathBuf>,
 }
 
-/// Plays what the options say.
+/// Plays a target, or lists all targets.
 ///
 /// # Errors
 /// When an input breaks a promise. The message has the input and how to play it again.

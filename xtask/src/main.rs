@@ -41,7 +41,7 @@ enum Command {
     Bench(Box<bench::Options>),
     /// Inspect or clean a cache file: stats, check, clear, compact.
     Cache(cache::Options),
-    /// Do the work of one process in a bench with several processes; not for other uses.
+    /// Do the work of one process in a bench with several processes. It has no other use.
     #[command(hide = true)]
     Child,
     /// Decode captured payloads of real servers and check that nothing is lost; run another client
@@ -54,7 +54,7 @@ enum Command {
     Doctor(doctor::Options),
     /// Explain the match of a file from a cache file, without a server.
     Explain(explain::Options),
-    /// Play a reader with inputs that nobody thought of; without a name, list what can be played.
+    /// Give random inputs to code that reads foreign data. Without a name, list the targets.
     Fuzz(fuzz::Options),
     /// Run the simulated Plex Media Server on its own, until it is interrupted.
     Serve(serve::Options),

@@ -1,4 +1,4 @@
-//! Runs `cargo xtask bench` like a user: its output, and how it ends.
+//! Runs `cargo xtask bench` as a user does, and checks its output and exit code.
 
 #![allow(
     clippy::unwrap_used,
@@ -144,7 +144,7 @@ fn a_baseline_is_held_against_a_run() {
     }
     whole["scenarios"][0]["calls"]["total"] = 0.into();
     for scenario in counts["scenarios"].as_object_mut().unwrap().values_mut() {
-        assert_eq!(scenario.get("wall_ms"), None, "times are nothing to be committed");
+        assert_eq!(scenario.get("wall_ms"), None, "times are not committed");
         scenario["calls"] = 0.into();
     }
     for (name, json) in [("whole.json", &whole), ("counts.json", &counts)] {

@@ -164,7 +164,7 @@ async fn assumptions_that_do_not_hold_are_named() {
     assert!(!holds("rows come sorted by their ids"));
     assert!(!holds("the server tells what happens"));
     assert!(holds("a single file can be looked up"));
-    assert_eq!(seen.code, Some(0), "it is dearer, and not wrong");
+    assert_eq!(seen.code, Some(0), "this costs more, but is no error");
 }
 
 /// The doctor ends with 1, and says what is wrong and what to do.
@@ -186,7 +186,7 @@ async fn tokens_that_are_missing_wrong_or_see_nothing() {
     let pms = start().await;
     let seen = doctor(pms.url(), None, &[]).await;
     check(&seen, "PLEX_TOKEN is not set", "the address of that page ends with X-Plex-Token");
-    assert!(seen.page.contains("version"), "the server is shown all the same: {}", seen.page);
+    assert!(seen.page.contains("version"), "the server is shown: {}", seen.page);
     let seen = doctor(pms.url(), Some("wrong-token"), &[]).await;
     check(&seen, "the server does not take this token", "it is wrong, or was signed out");
     let always = |endpoint, fault| FaultRule { route: Some(endpoint), ..FaultRule::always(fault) };
@@ -206,17 +206,17 @@ async fn addresses_that_are_wrong() {
     let seen = doctor(&format!("http://{free}"), Some("some-token"), &[]).await;
     check(&seen, "no connection", "Plex listens on 32400");
     let seen = doctor("nas", Some("some-token"), &[]).await;
-    check(&seen, "\"nas\" is not an address", "mend the address");
+    check(&seen, "\"nas\" is not an address", "correct the address");
 
     // A page that does not come from a Plex server.
     let pms = start().await;
     let page = b"<html><body>It works!</body></html>";
     pms.set_fault(Fault::Answer { status: 200, content_type: "text/html", body: page });
     let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "unreadable answer", "is no Plex Media Server");
+    check(&seen, "unreadable answer", "is not a Plex Media Server");
     pms.set_fault(Fault::Status(404));
     let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "not found", "is no Plex Media Server");
+    check(&seen, "not found", "is not a Plex Media Server");
     pms.set_fault(Fault::Maintenance);
     let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
     check(&seen, "maintenance", "starts or migrates its database: wait");

@@ -1,5 +1,5 @@
-//! `cargo xtask conformance --live` against the simulated server: what it says, what it leaves out, and
-//! that the library is as before.
+//! `cargo xtask conformance --live` with the simulated server: what the report says, what it leaves
+//! out, and that the library is as before.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,8 +37,8 @@ async fn start() -> Pms {
     pms
 }
 
-/// Runs the command. `prompted` is called with each line of the standard error, and what it returns is
-/// typed.
+/// Runs the command. `prompted` is called with each line of the standard error, and returns the
+/// text to type.
 async fn live(
     pms: &Pms,
     arguments: &[&str],
@@ -67,7 +67,7 @@ async fn live(
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-/// What must not be in a report: the token, and every title, path and name of the library.
+/// Checks that a report does not contain the token, or any title, path or name of the library.
 fn check_private(said: &Said, pms: &Pms) {
     let secrets = pms.edit(|library| {
         let mut secrets = vec![TOKEN.to_owned(), library.machine_identifier.clone()];
@@ -106,7 +106,7 @@ fn seen(library: &Library) -> Vec<String> {
         .collect()
 }
 
-/// What is other than before.
+/// The items that differ from before.
 fn changed(before: &[String], pms: &Pms) -> Vec<String> {
     let now = pms.edit(|library| seen(library));
     now.into_iter().filter(|item| !before.contains(item)).collect()
@@ -126,7 +126,7 @@ async fn a_server_is_asked_and_only_read() {
         "sorts by updatedAt yes",
         "of them without updatedAt 0",
         "file= with a name: rows 1",
-        "file= with a name that nobody has: rows 0",
+        "file= with a name that no file has: rows 0",
         "guid= with an agent's guid: rows 1",
         "rows come sorted by their ids yes",
     ] {
@@ -138,7 +138,7 @@ async fn a_server_is_asked_and_only_read() {
     assert_eq!(pms.requests().count(Route::Edit), 0);
 }
 
-/// The lines of the table: what was done, and which numbers moved.
+/// Which numbers of a step's line in the table moved.
 fn moved(said: &Said, step: &str) -> Vec<bool> {
     let line = said.out.lines().rfind(|line| line.trim_start().starts_with(step));
     let line = line.unwrap_or_else(|| panic!("no {step:?} in\n{}", said.out));
@@ -197,8 +197,8 @@ async fn an_item_is_edited_and_put_back() {
         ("nothing", [false; 6]),
         ("a label was added", [false; 6]),
         ("a file was added", [true, true, false, true, false, false]),
-        ("it was replaced", [true, true, false, false, false, false]),
-        ("it was deleted", [false, true, false, false, false, false]),
+        ("the file was replaced", [true, true, false, false, false, false]),
+        ("the file was deleted", [false, true, false, false, false, false]),
         ("the trash was emptied", [true, false, false, true, false, false]),
     ] {
         assert_eq!(moved(&said, step), expect, "{step}\n{}", said.out);
@@ -206,15 +206,14 @@ async fn an_item_is_edited_and_put_back() {
     assert!(said.has("the title was edited done"), "{}", said.out);
     assert!(pms.requests().count(Route::Edit) >= 6);
 
-    // The end of the input leaves out what is done by hand.
+    // If the input ends, the steps for the user are skipped.
     let said = live(&pms, &arguments, |_| None).await;
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.error);
     assert!(!said.out.contains("a file was added"), "{}", said.out);
     assert_eq!(changed(&before, &pms), [""; 0]);
 }
 
-/// An edit that the server refuses is taken back all the same, and so is one after which the server is
-/// not there for a moment.
+/// If the server refuses an edit, the edit is undone anyway.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_in_the_middle_is_put_back() {
     let pms = start().await;
@@ -227,21 +226,22 @@ async fn what_fails_in_the_middle_is_put_back() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.error);
     assert!(said.has("a label was added BadRequest"), "{}", said.out);
     assert_eq!(changed(&before, &pms), [""; 0]);
-    // One that cannot be taken back is said, and what was found out until then is printed.
+    // If an edit cannot be undone, the error says so, and everything that was found out before is
+    // printed.
     pms.script(FaultRule::once(Route::Edit, 2, Fault::Status(400)));
     let said = live(&pms, &arguments, |_| None).await;
     assert_eq!(said.code, Some(1), "{}", said.out);
-    assert!(said.error.contains("the title was edited: TAKING IT BACK"), "{}", said.error);
+    assert!(said.error.contains("NOT PUT BACK: the title was edited"), "{}", said.error);
     assert!(said.has("items of the section 700"), "{}", said.out);
     assert_eq!(changed(&before, &pms).len(), 1);
     let said = live(&pms, &arguments, |_| None).await;
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.error);
-    // The next run recognises what was left. Whether the title was locked before, nobody knows any
-    // more, and a lock too many does no harm.
+    // The next run recognises what was left. It cannot know whether the title was locked before,
+    // and an additional lock does no harm.
     let locked = [before[7].replace("{}", "{\"title\"}")];
     assert_eq!(changed(&before, &pms), locked);
     pms.edit(|library| library.edit_item(0, key, &[("title.locked", "0")]));
-    // So it does with what an interrupted run left.
+    // It also recognises what an interrupted run left.
     pms.edit(|library| {
         let title = library.item_at(0, key).title.clone() + " (conformance)";
         library.edit_item(0, key, &[("title.value", &title)]);

@@ -45,8 +45,8 @@ fn the_public_names_are_the_committed_ones() {
     let gone: Vec<&&str> = then.difference(&now).collect();
     assert!(
         new.is_empty() && gone.is_empty(),
-        "the public API changed.\nnew: {new:#?}\ngone: {gone:#?}\nIf that is meant: \
-         UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api, and mend docs/api.md"
+        "the public API changed.\nnew: {new:#?}\ngone: {gone:#?}\nIf this is intended: \
+         UPDATE_PUBLIC_API=1 cargo test -p xtask --test public_api, and update docs/api.md"
     );
 }
 
@@ -148,5 +148,5 @@ fn every_async_function_of_the_engine_says_what_dropping_it_costs() {
         }
     }
     assert!(count > 10, "{count} functions were read");
-    assert!(silent.is_empty(), "without a word on dropping: {silent:?}");
+    assert!(silent.is_empty(), "these say nothing about dropping: {silent:?}");
 }

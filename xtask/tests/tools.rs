@@ -1,4 +1,4 @@
-//! Runs the small tools like a user: their output, and how they end.
+//! Runs the small tools as a user does, and checks their output and exit code.
 
 #![allow(
     clippy::unwrap_used,
@@ -67,7 +67,7 @@ async fn clearing_asks_and_does_not_guess() {
         let arguments = [&["cache", "clear", &path], what].concat();
         let (_, error, code) = told(&xtask(&arguments));
         assert_eq!(code, Some(1), "{error}");
-        assert!(error.contains(named) && error.contains("say --yes"), "{error}");
+        assert!(error.contains(named) && error.contains("use --yes"), "{error}");
     }
     assert_eq!(stage.digest().unwrap(), before, "nothing was cleared");
     let (out, error, code) = told(&xtask(&["cache", "clear", &path, "--yes"]));
@@ -88,7 +88,7 @@ async fn stats_say_whose_the_file_is_or_why_that_is_not_known() {
     stage.run(&Selection::All, &stage.present(1)).await.unwrap();
     let path = stage.config().cache.to_str().unwrap().to_owned();
     let (out, _, _) = told(&xtask(&["cache", "stats", &path]));
-    assert!(out.contains("server: not asked who it is yet: files were looked up"), "{out}");
+    assert!(out.contains("server: not known yet: files were looked up"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,10 +117,10 @@ async fn what_machines_share_is_counted_and_cleared() {
     let (out, ..) = shared(&["stats", &url, "--prefix", "other:"]);
     assert!(!out.contains(&uuid), "{out}");
 
-    // Without a terminal nobody can be asked, and nothing is assumed.
+    // Without a terminal, the user cannot be asked. So nothing is cleared.
     let (_, error, code) = shared(&["clear", &url]);
     assert_eq!(code, Some(1));
-    assert!(error.contains("matchbox:") && error.contains("say --yes"), "{error}");
+    assert!(error.contains("matchbox:") && error.contains("use --yes"), "{error}");
     let (out, error, _) = shared(&["clear", &url, "--section", &uuid, "--yes", "--json"]);
     assert_eq!(out.trim().replace([' ', '\n'], ""), "{\"keys\":2}", "{error}");
     let (out, error, _) = shared(&["clear", &url, "--yes"]);
@@ -181,7 +181,7 @@ fn serving_announces_what_is_there_and_names_a_port_that_is_taken() {
     let url = after(&lines, "url");
     let port = url.rsplit(':').next().unwrap();
     let (out, error, code) = told(&xtask(&["serve", "--items", "5", "--port", port]));
-    assert_eq!((code, out.as_str()), (Some(1), ""), "nothing is announced that is not there");
+    assert_eq!((code, out.as_str()), (Some(1), ""), "no address is printed");
     assert!(error.contains(&format!("port {port}")) && error.contains("--port"), "{error}");
 
     // Two of them are two different servers.

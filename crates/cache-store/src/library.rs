@@ -138,10 +138,10 @@ impl Library {
         self.context.hints().last_heard()
     }
 
-    /// Notes that we edit items. Call it before and after the edit: the server reports our own
-    /// edits too, and they are no news. If somebody else edits an item within [`Policy::settle`] of
-    /// our own edit, this is noticed when the section's metadata are due. A deletion is noticed at
-    /// once.
+    /// Notes that we edit items. Call it before and after the edit: the server also reports our own
+    /// edits, and these reports are ignored. If somebody else edits an item within
+    /// [`Policy::settle`] of our own edit, this is noticed when the section's metadata are due. A
+    /// deletion is noticed at once.
     pub fn mark_ours(&self, keys: impl IntoIterator<Item = RatingKey>) {
         let Context { clock, policy, .. } = &self.context;
         self.context.hints().ours(keys, clock.now(), policy.settle);
@@ -230,7 +230,8 @@ impl Library {
         self.context.recall_paging().await?;
         let demand = Demand::files(0);
         let mut result = Refreshed::default();
-        // A probe from before the event would be believed until the next event.
+        // A probe from before the event must not be shared: its stamps would count as present until
+        // the next event.
         let probe = Probe { explained, ..self.probe(Since::Beginning).await? };
         let cached = probe.states.iter().filter(|state| state.stamp.is_some()).cloned().collect();
         self.bring_all(&probe, cached, demand, &mut result).await?;
@@ -302,7 +303,8 @@ impl Library {
     /// Brings one section up to date with the stamp that a probe showed. Without a probe, with the
     /// stamp that was stored a moment ago.
     ///
-    /// `count`: the plan if the total is still due. `None`: that stamp is gone from the store.
+    /// `count`: the plan if the total is still due. Returns `None` if that stamp is gone from the
+    /// store.
     async fn bring(
         &self,
         mut state: SectionState,

@@ -1,9 +1,9 @@
 //! The engine: queries in, answers and a report out.
 //!
-//! A run brings the sections up to date (with as few calls as explain every change), answers
+//! A run brings the sections up to date with the fewest calls that explain every change. It answers
 //! from remembered matches, computes the rest from the local indexes, proves absences, and
-//! remembers what is new. If the server cannot be asked, every answer is
-//! [`Answer::Unknown`] and nothing on disk changes.
+//! remembers the new answers. If the server cannot be asked, every answer is [`Answer::Unknown`]
+//! and nothing on disk changes.
 
 pub(crate) mod describe;
 mod feedback;
@@ -62,12 +62,12 @@ pub struct EngineConfig {
     pub policy: Policy,
     /// Memory for pages of the cache file, in bytes. Default 128 MiB.
     pub cache_size: usize,
-    /// How long to wait until another process closes the cache file. Default 5 s.
+    /// How long to wait for another process to close the cache file. Default 5 s.
     pub open_wait: Duration,
     /// Who else may have the cache file open. Default: nobody.
     pub sharing: Sharing,
-    /// The size in bytes at which remembered matches are dropped, those first that were not used
-    /// for the longest time. Default 512 MiB.
+    /// The size in bytes at which remembered matches are dropped. The least recently used go first.
+    /// Default 512 MiB.
     pub max_bytes: u64,
     /// What to do when the cache file cannot be written (a full or read-only disk, no permission).
     /// Default: answer, and keep the cache in memory until the engine is closed. [`Engine::opened`]
@@ -142,7 +142,7 @@ impl EngineConfig {
 /// # }
 /// ```
 ///
-/// Two things need to catch a panic. In a build with `panic = "abort"`, which cannot catch one, the
+/// In two cases, Matchbox catches a panic. A build with `panic = "abort"` cannot catch one, but the
 /// harm is limited. A damaged cache file ends the process once, and the next opening moves the file
 /// aside. With the feature `shared` and a `rediss://` address, a program without a TLS provider
 /// panics in the client of the shared tier. Such a program is built wrongly, and its first run
@@ -290,8 +290,8 @@ impl Engine {
         Ok(Run { queries, answers, outage, stale, report })
     }
 
-    /// Answers. If the disk failed meanwhile and the cache continues in memory, it answers once
-    /// more. It then asks the server again for what could not be written.
+    /// Answers the queries. If the disk fails meanwhile and the cache continues in memory, answers
+    /// them once more, and asks the server again for what could not be written.
     async fn answer_or_again(
         &self,
         sections: &Selection,
@@ -321,7 +321,7 @@ impl Engine {
         Ok(blocking(move || written_totals(&store)).await? + unwritten)
     }
 
-    /// Reports the calls that were made to the `metrics` facade.
+    /// Reports to the `metrics` facade how many calls were made.
     pub(crate) fn tell_calls(&self) {
         self.numbers.calls(|| self.library.client().calls());
     }

@@ -65,8 +65,9 @@ pub struct Report {
     /// last such reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_disk: Option<NoDisk>,
-    /// How often a section's total was another although its change counter stood: items came or went,
-    /// and only the total told. Many of these say that this server's counter does not tell all.
+    /// How often a section's total differed although its change counter did not move: items came or
+    /// went, and only the total showed it. If this happens often, the server's counter does not
+    /// show every change.
     pub totals_moved: u64,
     /// Damaged values that were met (and healed).
     pub damaged: u64,

@@ -118,7 +118,7 @@ async fn once(engine: &Engine, options: &Options) -> anyhow::Result<String> {
         }
         Err(error) => return Err(error.into()),
     };
-    // Asking again does not mend a wrong token. Everything else may be better at the next run.
+    // Asking again does not correct a wrong token. Everything else may be better at the next run.
     if run.outage().and_then(Reason::kind) == Some(ErrorKind::Unauthorized) {
         asked(run.outage())?;
     }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<()> {
     let Options { worker, of, .. } = *options;
-    ensure!((1..=of).contains(&worker), "worker {worker} is none of {of}");
+    ensure!((1..=of).contains(&worker), "there is no worker {worker} of {of}");
     let address = std::env::var("TIER_URL").context("TIER_URL is not set")?;
     let secret = std::env::var("TIER_SECRET").context("TIER_SECRET is not set")?;
     let mut tier = SharedTier::new(address).with_secret(secret);

@@ -1,19 +1,21 @@
-//! Inputs that nobody thought of, for everything that reads what Matchbox did not write itself.
+//! Random inputs for all code that reads what Matchbox did not write itself.
 //!
-//! A [`Target`] takes bytes and panics if a promise is broken. The bytes come from seeds, which are
-//! changed at random in a few places, without regard to which code they reach: a finding is made
-//! smaller by proptest, and is printed and kept as a file. `cargo test -p fuzz` plays every input that
-//! failed once, and each target for a second. `cargo xtask fuzz NAME --seconds 600` plays one for long.
+//! A [`Target`] takes bytes and panics if a promise is broken. The bytes are a seed with a few
+//! random changes. Nothing looks at which code they reach. An input that breaks a promise is a
+//! finding: proptest makes it smaller, and it is printed and kept as a file. `cargo test -p fuzz`
+//! plays every input that failed once, and each target for a second. `cargo xtask fuzz NAME
+//! --seconds 600` plays one target for a long time.
 //!
-//! Why proptest: a fuzzer that is led by coverage (cargo-fuzz) needs a nightly compiler. Without that,
-//! bolero draws bytes that know nothing of JSON or of a record, so that nearly none gets past the first
-//! check. proptest was in the tree, draws what it is told to, repeats a seed exactly, and shrinks.
+//! Why proptest: a fuzzer that is guided by coverage (cargo-fuzz) needs a nightly compiler. Without
+//! one, bolero draws bytes that are neither JSON nor a record, and nearly all of them fail at the
+//! first check. proptest was a dependency already. It draws what it is told to, repeats a seed
+//! exactly, and makes failing inputs smaller.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a target panics where a promise is broken; that is how it says so"
+    reason = "a target reports a broken promise by a panic"
 )]
 
 mod mutate;
@@ -24,13 +26,13 @@ pub use play::{Finding, Played, found, play, replay};
 pub use targets::{TARGETS, Target, target};
 
 #[cfg(test)]
-#[allow(clippy::print_stdout, reason = "the seeds of the gate stand in the output of its tests")]
+#[allow(clippy::print_stdout, reason = "the tests of the gate print their seeds")]
 mod tests {
     use std::time::Duration;
 
     use super::{Target, found, play, replay, target};
 
-    /// Seeds of the gate differ from run to run, and are printed.
+    /// Plays a target for a second. The seed differs from run to run, and is printed.
     fn second(name: &str) {
         let target = target(name).unwrap();
         for input in found(target).unwrap() {
@@ -38,8 +40,8 @@ mod tests {
                 panic!("{finding}\nIt failed before: {}", input.path.display());
             }
         }
-        // redb can end the process, as it is written in `docs/testing.md`: in the gate only by an input
-        // that does so each time.
+        // redb can end the process (see `docs/testing.md`). For such a target, the gate always uses
+        // the same seed, so it does not die at random.
         let seed = if target.may_die { 1 } else { u64::from(std::process::id()) };
         println!("{name}: seed {seed}");
         match play(target, Duration::from_secs(1), seed) {
@@ -51,12 +53,12 @@ mod tests {
         }
     }
 
-    /// A promise that is broken is found, the input is small, and the seed finds it again.
+    /// A broken promise is found, the input is made small, and the same seed finds it again.
     #[test]
     fn planted() {
         let planted = Target {
             name: "planted",
-            about: "no bracket stands in a bracket",
+            about: "no bracket follows a bracket",
             words: &["[["],
             may_die: false,
             seeds: || vec![b"an input with many words, and with no bracket at all".to_vec()],
@@ -68,7 +70,7 @@ mod tests {
         assert_eq!(found[0].input, found[1].input);
         for finding in &found {
             assert_eq!(finding.what, "in a bracket");
-            // The seed at most, and the word.
+            // At most the seed and the word.
             assert!(finding.input.len() <= planted.seeds()[1].len() + 2, "{finding}");
             assert!(finding.to_string().contains("5b5b"), "{finding}");
             assert!(replay(&planted, &finding.input).is_err());

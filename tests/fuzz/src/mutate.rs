@@ -1,4 +1,5 @@
-//! Inputs: a seed, with a few changes. Fewer and smaller changes are what proptest shrinks to.
+//! Inputs: a seed with a few changes. To make an input smaller, proptest tries fewer and smaller
+//! changes.
 
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use proptest::prelude::*;
 /// The most changes of one input.
 const CHANGES: usize = 12;
 
-/// No input gets longer.
+/// The greatest length of an input.
 const LONGEST: usize = 1 << 16;
 
-/// What parsers fall over, in any text.
+/// Texts that often cause faults in parsers.
 const TOKENS: &[&str] = &[
     "0",
     "-1",
@@ -72,14 +73,14 @@ enum Change {
     Cut {
         at: u32,
     },
-    /// What stands at `from` is written at `to` so many times.
+    /// Inserts the bytes at `from` at `to`, this many times.
     Repeat {
         from: u32,
         length: u16,
         to: u32,
         times: u8,
     },
-    /// What another seed has.
+    /// Inserts bytes of another seed.
     Splice {
         seed: u16,
         from: u32,
@@ -90,7 +91,7 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let at = any::<u32>;
-    // Short ranges far more often than long ones.
+    // Short ranges are much more frequent than long ones.
     let length = || prop_oneof![4 => 1_u16..16, 2 => 1_u16..256, 1 => any::<u16>()];
     let times = prop_oneof![8 => Just(1_u8), 1 => any::<u8>()];
     prop_oneof![
@@ -115,7 +116,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Inputs made of these seeds, with words that a target reads.
+/// Inputs made from these seeds, with words that the target's code reads.
 pub(crate) fn inputs(
     seeds: Arc<Vec<Vec<u8>>>,
     words: &'static [&'static str],

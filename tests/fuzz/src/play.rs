@@ -1,4 +1,4 @@
-//! Plays a target: over and over, with an eye on inputs that do not come back.
+//! Plays a target again and again, and watches for inputs that take too long.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,13 +16,13 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::mutate::inputs;
 use crate::targets::{Run, Target};
 
-/// An input that takes longer hangs: the slowest take a few milliseconds.
+/// An input that takes longer counts as hanging. The slowest inputs take a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a failing input is made smaller, in milliseconds.
+/// How long to try to make a failing input smaller, in milliseconds.
 const SHRINKING: u32 = 60_000;
 
-/// What was played without a finding.
+/// The result of playing without a finding.
 #[derive(Debug, Clone, Copy)]
 pub struct Played {
     /// How many inputs.
@@ -36,11 +36,11 @@ pub struct Played {
 pub struct Finding {
     /// The target's name.
     pub target: &'static str,
-    /// The input, as small as it got.
+    /// The input, made as small as possible.
     pub input: Vec<u8>,
-    /// The promise, in the words of the panic.
+    /// The broken promise, in the words of the panic.
     pub what: String,
-    /// Where the input is kept, once it is.
+    /// Where the input is kept. `None` until it is kept.
     pub kept: Option<PathBuf>,
 }
 
@@ -49,11 +49,11 @@ impl Finding {
         Self { target, input: input.to_owned(), what: what.into(), kept: None }
     }
 
-    /// Keeps the input among those that failed, where that can be written.
+    /// Keeps the input among those that failed, if the folder can be written.
     #[must_use]
     pub fn keep(self) -> Self {
         let folder = folder(self.target);
-        // The name says what is in it: the same input is kept once.
+        // The name is a hash of the input, so the same input is kept once.
         let name = self.input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -89,7 +89,7 @@ pub struct Found {
     pub bytes: Vec<u8>,
 }
 
-/// The inputs of a target that failed once. They must not again.
+/// The inputs of a target that failed once. They must not fail again.
 pub fn found(target: &Target) -> io::Result<Vec<Found>> {
     let mut all = Vec::new();
     let entries = match std::fs::read_dir(folder(target.name)) {
@@ -104,8 +104,8 @@ pub fn found(target: &Target) -> io::Result<Vec<Found>> {
     Ok(all)
 }
 
-/// Where the input of a target stands that can end the process, while it is played: a process that died
-/// left it there.
+/// Where the present input is kept while it is played, for a target that can end the process. If
+/// the process dies, the input stays there.
 pub(crate) fn playing(target: &str) -> PathBuf {
     std::env::temp_dir().join(format!("matchbox-fuzz-{target}-{}", std::process::id()))
 }
@@ -121,12 +121,13 @@ pub fn replay(target: &Target, input: &[u8]) -> Result<(), Finding> {
     watched.run(&run, input).map_err(|what| Finding::new(target.name, input, what))
 }
 
-/// Plays the seeds, and then changed ones, for as long. The same seed draws the same inputs.
+/// Plays the seeds, and then changed seeds, for this time. The same number `seed` draws the same
+/// inputs.
 ///
-/// If an input does not come back, it is kept and printed, and the process ends.
+/// If an input hangs, it is kept and printed, and the process ends.
 ///
 /// # Panics
-/// If a seed breaks a promise of the target's own set-up, which is a fault of the target.
+/// If the target cannot be set up. This is a fault of the target.
 pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Finding> {
     let watched = Watched::new(target);
     let run = target.start();
@@ -155,13 +156,13 @@ pub fn play(target: &Target, time: Duration, seed: u64) -> Result<Played, Findin
     Ok(Played { executions, took: started.elapsed() })
 }
 
-/// The input that is played at the moment, and since when.
+/// The input that is being played, and since when.
 type Present = Arc<Mutex<Option<(Monotonic, Vec<u8>)>>>;
 
-/// Runs inputs, while a thread watches that each comes back.
+/// Runs inputs, while a thread watches that none of them hangs.
 struct Watched {
     present: Present,
-    /// Where each input is kept while it is played.
+    /// Where each input is kept while it is played, if it can end the process.
     playing: Option<PathBuf>,
     /// The thread ends when this is dropped.
     _end: Sender<()>,
@@ -187,7 +188,7 @@ impl Watched {
         Self { present, playing, _end: end }
     }
 
-    /// Runs an input. The error is what its panic said.
+    /// Runs an input. The error is the text of its panic.
     fn run(&self, run: &Run, input: &[u8]) -> Result<(), String> {
         let now = (Clock::system().monotonic(), input.to_owned());
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
@@ -210,7 +211,7 @@ impl Watched {
 
 #[expect(clippy::print_stderr, reason = "nobody is left to hand it to")]
 fn hangs(target: &'static str, input: &[u8]) -> ! {
-    let what = format!("did not come back for {PATIENCE:?}");
+    let what = format!("took longer than {PATIENCE:?}");
     let finding = Finding::new(target, input, what).keep();
     eprintln!("{finding}");
     std::process::exit(1);
@@ -220,8 +221,9 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// No panic of an input that is played prints anything: what it says is in the finding, and shrinking
-/// makes hundreds. Neither does redb, whose panics over a damaged file the store catches.
+/// Hides the panics of inputs that are being played. The finding has their text, and making an
+/// input smaller causes hundreds of them. Also hides the panics of redb over a damaged file, which
+/// the store catches.
 fn hush() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

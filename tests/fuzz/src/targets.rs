@@ -1,4 +1,4 @@
-//! What is played, one file for each.
+//! The targets, one file for each.
 
 mod file;
 mod name;
@@ -12,20 +12,20 @@ pub(crate) type Run = Box<dyn Fn(&[u8])>;
 
 /// Something that reads bytes that Matchbox did not write.
 pub struct Target {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it promises, in a line.
+    /// What the target promises, in one line.
     pub about: &'static str,
-    /// Words that it reads.
+    /// Words that the target's code reads.
     pub(crate) words: &'static [&'static str],
-    /// An input may end the process: each is kept while it is played.
+    /// Whether an input may end the process. If so, each input is kept while it is played.
     pub(crate) may_die: bool,
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
     pub(crate) start: fn() -> Run,
 }
 
 impl Target {
-    /// Inputs that are as they should be. The first is empty.
+    /// Valid inputs. The first one is empty.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
         let mut seeds = vec![Vec::new()];
         seeds.extend((self.seeds)());
@@ -42,7 +42,7 @@ impl Target {
 pub static TARGETS: [Target; 6] =
     [page::TARGET, stream::TARGET, record::TARGET, file::TARGET, path::TARGET, name::TARGET];
 
-/// The target of a name.
+/// The target with a name.
 pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }

@@ -36,7 +36,7 @@ async fn a_host_that_is_killed_while_it_lists_costs_one_more_listing() {
     let runs = ask_all(&engines, &asked).await.unwrap();
     check(&asked, &runs);
     let more = hosts.stage.calls() - spent;
-    assert!(more <= 1 + SCALE.pages(), "one more listing, and who the server is: {more}");
+    assert!(more <= 1 + SCALE.pages(), "one listing, and the server's identity: {more} calls");
     assert_eq!(counts(&runs).snapshots, 3);
 }
 
@@ -65,8 +65,8 @@ async fn a_host_that_slept_past_its_lease_writes_nothing() {
     let right = told.answers.iter().zip(&asked).all(|(answer, truth)| {
         matches!((answer, truth.expect), (ToldAnswer::Found(key), Some(expect)) if *key == expect)
     });
-    assert!(right, "its own answers are right all the same");
+    assert!(right, "its own answers are right");
     assert_eq!(told.report.shared.published, 0);
     assert_eq!(told.report.shared.misses.get(&Miss::LeaseLost), Some(&1), "{}", told.report);
-    assert_eq!(head(), before, "what the other published stands");
+    assert_eq!(head(), before, "the publication of the other host stays");
 }

@@ -40,7 +40,7 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
     let mut asked = hosts.stage.present(50);
     let first = engines(&hosts, 0..4, &tier).await;
     check(&asked, &ask_all(&first, &asked).await.unwrap());
-    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "as one");
+    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
     let before = hosts.stage.calls();
@@ -81,7 +81,7 @@ async fn a_sentinel_names_the_master_and_then_the_one_that_took_over() {
     tier.sentinel = Some("films".to_owned());
     let asked = hosts.stage.present(50);
     check(&asked, &ask_all(&engines(&hosts, 0..3, &tier).await, &asked).await.unwrap());
-    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "as one");
+    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
 
     let mut asks = sentinel.client().unwrap();
     wait_until("the replica is known, and has what the master has", || {
@@ -148,7 +148,7 @@ async fn a_certificate_is_held_against_the_authority_and_an_unknown_one_is_gone_
     tier.root_certificate = Some(root);
     let asked = hosts.stage.present(50);
     check(&asked, &ask_all(&engines(&hosts, 0..3, &tier).await, &asked).await.unwrap());
-    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "as one");
+    assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
 
     // The authorities that a machine trusts do not include this one.
     tier.root_certificate = None;

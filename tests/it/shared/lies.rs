@@ -99,7 +99,7 @@ async fn a_thousand_flipped_bits_are_a_thousand_misses() {
         let misses = counts(&runs).misses;
         unnoticed += u64::from(!misses.contains_key(&Miss::NotVerified));
     }
-    assert_eq!(unnoticed, 0, "flips that nobody counted");
+    assert_eq!(unnoticed, 0, "every flip is counted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
         seen += &text;
     }
     let seen = ours(&seen);
-    assert!(seen.contains("taken from") || seen.contains("share"), "the tier was listened to");
+    assert!(seen.contains("taken from") || seen.contains("share"), "the log has the tier's events");
     let mut never = vec![SECRET.to_owned(), "hunter2".to_owned(), address];
     never.extend(asked.iter().map(|truth| truth.path.clone()));
     for text in never {

@@ -14,7 +14,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     let run = world.edit(changes.clone()).await;
     let counts = run.counts();
     assert_eq!(counts.done, 20);
-    assert!((1..=4).contains(&counts.failed), "in flight, and not confirmed: {counts}");
+    assert!((1..=4).contains(&counts.failed), "sent, but not confirmed: {counts}");
     assert_eq!(counts.not_tried, 50 - 20 - counts.failed);
     for outcome in &run.outcomes {
         let told = matches!(

@@ -1,4 +1,4 @@
-//! Something changed on the server since the last look.
+//! Situations in which something changed on the server since the last run.
 
 use anyhow::Result;
 use futures::FutureExt;
@@ -25,7 +25,7 @@ fn seen() -> Vec<Row> {
             items: TWO_SIZES,
             ..Row::new(
                 "added-1",
-                "1 item added",
+                "1 item was added",
                 "2",
                 |_| 2,
                 |scale, _| changed(scale, |library| add(library, 1)).boxed(),
@@ -36,7 +36,7 @@ fn seen() -> Vec<Row> {
             test: Scale::small(1_200, 500),
             ..Row::new(
                 "added-400",
-                "400 items added",
+                "400 items were added",
                 "2",
                 |_| 2,
                 |scale, _| changed(scale, |library| add(library, 400)).boxed(),
@@ -47,7 +47,7 @@ fn seen() -> Vec<Row> {
             test: Scale::small(1_200, 500),
             ..Row::new(
                 "edited-400",
-                "400 items edited elsewhere, and 1 added",
+                "400 items were edited elsewhere, and 1 was added",
                 "2",
                 |_| 2,
                 |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
@@ -55,21 +55,21 @@ fn seen() -> Vec<Row> {
         },
         Row::new(
             "added-undated",
-            "1 item added, where the server leaves `updatedAt` out of some rows",
+            "1 item was added, and the server leaves `updatedAt` out of some rows",
             "3",
             |_| 3,
             |scale, _| odd(scale, |quirks| quirks.updated = Updated::NotBySome).boxed(),
         ),
         Row::new(
             "added-no-times",
-            "1 item added, where the server leaves `updatedAt` out of every row",
+            "1 item was added, and the server leaves `updatedAt` out of every row",
             "4",
             |_| 4,
             |scale, _| odd(scale, |quirks| quirks.updated = Updated::NotTold).boxed(),
         ),
         Row::new(
             "added-unsorted",
-            "1 item added, where the server ignores the sort by `updatedAt`",
+            "1 item was added, and the server ignores the sort by `updatedAt`",
             "4",
             |_| 4,
             |scale, _| odd(scale, |quirks| quirks.ignored_sorts = &["updatedAt:desc"]).boxed(),
@@ -79,7 +79,7 @@ fn seen() -> Vec<Row> {
             test: Scale::small(2_000, 10),
             ..Row::new(
                 "deleted-1",
-                "1 item deleted and a scan ran",
+                "1 item was deleted, and a scan ran",
                 "24",
                 |_| 24,
                 |scale, _| exchanged(scale, 1, 0).boxed(),
@@ -90,7 +90,7 @@ fn seen() -> Vec<Row> {
             test: Scale::small(2_000, 10),
             ..Row::new(
                 "deleted-10-added-10",
-                "10 items deleted and 10 added",
+                "10 items were deleted, and 10 were added",
                 "160",
                 |_| 160,
                 |scale, _| exchanged(scale, 10, 10).boxed(),
@@ -104,42 +104,42 @@ fn unseen() -> Vec<Row> {
     vec![
         Row::new(
             "edited",
-            "1 item's metadata edited elsewhere, noticed when metadata is due",
+            "1 item was edited elsewhere, which is noticed when metadata are due",
             "2",
             |_| 2,
             |scale, _| edited(scale, false).boxed(),
         ),
         Row::new(
             "edited-scanned",
-            "the same, and a scan ran",
+            "as in `edited`, and a scan ran",
             "2",
             |_| 2,
             |scale, _| edited(scale, true).boxed(),
         ),
         Row::new(
             "replaced",
-            "1 file replaced in place, queried by its new path",
+            "1 file was replaced in place, and its new path is queried",
             "6",
             |_| 6,
             |scale, _| replaced(scale, FileFilter::Ignored).boxed(),
         ),
         Row::new(
             "replaced-file",
-            "1 file replaced in place, queried by its new path, `file=` honoured",
+            "as in `replaced`, and the server honours `file=`",
             "6",
             |_| 6,
             |scale, _| replaced(scale, FileFilter::Exact).boxed(),
         ),
         Row::new(
             "half-deleted",
-            "half the library deleted: 2 and a sweep of what is left",
+            "half of the library was deleted: 2 calls, and a sweep of the rest",
             "2 + ceil(N/2P)",
             |scale| 2 + (scale.items / 2).div_ceil(u64::from(scale.page)),
             |scale, _| half_deleted(scale).boxed(),
         ),
         Row::new(
             "re-created",
-            "section removed and re-created under the same name",
+            "a section was removed and created again under the same name",
             "2 + 2 + ceil(N/P)",
             |scale| 4 + scale.pages(),
             |scale, _| recreated(scale).boxed(),
@@ -225,9 +225,9 @@ fn add(library: &mut Library, count: u64) -> Vec<TruthQuery> {
     queries
 }
 
-/// A file that is matched only by its title. Somebody gives the item another title. A query with
-/// the old title must find nothing, and a query with the new title must find the item. A scan may
-/// end without finding anything.
+/// A file is matched only by its title. Somebody gives the item another title. A query with the old
+/// title must find nothing, and a query with the new title must find the item. A scan may end
+/// without finding anything.
 async fn edited(scale: Scale, scanned: bool) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     let (key, title, year) = stage.pms.edit(|library| {

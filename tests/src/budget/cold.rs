@@ -1,4 +1,4 @@
-//! Nothing is cached.
+//! Situations in which nothing is cached.
 
 use anyhow::Result;
 use futures::FutureExt;
@@ -17,7 +17,7 @@ pub(super) fn rows() -> Vec<Row> {
             items: &[10_000, 100_000, 1_000_000],
             ..Row::new(
                 "cold",
-                "cold, as many queries as items, all found",
+                "the cache is empty, there are as many queries as items, and all are found",
                 "2 + ceil(N/P)",
                 |scale| 2 + scale.pages(),
                 |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
@@ -25,7 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
         },
         Row::new(
             "cold-some-absent",
-            "the same, and one in 50 is absent: the stamps are compared once more",
+            "as in `cold`, but 1 file in 50 is absent: the stamps are compared once more",
             "3 + ceil(N/P)",
             |scale| 3 + scale.pages(),
             |scale, _| cold(scale, FileFilter::Ignored, some_absent).boxed(),
@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 100),
             ..Row::new(
                 "cold-one",
-                "cold, 1 query, the file is there",
+                "the cache is empty, and 1 file is queried and found",
                 "4",
                 |_| 4,
                 |scale, _| cold(scale, FileFilter::Ignored, one).boxed(),
@@ -46,7 +46,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 100),
             ..Row::new(
                 "cold-one-file",
-                "cold, 1 query, the file is there, `file=` honoured",
+                "as in `cold-one`, and the server honours `file=`",
                 "4",
                 |_| 4,
                 |scale, _| cold(scale, FileFilter::Exact, one).boxed(),
@@ -57,7 +57,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 100),
             ..Row::new(
                 "cold-absent-file",
-                "cold, 1 absent file, `file=` honoured",
+                "the cache is empty, 1 file is absent, and the server honours `file=`",
                 "4",
                 |_| 4,
                 |scale, _| cold(scale, FileFilter::Exact, one_absent).boxed(),
@@ -67,7 +67,7 @@ pub(super) fn rows() -> Vec<Row> {
             test: Scale::small(2_000, 100),
             ..Row::new(
                 "cold-absent",
-                "cold, 1 absent file, `file=` not honoured: one full listing, once, and the stamps again",
+                "as in `cold-absent-file`, but the server ignores `file=`: one full listing",
                 "5 + ceil(N/P)",
                 |scale| 5 + scale.pages(),
                 |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
@@ -82,7 +82,7 @@ pub(super) fn gentle() -> Vec<Row> {
     vec![
         row(Row::new(
             "cold-refused",
-            "cold, on a server that refuses pages of more than 100: a tenth more than these",
+            "the cache is empty, and the server refuses pages of more than 100 rows",
             "2 + ceil(1.1 N/100)",
             |scale| 2 + tenth_more(scale.items, 100),
             |scale, _| {
@@ -94,14 +94,14 @@ pub(super) fn gentle() -> Vec<Row> {
         )),
         row(Row::new(
             "cold-slow-rows",
-            "cold, on a server that takes 2 s for a page of 1,000, and half of that for half of it",
+            "the cache is empty, and the server takes 2 s for 1,000 rows, and 1 s for 500",
             "2 + ceil(1.1 N/500)",
             |scale| 2 + tenth_more(scale.items, 500),
             |scale, _| gentle_cold(scale, |pms| slow(pms, Fault::RowsASecond(500))).boxed(),
         )),
         row(Row::new(
             "cold-slow",
-            "cold, on a server that takes 2 s for a page, whatever its size",
+            "the cache is empty, and the server takes 2 s for a page of any size",
             "2 + ceil(1.1 N/P)",
             |scale| 2 + tenth_more(scale.items, u64::from(scale.page)),
             |scale, _| gentle_cold(scale, |pms| slow(pms, Fault::Takes(2))).boxed(),

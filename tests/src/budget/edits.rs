@@ -71,8 +71,7 @@ impl EditRow {
     }
 
     /// What is wrong: an endpoint got too many requests, a change has another outcome, an item has
-    /// other values, some calls were not counted, or a client that knows nothing needs no more
-    /// calls.
+    /// other values, some calls were not counted, or a naive client would need no more calls.
     pub fn problem(&self, count: u64, played: &PlayedEdits) -> Option<String> {
         let PlayedEdits { requests, reported, counts, naive, wrong, .. } = played;
         let budget = (self.budget)(count);
@@ -113,7 +112,7 @@ pub fn edit_rows() -> Vec<EditRow> {
         },
         EditRow {
             name: "edit-right",
-            situation: "M items, all already right",
+            situation: "edit M items that already have the wanted values",
             calls: "1 probe, 0 writes",
             budget: |_| vec![(Route::Sections, 1)],
             expect: |unchanged, counts| {
@@ -123,7 +122,7 @@ pub fn edit_rows() -> Vec<EditRow> {
         },
         EditRow {
             name: "edit-label-right",
-            situation: "M items, each has the label already, which was read 20 minutes ago",
+            situation: "add a label to M items that had it when they were read 20 minutes ago",
             calls: "1 probe, 1 delta, ceil(M/200) reads, 0 writes",
             budget: |count| {
                 let reading = (Route::Metadata, reads(count));
@@ -136,7 +135,7 @@ pub fn edit_rows() -> Vec<EditRow> {
         },
         EditRow {
             name: "edit-own",
-            situation: "M items, each with its own title and summary",
+            situation: "edit M items, each with its own title and summary",
             calls: "1 probe, ceil(M/200) reads, M PUT",
             budget: |count| {
                 let reading = (Route::Metadata, reads(count));
@@ -158,7 +157,7 @@ pub fn edit_rows() -> Vec<EditRow> {
         },
         EditRow {
             name: "edit-poisoned",
-            situation: "the same, and the server answers 400 whenever one of the items is edited",
+            situation: "as in `edit-collection`, but the server answers 400 to any edit of 1 item",
             calls: "1 probe, ceil(M/200) reads, ceil(M/100) + 14 PUT",
             budget: |count| {
                 let reading = (Route::Metadata, reads(count));
@@ -171,8 +170,8 @@ pub fn edit_rows() -> Vec<EditRow> {
         },
         EditRow {
             name: "edit-crash",
-            situation: "own titles; the process is killed after 3 of 10 items were confirmed, and run \
-                        again",
+            situation: "as in `edit-own`; the process is killed after 3 of 10 items were \
+                        confirmed, and run again",
             calls: "1 probe, ceil(M/200) reads, 7/10 M PUT and those in doubt (at most 32)",
             budget: |count| {
                 let writes = count - confirmed(count) + IN_DOUBT;
@@ -194,8 +193,8 @@ fn confirmed(count: u64) -> u64 {
     count * 3 / 10
 }
 
-/// For how many items of a run it may be unknown whether their edit was sent or confirmed: one
-/// wave.
+/// The most items of a run for which it may be unknown whether their edit was sent or confirmed:
+/// one wave.
 const IN_DOUBT: u64 = 32;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

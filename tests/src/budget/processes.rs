@@ -1,4 +1,4 @@
-//! Several processes ask at once.
+//! Situations in which several processes ask at once.
 
 use anyhow::Result;
 use futures::FutureExt;
@@ -15,7 +15,7 @@ const PROCESSES: u64 = 8;
 pub(super) fn rows() -> Vec<Row> {
     vec![Row::new(
         "processes-8",
-        "8 processes ask at once on a cold section (shared mode): as one, and 2 each",
+        "8 processes share an empty cache file and ask at once: one lists, each adds 2 calls",
         "2 + ceil(N/P) + 16",
         |scale| 2 + scale.pages() + 2 * PROCESSES,
         |scale, child| processes(scale, child).boxed(),

@@ -1,4 +1,5 @@
-//! Many hosts, each with its own cache file, and one engine (`docs/shared-tier.md`).
+//! Situations with many hosts, each with its own cache file, and one engine
+//! (`docs/shared-tier.md`).
 
 use std::time::Duration;
 
@@ -26,63 +27,63 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "machines-8",
-            "8 machines with a cache file each ask at once, all cold: as one, and the stamps again",
+            "8 machines with empty caches ask at once: one lists, and compares the stamps again",
             "3 + ceil(N/P)",
             |scale| 3 + scale.pages(),
             |scale, child| machines(scale, child).boxed(),
         ),
         Row::new(
             "machines-9th",
-            "a ninth, cold, the others warm, within the window",
+            "8 machines are warm, and a ninth, cold, asks within the freshness window",
             "0",
             |_| 0,
             |scale, _| ninth(scale, Duration::ZERO).boxed(),
         ),
         Row::new(
             "machines-9th-later",
-            "a ninth, cold, the others warm, after the window",
+            "8 machines are warm, and a ninth, cold, asks after the freshness window",
             "1",
             |_| 1,
             |scale, _| ninth(scale, Duration::from_secs(61)).boxed(),
         ),
         Row::new(
             "machines-hour",
-            "8 warm machines, each asks every minute for an hour",
+            "8 warm machines each ask every minute for an hour",
             "60",
             |_| 60,
             |scale, _| hour(scale).boxed(),
         ),
         Row::new(
             "machines-added-1",
-            "1 item added, 8 warm machines ask: as one",
+            "1 item was added, and 8 warm machines ask: they share the calls",
             "4",
             |_| 4,
             |scale, _| added(scale).boxed(),
         ),
         Row::new(
             "machines-killed",
-            "the machine that lists was killed in the middle: 8 others, cold: one more listing",
+            "a machine is killed while it lists, and 8 cold ones ask: one lists again",
             "3 + ceil(N/P)",
             |scale| 3 + scale.pages(),
             |scale, child| killed(scale, child).boxed(),
         ),
         Row::new(
             "machines-down",
-            "8 cold machines, the engine is down: each as alone",
+            "8 cold machines ask while the tier's engine is down: each lists alone",
             "8 (2 + ceil(N/P))",
             |scale| HOSTS * (2 + scale.pages()),
             |scale, _| away(scale, Away::Down).boxed(),
         ),
         Row::new(
             "machines-hangs",
-            "8 cold machines, the engine hangs: each as alone",
+            "8 cold machines ask while the tier's engine hangs: each lists alone",
             "8 (2 + ceil(N/P))",
             |scale| HOSTS * (2 + scale.pages()),
             |scale, _| away(scale, Away::Hangs).boxed(),
         ),
         Row::new(
             "machines-emptied",
-            "8 warm machines, the engine was restarted empty: a probe, and one fills it",
+            "8 machines are warm, and the engine lost its data: one probe, and one fills it again",
             "1",
             |_| 1,
             |scale, _| emptied(scale).boxed(),
@@ -189,7 +190,7 @@ async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let engines = hosts.engines(0..HOSTS).await?;
     let runs = ask_all(&engines, &asked).await?;
     let played = measured(meter, hosts, asked, runs);
-    ensure!(spent <= 2 + scale.pages(), "the one that was killed made {spent} calls");
+    ensure!(spent <= 2 + scale.pages(), "the killed machine made {spent} calls");
     Ok(played)
 }
 

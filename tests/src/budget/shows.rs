@@ -21,28 +21,28 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "cold-episodes",
-            "cold, a section of shows, as many queries as episodes, all by path",
+            "the cache is empty, and the paths of all episodes of a section are queried",
             "2 + ceil(N/P)",
             |scale| 2 + scale.pages(),
             |scale, _| cold(scale, by_path).boxed(),
         ),
         Row::new(
             "cold-shows",
-            "the same, by names that need the shows (S = N/10)",
+            "as in `cold-episodes`, but by names that need the list of the S = N/10 shows",
             "2 + ceil(N/P) + ceil(S/P)",
             |scale| 2 + scale.pages() + Scale { items: scale.items / EPISODES, ..scale }.pages(),
             |scale, _| cold(scale, by_name).boxed(),
         ),
         Row::new(
             "warm-shows",
-            "the same again an hour later, unchanged: titles are brought up to date, shows are known",
+            "`cold-shows` an hour later, unchanged: titles are read again, shows are known",
             "2",
             |_| 2,
             |scale, _| warm(scale, LATER).boxed(),
         ),
         Row::new(
             "fresh-shows",
-            "the same within the freshness window",
+            "`cold-shows` again within the freshness window",
             "0",
             |_| 0,
             |scale, _| warm(scale, Duration::from_secs(59)).boxed(),

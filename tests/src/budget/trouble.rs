@@ -1,4 +1,4 @@
-//! Many ask at once, or the server is in trouble.
+//! Situations in which many tasks ask at once, or the server has a problem.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "tasks-8",
-            "8 tasks ask at once on a cold section, also for absent files: as one",
+            "8 tasks ask at once, the cache is empty, and some files are absent: one lists",
             "3 + ceil(N/P)",
             |scale| 3 + scale.pages(),
             |scale, _| tasks(scale).boxed(),
@@ -31,7 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
             expect: Expect::Unknown,
             ..Row::new(
                 "down",
-                "server down, as many queries as items: one attempt with its retries",
+                "the server is down, with as many queries as items: one call and its retries",
                 "4",
                 |_| u64::from(RetryPolicy::default().attempts),
                 |scale, _| down(scale).boxed(),
@@ -39,7 +39,7 @@ pub(super) fn rows() -> Vec<Row> {
         },
         Row::new(
             "page-7",
-            "503 on page 7 of a sweep, then fine: the sweep and the retries",
+            "page 7 of a sweep fails once with 503, and is requested again",
             "1 + ceil(N/P) + 1",
             |scale| 1 + scale.pages() + 1,
             |scale, _| page_7(scale).boxed(),

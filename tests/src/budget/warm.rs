@@ -1,4 +1,4 @@
-//! Everything is cached.
+//! Situations in which everything is cached.
 
 use std::time::Duration;
 
@@ -17,35 +17,35 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::new(
             "warm",
-            "warm, unchanged, as many queries as items over 5 sections, after a restart",
+            "a host restarts and queries as many files as items in 5 unchanged sections",
             "1",
             |_| 1,
             |scale, _| warm(scale, LATER).boxed(),
         ),
         Row::new(
             "warm-hours",
-            "the same after more than an hour: the total of one section is compared as well",
+            "as in `warm`, after more than an hour: one section's total is compared, too",
             "2",
             |_| 2,
             |scale, _| warm(scale, Duration::from_hours(3)).boxed(),
         ),
         Row::new(
             "fresh",
-            "within the freshness window, after a restart",
+            "as in `warm`, within the freshness window",
             "0",
             |_| 0,
             |scale, _| warm(scale, Duration::from_secs(59)).boxed(),
         ),
         Row::new(
             "live",
-            "the same an hour later, with the event stream live and quiet",
+            "an hour passes, and the event stream stays live and quiet",
             "0",
             |_| 0,
             |scale, _| live(scale).boxed(),
         ),
         Row::new(
             "scanned",
-            "a scan ran, nothing changed",
+            "a scan ran, but nothing changed",
             "2",
             |_| 2,
             |scale, _| scanned(scale).boxed(),
@@ -81,7 +81,7 @@ pub async fn quiet_for(
     watching: &mut (impl Stream<Item = Result<Watched, Error>> + Unpin),
     by: Duration,
 ) {
-    // Far less than 45 seconds: a line that is silent for so long counts as dead.
+    // Less than 45 seconds: a stream that is silent for longer does not count as live.
     const PING: Duration = Duration::from_secs(30);
     let mut left = by;
     while !left.is_zero() {
@@ -110,7 +110,7 @@ async fn live(scale: Scale) -> Result<Played> {
             None => anyhow::bail!("the event stream ended"),
         }
     }
-    // The host keeps reading, and the pings show that the server is there.
+    // The host keeps reading, and the pings show that the server is running.
     quiet_for(&stage, &engine, &mut watching, LATER).await;
     let meter = Meter::start(&stage);
     let run = engine.match_files(&Selection::All, to_queries(&asked)).await?;

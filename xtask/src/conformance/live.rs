@@ -1,8 +1,8 @@
-//! `--live URL`: asks a real server what no document says, and prints a report that can be sent: without
-//! titles, paths, names and tokens.
+//! `--live URL`: asks a real server about behaviour that no document describes, and prints a report
+//! that can be sent to others. The report has no titles, paths, names or tokens.
 //!
-//! It only reads, unless `--write` is said ([`mod@write`]). It does not ask for what no call of Matchbox uses:
-//! `includeFields`, `/all?id=`, timelines.
+//! It only reads, unless `--write` is given ([`mod@write`]). It does not ask about things that
+//! Matchbox does not use: `includeFields`, `/all?id=`, timelines.
 
 mod report;
 mod write;
@@ -18,25 +18,25 @@ use report::Findings;
 #[derive(clap::Args)]
 #[group(id = "how a live server is asked")]
 pub(super) struct Options {
-    /// The section that is asked, by its title.
+    /// The section to ask about, by its title.
     #[arg(long, value_name = "NAME", requires = "live")]
     section: Option<String>,
-    /// Edit the item `--item` (title, label, collection) and put all of it back; then ask you to add,
+    /// Edit the item `--item` (title, label, collection) and undo each edit. Then ask you to add,
     /// replace and delete a file, and to empty the trash. Notes what moves after each step.
     #[arg(long, requires = "item")]
     write: bool,
     /// The rating key of the item that `--write` edits: a number, as in `/library/metadata/4711`.
     #[arg(long, value_name = "KEY", requires = "write")]
     item: Option<u64>,
-    /// How long the server has after each step, in seconds.
+    /// How long to wait after each step, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "write")]
     pause: u64,
 }
 
-/// Rows of a page that is compared.
+/// How many rows are requested and examined.
 const ROWS: u32 = 100;
 
-/// Rows that are asked for at once, if the section has so many.
+/// Page sizes that are tried, if the section has so many rows.
 const SIZES: [u32; 3] = [1_000, 2_000, 5_000];
 
 /// A name that no file has.
@@ -45,12 +45,12 @@ const NOBODY: &str = "matchbox-conformance-nobody-has-this.mkv";
 /// Asks a server, and prints the report.
 ///
 /// # Errors
-/// When the server cannot be asked, or when something that was written could not be put back.
+/// When the server cannot be asked, or when an edit could not be undone.
 pub(super) fn run(url: &str, options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new(Config::new(url, Token::from_env("PLEX_TOKEN")?))?;
-        let name = options.section.as_deref().context("say which section: --section NAME")?;
+        let name = options.section.as_deref().context("name the section: --section NAME")?;
         let section = named(&client, name).await?;
         let Some(kind) = section.kind.leaf() else { bail!("that section has no files") };
         let mut findings = Findings::new(client.identity().await?.version, kind);
@@ -68,18 +68,18 @@ pub(super) fn run(url: &str, options: &Options) -> Result<()> {
     })
 }
 
-/// The section of a title.
+/// The section with a title.
 async fn named(client: &Client, name: &str) -> Result<Section> {
     let mut sections = client.sections().await?;
     sections.retain(|section| section.title == name);
     match sections.len() {
-        0 => bail!("this token sees no section of that title: `cargo xtask doctor` lists them"),
+        0 => bail!("this token sees no section with that title: `cargo xtask doctor` lists them"),
         1 => Ok(sections.remove(0)),
         several => bail!("{several} sections have that title: rename all but one for a moment"),
     }
 }
 
-/// Asks what can be asked without writing.
+/// Asks everything that can be asked without writing.
 async fn read(
     client: &Client,
     section: &Section,
@@ -88,7 +88,7 @@ async fn read(
 ) -> Result<()> {
     let listing = Listing::new(section.key, kind);
     let items = client.total(&listing).await?;
-    findings.say("items of the section", items.map_or("not told".to_owned(), |n| n.to_string()));
+    findings.say("items of the section", items.map_or("unknown".to_owned(), |n| n.to_string()));
     assumptions::check(client, section, &mut findings.checks).await?;
     // Another account's token sees sections, but not the server's own data.
     let owner = client.server().await.is_ok();
@@ -102,7 +102,7 @@ async fn read(
         };
         findings.say(&format!("{size} rows at once"), came);
     }
-    for (detail, what) in [(Detail::Keys, "with keys and times"), (Detail::Full, "whole")] {
+    for (detail, what) in [(Detail::Keys, "with keys and times"), (Detail::Full, "with all data")] {
         let before = client.calls().total().bytes;
         let rows = client.page(&Listing { detail, ..listing.clone() }, 0, ROWS).await?.rows;
         let bytes = client.calls().total().bytes - before;
@@ -118,14 +118,14 @@ async fn read(
     let page = client.page(&listing, 0, ROWS).await?;
     let count =
         |what: fn(&Item) -> bool| page.items.iter().filter(|item| what(item)).count().to_string();
-    findings.say("rows that are looked at", page.items.len().to_string());
+    findings.say("rows that were examined", page.items.len().to_string());
     findings.say("of them without updatedAt", count(|item| item.updated_at.is_none()));
     let early = |item: &Item| item.updated_at.is_some() && item.updated_at < item.added_at;
     findings.say("of them with updatedAt before addedAt", count(early));
     look_up(client, section, kind, &page.items, findings).await
 }
 
-/// Asks for one item in each way in which it can be looked up, and how many rows come.
+/// Looks up one item in every possible way, and notes how many rows come.
 async fn look_up(
     client: &Client,
     section: &Section,
@@ -135,7 +135,8 @@ async fn look_up(
 ) -> Result<()> {
     let file = |item: &Item| {
         let file = item.parts().next()?.file.as_deref()?.rsplit(['/', '\\']).next()?.to_owned();
-        // What a filter reads otherwise, and what a name in another case is equal to, tell nothing.
+        // A name that a filter reads in another way, or that has only one letter case, would show
+        // nothing.
         let plain = !file.contains(',') && file.starts_with(|first: char| first.is_alphanumeric());
         (plain && file.to_uppercase() != file).then_some(file)
     };
@@ -145,7 +146,7 @@ async fn look_up(
             ("file= with a name", file.as_str()),
             ("file= with the name in capitals", &file.to_uppercase()),
             ("file= with the name without its extension", part),
-            ("file= with a name that nobody has", NOBODY),
+            ("file= with a name that no file has", NOBODY),
         ] {
             let rows = match client.lookup_file(section.key, kind, name, ROWS).await {
                 Ok(page) => page.total.unwrap_or(page.rows).to_string(),

@@ -73,8 +73,8 @@ impl Library {
     }
 
     /// The selected sections, if their stamps and the server's list of its sections were observed a
-    /// moment ago. `None` too if the selection names a section that is not in the list: only the
-    /// server can tell.
+    /// moment ago. Also `None` if the selection names a section that is not in the list: only the
+    /// server can tell whether it exists.
     pub(super) async fn fresh(&self, want: &Selection) -> Result<Option<Vec<SectionState>>, Error> {
         let Some((listed, unreadable)) = self.recent_list().await? else { return Ok(None) };
         let now = self.context.clock.now();

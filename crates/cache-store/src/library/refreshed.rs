@@ -20,8 +20,8 @@ pub struct Step {
     pub reason: PlanReason,
     /// What the plan changed in the cache.
     pub changes: Changes,
-    /// The section's total was compared, and was another although its change counter stood: items
-    /// came or went, and nothing else told of it.
+    /// The section's total differed although its change counter did not move. Items came or went,
+    /// and only the total showed it.
     pub total_moved: bool,
 }
 
@@ -39,7 +39,7 @@ impl Step {
     }
 }
 
-/// A section that could not be brought up to date. Others could.
+/// A section that could not be brought up to date, while others could.
 #[derive(Debug, Clone)]
 pub struct Failed {
     /// The section as the cache has it.
@@ -114,8 +114,8 @@ impl Refreshed {
         Ok(())
     }
 
-    /// The error of a section, if the next section would fail with it too. Then the next one is not
-    /// asked.
+    /// The error of a failed section, if the next section would fail with it too. Then the server
+    /// is not asked about the next section.
     pub(super) fn of_all(&self) -> Option<Error> {
         let failed = self.failed.iter().find(|failed| failed.is_of_all())?;
         Some(Error::Plex(failed.error.clone()))

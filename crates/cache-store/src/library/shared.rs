@@ -251,8 +251,8 @@ impl Library {
         }
         round.calls = self.context.client.calls().total().count;
         round.look = Some(look);
-        // The host that published the probe heard the server's identity from the server, and each
-        // page says which section it belongs to.
+        // The host that published the probe asked the server for its identity, and each page says
+        // which section it belongs to.
         if self.bound().await.is_none() {
             self.bind_to(tier).await?;
         }
@@ -327,8 +327,8 @@ impl Library {
         Ok(Some(Step::new(&state, Planned { plan: Plan::Shared, reason }, changes)))
     }
 
-    /// Whether the server shows this account the same items as the account that listed them. If
-    /// hosts have a secret, the token tells. If not, one total tells.
+    /// Whether the server shows this account the same items as the account that listed them. If the
+    /// hosts have a secret, hashes of their tokens are compared. If not, one total is compared.
     async fn is_joined(
         &self,
         tier: &Tier,
@@ -393,15 +393,15 @@ impl Library {
         Ok(self.context.blocking(note).await?.unwrap_or(state))
     }
 
-    /// Whether a section may be published: its change is explained, and it is of the server whose
-    /// keys are used.
+    /// Whether a section may be published: its change is explained, and it belongs to the server
+    /// whose keys are used.
     async fn may_publish(&self, tier: &Tier, state: &SectionState) -> bool {
         let explained = state.stamp.is_some() && !state.is_unexplained() && !state.is_partial();
         explained && self.bound().await.is_some_and(|bound| tier.server() == Some(bound))
     }
 
-    /// Publishes sections that the tier lacks, if the file has them as they are now. So an engine
-    /// that lost everything is filled again without a call.
+    /// Publishes sections that the tier lacks, if the file has them as they are now. So a tier that
+    /// lost its data is filled again without a call to the server.
     pub(super) async fn offer(
         &self,
         unchanged: &[(SectionState, SectionStamp)],

@@ -1,9 +1,9 @@
 //! Who asks the server: from which address, and with which token.
 //!
 //! Within the freshness window no call is made, so a change of the address or the token would not
-//! show. Answers and edits would then concern a server that nobody asked, or rely on rights that
-//! this token may not have. So the file records who asked last. Stamps that another asker observed
-//! are not fresh.
+//! show. Answers and edits would then be about a server that nobody asked, or need rights that this
+//! token may not have. So the file records who asked last. Stamps that another asker observed are
+//! not fresh.
 
 use std::sync::{Mutex, PoisonError};
 

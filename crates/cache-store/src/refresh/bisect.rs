@@ -1,10 +1,11 @@
 //! Finds which items vanished if the total says how many: bisection over pages sorted by id.
 //!
 //! Our keys, in ascending order, are the list that the server had. Its list now is the same without
-//! `d` keys. The row at an offset shows how many keys vanished before it: as many places as it
-//! moved up. If the rows at both ends of a stretch moved equally far, the stretch is complete. All
-//! other stretches are halved. A page costs as much as a row, so pages are read. `d` vanished items
-//! are found in about `d * log2(N / (P * d))` calls instead of `d * log2(N)`.
+//! `d` keys. The row at an offset shows how many keys vanished before it: it moved up by that many
+//! places. If the rows at both ends of a stretch moved up by the same number of places, nothing
+//! vanished between them. All other stretches are halved. A page costs one call, as a single row
+//! does, so pages are read. `d` vanished items are found in about `d * log2(N / (P * d))` calls
+//! instead of `d * log2(N)`.
 //!
 //! This module only decides. [`Vanished::wanted`] says which page to read next, and
 //! [`Vanished::read`] takes that page. If a server does not sort, or lists a key that we do not

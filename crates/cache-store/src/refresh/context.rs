@@ -94,7 +94,7 @@ impl Context {
         self.hints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Binds the file to the server, or checks that it is this one.
+    /// Binds the file to the server, or checks that it is bound to this server.
     pub(crate) async fn bind(&self) -> Result<(), Error> {
         let identity = self.client.identity().await?;
         let owner = match &self.profile {
@@ -105,7 +105,7 @@ impl Context {
         self.blocking(move |store| store.bind(&owner)).await
     }
 
-    /// Whether the last asker was this process, or one with the same address and token.
+    /// Whether the last asker was this process, or another with the same address and token.
     pub(crate) async fn asked_last(&self) -> Result<bool, Error> {
         if self.asker.last().is_none() {
             self.asker.set_last(self.blocking(Store::asker).await?);

@@ -19,7 +19,7 @@ use crate::store::staging::Spool;
 /// The result of a plan: the new state, or another plan to carry out instead.
 pub(crate) type Outcome = Result<(SectionState, Changes), Planned>;
 
-/// The rows that are read together with the total, in a section in which nothing was added. Between
+/// How many rows are read together with the total, in a section in which nothing was added. Between
 /// two scans, few rows are edited.
 const FEW: u32 = 50;
 
@@ -217,8 +217,8 @@ impl Context {
         }
     }
 
-    /// The first page had the whole section. So the section is known completely, as after a
-    /// listing.
+    /// Stores a first page that has the whole section. The section is then known completely, as
+    /// after a listing.
     async fn all_at_once(
         &self,
         state: &SectionState,

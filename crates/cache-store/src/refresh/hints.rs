@@ -1,10 +1,10 @@
 //! What the server's events mean: this module only keeps track of what to look at, and when.
 //!
 //! Events are hints. They say where to look, but never what is true: a reported item is read, a
-//! deletion is confirmed, and after a scan, a gap or a change the stamps are compared. Only their
-//! silence is trusted: while the stream is live and quiet, and the stamps were compared since it
-//! became live, nothing is asked. Silence counts only while somebody listens. If the host does not
-//! read the stream, or no ping arrives, nothing is known about the time since the last event.
+//! deletion is confirmed, and after a scan, a gap or a change the stamps are compared. Only silence
+//! is trusted: while the stream is live and quiet, and the stamps were compared since it became
+//! live, nothing is asked. Silence counts only while somebody listens. If the host does not read
+//! the stream, or no ping arrives, nothing is known about the time since the last event.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl Hints {
         }
     }
 
-    /// Nobody listens any more. What was reported still has to be looked at.
+    /// Notes that nobody listens any more. What was reported still has to be looked at.
     pub(crate) fn stop(&mut self) {
         self.live = None;
         self.scanning = false;
@@ -109,7 +109,7 @@ impl Hints {
         self.live.is_some() && self.heard <= now && now.since(self.heard) <= HEARD
     }
 
-    /// The moment since which an observed stamp still holds. There is one only if the stream is
+    /// A stamp that was observed at this moment or later still holds. `None` unless the stream is
     /// live and everything that was reported was looked at.
     pub(crate) fn quiet_since(&self, now: UnixSeconds) -> Option<UnixSeconds> {
         let busy = self.probe || self.scanning || self.working || !self.dirty.is_empty();
@@ -139,7 +139,7 @@ impl Hints {
         Some(due)
     }
 
-    /// Notes that it was looked at. What failed is looked at again.
+    /// Notes that what was due was looked at. What failed is looked at again.
     pub(crate) fn done(&mut self, failed: Option<Due>, now: UnixSeconds) {
         self.working = false;
         let Some(due) = failed else { return };
@@ -241,7 +241,7 @@ mod tests {
         hints.told(&item(5), at(9), SETTLE);
         assert_eq!(hints.quiet_since(at(9)), Some(at(0)));
         hints.told(&item(5), at(12), SETTLE);
-        assert_eq!(hints.quiet_since(at(12)), None, "that was somebody else");
+        assert_eq!(hints.quiet_since(at(12)), None, "somebody else edited it");
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
     fn what_was_told_during_a_pause_is_not_known_with_its_first_event() {
         let mut hints = quiet();
         hints.told(&Event::Ping, at(46), SETTLE);
-        assert_eq!(hints.quiet_since(at(46)), None, "there may be more in it");
+        assert_eq!(hints.quiet_since(at(46)), None, "more events may follow");
         assert_eq!(hints.take(at(46), SETTLE), Some(Due::default()), "the stamps are compared");
         hints.done(None, at(46));
         assert_eq!(hints.quiet_since(at(46)), Some(at(0)));

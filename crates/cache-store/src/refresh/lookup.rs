@@ -161,8 +161,8 @@ impl Search<'_> {
         Ok(Looked::Unproven)
     }
 
-    /// Asks by file name. `None`: the server ignores the filter, or it would read more into the
-    /// name than a name.
+    /// Asks by file name. `None`: the server ignores the filter, or would not read the name as one
+    /// value.
     async fn by_name(&mut self, context: &Context, file: &Wanted) -> Result<Option<Looked>, Error> {
         if !is_one_value(&file.file_name) {
             return Ok(None);
@@ -285,8 +285,8 @@ fn telling_words(title: &str) -> Vec<&str> {
     if words.is_empty() { vec![title] } else { words }
 }
 
-/// The longest plain file name among some items, and its item. A long name is hardly ever there
-/// twice.
+/// The longest plain file name among some items, and its item. Two files seldom have the same long
+/// name.
 fn longest_plain_name(items: impl Iterator<Item = CachedItem>) -> Option<(RatingKey, String)> {
     let named = items.filter_map(|item| Some((item.rating_key, plain_name(&item)?)));
     named.max_by_key(|(_, name)| name.len())
@@ -307,8 +307,8 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// Whether a server reads a filter's value as this one text. A comma separates several values, even
-/// if it is encoded, and any of them may match (python-plexapi issues 1146 and 846). An operator
-/// may begin at the start of the value as well as at the end of the name.
+/// if it is encoded, and any of them may match (python-plexapi issues 1146 and 846). The server
+/// reads an operator both at the end of the filter's name and at the start of its value.
 fn is_one_value(text: &str) -> bool {
     !text.contains(',') && !text.starts_with(['=', '!', '<', '>'])
 }

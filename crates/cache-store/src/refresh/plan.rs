@@ -61,7 +61,7 @@ pub enum Plan {
     Totals,
     /// Read what was edited: the stamp did not change, but edits do not move it.
     Metadata,
-    /// List the section's shows: a name means a show in a way that the episodes do not settle.
+    /// List the section's shows: a name means a show, and the episodes do not settle which one.
     Shows,
     /// Compare the total, and read what was added or updated.
     Delta,
@@ -93,7 +93,7 @@ impl Plan {
     }
 }
 
-/// What the answers need of a section.
+/// What the answers need from a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// How many files are to be matched.
@@ -225,10 +225,11 @@ pub fn plan(
     }
 }
 
-/// The plan if something changed that no delta explains: a file was replaced in place, or only a
-/// collection was made. If `few` files are asked for, it is cheaper to read only their items again.
+/// The plan if something changed that no delta explains: a file was replaced in place, or somebody
+/// only made a collection. If `few` files are asked for, it is cheaper to read only their items
+/// again.
 pub(crate) fn unexplained(cached: &SectionState, few: bool, page: u32) -> Planned {
-    // Two files cost at most about this many calls. If a sweep costs no more, it is as cheap.
+    // Two files cost at most about this many calls. If a sweep costs no more, it is chosen.
     const WORTH: u64 = 4;
     let pages = (cached.items + cached.unsupported).div_ceil(u64::from(page.max(1)));
     if few && pages > WORTH && cached.lookups.spent < pages {

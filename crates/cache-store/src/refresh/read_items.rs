@@ -33,7 +33,7 @@ pub enum ItemRead {
 
 impl Context {
     /// Reads items by key, about 200 in a call, and stores what was read: the data for matching,
-    /// and the fields that can be edited. Items that are gone leave the store.
+    /// and the fields that can be edited. Items that are gone are removed from the store.
     ///
     /// If another process wrote to a section while the server was asked, its data may be newer.
     /// Then the items of that section are read once more, and no other task of this process writes
@@ -136,8 +136,8 @@ impl Context {
             .iter()
             .map(|item| {
                 let mut metadata = Metadata::from_plex(item, asked_at);
-                // A read does not tell these fields. If nobody else edited the item, they still
-                // hold.
+                // The server's answer does not have these fields. If nobody else edited the item,
+                // they still hold.
                 if let Some(before) = before(item.rating_key)
                     && before.says_the_same(&metadata)
                 {
@@ -192,8 +192,8 @@ impl Context {
     }
 
     /// Puts items of a section and removes others, in one transaction. `base` is the section as it
-    /// was before the items were read. `false`: the section changed since. Only what the section
-    /// lists is kept: movies, for example, but no collections. Needs the section's lock.
+    /// was before the items were read. `false`: the section changed since. Only items of the
+    /// section's kind are kept: movies, for example, but no collections. Needs the section's lock.
     async fn put_items(
         &self,
         base: SectionState,
@@ -224,7 +224,7 @@ fn update_of(
     Ok(Some(unmoved(state, rows, gone, stamp, observed, now)))
 }
 
-/// An item in which the fields for matching are as an edit left them.
+/// Returns the item with the fields for matching as an edit left them.
 fn with_fields(mut item: CachedItem, metadata: &Metadata) -> CachedItem {
     let value = |field| metadata.values.get(&field).cloned();
     item.title = value(Field::Title).unwrap_or_default();

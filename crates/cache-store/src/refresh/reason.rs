@@ -16,7 +16,7 @@ pub enum PlanReason {
     CountDue,
     /// The stamp does not tell whether titles, years or guids were edited.
     MetadataDue,
-    /// A name means a show that the rows of episodes do not settle.
+    /// A name means a show, and the rows of episodes do not settle which one.
     ShowsUnknown,
     /// Looking up few files is cheaper than listing the section.
     NothingCachedFewAsked,
@@ -72,7 +72,7 @@ pub enum PlanReason {
     VanishedWhileSwept,
     /// So much of the section changed that a listing is cheaper.
     MuchChanged,
-    /// The server's total differs from what the cache has then.
+    /// The server's total differs from the number of items that the cache would have.
     TotalDisagrees,
     /// Damaged records were met, and the section's items were dropped.
     DamageDropped,
@@ -85,7 +85,7 @@ pub enum PlanReason {
 }
 
 impl PlanReason {
-    /// Whether a total that was compared is another than that of what is cached.
+    /// Whether the reason is that the server's total differs from the cached one.
     pub(crate) fn is_of_total(self) -> bool {
         matches!(
             self,

@@ -2,8 +2,8 @@
 //! first, until every row is older than the newest known time. The first page also has the total.
 //!
 //! No server documents this sort, so the order of the rows is checked. Some servers leave
-//! `updatedAt` out of some rows. Such rows are the last ones, so an item that is added without it
-//! shows only by the total, or in a listing by `addedAt`.
+//! `updatedAt` out of some rows. Such rows are the last ones, so only the total, or a listing by
+//! `addedAt`, shows an item that is added without `updatedAt`.
 
 use plex_api::{Item, Page, UnixSeconds};
 
@@ -41,8 +41,8 @@ impl Context {
         Ok(page)
     }
 
-    /// With so many rows, a delta costs about as much as a listing. One page is always read,
-    /// however large the section is.
+    /// The number of rows at which a delta costs about as much as a listing. It is at least one
+    /// page, because one page is always read.
     pub(crate) fn large_delta(&self, state: &SectionState) -> u64 {
         (state.items / 2).max(self.client.page_size().into())
     }
@@ -106,7 +106,7 @@ impl Order {
     /// by chance only once in 40,320 cases.
     const SURE: u64 = 8;
 
-    /// Takes the next row. `false`: it does not fit behind the rows before it.
+    /// Takes the next row. `false`: it cannot follow the rows before it.
     fn follows(&mut self, at: Option<UnixSeconds>) -> bool {
         let Some(at) = at else {
             self.ended = true;

@@ -1,4 +1,4 @@
-//! Lists the shows of a section, for what the rows of episodes do not say.
+//! Lists the shows of a section. They have data that the rows of their episodes lack.
 
 use futures::StreamExt;
 use plex_api::{ItemKind, Listing};
@@ -11,7 +11,7 @@ use crate::refresh::execute::{Outcome, changed_meanwhile, instead};
 use crate::refresh::plan::Plan;
 use crate::refresh::reason::PlanReason;
 
-/// How often the shows are listed again because they changed during the listing.
+/// How often the shows are listed at most, if they change during the listing.
 const ATTEMPTS: u32 = 3;
 
 impl Context {

@@ -50,8 +50,8 @@ impl Store {
         self.write(doing, |txn| {
             for table in tables::ALL.iter().filter(|table| table.goes == Goes::WithItems) {
                 table.remove_section(txn, section)?;
-                // A flipped bit in a key puts it out of order. Then redb does not find all rows, and
-                // the section would be listed for them again and again.
+                // A flipped bit in a key puts it out of order. Then redb does not find all rows,
+                // and because of them the section would be listed again and again.
                 if !table.is_without(txn, section)? {
                     let what = format!("{} has rows that cannot be removed", table.name);
                     return Err(Error::Storage { doing, source: Box::new(Broken(what)) });
@@ -91,8 +91,8 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
     if update.must_change && !written.changes.any() {
         return Ok(Applied::Unexplained);
     }
-    // An absence holds as long as the revision stands. When its proof is lost, the revision
-    // moves even though no item did.
+    // An answer "absent" holds until the revision moves. So if its proof is lost, the revision
+    // moves although no item changed.
     let versions = (Some(stamp), Some(observed));
     let unproven = !complete && (state.complete || (state.stamp, state.observed) != versions);
     if written.changes.any() || unproven {
@@ -131,7 +131,7 @@ fn run(txn: &WriteTransaction, indexing: Indexing, update: Update) -> Result<App
         state.listed_at = Some(now);
         state.changed_until = newest;
     } else if metadata {
-        // Only rows that are everything since then may move the start of the next delta.
+        // Only rows that include every change since then may move the start of the next delta.
         state.changed_until = state.changed_until.max(newest);
     }
     #[cfg(feature = "shared")]

@@ -1,6 +1,6 @@
-//! A host that a panic ends, because it is built with `panic = "abort"`, or because its panic hook
-//! ends the process. It dies when redb meets a damaged page, and nothing can catch that. It must
-//! not die at every start.
+//! A panic ends the host, because the host is built with `panic = "abort"`, or because its panic
+//! hook ends the process. So the host dies when redb meets a damaged page, and nothing can catch
+//! that. It must not die at every start.
 //!
 //! The child is this test binary, run again for one test, with a panic hook that aborts. To the
 //! process that is the same as `panic = "abort"`, which a test cannot be built with.
@@ -64,7 +64,7 @@ fn a_host_that_a_panic_ends_does_not_die_at_every_start() {
         died += 1;
         let second = start(&path, shared).expect("the second start opens it");
         assert!(second.contains("Recovered"), "{second}");
-        let third = start(&path, shared).expect("and the third finds it as it is");
+        let third = start(&path, shared).expect("the third start opens it");
         assert!(third.contains("Existing"), "{third}");
     }
     println!("{died} of 60 first starts died");

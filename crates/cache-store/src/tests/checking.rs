@@ -21,7 +21,7 @@ fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
     txn.commit().unwrap();
 }
 
-/// A value with a flipped bit.
+/// The value with a flipped bit.
 fn flipped(value: Option<AccessGuard<'_, &'static [u8]>>) -> Vec<u8> {
     let mut bytes = value.unwrap().value().to_owned();
     *bytes.last_mut().unwrap() ^= 1;
@@ -78,8 +78,8 @@ fn a_check_finds_damage_in_every_table() {
     }
 }
 
-/// Found by fuzzing: the section was listed again for a damaged match, which a listing does not touch.
-/// So it was listed four times in every run, and no file was answered any more.
+/// Found by fuzzing: because of a damaged match, the section was listed again. But a listing does
+/// not change matches. So every run listed the section four times, and answered none of its files.
 #[test]
 fn a_damaged_match_is_missing_and_nothing_else_is() {
     let (_folder, path) = place();
@@ -102,10 +102,10 @@ fn a_damaged_match_is_missing_and_nothing_else_is() {
     assert_eq!(view.remembered(state.id, &keys[0]).unwrap(), None);
     let all = view.many_remembered(state.id, &keys).unwrap();
     assert_eq!((all[0].is_some(), all.iter().flatten().count()), (false, 39));
-    assert_eq!(store.damaged_values(), 2, "it is counted");
-    assert!(!view.met_damage(state.id), "the items are whole");
+    assert_eq!(store.damaged_values(), 2, "the damage is counted");
+    assert!(!view.met_damage(state.id), "the items are not damaged");
     drop(view);
-    // It is computed anew and written over what is damaged.
+    // The match is computed again, and overwrites the damaged one.
     store.remember(state.id, vec![(keys[0], record())]).unwrap();
     store.flush().unwrap();
     assert!(store.view().unwrap().remembered(state.id, &keys[0]).unwrap().is_some());
@@ -139,7 +139,7 @@ fn indexes_are_sound_through_many_batches_of_changes() {
 
 #[test]
 fn an_item_in_an_empty_section_is_damage() {
-    // A stray key comes before, among and after the listed keys.
+    // A stray key that is before, among or after the listed keys.
     for stray in [0, 200, 500] {
         let (_folder, path) = place();
         let store = open(&path);
@@ -153,7 +153,7 @@ fn an_item_in_an_empty_section_is_damage() {
         let movies = || (1..=400).map(|key| movie(key, 0));
         let error = store.fill(id, movies(), stamp(1), NOW).unwrap_err();
         assert!(matches!(error, Error::Moved { .. }), "{stray}: {error:?}");
-        assert_eq!(items(&store), [], "what was there is gone");
+        assert_eq!(items(&store), [], "the stray item is gone");
         fill(&store, movies(), 2);
         assert_sound(&store);
         assert_eq!(items(&store).len(), 400);

@@ -94,7 +94,7 @@ fn what_comes_late_for_a_section_that_is_gone_is_not_written() {
     store.clear(Clear::Server).unwrap();
     assert_eq!(rows(&store), 0);
     write_late(&store, id);
-    assert_eq!(rows(&store), 0, "nobody would take them out again");
+    assert_eq!(rows(&store), 0, "late rows are not written");
     assert_sound(&store);
 }
 

@@ -135,7 +135,7 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
         return Ok(Fate::Relisted);
     };
     let missed = |asked: String| {
-        assert!(store.damaged_values() > 0, "missing, and nobody said so: {asked}");
+        assert!(store.damaged_values() > 0, "missing, but not counted: {asked}");
     };
     for _ in 0..150 {
         let key = 1 + dice.roll(ITEMS);
@@ -162,7 +162,7 @@ fn ask(store: &Store, dice: &mut Dice) -> Result<Fate, Error> {
                 }
             }
         }
-        // A hash that is absent is never found.
+        // A hash that was never indexed is never found.
         assert_eq!(view.bucket(Index::Names, state.id, hash ^ 0x55)?, None);
         let number = dice.roll(MATCHES);
         if let Some(record) = view.remembered(state.id, &match_key(number))? {
@@ -286,5 +286,5 @@ fn a_thousand_damaged_files_never_give_a_wrong_answer() {
     println!("fates {fates:?}\nkeys vanish {vanished:?}");
     let of = |fate| fates.iter().filter(|((_, f), _)| *f == fate).map(|(_, n)| n).sum::<u64>();
     assert!(of(Fate::Missed) > 0 && of(Fate::Replaced) > 0 && of(Fate::Right) > 0, "{fates:?}");
-    assert!(vanished["inner page"] > 0, "the hard case was met");
+    assert!(vanished["inner page"] > 0, "the hard case occurred");
 }

@@ -1,9 +1,9 @@
 //! The medium or the power fails at every single write and sync of a refresh and of a flush of
 //! matches.
 //!
-//! A commit that returned `Ok` is there afterwards. A commit that returned an error is there or is
-//! not (redb's last write may have been enough), but it is never there in part. Data that reached
-//! the medium without a sync may be there in any part.
+//! A commit that returned `Ok` is in the file afterwards. A commit that returned an error is in the
+//! file completely (redb's last write may have been enough) or not at all, but never in part. Data
+//! that reached the medium without a sync may be there in any part.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,7 +33,7 @@ struct State {
     unsynced: Vec<Write>,
     operations: u64,
     dies_at: Option<u64>,
-    /// `false`: operations fail from then on. `true`: they succeed, but nothing becomes durable.
+    /// `false`: from then on, operations fail. `true`: they succeed, but nothing becomes durable.
     silently: bool,
 }
 
@@ -204,7 +204,7 @@ fn sweep(before: &[u8], work: impl Fn(&Store) -> Result<(), Error>) -> BTreeMap<
             let context = format!("dies at {dies_at} of {all}, silently: {silently}, {name}");
             assert!(is == old || is == new, "neither old nor new: {context}");
             if done && (name == "everything" || !silently) {
-                assert_eq!(is, new, "acknowledged and lost: {context}");
+                assert_eq!(is, new, "acknowledged, but lost: {context}");
             }
             *outcomes.entry(if is == new { "new" } else { "old" }).or_default() += 1;
         }
@@ -282,17 +282,17 @@ fn a_block_is_filled_once_and_only_where_nothing_was_written() {
         file.write(at as u64, &[1; PAGE]).unwrap();
         medium.operations() - before
     };
-    assert_eq!(writes(0), 1, "there was something");
+    assert_eq!(writes(0), 1, "this page had content");
     file.set_len(9 * CHUNK as u64).unwrap();
-    assert_eq!([writes(8 * CHUNK), writes(8 * CHUNK + PAGE)], [2, 1], "its chunk, and no other");
-    assert_eq!([writes(2 * PAGE), writes(PAGE), writes(0)], [2, 1, 1], "what was there stays");
+    assert_eq!([writes(8 * CHUNK), writes(8 * CHUNK + PAGE)], [2, 1], "only its chunk is filled");
+    assert_eq!([writes(2 * PAGE), writes(PAGE), writes(0)], [2, 1, 1], "content is kept");
     file.set_len(8 * CHUNK as u64 + 2 * PAGE as u64).unwrap();
     file.set_len(9 * CHUNK as u64).unwrap();
-    assert_eq!(writes(8 * CHUNK + 2 * PAGE), 1, "a chunk that is cut is not filled again");
+    assert_eq!(writes(8 * CHUNK + 2 * PAGE), 1, "a chunk cut short is not filled again");
     file.set_len(8 * CHUNK as u64).unwrap();
     file.set_len(9 * CHUNK as u64).unwrap();
-    assert_eq!(writes(8 * CHUNK), 2, "one that is cut off is");
+    assert_eq!(writes(8 * CHUNK), 2, "a removed chunk is filled again");
     let both = medium.operations();
     file.write(3 * CHUNK as u64 - PAGE as u64, &[1; 2 * PAGE]).unwrap();
-    assert_eq!(medium.operations() - both, 3, "a page that lies in two");
+    assert_eq!(medium.operations() - both, 3, "a write into two chunks");
 }

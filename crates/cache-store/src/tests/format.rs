@@ -1,4 +1,4 @@
-//! The bytes of each record, and bytes that are no record.
+//! The bytes of each record, and bytes that are not a record.
 //!
 //! Golden bytes are never edited: a record that changes gets another schema, an entry in
 //! the module of its row, and its present bytes here beside the old ones in `upgrading.rs`.
@@ -173,7 +173,7 @@ fn check<R: Record + PartialEq + std::fmt::Debug>(place: Place, record: &R, gold
     assert_hostile::<R>(place, &golden_bytes, record);
 }
 
-/// Whatever happens to the bytes, they are damage and never another record.
+/// Changed bytes are always read as damage, and never as another record.
 #[track_caller]
 fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: &[u8], is: &R) {
     for length in 0..bytes.len() {
@@ -181,7 +181,7 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
     }
     let mut longer = bytes.to_vec();
     longer.push(0);
-    assert!(envelope::open::<R>(place, &longer).is_err(), "a byte too many");
+    assert!(envelope::open::<R>(place, &longer).is_err(), "one byte too many");
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
@@ -195,25 +195,25 @@ fn assert_hostile<R: Record + PartialEq + std::fmt::Debug>(place: Place, bytes: 
     for elsewhere in elsewhere {
         assert_eq!(envelope::open::<R>(elsewhere, bytes).err(), Some(Damage::Checksum));
     }
-    // A payload that lies about its lengths, under a checksum that holds.
+    // A payload with wrong lengths, and a right checksum.
     let mut dice = Dice(3);
     for _ in 0..500 {
         let mut payload = bytes[11..].to_vec();
         let at = usize::try_from(dice.roll(payload.len() as u64)).unwrap();
         payload[at] = if dice.roll(2) == 0 { 0xFD } else { u8::try_from(dice.roll(256)).unwrap() };
         if let Some(other) = envelope::decode::<R>(&payload) {
-            // It may be another record of the same shape. All of it was read.
+            // It may be another record of the same type, if its bytes were read to the end.
             assert!(other != *is || payload == bytes[11..]);
         }
     }
-    // A huge number wherever a length may stand.
+    // A huge number in every place where a length may be.
     for at in 0..bytes.len() - 11 {
         for huge in HUGE {
             let payload = with_number(&bytes[11..], at, huge);
             let sealed = sealed_payload::<R>(place, &payload);
             match envelope::open::<R>(place, &sealed) {
                 Err(damage) => assert_eq!(damage, Damage::Payload),
-                Ok(other) => assert!(other != *is, "it was a number and no length"),
+                Ok(other) => assert!(other != *is, "this was not a length"),
             }
         }
     }

@@ -18,9 +18,9 @@ use crate::{Clear, EditProgress, Error, Opened, Progress, RunId, Sharing, Store}
 const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
 const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
 
-/// The child repeats a refresh to the next edition, a flush of a match, the note of an edit, and now
-/// and then a clear of all matches and a compaction. This is not a test by itself: without a path to
-/// work on it does nothing.
+/// The child repeats these steps: a refresh to the next edition, a flush of a match, and the note
+/// of an edit. Sometimes it also clears all matches and compacts the file. This is not a test by
+/// itself: without a path to work on, it does nothing.
 #[test]
 fn child() {
     let Ok(path) = std::env::var(PATH) else { return };
@@ -113,7 +113,7 @@ impl Running {
                 Some(("edition", Ok(edition))) => self.edition = self.edition.max(edition),
                 Some(("match", Ok(edition))) => self.remembered.push(edition),
                 Some(("edit", Ok(edition))) => self.edit = edition,
-                // From here on they may be gone.
+                // From here on, the matches may be gone.
                 Some(("clearing", Ok(_))) => self.remembered.clear(),
                 Some(("cleared" | "compacted", Ok(_))) => {}
                 _ => continue,
@@ -136,7 +136,7 @@ fn verify(store: &Store, acknowledged: u64, remembered: &[u64]) {
     let state = store.view().unwrap().section(id).unwrap().unwrap();
     assert!(state.revision.0 >= acknowledged, "{} < {acknowledged}", state.revision.0);
     let expected: Vec<_> = edition_of(state.revision.0).collect();
-    assert_eq!(items(store), expected, "of one edition");
+    assert_eq!(items(store), expected, "all items are of one edition");
     let view = store.view().unwrap();
     for &edition in remembered {
         let record = view.remembered(id, &match_key(edition)).unwrap();
@@ -155,7 +155,7 @@ fn a_hundred_kills_of_the_only_process() {
         let mut running = start(&path, false);
         running.read(1 + kill % 17);
         running.kill();
-        assert!(running.edition > acknowledged, "the child got somewhere");
+        assert!(running.edition > acknowledged, "the child made progress");
         acknowledged = running.edition;
         let store = Store::open(&path, &config()).unwrap();
         verify(&store, acknowledged, &running.remembered);
@@ -182,7 +182,7 @@ fn a_hundred_kills_of_one_of_two_processes() {
         let state = view.section(id).unwrap().unwrap();
         assert!(state.revision.0 >= acknowledged, "{} < {acknowledged}", state.revision.0);
         let scan: Vec<_> = view.scan(id).unwrap().map(|row| row.unwrap().1.item).collect();
-        assert!(scan.into_iter().eq(edition_of(state.revision.0)), "of one edition");
+        assert!(scan.into_iter().eq(edition_of(state.revision.0)), "all items are of one edition");
         for edition in running.remembered.iter().chain(&survivor.remembered) {
             assert!(view.remembered(id, &match_key(*edition)).unwrap().is_some());
         }

@@ -1,8 +1,9 @@
-//! A process is killed at any moment of an upgrade, a compaction or a clear, alone and beside another
-//! process. By hand it is killed more often: `MATCHBOX_KILLS=1000` for each of the three, in each mode.
+//! A process is killed at any moment of an upgrade, a compaction or a clear. It has the file alone,
+//! or shares it with another process. For more kills, run the tests by hand with
+//! `MATCHBOX_KILLS=1000`: so many for each of the three, in each mode.
 //!
-//! Each kill meets the same file. Afterwards its content, in one number, is that of before or that of
-//! after, and nothing else.
+//! Each kill has a fresh copy of the same file. Afterwards the digest of its content is that from
+//! before the work or that from after it, and no other.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -74,8 +75,8 @@ fn config_of(is_shared: bool) -> StoreConfig {
     if is_shared { shared() } else { config() }
 }
 
-/// Says when it begins and when it is done, and waits for its end. This is not a test by itself:
-/// without a path to work on it does nothing.
+/// Says when the work begins and when it is done, and then waits to be killed. This is not a test
+/// by itself: without a path to work on it does nothing.
 #[test]
 fn upkeep_child() {
     let Ok(path) = std::env::var(PATH) else { return };
@@ -97,7 +98,7 @@ struct Running {
 }
 
 impl Running {
-    /// Starts a child, up to the beginning of its work.
+    /// Starts a child, and waits until its work begins.
     fn start(path: &Path, is_shared: bool, work: Work) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let name = "tests::kill_upkeep::upkeep_child";
@@ -127,7 +128,7 @@ impl Running {
     }
 }
 
-/// How often each of the works is killed, in each mode.
+/// How often each kind of work is killed, in each mode.
 fn kills() -> u64 {
     std::env::var("MATCHBOX_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(15)
 }
@@ -139,11 +140,11 @@ struct Fates {
     inside: u64,
     old: u64,
     new: u64,
-    /// Two starts one after the other were killed while they opened it.
+    /// Two starts, one after the other, were killed while they opened the file.
     moved_aside: u64,
 }
 
-/// A file, and what it may hold after a kill.
+/// A file, and the digests that its content may have after a kill.
 struct Trial {
     before: Vec<u8>,
     work: Work,
@@ -174,16 +175,17 @@ impl Trial {
         took
     }
 
-    /// Kills it again and again, each time at another moment.
+    /// Kills the work again and again, each time at another moment.
     fn play(&self, kills: u64, is_shared: bool, fates: &mut Fates) {
-        // The shortest of three: a machine that is busy makes it longer, and then a kill comes early.
+        // The shortest of three times. On a busy machine the work takes longer, and then a kill
+        // comes early in it.
         let took = (0..3).map(|_| self.time(is_shared)).min().unwrap_or_default();
         let took = u64::try_from(took.as_micros()).unwrap() + 1;
         let mut dice = Dice(took);
         for kill in 0..kills {
             let (_folder, path) = place();
             fs::write(&path, &self.before).unwrap();
-            // Nobody can be there first where opening is the work.
+            // If opening is the work, no other process may open the file before it.
             let beside = (is_shared && self.work != Work::Open)
                 .then(|| Store::open(&path, &shared()).unwrap());
             let second = (is_shared && self.work == Work::Open)
@@ -196,18 +198,18 @@ impl Trial {
                 fates.inside += u64::from(running.kill());
             }
             if let Some(mut second) = second {
-                assert!(second.says("done"), "the other goes on");
+                assert!(second.says("done"), "the other process goes on");
                 second.kill();
             }
             if let Some(store) = &beside {
                 let is = store.digest().unwrap();
-                assert!(is == self.old || is == self.new, "{:?}, seen beside it", self.work);
+                assert!(is == self.old || is == self.new, "{:?}, seen by another", self.work);
                 assert_eq!(store.damaged_values(), 0);
             }
             drop(beside);
             let store = Store::open(&path, &config_of(is_shared)).unwrap();
             if let Opened::Recovered { .. } = store.opened() {
-                // It is listed anew, which costs calls and no more (`docs/format.md`, section 8).
+                // It is listed again, which only costs calls (`docs/format.md`, section 8).
                 assert!(twice && items(&store).is_empty(), "{:?}", self.work);
                 fates.moved_aside += 1;
                 continue;
@@ -225,7 +227,7 @@ impl Trial {
     }
 }
 
-/// A file with items and matches. Half of the pages are free: there was more in it.
+/// A file with items and matches. Half of its pages are free, because it had more items before.
 fn filled() -> Vec<u8> {
     let (_folder, path) = place();
     let store = Store::open(&path, &config()).unwrap();
@@ -238,7 +240,7 @@ fn filled() -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-/// The same, as the version wrote it that kept items under schema 3.
+/// The same file, as a version with item schema 3 wrote it.
 fn former() -> Vec<u8> {
     let (_folder, path) = place();
     fs::write(&path, filled()).unwrap();
@@ -252,7 +254,7 @@ fn former() -> Vec<u8> {
             let at = place_of::item(SectionId(section), key);
             let row = items.get((section, key)).unwrap().unwrap().value().to_vec();
             let payload = envelope::payload(at, <ItemRow as envelope::Record>::SCHEMA, &row);
-            // It ended before the key of the show, which is none here.
+            // That schema ended before the key of the show, which is none here.
             let (_, shorter) = payload.unwrap().split_last().unwrap();
             let sealed = envelope::seal_payload(at, 3, shorter);
             items.insert((section, key), sealed.as_slice()).unwrap();

@@ -112,7 +112,7 @@ fn step(store: &Store, model: &mut Model, operation: &Operation) {
             model.matches.clear();
         }
         Operation::Invalidate => store.invalidate(id).unwrap(),
-        Operation::Reopen => unreachable!("done by the caller"),
+        Operation::Reopen => unreachable!("the caller does this"),
     }
 }
 

@@ -46,7 +46,7 @@ fn goes_on(store: &Store, fault: DiskFault) {
     assert_eq!(items(store).len() as u64, MANY);
     assert!(store.file_bytes() > 1 << 20, "{}", store.file_bytes());
     assert_sound(store);
-    assert_eq!(store.compact().unwrap().after, store.file_bytes(), "it stays in memory");
+    assert_eq!(store.compact().unwrap().after, store.file_bytes(), "the cache stays in memory");
     assert_eq!(items(store).len() as u64, MANY);
 }
 
@@ -120,7 +120,7 @@ fn child() {
             let many = || (1..=MANY).map(|key| movie(key, 1));
             let error = store.fill(section(&store), many(), stamp(2), super::NOW).unwrap_err();
             assert!(matches!(error, Error::NoDisk(_)), "{error}");
-            assert_eq!(store.sections().unwrap(), [], "others may write the file: from nothing");
+            assert_eq!(store.sections().unwrap(), [], "a shared file is not read");
             store.fill(section(&store), many(), stamp(2), super::NOW).unwrap();
             assert_eq!(items(&store).len() as u64, MANY);
             store.close().unwrap();
@@ -215,7 +215,7 @@ fn a_medium_that_fails_at_any_moment() {
         let Ok(store) = on_medium(&medium, folder.path(), &config()) else { continue };
         medium.dies_at(medium.operations() + dies_at);
         // The file of a medium is never read again, so the memory begins empty. A write that can be
-        // repeated is repeated, and nobody hears of it.
+        // repeated is repeated, and the caller gets no error.
         store.note_sections(&[super::movies()]).unwrap();
         let done = work(&store);
         assert!(matches!(done, Ok(_) | Err(Error::NoDisk(_))), "{done:?}");
@@ -233,7 +233,7 @@ fn a_medium_that_fails_at_any_moment() {
         assert!(!matches!(done, Err(Error::NoDisk(_))));
         refused += u32::from(done.is_err());
     }
-    assert!(went > 10 && refused > 10, "{went} {refused} of {all}");
+    assert!(went > 10 && refused > 10, "{went} went on and {refused} refused, of {all}");
 }
 
 #[test]

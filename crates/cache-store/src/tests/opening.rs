@@ -31,7 +31,7 @@ fn a_file_that_nothing_was_written_to_is_new() {
     assert_eq!(open(&path).server().unwrap(), None);
 }
 
-/// Checks that opening fails and that not a byte of the file changes.
+/// Checks that opening fails and that no byte of the file changes.
 #[track_caller]
 fn refused(path: &std::path::Path) -> Error {
     let before = fs::read(path).unwrap();
@@ -136,7 +136,7 @@ fn what_is_no_file_is_refused_at_once() {
             assert!(error.to_string().contains("name another path"), "{error}");
         }
     }
-    assert_eq!(names(), before, "nothing was made");
+    assert_eq!(names(), before, "no file was created");
 }
 
 #[cfg(unix)]
@@ -253,7 +253,7 @@ fn a_file_that_is_damaged_in_use_is_replaced_and_sections_get_other_numbers() {
     assert!(moved_to.starts_with(folder.path()) && moved_to.exists());
     assert_eq!(store.sections().unwrap(), [], "a fresh file");
     let after = section(&store);
-    assert!(after > before, "a number never means two sections: {before:?} {after:?}");
+    assert!(after > before, "a section number is never used twice: {before:?} {after:?}");
     fill(&store, (1..=10).map(|key| movie(key, 0)), 1);
     assert_eq!(items(&store).len(), 10);
 }

@@ -27,7 +27,7 @@ fn what_one_writes_the_other_reads() {
     one.remember(id, vec![(match_key(1), found(1, revision))]).unwrap();
     let seen =
         |store: &Store| store.view().unwrap().remembered(id, &match_key(1)).unwrap().is_some();
-    assert!(seen(&one) && !seen(&other), "it waits in the first");
+    assert!(seen(&one) && !seen(&other), "it waits in the first store");
     one.flush().unwrap();
     assert!(seen(&other));
 }
@@ -88,9 +88,9 @@ fn a_list_of_sections_that_may_be_the_older_one_is_not_chosen_from() {
     };
     let dated = |list: &[SectionId], at| (list.to_vec(), Some(UnixSeconds(NOW.0 + at)));
     assert_eq!(note(&two, true, 5), dated(&two, 5));
-    assert_eq!(note(&one, true, 4), dated(&two, 5), "an older one");
+    assert_eq!(note(&one, true, 4), dated(&two, 5), "an older list");
     assert_eq!(note(&two, true, 5), dated(&two, 5), "the same");
-    assert_eq!(note(&one, true, 5).1, None, "which is later?");
+    assert_eq!(note(&one, true, 5).1, None, "nobody knows which is later");
     assert_eq!(note(&one, true, 6), dated(&one, 6));
     assert_eq!(note(&one, false, 7).1, None, "one row cannot be read");
 }
@@ -175,7 +175,7 @@ async fn who_waits_for_a_lease_writes_nothing_until_it_is_free() {
     let mut wait = Box::pin(Leased::wait(&waiting, id, &clock));
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut wait).await;
     assert!(waited.is_err(), "it is held");
-    assert!(before == std::fs::read(&path).unwrap(), "not a byte");
+    assert!(before == std::fs::read(&path).unwrap(), "no byte changed");
     assert!(holder.release_lease(id, turn).unwrap());
     wait.await.unwrap();
     assert!(started.elapsed() <= Duration::from_millis(60_400), "{:?}", started.elapsed());

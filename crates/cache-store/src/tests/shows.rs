@@ -1,4 +1,5 @@
-//! The shows of a section: they are stored, the list is complete, and they go with the items.
+//! The shows of a section: they are stored, the list is complete, and they are removed with the
+//! items.
 
 use plex_api::RatingKey;
 
@@ -63,12 +64,12 @@ fn an_episode_of_another_show_makes_them_unknown() {
         store.update(id, [item], &[], stamp(counter), NOW).unwrap();
         state(&store).shows
     };
-    assert_eq!(update(episode(12, 1), 2), KNOWN, "one more of a known show");
+    assert_eq!(update(episode(12, 1), 2), KNOWN, "its show is known");
     let renamed = CachedItem { title: "Other".to_owned(), ..episode(12, 1) };
     assert_eq!(update(renamed, 3), KNOWN);
     assert_eq!(update(episode(12, 2), 4), KNOWN, "moved to a known show");
-    assert_eq!(update(episode(12, 3), 5), None, "moved to one that nobody has listed");
-    // What was requested before that episode came may lack its show.
+    assert_eq!(update(episode(12, 3), 5), None, "moved to an unknown show");
+    // A list of shows that was requested before the episode came may lack its show.
     let base = state(&store);
     store.update(id, [episode(13, 4)], &[], stamp(6), NOW).unwrap();
     assert!(store.put_shows(&base, &[show(3, "Cinder")], NOW).unwrap().is_none());
@@ -94,7 +95,7 @@ fn shows_go_with_the_items_of_their_section() {
     }
 }
 
-/// There is one record for each key, so a missing record would prove nothing.
+/// There is one record for each show, so only the section's count can tell that one is missing.
 #[test]
 fn a_show_that_vanished_is_damage() {
     let (_folder, path) = place();

@@ -153,7 +153,7 @@ fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
     assert_eq!(*open(&path).opened(), Opened::Existing, "once is enough");
 }
 
-/// Records as the versions before this had them are read as they were.
+/// Records of earlier versions are read with the content that they had.
 #[test]
 fn records_of_former_schemas_open() {
     let row = envelope::open::<ItemRow>(place_of::item(SectionId(1), 4711), &bytes(ITEM_3));
@@ -165,7 +165,7 @@ fn records_of_former_schemas_open() {
     assert_eq!((state.items, state.matches_from, state.shows), (70_000, Revision(7), None));
 }
 
-/// A file of the version before shows were kept has no table for them.
+/// A file of a version that kept no shows has no table for them.
 #[test]
 fn a_file_without_shows_gets_a_place_for_them() {
     let (_folder, path) = place();
@@ -228,7 +228,7 @@ fn an_upgrade_walks_a_table_of_any_length() {
     }
     let store = open(&path);
     let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
-    assert_eq!(upgrade.dropped, ["matches"], "they belong to other keys");
+    assert_eq!(upgrade.dropped, ["matches"], "the copies have wrong keys");
     let matches = store.stats().unwrap().tables.into_iter().find(|t| t.name == "matches").unwrap();
     assert_eq!(matches.rows, 1);
     assert!(store.view().unwrap().remembered(SectionId(1), &MatchKey([7; 16])).unwrap().is_some());
@@ -250,7 +250,7 @@ fn another_indexing_version_costs_no_listing() {
     assert_eq!(*store.opened(), Opened::Upgraded(Upgrade { rebuilt, ..Upgrade::default() }));
     let after = store.sections().unwrap().remove(0);
     assert_eq!((after.items, after.stamp, after.complete), (200, before.stamp, true));
-    assert_eq!(after.revision, before.revision.next(), "answers are checked once");
+    assert_eq!(after.revision, before.revision.next(), "matches are checked once more");
     let view = store.view().unwrap();
     let bucket = view.bucket(Index::Names, after.id, 7).unwrap().unwrap();
     assert_eq!(bucket.rating_keys.len(), 200);

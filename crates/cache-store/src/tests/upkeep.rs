@@ -23,7 +23,8 @@ fn remembered(store: &Store, number: u64) -> Option<MatchRecord> {
     store.view().unwrap().remembered(section(store), &match_key(number)).unwrap()
 }
 
-/// Keys from all over the table, from a stretch of it, a few and all; in the file and waiting.
+/// The keys are all keys, a few keys from the whole table, or a part of the table. The matches are
+/// in the file, or wait to be written.
 #[test]
 fn many_matches_are_read_as_one_by_one() {
     let (_folder, _, store) = filled(50);
@@ -57,7 +58,7 @@ fn matches_wait_and_are_written_together() {
     };
     remember(&store, 0..10);
     assert_eq!((waiting(&store), in_file(&store)), (10, 0));
-    assert!(remembered(&store, 3).is_some(), "found while it waits");
+    assert!(remembered(&store, 3).is_some(), "a waiting match is found");
     store.flush().unwrap();
     assert_eq!((waiting(&store), in_file(&store)), (0, 10));
     assert!(remembered(&store, 3).is_some());
@@ -108,7 +109,7 @@ fn each_clear_says_how_much_went() {
     let cleared = store.clear(Clear::Section(id)).unwrap();
     assert_eq!((cleared.sections, cleared.items, cleared.matches), (0, 49, 7));
     assert_eq!(items(&store), []);
-    assert_eq!(section(&store), id, "it keeps its number");
+    assert_eq!(section(&store), id, "the section keeps its number");
 
     prepare(2);
     let cleared = store.clear(Clear::All).unwrap();
@@ -165,18 +166,18 @@ fn what_is_known_of_an_item_goes_with_it() {
     store.update(id, [], &[2], stamp(3), NOW).unwrap();
     assert_eq!(rows(), all(&[1, 4, 5, 6]), "a delta says that the second is gone");
     store.put_metadata(id, &[], &[RatingKey(5)]).unwrap();
-    assert_eq!(rows(), all(&[1, 4, 6]), "read by key, the fifth is not there");
+    assert_eq!(rows(), all(&[1, 4, 6]), "a read by key did not find the fifth");
     for (key, items) in [(4, 1), (6, 0), (7, 0)] {
         let cleared = store.clear(Clear::Item(id, RatingKey(key))).unwrap();
         let other_rows = if key == 7 { 0 } else { 3 };
         assert_eq!(cleared, Cleared { items, other_rows, ..Cleared::default() }, "{key}");
     }
     assert_eq!(rows(), all(&[1]));
-    // Items that are listed again after damage are the same items.
+    // After damage, the same items are listed again, so edits and uploads stay.
     store.drop_items(id).unwrap();
     assert_eq!(rows(), [vec![], vec![1], vec![1]]);
     store.forget_edits(RunId(8)).unwrap();
-    assert_eq!(store.edits().unwrap().len(), 1, "of another run");
+    assert_eq!(store.edits().unwrap().len(), 1, "the edit is of run 7");
     store.forget_edits(RunId(7)).unwrap();
     assert_eq!(rows(), [vec![], vec![], vec![1]]);
     let cleared = store.clear(Clear::Section(id)).unwrap();
@@ -214,7 +215,7 @@ fn invalidating_ends_every_match_and_removes_nothing() {
     assert!(holds().0);
     store.invalidate(section(&store)).unwrap();
     let (holds_still, state) = holds();
-    assert!(!holds_still, "though neither its item nor its bucket changed");
+    assert!(!holds_still, "but its item did not change");
     assert_eq!((state.items, state.stamp, state.complete), (50, None, false));
     let changes = fill(&store, (1..=50).map(|key| movie(key, 0)), 2);
     assert_eq!((changes.unchanged, changes.any()), (50, false), "nothing is written again");
@@ -236,7 +237,7 @@ fn another_folder_of_the_section_ends_every_match() {
     assert_eq!(holds(), (true, 50, Some(stamp(1))));
     let moved = vec![Location { id: None, path: "/films/new".into() }];
     store.note_sections(&[plex_api::Section { locations: moved, ..movies() }]).unwrap();
-    assert_eq!(holds(), (false, 50, Some(stamp(1))), "rule 1 compares below the folder");
+    assert_eq!(holds(), (false, 50, Some(stamp(1))), "rule 1 depends on the folder");
 }
 
 #[test]
@@ -252,7 +253,7 @@ fn a_section_that_is_gone_and_was_not_observed_for_long_leaves_nothing() {
     assert_eq!(store.forget_gone(&known, &[], NOW).unwrap(), nothing, "it was observed since");
     let mut old = known.clone();
     old[0].observed_at = Some(UnixSeconds(NOW.0 - 1));
-    assert_eq!(store.forget_gone(&old, &[], NOW).unwrap(), nothing, "by another process");
+    assert_eq!(store.forget_gone(&old, &[], NOW).unwrap(), nothing, "another process saw it");
     let cleared = store.forget_gone(&known, &[], later).unwrap();
     assert_eq!((cleared.sections, cleared.items, cleared.matches), (1, 50, 1));
     assert_eq!(store.sections().unwrap(), []);
@@ -292,17 +293,17 @@ fn runs_of_two_processes_on_one_item_believe_neither_and_lose_no_doubt() {
     assert_eq!(confirm(1, "old", "ours"), nobody, "alone");
     assert_eq!((row(), metadata()), (Some((1, Progress::Confirmed)), Some(of("ours"))));
 
-    // Another one sent an edit: its note stays, and nothing is known of the item.
+    // Another run sent an edit. Its note stays, and the item's fields are not known any more.
     store.note_edits(&edit(2, &Progress::Sent), &[], &[]).unwrap();
     assert_eq!(store.note_edits(&edit(3, &Progress::Planned), &[], &[]).unwrap(), [key].into());
     assert_eq!((row(), metadata()), (Some((2, Progress::Sent)), None));
     assert_eq!(store.note_edits(&edit(3, &Progress::Sent), &[], &[]).unwrap(), [key].into());
     assert_eq!(confirm(2, "ours", "second"), [key].into());
-    assert_eq!(row(), Some((3, Progress::Sent)), "that one is still in doubt");
+    assert_eq!(row(), Some((3, Progress::Sent)), "run 3 is still in doubt");
     assert_eq!(confirm(3, "ours", "third"), [key].into());
-    assert_eq!((row(), metadata()), (Some((3, Progress::Confirmed)), None), "read it first");
+    assert_eq!((row(), metadata()), (Some((3, Progress::Confirmed)), None), "it must be read");
 
-    // Another one came and went since the item was read.
+    // Another run edited the item and ended, since the item was read.
     store.put_metadata(id, &[(key, of("theirs"))], &[]).unwrap();
     store.note_edits(&edit(4, &Progress::Sent), &[], &[]).unwrap();
     assert_eq!(confirm(4, "old", "fourth"), [key].into());

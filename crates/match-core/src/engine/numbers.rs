@@ -10,7 +10,7 @@ use crate::report::Report;
 /// What was reported to the facade so far.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    /// The client counts its calls from its beginning. Only the difference is reported.
+    /// The client counts all its calls. Only the new ones are reported.
     #[cfg(feature = "metrics")]
     told: Mutex<Calls>,
 }

@@ -28,11 +28,11 @@ use crate::rules::Rules;
 use crate::settings::Settings;
 
 /// How old the date of a remembered answer may become before it is written again. The date only
-/// shows which answers are no longer used, so a week is exact enough, and it costs one write in a
+/// shows which answers are no longer used, so a week is exact enough, and it costs one write a
 /// week.
 const DATED_ANEW: Duration = Duration::from_hours(7 * 24);
 
-/// How many remembered answers are in memory together.
+/// How many remembered answers are in memory at the same time.
 const AT_ONCE: usize = 1 << 14;
 
 /// How many remembered answers one thread reads at a time, and compares with the section.
@@ -106,7 +106,8 @@ struct Recalled {
     at: usize,
     /// The remembered answer, if it still holds.
     answer: Option<Answer>,
-    /// The record, if there is no such answer or if the record's last use must be dated anew.
+    /// The record, if there is no such answer, or if the date of the record's last use must be
+    /// renewed.
     record: Option<MatchRecord>,
 }
 
@@ -138,7 +139,7 @@ impl Pass {
                 .in_scope(|| self.compute(&view, &section, compute, &mut passed, &mut records))
         };
         if self.progress.around(Phase::Matching, count, score)?.is_break() {
-            return Ok(passed); // nobody is there to read it
+            return Ok(passed); // nobody waits for the result
         }
         passed.phases.matching.record(started.elapsed());
         records.append(&mut passed.used);
@@ -225,7 +226,7 @@ impl Pass {
         Ok(compute)
     }
 
-    /// What is remembered about some of the queries, which are by ascending key.
+    /// Reads what is remembered about `some` of the queries. Their keys must be in ascending order.
     fn remembered(
         &self,
         view: &View<'_>,
@@ -343,7 +344,8 @@ impl Pass {
     }
 }
 
-/// Lowers the confidence of an answer that rests on more than is known.
+/// Lowers the confidence of an answer if too little is known about the section, or if the host
+/// reported that the answer is wrong.
 fn doubt(decision: &mut Decision, section: &SectionState, before: Option<&MatchRecord>) {
     let Answer::Found(found) = &mut decision.answer else { return };
     // In a section that is only partly known, nobody can say that a file name is unique.

@@ -64,8 +64,8 @@ pub struct RunProgress {
     pub done: u64,
     /// How many there are in all.
     pub total: u64,
-    /// How many were done in a second, since the first report of this phase. `None` while this is
-    /// not known yet.
+    /// How many are done per second, measured since the first report of this phase. `None` while
+    /// this is not known yet.
     pub rate: Option<f64>,
     /// The calls that the engine's client has made so far, also in earlier runs.
     pub calls: u64,
@@ -133,7 +133,7 @@ pub(crate) struct Teller {
     to: Option<OnProgress>,
     client: Client,
     clock: Clock,
-    /// The operation of the last report, and its beginning.
+    /// The operation of the last report, and when it began.
     current: Arc<Mutex<Option<Current>>>,
 }
 
@@ -143,7 +143,7 @@ struct Current {
     phase: Phase,
     section: Option<Arc<str>>,
     since: Monotonic,
-    /// How much was done at its first report, and when the last report was.
+    /// How much was done at the first report, and at the last one.
     first: u64,
     last: u64,
 }

@@ -12,7 +12,8 @@ use crate::rules::Rules;
 
 impl Engine {
     /// Proves in every section that it has none of the files that were not found. A proof may show
-    /// changes that end another answer. Then this query has to be proven, too.
+    /// changes that make another answer invalid. Then the absence of that answer's file has to be
+    /// proven, too.
     pub(super) async fn prove_all(
         &self,
         runs: &mut [SectionRun],
@@ -46,7 +47,7 @@ impl Engine {
     /// Proves that files are not in a section, or finds them: by lookups while they are cheaper,
     /// then by a plan after which the section is known completely.
     ///
-    /// Returns whether the section was different. Then its other queries were matched again,
+    /// Returns whether the section changed. If it did, its other queries were matched again,
     /// because a sweep sees changes that the delta before it could not see.
     async fn prove(
         &self,

@@ -69,7 +69,7 @@ impl Engine {
                     self.suggest(&runs, &asked, report).await?;
                     return Ok(answers);
                 }
-                // The files that were found are there all the same.
+                // The files that were found do exist. Only "absent" is in doubt.
                 Err(Error::Plex(error)) => return Ok(not_absent(answers, &Reason::from(&error))),
                 Err(error) => return Err(error),
             }
@@ -97,7 +97,7 @@ impl Engine {
             let mut run = SectionRun::new(&failed.state, count);
             run.failed = Some(Reason::from(&failed.error));
             if failed.state.stamp.is_some() {
-                // What it last had may compete with an answer of another section.
+                // Its cached items may compete with an answer of another section.
                 run.stale = true;
                 let passed = self.pass(&run, asked, all.clone(), Rules::Paths, report).await?;
                 run.take(passed);

@@ -58,7 +58,8 @@ impl Run {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Stale {
-    /// One for each query, in the same order. Unknown if an absence is not proven.
+    /// One for each query, in the same order. An answer is unknown if the file's absence is not
+    /// proven.
     pub answers: Vec<Answer>,
     /// How long ago the server was asked for the stamps of these answers.
     pub age: Duration,

@@ -34,7 +34,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let passed = self.pass(run, asked, open.clone(), rules, report).await?;
             if passed.damaged {
-                // Nothing that was read can be trusted: the section starts anew.
+                // Nothing that was read can be trusted, so the section is listed again.
                 let (store, section) = (Arc::clone(self.store()), run.id);
                 blocking(move || store.drop_items(section)).await?;
                 self.refresh_one(run, Demand { prove: true, ..demand }, report).await?;
@@ -58,7 +58,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings one section up to date; returns whether anything in it was different.
+    /// Brings one section up to date. Returns whether anything in it changed.
     pub(super) async fn refresh_one(
         &self,
         run: &mut SectionRun,

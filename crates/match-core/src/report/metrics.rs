@@ -40,7 +40,7 @@ fn describe() {
         );
         describe_counter!(
             "matchbox_totals_moved_total",
-            "Totals that were another although the change counter stood"
+            "Totals that differed although the change counter did not move"
         );
         describe_counter!(
             "matchbox_damaged_values_total",

@@ -1,4 +1,4 @@
-//! Bodies as servers send them, and what comes of them.
+//! Bodies as servers send them, and what they decode to.
 
 use plex_api::decode::{Payload, page, payload, refusal, sections};
 use plex_api::{
@@ -11,7 +11,7 @@ fn body(container: &Value) -> Vec<u8> {
     json!({ "MediaContainer": container }).to_string().into_bytes()
 }
 
-/// The one item of a page with this one row.
+/// The item of a page that has only this row.
 fn item(row: &Value, detail: Detail) -> plex_api::Item {
     let mut page = page(&body(&json!({"Metadata": [row]})), detail).unwrap();
     assert_eq!(page.unsupported, []);
@@ -201,7 +201,8 @@ fn bodies_that_are_no_answer_are_errors_with_a_place() {
     }
 }
 
-/// The rest is under way or lost: unlike a wrong answer, that may be mended by asking again.
+/// The rest is still on its way, or lost. Unlike a wrong answer, this may succeed at the next
+/// attempt.
 #[test]
 fn a_body_that_ends_in_the_middle_broke_off() {
     let whole = body(&json!({"size": 1, "Metadata": [{"ratingKey": "1"}]}));
@@ -213,7 +214,7 @@ fn a_body_that_ends_in_the_middle_broke_off() {
     }
 }
 
-/// Rows take a hundred times the room that they can be sent in.
+/// In memory, a row can take a hundred times as many bytes as in the body.
 #[test]
 fn lists_without_end_are_refused() {
     let many = format!("[{}{{}}]", "{},".repeat(100_000));
@@ -229,7 +230,7 @@ fn lists_without_end_are_refused() {
             assert!(error.to_string().contains("more than 100000"), "{error}");
         }
     }
-    // Within a row it costs the row.
+    // If such a list is within a row, only that row is unreadable.
     let body = format!(
         "{{\"MediaContainer\":{{\"Metadata\":[{{\"ratingKey\":\"1\",\"Guid\":{many}}}]}}}}"
     );
@@ -247,7 +248,7 @@ fn reasons_do_not_repeat_what_was_sent_at_length() {
     assert!(error.to_string().len() < 500);
 }
 
-/// Depth costs no stack where it is skipped, and is refused where it is read.
+/// Deep nesting needs no stack in a field that is skipped, and is refused in a field that is read.
 #[test]
 fn deep_nesting_is_harmless() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -1,4 +1,4 @@
-//! Edits and scans: what is sent, and what is refused before anything is.
+//! Edits and scans: what is sent, and what is refused before anything is sent.
 
 use plex_api::{
     Client, Edit, Endpoint, ErrorKind, Field, ItemKind, RatingKey, SectionKey, TagField,

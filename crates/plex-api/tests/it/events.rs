@@ -1,4 +1,4 @@
-//! The event stream: what it tells, how it comes back, when it ends.
+//! The event stream: what it tells, how it connects again, and when it ends.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn stream(frames: &str) -> Vec<u8> {
     format!("{HEAD}{frames}").into_bytes()
 }
 
-/// Time is tokio's here and passes at once while everybody waits.
+/// The test uses tokio's time, which passes at once while all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn the_stream_tells_what_happened_and_when_it_was_not_listening() {
     let first = "event: ping\ndata: {}\n\n\
@@ -70,7 +70,7 @@ async fn a_line_that_breaks_after_each_ping_is_not_asked_for_without_a_pause() {
         assert_eq!(line, [Event::Live, Event::Ping, Event::Gap { kind: ErrorKind::Truncated }]);
     }
     assert_eq!(server.seen().len(), 10);
-    // Nine random waits.
+    // There were nine random waits.
     let waited = begun.elapsed();
     assert!(waited > Duration::from_millis(100), "{waited:?}");
 }
@@ -82,8 +82,8 @@ async fn the_wait_grows_from_loss_to_loss() {
     let begun = tokio::time::Instant::now();
     let events: Vec<Event> = client.events().take(120).map(Result::unwrap).collect().await;
     assert_eq!(events.iter().filter(|event| **event == Event::Live).count(), 40);
-    // 39 random waits, all but six of them of up to a minute: 16 minutes in the mean. Waits of
-    // up to a second would be 39 seconds at most.
+    // There were 39 random waits. All but six of them may last up to a minute: 16 minutes together
+    // on average. If the wait did not grow beyond a second, they would last at most 39 seconds.
     assert!(begun.elapsed() > Duration::from_mins(2), "{:?}", begun.elapsed());
 }
 
@@ -102,7 +102,7 @@ async fn a_server_that_asks_to_be_left_alone_is() {
     assert!((Duration::from_mins(10)..Duration::from_secs(602)).contains(&waited), "{waited:?}");
 }
 
-/// A page of a proxy is no line to listen to, whatever its status.
+/// A proxy's page is not an event stream, whatever its status.
 #[tokio::test]
 async fn only_an_event_stream_is_listened_to() {
     for headers in [&[("content-type", "text/html")][..], &[]] {

@@ -1,4 +1,4 @@
-//! Failures: which error each gives, what is repeated, what is never said.
+//! Failures: which error each gives, which requests are repeated, and what no error text contains.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MIGRATION: &str = "<?xml version=\"1.0\"?>\n<Response code=\"503\" title=\
 const HTML_401: &str = "<html><head><title>Unauthorized</title></head>\
     <body><h1>401 Unauthorized</h1></body></html>";
 
-/// Asks for the sections; gives the error and the number of requests that took.
+/// Asks for the sections. Returns the error and the number of requests.
 async fn fail(server: &Server, config: Config) -> (Error, u64) {
     let client = Client::new(config).unwrap();
     let error = client.sections().await.unwrap_err();
@@ -143,7 +143,7 @@ async fn nobody_there_tls_and_silence() {
     assert_eq!(error.clone().kind(), error.kind());
 }
 
-/// A plain server asked for TLS answers something that is no handshake.
+/// If a client asks a plain HTTP server for TLS, the answer is not a handshake.
 #[tokio::test]
 async fn a_failed_handshake_is_told_from_a_refused_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -159,7 +159,7 @@ async fn a_failed_handshake_is_told_from_a_refused_connection() {
     let client = Client::new(config).unwrap();
     let error = client.sections().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
-    assert_eq!(client.calls().total().count, 1, "not repeated");
+    assert_eq!(client.calls().total().count, 1, "it is not repeated");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn the_deadline_ends_the_retries() {
     config.retry.deadline = Duration::from_millis(60);
     config.request_timeout = Duration::from_secs(5);
     let (error, requests) = fail(&server, config).await;
-    assert_eq!((error.kind(), requests), (ErrorKind::Timeout, 1), "cut to what is left");
+    assert_eq!((error.kind(), requests), (ErrorKind::Timeout, 1), "one attempt, cut off");
 }
 
 #[tokio::test]
@@ -227,7 +227,8 @@ async fn the_circuit_closes_when_the_one_request_let_through_succeeds() {
     }
 }
 
-/// A thousand callers waiting behind an outage are told so; they do not each find out.
+/// A thousand callers wait in the queue during an outage. They get the error at once: not each of
+/// them asks the server.
 #[tokio::test]
 async fn who_waits_in_the_queue_sees_the_open_circuit() {
     let server = Server::start(|_, _| http(503, &[], "")).await;
@@ -278,7 +279,8 @@ async fn redirects_are_followed_on_the_same_host_only() {
     assert_eq!(thief.seen().len(), 0);
 }
 
-/// Where following would turn a write into a read, or send it without its ids.
+/// If the client followed the redirect, the write would become a read, or would be sent without its
+/// ids.
 #[tokio::test]
 async fn writes_are_never_redirected() {
     for status in [301, 302, 303, 307, 308] {
@@ -296,7 +298,7 @@ async fn writes_are_never_redirected() {
             let keys = [RatingKey(1)];
             let edited = client.edit_items(SectionKey(1), ItemKind::Movie, &keys, &edit).await;
             assert_eq!(edited.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
-            // The scripted server takes the end of this body for the end of the head.
+            // The scripted server reads until two line ends, so the body ends with them.
             let image = b"\r\n\r\n".to_vec();
             let uploaded = client.upload(RatingKey(1), Artwork::Poster, image).await;
             assert_eq!(uploaded.unwrap_err().kind(), ErrorKind::Redirect, "{status} {location}");
@@ -321,13 +323,14 @@ async fn reads_are_redirected_with_their_query_or_not_at_all() {
         assert_eq!(page.map(|page| page.rows).ok(), answered.then_some(3), "{location}");
         assert_eq!(server.seen().len(), 1 + usize::from(answered), "{location}");
     }
-    // A circle ends.
+    // A redirect to itself is followed only a few times.
     let server = Server::start(|_, _| http(302, &[("Location", "/library/sections")], "")).await;
     let error = server.client().sections().await.unwrap_err();
     assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Redirect, 4));
 }
 
-/// A proxy's login page is not the server's empty answer.
+/// A write succeeded only if the server answered. A proxy's login page is not the server's empty
+/// answer.
 #[tokio::test]
 async fn writes_are_done_only_on_the_word_of_the_server() {
     const LOGIN: &str = "<html><body><form><input name=password></form>Please log in</body></html>";
@@ -350,7 +353,7 @@ async fn writes_are_done_only_on_the_word_of_the_server() {
     }
 }
 
-/// Servers in front of the server show what they were sent.
+/// Some proxies show in their error pages the headers that they got.
 #[tokio::test]
 async fn what_a_server_repeats_of_the_headers_is_not_repeated() {
     for status in [200, 400, 404, 500, 503] {
@@ -383,7 +386,7 @@ async fn times_without_end_do_not_overflow() {
     assert_eq!((error.kind(), requests), (ErrorKind::Unavailable, 4));
 }
 
-/// It says nothing of the server, so it counts neither as a request nor as an outage.
+/// Such an error says nothing about the server, so it counts neither as a request nor as an outage.
 #[tokio::test]
 async fn what_is_too_long_to_send_is_refused_before_it_is_sent() {
     let server = Server::start(|_, _| http(200, &[], "")).await;
@@ -400,7 +403,8 @@ async fn what_is_too_long_to_send_is_refused_before_it_is_sent() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// The last attempt of a request may have no time left; that is not why it failed.
+/// The last attempt of a request may have no time left. But this is not the reason why the request
+/// failed.
 #[tokio::test]
 async fn an_attempt_without_time_does_not_hide_why_the_others_failed() {
     let server = Server::start(|number, _| match number {
@@ -429,7 +433,7 @@ async fn unusable_configurations_are_refused() {
     Client::new(config).unwrap();
 }
 
-/// Time is tokio's here and passes at once while everybody waits.
+/// The test uses tokio's time, which passes at once while all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn requests_are_spread_and_the_wait_is_not_held_against_them() {
     let server = Server::start(|_, _| ok(json!({"Directory": []}))).await;
@@ -439,7 +443,7 @@ async fn requests_are_spread_and_the_wait_is_not_held_against_them() {
     let client = Client::new(config).unwrap();
     let begun = tokio::time::Instant::now();
     let answers = futures::future::join_all((0..100).map(|_| client.sections())).await;
-    // Longer than the deadline of any one request.
+    // This is longer than the deadline of one request.
     assert_eq!(begun.elapsed().as_secs(), 99);
     for answer in answers {
         answer.unwrap();
@@ -458,7 +462,7 @@ async fn one_request_is_let_through_to_see_whether_the_server_is_back() {
     config.retry = RetryPolicy::none();
     let client = Client::new(config).unwrap();
     client.sections().await.unwrap_err();
-    // (requests so far, of ten callers at once: answered); the others are refused.
+    // (requests so far, answered callers of the ten that ask at once). The others are refused.
     for (requests, answered) in [(2, 0), (3, 0), (4, 1)] {
         tokio::time::advance(Duration::from_secs(15)).await;
         let answers = futures::future::join_all((0..10).map(|_| client.sections())).await;

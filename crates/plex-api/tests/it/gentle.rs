@@ -1,4 +1,5 @@
-//! Pages that are too much for a server: the next ones are smaller, and every row still comes once.
+//! Pages that are too large for a server: the next ones are smaller, and every row still comes
+//! once.
 
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use plex_api::{Page, UnixSeconds};
 
 use crate::support::{Answer, Seen, Server, http, movies, ok};
 
-/// What was read, how many calls that took, and what was learned of the pages.
+/// What was read, how many calls it took, and what the client learned about page sizes.
 struct Read {
     keys: Vec<u64>,
     calls: u64,
     paging: Paging,
 }
 
-/// Reads a listing with the pages that are the default, by a clock that only the script moves.
+/// Reads a listing with pages of the default size. Only the script moves the clock.
 async fn read(
     clock: &Clock,
     paging: Option<Paging>,
@@ -54,13 +55,13 @@ async fn what_is_refused_is_asked_for_in_smaller_pages() {
         assert!(read.keys.into_iter().eq(1..=4_000), "{status}");
         // 1,000, 500 and 250 are refused, each once.
         assert_eq!((read.calls, read.paging), (3 + 40, Paging { rows: 100, at_most: 100 }));
-        // The next client starts there.
+        // The next client starts with this size.
         let again = self::read(&clock(), Some(read.paging), script).await.unwrap();
         assert_eq!((again.calls, again.paging), (40, read.paging));
     }
 }
 
-/// It is not for their size.
+/// Then the size of the pages is not the reason.
 #[tokio::test]
 async fn what_is_refused_in_every_size_teaches_nothing() {
     let refused = read(&clock(), None, |_| http(400, &[], "no")).await.err().unwrap();
@@ -70,7 +71,7 @@ async fn what_is_refused_in_every_size_teaches_nothing() {
     assert_eq!(missing, (ErrorKind::NotFound, 1, paging));
 }
 
-/// 2 ms a row: the first page of 1,000 takes 2 s, and one of 500 a second.
+/// The server takes 2 ms for each row: 2 s for the first page of 1,000, and 1 s for a page of 500.
 #[tokio::test]
 async fn a_page_that_takes_long_makes_the_next_ones_smaller() {
     let clock = clock();
@@ -84,7 +85,7 @@ async fn a_page_that_takes_long_makes_the_next_ones_smaller() {
     assert_eq!((read.calls, read.paging), (2 + 17, Paging { rows: 500, at_most: u32::MAX }));
 }
 
-/// 2 s a page, whatever is asked for: smaller pages would only be more of them.
+/// The server takes 2 s for a page of any size, so smaller pages would only mean more requests.
 #[tokio::test]
 async fn a_server_that_is_slow_at_any_size_is_asked_for_as_much_as_before() {
     let clock = clock();
@@ -110,8 +111,8 @@ async fn an_answer_that_is_too_large_is_asked_for_in_pieces() {
     assert_eq!(client.calls().total().count, 3);
 }
 
-/// Time is tokio's here and passes at once while everybody waits: a page that is not answered
-/// is not asked for again as it was.
+/// If a page is not answered in time, a smaller one is requested. The test uses tokio's time, which
+/// passes at once while all tasks wait.
 #[tokio::test]
 async fn a_page_that_times_out_is_asked_for_in_pieces() {
     let server = Server::start(|_, seen| match seen.size() {

@@ -1,4 +1,5 @@
-//! The client against a scripted server on loopback: what is sent, what comes of each answer.
+//! The client and a scripted server on loopback: what the client sends, and what it makes of each
+//! answer.
 
 #![recursion_limit = "256"] // the `json!` of a whole item
 #![allow(

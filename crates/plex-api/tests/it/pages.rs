@@ -10,7 +10,7 @@ fn listing() -> Listing {
     Listing::new(SectionKey(1), ItemKind::Movie)
 }
 
-/// What a server does with a page, given its first row.
+/// How a server changes a page. It gets the page and the number of its first row.
 type Change = Box<dyn Fn(Value, u64) -> Answer + Send + Sync>;
 
 /// Reads a listing with pages of `page_size` rows from a scripted server.
@@ -54,7 +54,7 @@ async fn a_server_that_gives_less_than_asked_is_read_in_its_own_steps() {
     assert_eq!(made, 8);
 }
 
-/// One page that is short, the first too, does not set the pace.
+/// One short page does not make the next ones short, even if it is the first one.
 #[tokio::test]
 async fn one_short_first_page_costs_one_request() {
     let script = |number: usize, seen: &Seen| {
@@ -83,16 +83,16 @@ async fn a_server_without_paging_sends_everything_at_once() {
         container.as_object_mut().unwrap().retain(|key, _| key != "totalSize" && key != "offset");
         container
     };
-    // Fewer than asked for are asked about once more.
+    // If fewer rows came than were requested, the server is asked once more.
     for (total, calls) in [(0, 1), (3, 2), (25, 1)] {
         let (pages, made) = read(10, move |_, _| ok(everything(total))).await;
         assert_eq!((keys(&pages), made), (every(total), calls));
     }
     let (pages, _) = read(10, move |_, _| ok(everything(10))).await;
-    assert_eq!(pages[1], Err(ErrorKind::Decode), "a full page may not be all there is");
+    assert_eq!(pages[1], Err(ErrorKind::Decode), "there may be more rows after a full page");
 }
 
-/// A page of a server that pages and does not say how many rows there are.
+/// A page of a server that pages, but does not say how many rows there are.
 fn without_total(start: u64, size: u64, total: u64) -> Value {
     let mut container = movies(start, size, total);
     container.as_object_mut().unwrap().remove("totalSize");
@@ -101,7 +101,7 @@ fn without_total(start: u64, size: u64, total: u64) -> Value {
 
 #[tokio::test]
 async fn a_server_that_tells_no_total_is_read_until_no_row_comes() {
-    // Pages of at most 4 rows though 10 are asked for: a short page is not the end.
+    // The pages have at most 4 rows although 10 are requested, so a short page is not the end.
     let short = |_: usize, seen: &Seen| ok(without_total(seen.start(), seen.size().min(4), 10));
     // Each page begins with the last row of the one before it.
     let (pages, made) = read(10, short).await;
@@ -113,11 +113,11 @@ async fn a_server_that_tells_no_total_is_read_until_no_row_comes() {
     assert_eq!(keys(&pages), every(5));
 }
 
-/// Without a total nothing else tells that rows moved up, so that one of them is on no page.
+/// Without a total, nothing else shows that rows moved up and that one of them is on no page.
 #[tokio::test]
 async fn a_row_that_is_deleted_during_a_listing_without_a_total_shows() {
     let (pages, _) = read(10, |at, seen| {
-        // The first row goes after the first page.
+        // The first row is deleted after the first page was read.
         let moved = seen.start() + u64::from(at > 0);
         let mut container = without_total(moved, seen.size(), 30);
         container["offset"] = seen.start().into();
@@ -252,11 +252,11 @@ async fn no_more_requests_are_in_flight_than_allowed() {
     for rows in listings.await {
         assert_eq!(rows.unwrap(), 400);
     }
-    assert!((2..=3).contains(&server.peak()), "{} at once", server.peak());
+    assert!((2..=3).contains(&server.peak()), "{} requests at once", server.peak());
 }
 
-/// What bounds the memory: pages are fetched only so far ahead of the reader, whatever the
-/// total.
+/// This limits the memory: pages are requested only a few ahead of the reader, whatever the total
+/// is.
 #[tokio::test]
 async fn the_reading_stays_close_to_the_reader() {
     let total = 5000;

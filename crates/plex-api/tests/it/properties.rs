@@ -28,7 +28,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An answer with every field the client reads, in every kind of answer it reads.
+/// An answer with every field that the client reads in any kind of answer.
 fn template() -> Value {
     json!({
         "MediaContainer": {
@@ -91,7 +91,7 @@ fn decode_all_ways(body: &[u8]) {
         page.rows
     });
     let lean = page(body, Detail::Lean).map(|page| page.rows);
-    assert_eq!(rows.ok(), lean.ok(), "what is left out decides no row's fate as a row");
+    assert_eq!(rows.ok(), lean.ok(), "both levels of detail count the same rows");
     let _ = (sections(body), identity(body), server(body), events("x", body), payload(body));
 }
 
@@ -110,7 +110,7 @@ proptest! {
         *document.pointer_mut(place).unwrap() = value;
         let body = document.to_string();
         decode_all_ways(body.as_bytes());
-        // A bad value within a row costs that row at most.
+        // A bad value within a row makes at most that row unreadable.
         if place.starts_with("/MediaContainer/Metadata/0") {
             let page = page(body.as_bytes(), Detail::Full).unwrap();
             prop_assert!(page.items.iter().any(|item| item.title == "untouched"));
@@ -133,7 +133,7 @@ proptest! {
         let at = at.index(body.len());
         if cut {
             body.truncate(at);
-            prop_assert!(page(&body, Detail::Full).is_err(), "a short body is no short list");
+            prop_assert!(page(&body, Detail::Full).is_err(), "a cut body is no shorter list");
         } else {
             body[at] = byte;
         }
@@ -192,10 +192,11 @@ fn answer(fault: Fault, start: u64, size: u64) -> Answer {
     }
 }
 
-/// Asks a server that goes wrong as the faults say, one a request, and tells how long that took.
+/// Asks a server that answers each request with the next of the faults. Returns the outcome and how
+/// long it took.
 ///
-/// Time is tokio's and passes at once while everybody waits: waits and time-outs are the real
-/// ones, and take none.
+/// The test uses tokio's time, which passes at once while all tasks wait. So waits and time-outs
+/// have their real lengths, but cost no real time.
 fn ask<T>(
     faults: Vec<Fault>,
     question: impl AsyncFnOnce(Client) -> Result<T, Error>,
@@ -226,7 +227,8 @@ fn listing() -> Listing {
     Listing::new(SectionKey(1), ItemKind::Movie)
 }
 
-/// From the first attempt to the last moment of the last one, and the timer's own grain.
+/// The longest time from the first attempt to the end of the last one, with the timer's own
+/// inaccuracy.
 fn deadline() -> Duration {
     RetryPolicy::default().deadline + Duration::from_millis(2)
 }
@@ -256,12 +258,13 @@ proptest! {
         match outcome {
             Ok(pages) => {
                 let keys = pages.iter().flat_map(|page| &page.items).map(|item| item.rating_key.0);
-                prop_assert!(keys.eq(1..=30), "the list is whole and in order");
+                prop_assert!(keys.eq(1..=30), "the list is complete and in order");
             }
-            // Typed, and saying what was being done.
+            // The error has a kind, and says what was being done.
             Err(error) => prop_assert!(error.to_string().starts_with("listing movie"), "{error}"),
         }
-        // One deadline a request, and of pages of at least 3 rows at most 10 after one another.
+        // Each request has its own deadline. A page has at least 3 rows, so at most 10 requests
+        // follow one another.
         prop_assert!(elapsed <= 10 * deadline(), "{elapsed:?}");
     }
 }

@@ -22,7 +22,7 @@ async fn headers_say_who_asks_and_the_token_is_nowhere_else() {
     let identity = client.identity().await.unwrap();
     assert_eq!((identity.machine_identifier.as_str(), identity.claimed), ("abc", true));
     let root = client.server().await.unwrap();
-    assert!(!root.allow_media_deletion, "left out when it is off");
+    assert!(!root.allow_media_deletion, "the server leaves this out if it is off");
     assert_eq!(client.sections().await.unwrap(), []);
     for seen in server.seen() {
         let token = seen.header("x-plex-token");
@@ -118,7 +118,7 @@ async fn items_come_in_batches_with_the_missing_ones_named() {
     })
     .await;
     let client = server.client();
-    // In falling order and some of them twice.
+    // In descending order, and some of them twice.
     let keys: Vec<RatingKey> = (1..=450).rev().chain(1..=5).map(RatingKey).collect();
     let batch = client.items(&keys).await.unwrap();
     let expected = |missing: bool| (1..=450).rev().filter(move |id| (id % 3 == 0) == missing);
@@ -166,7 +166,7 @@ async fn a_batch_that_comes_in_pieces_is_read_to_its_end() {
     assert_eq!(client.calls().count(Endpoint::Items), 3);
 }
 
-/// What would otherwise make `missing` keys of items that are there.
+/// Answers that could wrongly make a client believe that items are missing.
 #[tokio::test]
 async fn no_key_is_missing_on_the_word_of_half_an_answer() {
     type Script = fn(u64, u64) -> Answer;
@@ -195,7 +195,7 @@ async fn no_key_is_missing_on_the_word_of_half_an_answer() {
         let server = Server::start(move |_, seen| script(seen.start(), seen.size())).await;
         let error = server.client().items(&keys).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{what}");
-        // Lists of what is below an item are held to the same.
+        // The same holds for lists of what is below an item.
         let error = server.client().leaves(RatingKey(7), Detail::Lean).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{what}, leaves");
     }
@@ -223,7 +223,7 @@ async fn a_batch_says_when_its_texts_were_guessed() {
     }
 }
 
-/// A server that does not count is asked until it has no more.
+/// If a server tells no total, it is asked until an answer has no rows.
 #[tokio::test]
 async fn lists_without_a_total_are_read_until_no_row_comes() {
     let server = Server::start(|_, seen| {
@@ -238,7 +238,8 @@ async fn lists_without_a_total_are_read_until_no_row_comes() {
     let leaves = client.leaves(RatingKey(7), Detail::Lean).await.unwrap();
     assert_eq!((leaves.rows, leaves.items.len(), leaves.total), (25, 25, None));
     assert_eq!(client.calls().count(Endpoint::Children), 4);
-    // All that were asked for: there cannot be more. With one missing the server is asked again.
+    // If all 25 keys were found, there cannot be more rows. If one is missing, the server is asked
+    // again.
     for (asked, missing, calls) in [(25, 0, 3), (26, 1, 4)] {
         client.reset_calls();
         let keys: Vec<RatingKey> = (1..=asked).map(RatingKey).collect();
@@ -258,7 +259,7 @@ async fn what_was_not_asked_for_is_not_an_answer() {
     let keys = [RatingKey(1), RatingKey(2), RatingKey(3)];
     let batch = server.client().items(&keys).await.unwrap();
     assert_eq!(batch.items.len(), 1);
-    assert_eq!(batch.missing, [RatingKey(3)], "2 is there, only not readable");
+    assert_eq!(batch.missing, [RatingKey(3)], "item 2 exists, but its row cannot be read");
     assert_eq!(batch.unsupported.len(), 2);
     assert!(batch.unsupported.iter().any(|row| row.reason == UnsupportedReason::NotAskedFor));
 }
@@ -292,7 +293,7 @@ async fn children_and_leaves_are_read_to_the_end() {
     let client = server.client();
     let children = client.children(RatingKey(7), Detail::Lean).await.unwrap();
     assert_eq!((children.rows, children.items.len()), (5, 5));
-    assert_eq!(children.items[4].parent_title.as_deref(), Some("A Show"), "from the container");
+    assert_eq!(children.items[4].parent_title.as_deref(), Some("A Show"), "the container has it");
     client.leaves(RatingKey(7), Detail::Full).await.unwrap();
     let seen = server.seen();
     assert!(seen[0].target.starts_with("/library/metadata/7/children?excludeAllLeaves=1&"));
@@ -315,8 +316,8 @@ async fn a_path_of_a_proxy_stays_in_front() {
     assert_eq!(server.seen()[0].target, "/plex/library/sections/1/all?type=1&includeGuids=1");
 }
 
-/// A filter that a server does not know is passed over without a word: 200, and the whole list. So
-/// each is sent as it is known to be read, to the byte.
+/// A server ignores a filter that it does not know: the answer is 200, and the whole list. So each
+/// filter is sent in exactly the bytes that servers are known to read.
 #[tokio::test]
 async fn every_filter_is_sent_as_servers_read_it() {
     let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 3))).await;

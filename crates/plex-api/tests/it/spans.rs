@@ -1,4 +1,5 @@
-//! Spans: each request has one, with what it cost; no event of any library holds the token.
+//! Spans: each request has one, which says what it cost. No event of any library has the token in
+//! it.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -32,9 +33,10 @@ async fn a_request_has_one_span_and_no_event_holds_the_token() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // For the whole process, as `tracing` remembers for each place in the code whether anybody
-    // listens, and a listener of one thread is forgotten when another thread asks. So the log
-    // has the other tests in it as well, with the same token; the number of rows is ours alone.
+    // The subscriber is set for the whole process: `tracing` remembers for each place in the code
+    // whether anybody listens, and forgets the subscriber of one thread when another thread asks.
+    // So the log also has the events of the other tests, which use the same token. Only this test
+    // reads 901 rows.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let server = Server::start(|number, seen| match number {
         0 => http(500, &[], "once"),
@@ -54,6 +56,6 @@ async fn a_request_has_one_span_and_no_event_holds_the_token() {
     {
         assert!(spans[0].contains(field), "{field} in {}", spans[0]);
     }
-    assert!(log.contains("asking again"), "the first attempt failed");
+    assert!(log.contains("asking again"), "the log says that it was repeated");
     assert!(!log.contains(TOKEN));
 }

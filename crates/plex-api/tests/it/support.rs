@@ -1,4 +1,4 @@
-//! A server that answers each request as a script says, down to the bytes.
+//! A server that answers each request with exactly the bytes that a script gives.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,14 +38,14 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// How the server answers a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
-    /// Sends these bytes and keeps the line open, silently.
+    /// Sends these bytes, keeps the connection open, and sends nothing more.
     Open(Vec<u8>),
-    /// Closes without a word.
+    /// Closes the connection and sends nothing.
     Close,
 }
 
@@ -105,7 +105,7 @@ struct Log {
     peak: AtomicUsize,
 }
 
-/// The server; it stops when dropped.
+/// The server. It stops when this is dropped.
 pub(crate) struct Server {
     address: String,
     log: Arc<Log>,
@@ -134,7 +134,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// A configuration that reaches it, without long waits.
+    /// A client configuration for this server, without long waits.
     pub(crate) fn config(&self) -> Config {
         let base = Duration::from_millis(1);
         let default = RetryPolicy::default();
@@ -150,12 +150,12 @@ impl Server {
         Client::new(self.config()).unwrap()
     }
 
-    /// The requests so far, in the order they arrived.
+    /// The requests so far, in the order in which they arrived.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.log.seen.lock().unwrap().clone()
     }
 
-    /// Most requests that were open at once.
+    /// The most requests that were open at the same time.
     pub(crate) fn peak(&self) -> usize {
         self.log.peak.load(Ordering::SeqCst)
     }
@@ -188,7 +188,7 @@ async fn serve(mut socket: TcpStream, script: Arc<Script>, log: Arc<Log>) {
     };
     let open = log.open.fetch_add(1, Ordering::SeqCst) + 1;
     log.peak.fetch_max(open, Ordering::SeqCst);
-    // Lets others arrive, so that the peak means something.
+    // Lets other requests arrive, so that they are counted as open at the same time.
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -200,7 +200,7 @@ async fn serve(mut socket: TcpStream, script: Arc<Script>, log: Arc<Log>) {
         }
         Answer::Open(bytes) => {
             let _ = socket.write_all(&bytes).await;
-            // Until the client hangs up.
+            // Waits until the client closes the connection.
             let _ = socket.read(&mut buffer).await;
         }
         Answer::Close => {}

@@ -1,4 +1,5 @@
-//! Certificates: verified by default, extended by configuration, ignored only when told so.
+//! Certificates: they are verified by default. The configuration can add certificates, or turn the
+//! check off.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const ANSWER: &str = r#"{"MediaContainer": {"size": 0}}"#;
 
-/// A TLS server for `localhost` with a certificate nobody knows. Gives its address by name, by
-/// number, and the certificate as PEM.
+/// A TLS server for `localhost` with a certificate that nobody knows. Returns its address by name
+/// and by number, and the certificate as PEM.
 async fn server() -> (String, String, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -1,10 +1,11 @@
-//! A whole cache file that something damaged, opened and asked, with its server beside it.
+//! A whole cache file is damaged, opened, and used to answer queries. Its server is running.
 //!
-//! Bytes: where the clock stands, and then eight for each blow: what is done, where (three bytes), how
-//! long, with which byte, and from where (two bytes). Places count through the pages in use.
+//! The bytes: one for the time on the clock, and then eight for each damage: its kind, its place
+//! (three bytes), its length, the byte to write, and the page to copy from (two bytes). Places
+//! count only the pages in use.
 //!
-//! The file is always the same one, so that an input does the same again. After a change of the format,
-//! `UPDATE_FUZZ_BASE=1 cargo test -p fuzz base` writes it anew.
+//! The file is always the same, so that an input always does the same. After a change of the
+//! format, `UPDATE_FUZZ_BASE=1 cargo test -p fuzz base` writes it again.
 
 use std::fs;
 use std::io::Read;
@@ -20,7 +21,7 @@ use super::Target;
 
 pub(super) const TARGET: Target = Target {
     name: "file",
-    about: "a damaged cache file: no panic gets out, and every answer is right or is not given",
+    about: "a damaged cache file: nothing panics, and every answer is right or is not given",
     words: &[],
     may_die: true,
     seeds: || vec![vec![0], vec![0; 9], (0..=64).collect(), (0..=160).rev().collect()],
@@ -30,13 +31,14 @@ pub(super) const TARGET: Target = Target {
     },
 };
 
-/// A cache file of the stage, with all its files and some more remembered.
+/// A cache file of the stage. It remembers answers for all files of the stage, and for some that do
+/// not exist.
 const BASE: &[u8] = include_bytes!("../../seeds/base.redb.gz");
 
 const PAGE: usize = 4_096;
 const SCALE: Scale = Scale::small(120, 60);
 
-/// A server, and what it is asked for: all that it has, and a few files that it has not.
+/// A server, and the queries: all its files, and a few files that it does not have.
 async fn stage() -> (Stage, Vec<TruthQuery>) {
     let stage = Stage::movies(SCALE).await.unwrap();
     let mut asked = stage.present(SCALE.items);
@@ -52,7 +54,7 @@ struct Damaged {
     client: Client,
     asked: Vec<TruthQuery>,
     sound: Vec<u8>,
-    /// The pages that hold something.
+    /// The pages that are not empty.
     pages: Vec<usize>,
 }
 
@@ -67,7 +69,7 @@ impl Damaged {
         let pages = sound.chunks(PAGE).enumerate().filter(|(_, page)| used(page));
         let pages = pages.map(|(at, _)| at * PAGE).collect();
         let client = stage.client().unwrap();
-        // One of each: all would take their time at every blow.
+        // Only some of the queries: all of them would take too long for each input.
         let asked = asked.into_iter().rev().take(25).collect();
         Self { runtime, stage, client, asked, sound, pages }
     }
@@ -79,14 +81,15 @@ impl Damaged {
             self.strike(&mut file, *blow);
         }
         let mut config = self.place(&file);
-        // What the file says is believed; the stamps are asked for; the total is due; a sweep is due.
+        // The times: the file's stamps are fresh; the stamps are asked for; a total is due; a sweep
+        // is due.
         let minutes = [0, 2, 61, 25 * 60][usize::from(hour % 4)];
         config.clock = Clock::manual(self.stage.clock.now());
         config.clock.advance(Duration::from_mins(minutes));
         self.runtime.block_on(self.ask(config));
     }
 
-    /// Writes a file to the place of the cache, and nothing else stands beside it.
+    /// Writes a file to the place of the cache, and removes everything beside it.
     fn place(&self, file: &[u8]) -> EngineConfig {
         let config = self.stage.config();
         let folder: PathBuf = config.cache.parent().unwrap().to_owned();
@@ -100,7 +103,8 @@ impl Damaged {
     async fn ask(&self, config: EngineConfig) {
         let engine = match Engine::open(self.client.clone(), config).await {
             Ok(engine) => engine,
-            // It is no file of ours any more, or one of a version to come: it is left alone.
+            // The file does not look like a cache any more, or looks like one of a newer version.
+            // It is left alone.
             Err(
                 Error::NotACache { .. } | Error::NewerFormat { .. } | Error::NewerRecords { .. },
             ) => return,
@@ -122,7 +126,8 @@ impl Damaged {
         engine.close().await.unwrap_or_else(|error| panic!("closing it: {error}"));
     }
 
-    /// A run. Damage that is met in the middle may be said ("ask again"), and the next run answers.
+    /// Makes a run. If it meets damage, it may return an error that asks for another run. That run
+    /// must answer.
     async fn run_of(&self, engine: &Engine) -> Result<Run, Error> {
         let run = || engine.match_files(&Selection::All, to_queries(&self.asked));
         match run().await {
@@ -162,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Else what is damaged would be listed anew before it is read.
+    /// Otherwise the section would be listed again before any damage is read.
     #[tokio::test]
     async fn the_base_is_a_cache_file_of_this_version() {
         let (stage, asked) = stage().await;

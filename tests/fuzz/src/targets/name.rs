@@ -12,7 +12,7 @@ use super::{Run, Target, texts};
 
 pub(super) const TARGET: Target = Target {
     name: "name",
-    about: "a name: it is read in all ways; the file that an item has is found, and no name alone is trusted",
+    about: "a name: it is read, the file that an item has is found, and no name alone is trusted",
     words: &[
         "S01E02",
         "1x02",
@@ -61,7 +61,7 @@ pub(super) const TARGET: Target = Target {
 
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
-/// A library of few names, so that they meet, and a section for the file that is played.
+/// A library with few names, so that many match, and a section for the file of the input.
 struct Known {
     store: Store,
     sections: Vec<SectionId>,
@@ -102,10 +102,10 @@ impl Known {
                 let Answer::Found(found) = answer else { continue };
                 let by_name = matches!(found.evidence.rule, Rule::TitleYear | Rule::FuzzyTitle);
                 let high = found.confidence == Confidence::High;
-                assert!(!(high && by_name), "trusted for its name alone: {found:?}");
+                assert!(!(high && by_name), "high confidence by name alone: {found:?}");
             }
         }
-        // Now an item has exactly this file.
+        // From now on, an item has exactly this file.
         let item = item(7, ItemKind::Movie, "Another Title", &query.path);
         self.store.fill(self.own, [item], stamp(), NOW).unwrap();
         if !match_core::FoldedPath::new(&query.path).components().any(|_| true) {
@@ -117,7 +117,7 @@ impl Known {
         }
     }
 
-    /// One by one and all at once.
+    /// Matches the queries together, and each alone. The answers must be equal.
     fn ask(&self, section: SectionId, queries: &[&Query]) -> Vec<Answer> {
         let view = self.store.view().unwrap();
         let state = view.section(section).unwrap().unwrap();

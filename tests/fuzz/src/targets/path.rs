@@ -8,7 +8,7 @@ use super::{Run, Target, texts};
 
 pub(super) const TARGET: Target = Target {
     name: "path",
-    about: "a path: folding is stable, every spelling is one path, mappings lead there and back",
+    about: "a path: folding is stable, all spellings are one path, mappings can be reversed",
     words: &[
         "/",
         "\\",
@@ -60,7 +60,7 @@ fn run(bytes: &[u8]) {
         assert_eq!(moved.moved(&back, &there).as_ref(), Some(&folded), "there and back");
         assert_eq!(moved.below(&back), folded.below(&there));
     }
-    // At the head of a path these tell Windows how to read the rest, and are no folders.
+    // At the beginning of a path, these tell Windows how to read the rest. They are not folders.
     if matches!(folded.components().next(), Some("?" | "??")) {
         return;
     }

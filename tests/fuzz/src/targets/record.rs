@@ -1,6 +1,7 @@
-//! A record of a table, whole under its checksum, with any payload and schema.
+//! A record of a table, with a right checksum, and with any payload and schema.
 //!
-//! Bytes: number of the table, row (for the table `meta`), schema (two, little endian), payload.
+//! The bytes: number of the table, row (for the table `meta`), schema (two bytes, little endian),
+//! payload.
 
 use cache_store::{Reread, reread, table_numbers};
 
@@ -34,8 +35,8 @@ fn run(bytes: &[u8]) {
     let [table, row, low, high, payload @ ..] = bytes else { return };
     let schema = u16::from_le_bytes([*low, *high]);
     let Some(read) = reread(*table, *row, schema, payload) else { return };
-    assert!(read.agree, "those that read it differ");
+    assert!(read.agree, "its readers differ");
     let again = reread(*table, *row, read.schema, &read.payload);
     let Reread { schema, payload, .. } = read;
-    assert_eq!(again, Some(Reread { schema, payload, agree: true }), "it does not stay the same");
+    assert_eq!(again, Some(Reread { schema, payload, agree: true }), "read again, it differs");
 }

@@ -6,7 +6,7 @@ use super::{Run, Target, texts};
 
 pub(super) const TARGET: Target = Target {
     name: "stream",
-    about: "an event stream: in whatever pieces it comes, it tells the same",
+    about: "an event stream: it gives the same events, in whatever pieces it comes",
     words: &[
         "event: ",
         "data: ",
@@ -34,7 +34,7 @@ pub(super) const TARGET: Target = Target {
 
 fn run(bytes: &[u8]) {
     let whole = stream([bytes]);
-    // As many pieces as the bytes say.
+    // The first byte gives the size of the pieces.
     let piece = usize::from(bytes.first().copied().unwrap_or_default()) + 1;
     for size in [1, piece] {
         let pieces = stream(bytes.chunks(size));

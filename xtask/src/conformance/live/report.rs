@@ -1,4 +1,4 @@
-//! What a live server answered, without anything that tells whose it is.
+//! The answers of a live server, without anything that shows whose server it is.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use plex_api::{ItemKind, UnixSeconds};
 
 use crate::assumptions::Check;
 
-/// All that was found out.
+/// Everything that was found out.
 #[derive(Debug)]
 pub(super) struct Findings {
     version: String,
     kind: ItemKind,
-    /// What the doctor looks at.
+    /// The checks that the doctor makes, too.
     pub(super) checks: Vec<Check>,
     answers: Vec<[String; 2]>,
-    /// What stood after each step, the state before the first one included.
+    /// The state before the first step, and after each step.
     pub(super) steps: Vec<(String, Seen)>,
     pub(super) calls: u64,
 }
 
-/// What a server says of a section and of one item.
+/// What a server says about a section and one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) counter: Option<i64>,
@@ -71,7 +71,7 @@ impl fmt::Display for Findings {
         writeln!(f, "{}\n", table(checked))?;
         writeln!(f, "{}\n", table(answers.iter().cloned()))?;
         if !steps.is_empty() {
-            // A star: another value than after the step before.
+            // A star means that the value differs from the one in the row above.
             let mut rows = vec![HEAD.map(str::to_owned)];
             let mut before: Option<[String; 6]> = None;
             for (step, seen) in steps {

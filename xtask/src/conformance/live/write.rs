@@ -1,7 +1,7 @@
-//! `--write`: one item is edited and put back, and the user is asked to do what a client cannot do.
+//! `--write`: edits one item and undoes each edit, and asks the user to do what a client cannot do.
 //!
-//! Each edit is undone before the next one is made, whatever happens in between; an interrupt waits for
-//! that. What an interrupted run left is recognised by the next one.
+//! Each edit is undone before the next one is made, whatever happens in between. An interrupt waits
+//! for that. The next run recognises the edits that an interrupted run left.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use plex_api::{Edit, Event, Field, Item, ItemKind, Listing, TagField};
 
 use super::report::{Findings, Seen};
 
-/// What is added to the title.
+/// The text that is added to the title.
 const SUFFIX: &str = " (conformance)";
 
 /// The label and the collection.
 const TAG: &str = "Matchbox Conformance";
 
-/// How often a scan is asked for its end.
+/// How often the server is asked whether a scan has ended.
 const LOOKS: u32 = 60;
 
-/// What the user is asked for, in this order, so that the library is as before at the end.
+/// The steps for the user, in this order, so that at the end the library is as before.
 const BY_HAND: [(&str, &str, bool); 4] = [
     ("a file was added", "add the file of a new item to a folder of the section", true),
-    ("it was replaced", "replace that file by another one under the same name", true),
-    ("it was deleted", "delete that file", true),
+    ("the file was replaced", "replace that file by another one with the same name", true),
+    ("the file was deleted", "delete that file", true),
     ("the trash was emptied", "empty the trash of the section, in Plex's web app", false),
 ];
 
-/// Makes each edit, notes what moved, and takes it back; then asks the user.
+/// Makes each edit, notes what moved, and undoes the edit. Then asks the user.
 ///
 /// # Errors
 /// When the server cannot be asked, or when the item is not as it was.
@@ -53,7 +53,7 @@ pub(super) async fn run(
     if !was.differs(&item).is_empty() {
         let back = was.edits().map(|(_, _, back)| back);
         for edit in back {
-            client.edit_item(key, &edit).await.context("TAKING BACK what a former run left")?;
+            client.edit_item(key, &edit).await.context("NOT PUT BACK: what an earlier run left")?;
         }
     }
     look.note("nothing", findings).await?;
@@ -64,22 +64,22 @@ pub(super) async fn run(
             Ok(()) => look.note(step, findings).await,
             Err(_) => Ok(()),
         };
-        // An edit that failed may have been made all the same.
-        client.edit_item(key, &back).await.with_context(|| format!("{step}: TAKING IT BACK"))?;
+        // An edit that failed may have been applied.
+        client.edit_item(key, &back).await.with_context(|| format!("NOT PUT BACK: {step}"))?;
         look.writes.store(false, Ordering::SeqCst);
         findings.say(
             step,
             done.map_or_else(|error| format!("{:?}", error.kind()), |()| "done".to_owned()),
         );
         noted?;
-        look.note("it was put back", findings).await?;
+        look.note("the item was put back", findings).await?;
         let now = look.item().await?.context("the item is gone")?;
         let differs = was.differs(&now);
         if !differs.is_empty() {
-            bail!("NOT PUT BACK: {} of item {key}; mend it in Plex", differs.join(", "));
+            bail!("NOT PUT BACK: {} of item {key}; correct it in Plex", differs.join(", "));
         }
         if look.stop.load(Ordering::SeqCst) {
-            bail!("interrupted; the item is as it was");
+            bail!("interrupted; the item is as before");
         }
     }
     let collections = findings.steps.first().zip(findings.steps.last());
@@ -87,7 +87,7 @@ pub(super) async fn run(
         eprintln!("The server keeps the empty collection \"{TAG}\": delete it in Plex.");
     }
     for (step, ask, scans) in BY_HAND {
-        eprintln!("Now {ask}, then press Enter (s and Enter: leave this and the rest out).");
+        eprintln!("Now {ask}, then press Enter. (To skip all steps that are left: s and Enter.)");
         if !entered().await? {
             break;
         }
@@ -99,7 +99,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Whether the user pressed Enter, and nothing else. The end of the input is a no.
+/// Whether the user pressed only Enter. The end of the input counts as "no".
 async fn entered() -> Result<bool> {
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
@@ -109,7 +109,7 @@ async fn entered() -> Result<bool> {
     Ok(read > 0 && line.trim().is_empty())
 }
 
-/// An item as it was.
+/// An item as it was before the edits.
 struct Was {
     title: String,
     labels: BTreeSet<String>,
@@ -131,7 +131,7 @@ impl Was {
         }
     }
 
-    /// What each step does, and what takes it back.
+    /// The steps: the name, the edit, and the edit that undoes it.
     fn edits(&self) -> [(&'static str, Edit, Edit); 3] {
         let lock = |edit: Edit, field: &str| edit.lock(field, self.locked.contains(field));
         let title = Field::Title.name();
@@ -147,11 +147,11 @@ impl Was {
         [
             ("the title was edited", other.lock(title, true), same),
             ("a label was added", label, no_label),
-            ("it came into a collection", collection, no_collection),
+            ("a collection was added", collection, no_collection),
         ]
     }
 
-    /// What is not as it was.
+    /// What differs from the item before the edits.
     fn differs(&self, item: &Item) -> Vec<&'static str> {
         let now = Self::new(item);
         let tagged = |field| item.tags_of(field).any(|tag| tag.eq_ignore_ascii_case(TAG));
@@ -168,7 +168,7 @@ impl Was {
     }
 }
 
-/// Looks at what the server says, and listens to it.
+/// Asks the server for its state, and listens to its events.
 struct Look<'a> {
     client: &'a Client,
     section: &'a Section,
@@ -177,9 +177,9 @@ struct Look<'a> {
     pause: Duration,
     /// Events of the item, and of scans.
     events: Arc<[AtomicUsize; 2]>,
-    /// Something was written that is not taken back yet.
+    /// An edit was sent and is not undone yet.
     writes: Arc<AtomicBool>,
-    /// The user interrupted.
+    /// The user interrupted the program.
     stop: Arc<AtomicBool>,
 }
 
@@ -224,7 +224,7 @@ impl<'a> Look<'a> {
         Ok(self.client.items(&[self.key]).await?.items.into_iter().next())
     }
 
-    /// Gives the server its time, and notes what it says then.
+    /// Waits, so that the server can do its work, and then notes the server's state.
     async fn note(&self, step: &str, findings: &mut Findings) -> Result<()> {
         tokio::time::sleep(self.pause).await;
         let section = self.now().await?;
@@ -263,7 +263,7 @@ impl<'a> Look<'a> {
                 return Ok(());
             }
         }
-        eprintln!("The scan did not end within {LOOKS} looks; what moves later is not seen.");
+        eprintln!("The scan did not end in time, so the report may lack what it changes.");
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Update {
     /// Keys whose rows can no longer be read. Their items are removed, and they count as
     /// unsupported rows.
     pub(crate) unreadable: Vec<u64>,
-    /// The stamp that the items stand for afterwards.
+    /// The stamp of the items after the update.
     pub(crate) stamp: SectionStamp,
     /// The stamp that was observed. It differs from `stamp` while a change is not explained.
     pub(crate) observed: SectionStamp,
@@ -46,16 +46,16 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    /// An update with rows of some items. All other items stay, and the items then stand for the
-    /// observed stamp.
+    /// An update with rows of some items. All other items stay. After the update, the items have
+    /// the stamp that was observed.
     pub(crate) fn new(
         state: &SectionState,
         rows: Spool,
         stamp: SectionStamp,
         now: UnixSeconds,
     ) -> Self {
-        // If the stamp moved, the server may be another version. So it is found out again whether it
-        // honours the filter.
+        // If the stamp moved, the server may have another version. So the filter has to be tested
+        // again.
         let same = state.observed == Some(stamp);
         let filter = if same { state.lookups.filter } else { FileFilter::Unknown };
         Self {

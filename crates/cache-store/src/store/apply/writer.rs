@@ -36,7 +36,7 @@ pub(super) fn write_rows(
     }
     match scope {
         Scope::Complete(listed) => writer.remove_others(listed)?,
-        // Another refresh may have removed it before: both read items by key.
+        // Another refresh may have removed some of them before, so their number is not checked.
         Scope::Delta(gone) => drop(writer.remove(&gone)?),
     }
     let unreadable = writer.remove(unreadable)? as u64;
@@ -88,7 +88,7 @@ enum Before {
     Equal,
     /// The fields that matching uses are equal, so `changed_at` stays. It is given here.
     SameContent(Revision),
-    /// Another content. This is the item in the file.
+    /// The content differs. This is the item in the file.
     Other(Box<CachedItem>),
 }
 
@@ -235,8 +235,8 @@ impl<'txn> Writer<'txn> {
         }
         // All these keys were just read from the table. If one is not found now, this is damage.
         self.damaged |= self.remove(&gone)? < gone.len();
-        // Every item that was not listed is removed. If more are counted than were listed, one that
-        // is counted is not in the file.
+        // Now only listed items are left. If the section counts more items than were listed, a
+        // counted item is not in the file.
         self.damaged |= self.count > listed.len() as u64;
         Ok(())
     }

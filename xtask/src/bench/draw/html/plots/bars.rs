@@ -55,7 +55,7 @@ fn calls(title: &str, scenarios: &[Scenario]) -> Result<Option<Plot>> {
         [Some(scenario.calls.total), best, scenario.naive.calls]
     };
     let Some(most) = with_naive().flat_map(of).flatten().max() else { return Ok(None) };
-    // A call more makes a bar longer even if there was none before.
+    // The scale is logarithmic. One is added, so that the first call makes a bar longer, too.
     let length = |calls: u64| number(calls + 1).ln() / number(most + 1).ln().max(1.0);
     let mut bars = String::new();
     legend(&mut bars, CALLS)?;
