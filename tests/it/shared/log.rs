@@ -49,7 +49,7 @@ async fn a_tier_that_is_gone_without_is_told_of_once_and_privately() {
     ] {
         let mut config = hosts.stage.host(host);
         let mut tier = SharedTier::new(url).with_secret(SECRET);
-        tier.server = hosts.tier().server;
+        (tier.server, tier.timeout) = (hosts.tier().server, hosts.tier().timeout);
         config.shared = Some(tier);
         let engine = Engine::open(hosts.stage.client().unwrap(), config).await.unwrap();
         for _ in 0..3 {
