@@ -6,6 +6,7 @@
 //! [`ErrorKind::Decode`], with its place.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,8 +21,8 @@ use crate::error::kind::ErrorKind;
 use crate::http::redact;
 use crate::json::container::{self, Envelope, Hub, Rows, Sections};
 use crate::json::event::Notification;
-use crate::json::lenient::Object;
-use crate::json::row::{Extent, Full, Hoisted, Lean, Row, RowName};
+use crate::json::lenient::{Object, scalar};
+use crate::json::row::{Extent, Full, Hoisted, Lean, Row};
 use crate::json::section::{SectionRow, ServerRow};
 use crate::json::sse;
 use crate::privacy::Private;
@@ -211,11 +212,16 @@ impl Fault {
         }
     }
 
+    /// The row, with its name if that can be read.
     fn into_row(self, raw: &RawValue) -> UnsupportedRow {
-        let name = serde_json::from_str::<RowName>(raw.get()).unwrap_or_default();
+        let row: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let text = |name: &str| {
+            let value = row.get(name)?.get();
+            scalar::<String, _>(&mut serde_json::Deserializer::from_str(value)).ok()?
+        };
         UnsupportedRow {
-            rating_key: name.rating_key,
-            title: name.title,
+            rating_key: text("ratingKey"),
+            title: text("title"),
             reason: UnsupportedReason::Malformed { path: self.path, message: self.message },
         }
     }
