@@ -56,14 +56,8 @@ impl From<Skip> for Vec<String> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Text(Option<String>);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scalar(deserializer).map(Self)
-    }
-}
+#[derive(Default, Deserialize)]
+pub(crate) struct Text(#[serde(deserialize_with = "scalar")] Option<String>);
 
 impl From<Text> for Option<String> {
     fn from(text: Text) -> Self {
@@ -71,14 +65,8 @@ impl From<Text> for Option<String> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Tags(Vec<TagRow>);
-
-impl<'de> Deserialize<'de> for Tags {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        list(deserializer).map(Self)
-    }
-}
+#[derive(Default, Deserialize)]
+pub(crate) struct Tags(#[serde(deserialize_with = "list")] Vec<TagRow>);
 
 impl From<Tags> for Vec<String> {
     fn from(tags: Tags) -> Self {
