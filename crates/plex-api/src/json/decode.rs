@@ -150,12 +150,7 @@ fn no_server() -> Error {
 fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
     let (text, lossy) = utf8(body);
     let (page, frame) = match serde_json::from_str::<Envelope<Rows<Object<Row<X>>>>>(&text) {
-        Ok(envelope) => {
-            let rows = envelope
-                .container
-                .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
-            assemble(rows.0, |row, hoisted| row.0.into_item(hoisted))
-        }
+        Ok(envelope) => assemble(contained(envelope)?, |row, hoisted| row.0.into_item(hoisted)),
         // Rare, so it may be slow: decode row by row, so that one bad row does not spoil the
         // others.
         Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
@@ -248,10 +243,7 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> 
 
 fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
     match decode::<Envelope<C>>(text) {
-        Ok(envelope) => {
-            let container = envelope.container.map(|Object(container)| container);
-            container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
-        }
+        Ok(envelope) => contained(envelope),
         Err(_) if text.trim_start().starts_with('<') => {
             let line = redact::one_line(text.as_bytes());
             Err(Error::new(ErrorKind::Decode, format!("XML or HTML in place of JSON: {line}")))
@@ -263,13 +255,15 @@ fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
     }
 }
 
-fn no_container(old_generation: bool) -> Error {
-    let text = if old_generation {
-        "this is JSON of PMS 0.9 (_elementType), which is not supported"
-    } else {
-        "no MediaContainer"
+fn contained<C>(envelope: Envelope<C>) -> Result<C, Error> {
+    let text = match envelope {
+        Envelope { container: Some(Object(container)), .. } => return Ok(container),
+        Envelope { old_generation: Some(_), .. } => {
+            "this is JSON of PMS 0.9 (_elementType), which is not supported"
+        }
+        Envelope { .. } => "no MediaContainer",
     };
-    Error::new(ErrorKind::Decode, text)
+    Err(Error::new(ErrorKind::Decode, text))
 }
 
 /// The body as text, and whether bytes had to be guessed.
