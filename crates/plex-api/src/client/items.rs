@@ -76,7 +76,7 @@ impl Client {
             let wanted = keys.len() as u64;
             call.window = Some((progress.rows(), u32::try_from(wanted).unwrap_or(u32::MAX)));
             match self.fetch_page(call, detail).await {
-                Ok((page, call)) => {
+                Ok(((page, ..), call)) => {
                     let step = progress.take(&page, wanted);
                     let step = step.map_err(|error| explain(error, &call))?;
                     if step != Step::Ended {
