@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::calls::Endpoint;
+use crate::client::Client;
 use crate::client::paging::{Progress, Step};
-use crate::client::{Client, explain};
 use crate::domain::id::RatingKey;
 use crate::domain::item::Item;
 use crate::domain::listing::Detail;
@@ -78,7 +78,7 @@ impl Client {
             match self.fetch_page(call, detail).await {
                 Ok(((page, ..), call)) => {
                     let step = progress.take(&page, wanted);
-                    let step = step.map_err(|error| explain(error, &call))?;
+                    let step = step.map_err(|error| call.explain(error))?;
                     if step != Step::Ended {
                         all.items.extend(page.items);
                         all.unsupported.extend(page.unsupported);

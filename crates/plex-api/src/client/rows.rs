@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::calls::Endpoint;
+use crate::client::Client;
 use crate::client::page_size::{Answered, below};
-use crate::client::{Client, explain};
 use crate::domain::listing::{Detail, Listing};
 use crate::domain::page::Page;
 use crate::error::Error;
@@ -67,13 +67,13 @@ impl Client {
         match (&listing.expect_uuid, &rows.page.section_uuid) {
             (Some(expected), Some(found)) if expected != found => {
                 let text = format!("expected section {expected}, found {found}");
-                Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
+                Err(rows.call.explain(Error::new(ErrorKind::WrongSection, text)))
             }
             // The answer has no rows and does not name its section. Some servers send this for a
             // section that is gone (Maintainerr pull request 2883).
             (Some(expected), None) if rows.page.rows == 0 && start == 0 && size > 0 => {
                 let text = format!("expected section {expected}, found no rows of any section");
-                Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
+                Err(rows.call.explain(Error::new(ErrorKind::WrongSection, text)))
             }
             _ => Ok(rows),
         }
