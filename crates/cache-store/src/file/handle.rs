@@ -17,6 +17,7 @@ use crate::file::marker::Marker;
 use crate::file::open::{self, OpenFile};
 use crate::file::overlay::Overlay;
 use crate::file::write_buffer::Buffer;
+use crate::format::envelope::{self, Place, Record};
 use crate::no_disk::NoDisk;
 
 /// The open file. If it is found damaged, it is replaced in place.
@@ -121,10 +122,20 @@ impl CacheFile {
         &self.path
     }
 
-    /// Notes a damaged value that was read outside a view. The value is read as missing.
-    pub(crate) fn damaged(&self, what: &'static str) {
-        self.count_damaged();
-        warn!(what, "damaged record: it is read as missing");
+    /// Opens a record that no listing would write again, such as a match. A damaged one is noted
+    /// and read as missing: it is written anew when it is known again.
+    pub(crate) fn opened<R: Record>(
+        &self,
+        place: Place,
+        value: &[u8],
+        what: &'static str,
+    ) -> Option<R> {
+        let record = envelope::open(place, value);
+        if record.is_err() {
+            self.count_damaged();
+            warn!(what, "damaged record: it is read as missing");
+        }
+        record.ok()
     }
 
     /// Counts a damaged value.

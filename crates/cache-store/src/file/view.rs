@@ -361,7 +361,7 @@ impl<'store> View<'store> {
             let place = place::remembered(section, key);
             self.guarded(doing, || {
                 let value = self.matches.get((section.0, key.0)).map_err(Error::storage(doing))?;
-                Ok(value.and_then(|value| self.match_row(place, value.value(), doing)))
+                Ok(value.and_then(|value| self.file.opened(place, value.value(), doing)))
             })?
         };
         Ok(row.and_then(MatchRow::into_record))
@@ -396,7 +396,7 @@ impl<'store> View<'store> {
                     (Some(buffered), _) => Some(buffered.clone()),
                     (None, Some((_, value))) => {
                         let place = place::remembered(section, key);
-                        self.match_row(place, value.value(), doing)
+                        self.file.opened(place, value.value(), doing)
                     }
                     (None, None) => None,
                 };
@@ -404,21 +404,6 @@ impl<'store> View<'store> {
             }
             Ok(records)
         })
-    }
-
-    /// A match. A damaged one is only missing: it is computed anew and written over. A listing would
-    /// not touch it.
-    fn match_row(
-        &self,
-        place: envelope::Place,
-        bytes: &[u8],
-        doing: &'static str,
-    ) -> Option<MatchRow> {
-        let row = envelope::open(place, bytes);
-        if row.is_err() {
-            self.file.damaged(doing);
-        }
-        row.ok()
     }
 
     /// Whether this view met damage in a section. If so, nothing that was read from the section is
