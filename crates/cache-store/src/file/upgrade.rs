@@ -94,8 +94,7 @@ pub(crate) fn check(db: &impl ReadableDatabase, path: &Path) -> Result<Option<Ve
 pub(crate) fn file_id(db: &impl ReadableDatabase) -> Option<u64> {
     let txn = db.begin_read().ok()?;
     let meta = txn.open_table(tables::META).ok()?;
-    let row = meta.get(tables::STORE_KEY).ok()??;
-    envelope::open::<StoreRow>(place::store(), row.value()).ok().map(|row| row.file_id)
+    store_row(&meta).ok().map(|row| row.file_id)
 }
 
 fn open_meta(

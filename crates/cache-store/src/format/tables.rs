@@ -14,6 +14,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope;
 use crate::format::envelope::{Damage, Place, Record, Resealed};
 use crate::format::metadata::MetadataRow;
+use crate::format::place::MetaKey;
 use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{
@@ -56,16 +57,16 @@ pub(crate) const SHOWS: Numbered = TableDefinition::new("shows");
 pub(crate) const FORMAT_KEY: &str = "format";
 /// Key in [`META`]: for each table its number (1 byte) and schema (2 bytes little endian).
 pub(crate) const SCHEMAS_KEY: &str = "schemas";
-/// Key in [`META`]: the sealed store row.
-pub(crate) const STORE_KEY: &str = "store";
-/// Key in [`META`]: the host's totals, sealed.
-pub(crate) const TOTALS_KEY: &str = "totals";
-/// Key in [`META`]: the sealed counters.
-pub(crate) const COUNTERS_KEY: &str = "counters";
-/// Key in [`META`]: the sealed size of the server's pages, where it was seen.
-pub(crate) const PAGING_KEY: &str = "paging";
-/// Key in [`META`]: who asked the server last, sealed.
-pub(crate) const ASKER_KEY: &str = "asker";
+/// The store row.
+pub(crate) const STORE: MetaKey = MetaKey { name: "store", number: 0 };
+/// The host's totals.
+pub(crate) const TOTALS: MetaKey = MetaKey { name: "totals", number: 1 };
+/// The counters.
+pub(crate) const COUNTERS: MetaKey = MetaKey { name: "counters", number: 2 };
+/// The size of the server's pages, where it was seen.
+pub(crate) const PAGING: MetaKey = MetaKey { name: "paging", number: 3 };
+/// Who asked the server last.
+pub(crate) const ASKER: MetaKey = MetaKey { name: "asker", number: 4 };
 
 /// A table, for all code that walks the tables.
 pub(crate) struct Table {

@@ -50,7 +50,7 @@ fn a_check_finds_damage_in_every_table() {
         problems = checked.problem_count;
         store.close().unwrap();
     };
-    for key in [tables::TOTALS_KEY, tables::COUNTERS_KEY] {
+    for key in [tables::TOTALS, tables::COUNTERS].map(|key| key.name) {
         behind_its_back(&path, |txn| {
             let mut rows = txn.open_table(tables::META).unwrap();
             let bytes = flipped(rows.get(key).unwrap());
