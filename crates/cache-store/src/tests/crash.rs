@@ -14,6 +14,7 @@ use redb::{Database, StorageBackend};
 
 use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
 use crate::Opened;
+use crate::file::config::Opening;
 use crate::file::open::OpenFile;
 use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
@@ -159,7 +160,8 @@ pub(super) fn on_medium(
     let db = Database::builder()
         .create_with_backend(Growing::new(medium.clone()))
         .map_err(Error::storage("opening it"))?;
-    let prepared = upgrade::prepare(&db, &path, config, 1)?;
+    let opening = Opening { path: &path, config, first_section: 1 };
+    let prepared = upgrade::prepare(&db, opening)?;
     let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id, memory: None };
     Ok(Store::over(file, &path, config))
 }
