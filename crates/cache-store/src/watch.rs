@@ -206,7 +206,7 @@ async fn look(library: &Library, due: &Due) -> Result<Watched, Error> {
     let mut items = 0;
     let mut explained = BTreeSet::new();
     let known = library.context().blocking(crate::Store::sections).await?;
-    for (section, keys) in &due.items {
+    for (section, keys) in due {
         let state = known.iter().find(|state| state.key == *section);
         if let Some(state) = state.filter(|state| state.stamp.is_some()) {
             items += keys.len() as u64;
