@@ -17,8 +17,9 @@ use crate::library::refreshed::Step;
 use crate::model::revision::latest;
 use crate::model::section::SectionState;
 use crate::refresh::context::Context;
+use crate::refresh::execute::unmoved;
 use crate::refresh::hints::Due;
-use crate::store::apply::update::{Scope, Update};
+use crate::store::apply::update::Update;
 use crate::store::staging::Spool;
 
 /// Something that a watcher saw or did.
@@ -238,12 +239,8 @@ async fn look_at(
     let limit = latest(context.clock.now(), &observed);
     let again = context.read_again(keys, &mut rows, limit, Some(kind)).await?;
     let update = Update {
-        observed,
-        scope: Scope::Delta(again.gone),
         unreadable: again.unreadable,
-        complete: state.complete,
-        lookups: state.lookups,
-        ..Update::new(&state, rows, stamp, now)
+        ..unmoved(&state, rows, again.gone, stamp, observed, now)
     };
     Ok(context.apply(update).await?.is_ok_and(|(_, changes)| changes.any()))
 }

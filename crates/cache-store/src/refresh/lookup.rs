@@ -14,6 +14,7 @@ use crate::model::item::CachedItem;
 use crate::model::revision::latest;
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::refresh::context::Context;
+use crate::refresh::execute::unmoved;
 use crate::refresh::listing;
 use crate::store::apply::update::{Applied, Update};
 use crate::store::staging::Spool;
@@ -104,12 +105,8 @@ impl Context {
         let now = self.clock.now();
         let mut rows = Spool::new();
         self.spool(&mut rows, found, latest(now, &stamp)).await?;
-        let update = Update {
-            observed: state.observed.unwrap_or(stamp),
-            complete: state.complete,
-            lookups,
-            ..Update::new(&state, rows, stamp, state.observed_at.unwrap_or(now))
-        };
+        let (observed, at) = (state.observed.unwrap_or(stamp), state.observed_at.unwrap_or(now));
+        let update = Update { lookups, ..unmoved(&state, rows, Vec::new(), stamp, observed, at) };
         let applied = self.blocking(move |store| store.apply(update)).await?;
         Ok(matches!(applied, Applied::Done(..)))
     }
