@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::answer::Reason;
 use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
-use crate::engine::{Engine, blocking};
+use crate::engine::Engine;
 
 /// The outcome of an upload.
 ///
@@ -59,9 +59,8 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let hash = ImageHash::of(&image);
-        let store = self.store().clone();
-        let last = blocking(move || store.uploads(section, key)).await?.of(artwork);
-        if last == Some(hash) {
+        let last = self.with_store(move |store| store.uploads(section, key)).await?;
+        if last.of(artwork) == Some(hash) {
             return Ok(Uploaded::Unchanged);
         }
         self.library.mark_ours([key]); // see `put`
@@ -69,8 +68,7 @@ impl Engine {
         self.library.mark_ours([key]);
         self.tell_calls();
         let Err(error) = sent else {
-            let store = self.store().clone();
-            blocking(move || store.put_upload(section, key, artwork, hash)).await?;
+            self.with_store(move |store| store.put_upload(section, key, artwork, hash)).await?;
             return Ok(Uploaded::Done);
         };
         Ok(match error.kind() {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
+use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection, Store};
 use plex_api::{Calls, ItemKind, RatingKey};
 use serde::Serialize;
 
 use crate::answer::{Answer, Confidence, Match, Reason, as_candidates, list};
 use crate::edit::holds_file::{agreement, holds};
+use crate::engine::Engine;
 use crate::engine::remembered::from_record;
-use crate::engine::{Engine, blocking};
 use crate::query::Query;
 use crate::rules::Prepared;
 use crate::rules::candidates::SectionContext;
@@ -176,8 +176,8 @@ impl Engine {
 
     /// The data of each section for the rules.
     pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
-        let (store, settings) = (self.store().clone(), self.settings());
-        let sections = blocking(move || store.sections()).await?;
+        let settings = self.settings();
+        let sections = self.with_store(Store::sections).await?;
         let context = |state: &SectionState| (state.id, SectionContext::new(state, &settings));
         Ok(sections.iter().map(context).collect())
     }
