@@ -40,11 +40,9 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
     let key = asked.iter().find_map(|query| query.expect).unwrap();
     let of_key: Vec<TruthQuery> =
         asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let meanwhile = async {
-        stage.pms.held().await;
         stage.pms.edit(|library| {
             library.remove_item(0, key);
             library.scan(0);
@@ -52,9 +50,8 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
         stage.later(Duration::from_mins(2));
         let answer = one(&engine, &to_queries(&of_key)[0]).await;
         assert_eq!(answer, Answer::Absent, "the refresh saw it");
-        stage.pms.release();
     };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let (read, ()) = stage.pms.while_held((Route::Metadata, 1), reading, meanwhile).await;
     read.unwrap();
     let before = stage.calls();
     assert_eq!(one(&engine, &to_queries(&of_key)[0]).await, Answer::Absent);
@@ -67,12 +64,10 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     let (stage, engine, asked) = known().await;
     let old = asked.iter().find(|query| query.expect.is_some()).unwrap().clone();
     let key = old.expect.unwrap();
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let new = "Quite Another Place (2021)/Quite Another Place (2021).mkv";
     let meanwhile = async {
-        stage.pms.held().await;
         stage.later(Duration::from_mins(2));
         stage.pms.edit(|library| {
             library.move_file(0, key, &format!("/data/movies/{new}"));
@@ -80,9 +75,8 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
         });
         let answer = one(&engine, &Query::new(format!("{MOUNT}/{new}"))).await;
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
-        stage.pms.release();
     };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let (read, ()) = stage.pms.while_held((Route::Metadata, 1), reading, meanwhile).await;
     read.unwrap();
     let answer = one(&engine, &Query::new(format!("{MOUNT}/{new}"))).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
@@ -110,16 +104,12 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     let (stage, engine, asked) = known().await;
     let key = RatingKey(asked[0].expect.unwrap());
     let first = summary(&stage, key);
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [key];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
-    let meanwhile = async {
-        stage.pms.held().await;
-        assert!(summarise(&engine, key, "Ours").await);
-        stage.pms.release();
-    };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let editing = summarise(&engine, key, "Ours");
+    let (read, sent) = stage.pms.while_held((Route::Metadata, 1), reading, editing).await;
     read.unwrap();
+    assert!(sent);
     assert!(summarise(&engine, key, &first).await, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }
@@ -175,17 +165,14 @@ async fn a_change_is_held_against_what_was_read_for_it() {
     let first = summary(&stage, key);
     stage.later(Duration::from_mins(20));
     stage.pms.edit(|library| library.edit_item(0, key.0, &[("summary.value", "Theirs")]));
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let editing = summarise(&engine, key, &first);
     let meanwhile = async {
-        stage.pms.held().await;
         stage.later(Duration::from_mins(2));
         let (_, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
         let answer = one(&engine, &Query::new(path)).await;
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
-        stage.pms.release();
     };
-    let (sent, ()) = tokio::join!(editing, meanwhile);
+    let (sent, ()) = stage.pms.while_held((Route::Metadata, 1), editing, meanwhile).await;
     assert!(sent, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }
@@ -206,15 +193,11 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
         library.remove_item(0, gone);
         library.edit_title(0, other, "Another Title");
     });
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let (of_gone, of_other) = (matched(gone), matched(other));
     let verifying = engine.verify(&Selection::All, &of_gone);
-    let meanwhile = async {
-        stage.pms.held().await;
-        engine.verify(&Selection::All, &of_other).await.unwrap();
-        stage.pms.release();
-    };
-    let (verified, ()) = tokio::join!(verifying, meanwhile);
+    let another = engine.verify(&Selection::All, &of_other);
+    let (verified, another) = stage.pms.while_held((Route::Metadata, 1), verifying, another).await;
+    another.unwrap();
     assert_eq!(verified.unwrap().results, [Verified::Gone]);
 }
 
