@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
+use crate::listing::SIZE;
 use crate::server::{Route, Shared};
 use crate::wire::html;
 
@@ -227,9 +228,6 @@ pub(crate) async fn answer(
         }
     }
 }
-
-/// The header with the requested number of rows.
-const SIZE: &str = "X-Plex-Container-Size";
 
 fn rows_asked(request: &Request) -> Option<u64> {
     request.headers().get(SIZE)?.to_str().ok()?.parse().ok()
