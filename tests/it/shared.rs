@@ -23,14 +23,7 @@ const SCALE: Scale = Scale::small(1_000, 100);
 #[track_caller]
 fn check(asked: &[TruthQuery], runs: &[Run]) {
     for run in runs {
-        assert_eq!(run.answers.len(), asked.len());
-        for (truth, answer) in asked.iter().zip(&run.answers) {
-            match (answer, truth.expect) {
-                (Answer::Absent, None) => {}
-                (Answer::Found(found), Some(expect)) if found.rating_key.0 == expect => {}
-                _ => panic!("{}: truth {:?}, answer {answer:?}", truth.path, truth.expect),
-            }
-        }
+        testbed::queries::check(asked, &run.answers);
     }
 }
 
