@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{
-    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Progress,
-    Query, RunProgress, Selection, Verified, Watched,
+    Answer, Change, EditOptions, Engine, Error, Level, OnProgress, Phase, Progress, Query,
+    RunProgress, Selection, Verified, Watched,
 };
 use plex_api::{Field, RatingKey};
-use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, edited, one, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, FaultRule, Route};
@@ -25,11 +25,6 @@ async fn known() -> (Stage, Arc<Engine>, Vec<TruthQuery>) {
     let asked = stage.present(SCALE.items);
     engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
     (stage, engine, asked)
-}
-
-async fn one(engine: &Engine, query: &Query) -> Answer {
-    let run = engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap();
-    run.answers[0].clone()
 }
 
 /// Metadata were read. Before they were written, the item was deleted and a refresh noticed it.
@@ -84,13 +79,7 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
 
 /// Sets an item's summary. Returns whether something was sent.
 async fn summarise(engine: &Engine, key: RatingKey, text: &str) -> bool {
-    let change = Change::new(key).set(Field::Summary, text);
-    let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
-    match &run.outcomes[0] {
-        EditOutcome::Done { .. } => true,
-        EditOutcome::Unchanged => false,
-        other => panic!("{other:?}"),
-    }
+    edited(engine, Change::new(key).set(Field::Summary, text)).await
 }
 
 fn summary(stage: &Stage, key: RatingKey) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use match_core::{Answer, Query, Run, Selection};
-use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, one, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Totals};
 use testbed::queries::TruthQuery;
@@ -23,13 +23,10 @@ async fn a_filter_that_is_ignored_proves_nothing_where_no_total_is_told() {
     let mut asked = stage.present(scale.items);
     asked.sort_by_key(|query| query.expect);
     for (at, truth) in asked.iter().enumerate().rev().step_by(9) {
-        let run = engine
-            .match_files(&Selection::All, to_queries(std::slice::from_ref(truth)))
-            .await
-            .unwrap();
-        let right = matches!(&run.answers[0], Answer::Found(found)
+        let answer = one(&engine, truth).await;
+        let right = matches!(&answer, Answer::Found(found)
             if Some(found.rating_key.0) == truth.expect);
-        assert!(right, "the {at}. file: {:?}", run.answers);
+        assert!(right, "the {at}. file: {answer:?}");
     }
 }
 

@@ -23,7 +23,7 @@ use futures::future::BoxFuture;
 pub use child::Arguments;
 pub use edits::{EditRow, NAIVE_SAMPLE, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
-pub use stage::{MOUNT, Stage, to_queries};
+pub use stage::{MOUNT, Stage, edited, one, to_queries};
 pub use warm::quiet_for;
 
 /// The size at which a situation is played.
