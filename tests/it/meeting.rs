@@ -32,9 +32,7 @@ async fn known() -> (Stage, Arc<Engine>, Vec<TruthQuery>) {
 #[tokio::test]
 async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
     let (stage, engine, asked) = known().await;
-    let key = asked.iter().find_map(|query| query.expect).unwrap();
-    let of_key: Vec<TruthQuery> =
-        asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
+    let key = asked[0].expect.unwrap();
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let meanwhile = async {
@@ -43,13 +41,12 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
             library.scan(0);
         });
         stage.later(Duration::from_mins(2));
-        let answer = one(&engine, &to_queries(&of_key)[0]).await;
-        assert_eq!(answer, Answer::Absent, "the refresh saw it");
+        assert_eq!(one(&engine, &asked[0]).await, Answer::Absent, "the refresh saw it");
     };
     let (read, ()) = stage.pms.while_held((Route::Metadata, 1), reading, meanwhile).await;
     read.unwrap();
     let before = stage.calls();
-    assert_eq!(one(&engine, &to_queries(&of_key)[0]).await, Answer::Absent);
+    assert_eq!(one(&engine, &asked[0]).await, Answer::Absent);
     assert_eq!(stage.calls() - before, 0, "within the freshness window");
 }
 
@@ -57,8 +54,7 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
 #[tokio::test]
 async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     let (stage, engine, asked) = known().await;
-    let old = asked.iter().find(|query| query.expect.is_some()).unwrap().clone();
-    let key = old.expect.unwrap();
+    let key = asked[0].expect.unwrap();
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let new = "Quite Another Place (2021)/Quite Another Place (2021).mkv";
@@ -175,7 +171,7 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
     let other = asked.iter().filter_map(|query| query.expect).find(|key| *key != gone).unwrap();
     let matched = |key: u64| {
         let truth = asked.iter().find(|query| query.expect == Some(key)).unwrap();
-        vec![(to_queries(std::slice::from_ref(truth)).remove(0), RatingKey(key))]
+        vec![(truth.query.clone(), RatingKey(key))]
     };
     stage.pms.edit(|library| {
         library.quirks.counter_moves_on_delete = false;
@@ -225,7 +221,7 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     let (run, late) = tokio::join!(running, meanwhile);
     run.unwrap();
     quiet_for(&stage, &engine, &mut watching, Duration::from_mins(10)).await;
-    let answer = one(&engine, &to_queries(&[late])[0]).await;
+    let answer = one(&engine, &late).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }
 
@@ -323,10 +319,7 @@ impl Meddler {
 async fn what_the_host_says_during_a_pass_is_not_lost() {
     let stage = Stage::movies(SCALE).await.unwrap();
     let asked = stage.present(SCALE.items);
-    let (query, key) = {
-        let truth = asked.iter().find(|query| query.expect.is_some()).unwrap();
-        (to_queries(std::slice::from_ref(truth)).remove(0), RatingKey(truth.expect.unwrap()))
-    };
+    let (query, key) = (asked[0].query.clone(), RatingKey(asked[0].expect.unwrap()));
     let said = query.clone();
     let meddler = Meddler::new(Phase::Matching, move |engine| {
         let runtime = tokio::runtime::Handle::current();
@@ -349,10 +342,9 @@ async fn what_the_host_says_during_a_pass_is_not_lost() {
 async fn a_pass_knows_of_the_damage_that_it_met_whoever_else_asks() {
     let stage = Stage::movies(SCALE).await.unwrap();
     let asked = stage.present(SCALE.items);
-    let truth = asked.iter().find(|query| query.expect.is_some()).unwrap();
-    let query = to_queries(std::slice::from_ref(truth)).remove(0);
+    let query = asked[0].query.clone();
     stage.run(&Selection::All, &asked).await.unwrap();
-    stage.damage_item(truth.expect.unwrap());
+    stage.damage_item(asked[0].expect.unwrap());
     let (again, done) = (query.clone(), std::sync::atomic::AtomicBool::new(false));
     let meddler = Meddler::new(Phase::Matching, move |engine| {
         // Another task asks for the same file and meets the same damage.
