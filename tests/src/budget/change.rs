@@ -4,7 +4,7 @@ use anyhow::Result;
 use futures::FutureExt;
 use match_core::Selection;
 
-use super::measured::{Meter, Played};
+use super::measured::{Played, one_run};
 use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
 use super::{Row, Scale};
@@ -166,9 +166,7 @@ async fn changed(
 ) -> Result<Played> {
     let (stage, mut asked) = warmed(scale).await?;
     asked.extend(stage.pms.edit(change));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// An item is added to a server with an unusual property.
@@ -179,9 +177,7 @@ async fn odd(scale: Scale, quirk: fn(&mut Quirks)) -> Result<Played> {
     stage.run(&Selection::All, &asked).await?;
     stage.later(LATER);
     asked.extend(stage.pms.edit(|library| add(library, 1)));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Gives some items other titles, which no query needs, and adds one item, so that there is
@@ -209,9 +205,7 @@ async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
         asked.extend(add(library, added));
         library.scan(0);
     });
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Adds movies to the first section, and ends a scan. Returns the queries for the movies.
@@ -251,9 +245,7 @@ async fn edited(scale: Scale, scanned: bool) -> Result<Played> {
         }
     });
     let asked = vec![asked(&title, None), asked(new, Some(key))];
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
@@ -275,9 +267,7 @@ async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
         TruthQuery::new(file.replacen(&root, MOUNT, 1), Some(key))
     });
     let asked = vec![asked];
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn half_deleted(scale: Scale) -> Result<Played> {
@@ -291,16 +281,12 @@ async fn half_deleted(scale: Scale) -> Result<Played> {
         library.scan(0);
     });
     let asked = stage.present(scale.items);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn recreated(scale: Scale) -> Result<Played> {
     let (stage, _) = warmed(scale).await?;
     stage.pms.edit(|library| library.recreate_section(0));
     let asked = stage.present(scale.items);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }

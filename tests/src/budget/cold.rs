@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use futures::FutureExt;
-use match_core::Selection;
 
-use super::measured::{Meter, Played};
+use super::measured::{Played, one_run};
 use super::stage::Stage;
 use super::{Row, Scale};
 use crate::library::FileFilter;
@@ -121,9 +120,7 @@ async fn gentle_cold(scale: Scale, trouble: fn(&Pms)) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     trouble(&stage.pms);
     let asked = all(&stage);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// One run in an unknown library.
@@ -135,9 +132,7 @@ async fn cold(
     let stage = Stage::movies(scale).await?;
     stage.pms.edit(|library| library.quirks.file_filter = filter);
     let asked = asked(&stage);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 fn one(stage: &Stage) -> Vec<TruthQuery> {
