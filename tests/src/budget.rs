@@ -95,6 +95,16 @@ impl Row {
         }
     }
 
+    /// The same, for these sizes in the table.
+    fn stated(self, items: &'static [u64]) -> Self {
+        Self { items, ..self }
+    }
+
+    /// The same, at another size in the tests.
+    fn tested(self, items: u64, page: u32) -> Self {
+        Self { test: Scale::small(items, page), ..self }
+    }
+
     /// Plays the situation on a new server with an empty cache. Steps before the situation are not
     /// measured. `child`: see [`child`].
     pub async fn play(&self, scale: Scale, child: Arguments) -> Result<Played> {

@@ -21,38 +21,32 @@ pub(super) fn rows() -> Vec<Row> {
 /// Changes that a delta shows.
 fn seen() -> Vec<Row> {
     vec![
-        Row {
-            items: TWO_SIZES,
-            ..Row::new(
-                "added-1",
-                "1 item added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| add(library, 1)).boxed(),
-            )
-        },
-        Row {
-            items: TWO_SIZES,
-            test: Scale::small(1_200, 500),
-            ..Row::new(
-                "added-400",
-                "400 items added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| add(library, 400)).boxed(),
-            )
-        },
-        Row {
-            items: TWO_SIZES,
-            test: Scale::small(1_200, 500),
-            ..Row::new(
-                "edited-400",
-                "400 items edited elsewhere, and 1 added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
-            )
-        },
+        Row::new(
+            "added-1",
+            "1 item added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| add(library, 1)).boxed(),
+        )
+        .stated(TWO_SIZES),
+        Row::new(
+            "added-400",
+            "400 items added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| add(library, 400)).boxed(),
+        )
+        .stated(TWO_SIZES)
+        .tested(1_200, 500),
+        Row::new(
+            "edited-400",
+            "400 items edited elsewhere, and 1 added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
+        )
+        .stated(TWO_SIZES)
+        .tested(1_200, 500),
         Row::new(
             "added-undated",
             "1 item added, where the server leaves `updatedAt` out of some rows",
@@ -74,28 +68,24 @@ fn seen() -> Vec<Row> {
             |_| 4,
             |scale, _| odd(scale, |quirks| quirks.ignored_sorts = &["updatedAt:desc"]).boxed(),
         ),
-        Row {
-            items: &[100_000],
-            test: Scale::small(2_000, 10),
-            ..Row::new(
-                "deleted-1",
-                "1 item deleted and a scan ran",
-                "24",
-                |_| 24,
-                |scale, _| exchanged(scale, 1, 0).boxed(),
-            )
-        },
-        Row {
-            items: &[100_000],
-            test: Scale::small(2_000, 10),
-            ..Row::new(
-                "deleted-10-added-10",
-                "10 items deleted and 10 added",
-                "160",
-                |_| 160,
-                |scale, _| exchanged(scale, 10, 10).boxed(),
-            )
-        },
+        Row::new(
+            "deleted-1",
+            "1 item deleted and a scan ran",
+            "24",
+            |_| 24,
+            |scale, _| exchanged(scale, 1, 0).boxed(),
+        )
+        .stated(&[100_000])
+        .tested(2_000, 10),
+        Row::new(
+            "deleted-10-added-10",
+            "10 items deleted and 10 added",
+            "160",
+            |_| 160,
+            |scale, _| exchanged(scale, 10, 10).boxed(),
+        )
+        .stated(&[100_000])
+        .tested(2_000, 10),
     ]
 }
 

@@ -12,16 +12,14 @@ use crate::server::{Fault, FaultRule, Pms, Route};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row {
-            items: &[10_000, 100_000, 1_000_000],
-            ..Row::new(
-                "cold",
-                "cold, as many queries as items, all found",
-                "2 + ceil(N/P)",
-                |scale| 2 + scale.pages(),
-                |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
-            )
-        },
+        Row::new(
+            "cold",
+            "cold, as many queries as items, all found",
+            "2 + ceil(N/P)",
+            |scale| 2 + scale.pages(),
+            |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
+        )
+        .stated(&[10_000, 100_000, 1_000_000]),
         Row::new(
             "cold-some-absent",
             "the same, and one in 50 is absent: the stamps are compared once more",
@@ -29,55 +27,47 @@ pub(super) fn rows() -> Vec<Row> {
             |scale| 3 + scale.pages(),
             |scale, _| cold(scale, FileFilter::Ignored, some_absent).boxed(),
         ),
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-one",
-                "cold, 1 query, the file is there",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Ignored, one).boxed(),
-            )
-        },
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-one-file",
-                "cold, 1 query, the file is there, `file=` honoured",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Exact, one).boxed(),
-            )
-        },
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-absent-file",
-                "cold, 1 absent file, `file=` honoured",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Exact, one_absent).boxed(),
-            )
-        },
-        Row {
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-absent",
-                "cold, 1 absent file, `file=` not honoured: one full listing, once, and the stamps again",
-                "5 + ceil(N/P)",
-                |scale| 5 + scale.pages(),
-                |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
-            )
-        },
+        Row::new(
+            "cold-one",
+            "cold, 1 query, the file is there",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Ignored, one).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-one-file",
+            "cold, 1 query, the file is there, `file=` honoured",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Exact, one).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-absent-file",
+            "cold, 1 absent file, `file=` honoured",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Exact, one_absent).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-absent",
+            "cold, 1 absent file, `file=` not honoured: one full listing, once, and the stamps again",
+            "5 + ceil(N/P)",
+            |scale| 5 + scale.pages(),
+            |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
+        )
+        .tested(2_000, 100),
     ]
 }
 
 /// Servers that refuse pages of 1,000, or are too slow for them.
 pub(super) fn gentle() -> Vec<Row> {
-    let row = |row| Row { test: Scale::small(4_000, 1_000), ..row };
+    let row = |row: Row| row.tested(4_000, 1_000);
     vec![
         row(Row::new(
             "cold-refused",
