@@ -156,13 +156,7 @@ async fn a_sweep_that_fails_for_good_changes_nothing() {
     engine.close().await.unwrap();
     stage.later(Duration::from_hours(25));
     let before = stage.digest().unwrap();
-    let fault = FaultRule {
-        route: Some(Route::Listing),
-        nth: 3,
-        times: u64::MAX,
-        fault: Fault::Status(503),
-    };
-    stage.pms.script(fault);
+    stage.pms.script(FaultRule::since(Route::Listing, 3, Fault::Status(503)));
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     assert!(run.answers.iter().all(|answer| matches!(answer, Answer::Unknown(_))));
     assert_eq!(stage.digest().unwrap(), before);

@@ -97,6 +97,11 @@ impl FaultRule {
         Self { route: Some(route), nth, times: 1, fault }
     }
 
+    /// All requests to an endpoint fail from the `nth` on (from 1).
+    pub const fn since(route: Route, nth: u64, fault: Fault) -> Self {
+        Self { route: Some(route), nth, times: u64::MAX, fault }
+    }
+
     /// The next `times` requests to an endpoint fail.
     pub const fn next(route: Route, times: u64, fault: Fault) -> Self {
         Self { route: Some(route), nth: 1, times, fault }

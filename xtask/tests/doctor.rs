@@ -151,8 +151,7 @@ async fn assumptions_that_do_not_hold_are_named() {
         library.quirks.totals = Totals::NotTold;
         library.quirks.file_filter = FileFilter::Exact;
     });
-    let always = |endpoint, fault| FaultRule { route: Some(endpoint), ..FaultRule::always(fault) };
-    pms.script(always(Route::Events, Fault::Status(404)));
+    pms.script(FaultRule::since(Route::Events, 1, Fault::Status(404)));
     let seen = doctor(pms.url(), Some(pms.token()), &["--json"]).await;
     let json: Value = serde_json::from_str(&seen.page).unwrap();
     let holds = |what: &str| {
@@ -189,8 +188,7 @@ async fn tokens_that_are_missing_wrong_or_see_nothing() {
     assert!(seen.page.contains("version"), "the server is shown all the same: {}", seen.page);
     let seen = doctor(pms.url(), Some("wrong-token"), &[]).await;
     check(&seen, "the server does not take this token", "it is wrong, or was signed out");
-    let always = |endpoint, fault| FaultRule { route: Some(endpoint), ..FaultRule::always(fault) };
-    pms.script(always(Route::Sections, Fault::Status(403)));
+    pms.script(FaultRule::since(Route::Sections, 1, Fault::Status(403)));
     let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
     check(&seen, "may not see the server's sections", "share libraries with this account");
     pms.clear_faults();

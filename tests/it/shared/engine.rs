@@ -64,8 +64,7 @@ async fn an_engine_that_is_down_or_hangs_costs_a_moment_and_nothing_else() {
 async fn an_engine_that_dies_in_the_middle_of_a_listing_is_gone_without() {
     let Some(mut hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
     let asked = hosts.stage.queries(100);
-    let page = Some(Route::Listing);
-    hosts.stage.pms.script(FaultRule { route: page, nth: 5, times: 1, fault: Fault::Held });
+    hosts.stage.pms.script(FaultRule::once(Route::Listing, 5, Fault::Held));
     let engine = hosts.engine(0).await.unwrap();
     let run = engine.match_files(&Selection::All, to_queries(&asked));
     let mut run = std::pin::pin!(run);

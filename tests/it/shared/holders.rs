@@ -18,8 +18,7 @@ fn paths(asked: &[TruthQuery]) -> Vec<String> {
 
 /// The fifth page is held until the test releases it.
 fn hold_page(hosts: &Hosts, fault: Fault) {
-    let route = Some(Route::Listing);
-    hosts.stage.pms.script(FaultRule { route, nth: 5, times: 1, fault });
+    hosts.stage.pms.script(FaultRule::once(Route::Listing, 5, fault));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,9 +8,7 @@ use super::*;
 async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     let world = World::new().await;
     let changes = world.titles(50);
-    let gone =
-        FaultRule { route: Some(Route::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
-    world.stage.pms.script(gone);
+    world.stage.pms.script(FaultRule::since(Route::Edit, 21, Fault::Outage));
     let run = world.edit(changes.clone()).await;
     let counts = run.counts();
     assert_eq!(counts.done, 20);
@@ -48,8 +46,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
 #[tokio::test]
 async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     let world = World::new().await;
-    let hang = FaultRule { route: Some(Route::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
-    world.stage.pms.script(hang);
+    world.stage.pms.script(FaultRule::since(Route::Edit, 5, Fault::Hang));
     let running = world.edit(world.titles(40));
     tokio::select! {
         run = running => panic!("{:?}", run.counts()),
@@ -81,12 +78,7 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     };
     world.edit(summaries("before")).await;
     world.stage.pms.edit(|library| library.poison_item(0, world.key(6).0));
-    world.stage.pms.script(FaultRule {
-        route: Some(Route::Edit),
-        nth: 2,
-        times: u64::MAX,
-        fault: Fault::Status(401),
-    });
+    world.stage.pms.script(FaultRule::since(Route::Edit, 2, Fault::Status(401)));
     let run = world.edit(summaries("after")).await;
     world.stage.pms.clear_faults();
     assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
@@ -112,12 +104,7 @@ async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     };
     world.edit(summaries("before")).await;
     world.stage.pms.edit(|library| library.poison_item(0, world.key(3).0));
-    world.stage.pms.script(FaultRule {
-        route: Some(Route::Edit),
-        nth: 2,
-        times: u64::MAX,
-        fault: Fault::Status(500),
-    });
+    world.stage.pms.script(FaultRule::since(Route::Edit, 2, Fault::Status(500)));
     let run = world.edit(summaries("after")).await;
     world.stage.pms.clear_faults();
     assert_eq!(run.counts().failed, 4);
@@ -143,11 +130,7 @@ async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
         let key = world.key(0);
         let before = world.on_server(key).title;
         world.stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Lost));
-        world.stage.pms.script(FaultRule {
-            nth: 2,
-            times: 1,
-            ..FaultRule::next(Route::Edit, 1, then)
-        });
+        world.stage.pms.script(FaultRule::once(Route::Edit, 2, then));
         let run = world.edit(vec![titled(key, "Applied")]).await;
         assert_eq!(world.on_server(key).title, "Applied");
         let in_doubt = matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_)));

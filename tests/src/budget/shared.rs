@@ -183,8 +183,7 @@ async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let asked = asked(&hosts);
     let paths: Vec<String> = asked.iter().map(|truth| truth.path.clone()).collect();
     let nth = (scale.pages() / 2).max(1);
-    let route = Some(Route::Listing);
-    hosts.stage.pms.script(FaultRule { route, nth, times: 1, fault: Fault::Hang });
+    hosts.stage.pms.script(FaultRule::once(Route::Listing, nth, Fault::Hang));
     let killed = start_host(&hosts.stage, child, 99, paths, Some(hosts.child_tier()))?;
     killed.kill_when(hosts.stage.pms.arrived(Route::Listing, nth)).await?;
     let spent = hosts.stage.calls();
