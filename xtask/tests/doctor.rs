@@ -208,19 +208,18 @@ async fn addresses_that_are_wrong() {
 
     // A page that does not come from a Plex server.
     let pms = start().await;
-    let page = b"<html><body>It works!</body></html>";
-    pms.set_fault(Fault::Answer { status: 200, content_type: "text/html", body: page });
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "unreadable answer", "is no Plex Media Server");
-    pms.set_fault(Fault::Status(404));
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "not found", "is no Plex Media Server");
-    pms.set_fault(Fault::Maintenance);
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "maintenance", "starts or migrates its database: wait");
-    pms.set_fault(Fault::Status(502));
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "unavailable", "the server behind it does not run");
+    let body = b"<html><body>It works!</body></html>";
+    let page = Fault::Answer { status: 200, content_type: "text/html", body };
+    for (fault, what, advice) in [
+        (page, "unreadable answer", "is no Plex Media Server"),
+        (Fault::Status(404), "not found", "is no Plex Media Server"),
+        (Fault::Maintenance, "maintenance", "starts or migrates its database: wait"),
+        (Fault::Status(502), "unavailable", "the server behind it does not run"),
+    ] {
+        pms.set_fault(fault);
+        let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
+        check(&seen, what, advice);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
