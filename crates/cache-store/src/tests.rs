@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     CachedItem, CachedPart, Changes, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord,
     Metadata, Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store,
-    StoreConfig,
+    StoreConfig, Unwritable,
 };
 
 /// An indexing function for tests: it hashes names, titles and guids.
@@ -54,6 +54,11 @@ fn config() -> StoreConfig {
 
 fn shared() -> StoreConfig {
     StoreConfig { sharing: Sharing::Shared, ..config() }
+}
+
+/// A host that wants the error rather than a cache in memory.
+fn refuse() -> StoreConfig {
+    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
 }
 
 /// A temporary folder, and the path of a cache file in it.

@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Database, StorageBackend};
 
-use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
+use super::{
+    Dice, assert_sound, config, fill, found, items, match_key, movie, refuse, section, stamp,
+};
 use crate::Opened;
 use crate::file::config::Opening;
 use crate::file::open::OpenFile;
 use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
-use crate::{Error, Store, StoreConfig, Unwritable};
+use crate::{Error, Store, StoreConfig};
 
 /// A medium in memory that fails at a chosen operation.
 #[derive(Debug, Clone, Default)]
@@ -147,7 +149,7 @@ impl Medium {
 
 /// What the medium does not have counts as lost here, so the store must not go on in memory.
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
-    on_medium(medium, folder, &StoreConfig { unwritable: Unwritable::Refuse, ..config() })
+    on_medium(medium, folder, &refuse())
 }
 
 /// Opens a store on a medium. No file is touched, unless the store asks for a new one.

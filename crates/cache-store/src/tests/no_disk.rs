@@ -11,19 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::crash::{Medium, on_medium};
-use super::{assert_sound, config, fill, items, movie, open, place, section, shared, stamp};
+use super::{
+    assert_sound, config, fill, items, movie, open, place, refuse, section, shared, stamp,
+};
 use crate::file::config::Opening;
-use crate::{DiskFault, Error, Opened, Store, StoreConfig, Unwritable};
+use crate::{DiskFault, Error, Opened, Store};
 
 const CASE: &str = "MATCHBOX_TEST_NO_DISK";
 const FOLDER: &str = "MATCHBOX_TEST_NO_DISK_FOLDER";
 
 /// More than fits on the small disk.
 const MANY: u64 = 4_000;
-
-fn refuse() -> StoreConfig {
-    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
-}
 
 #[track_caller]
 fn in_memory(store: &Store, fault: DiskFault) {

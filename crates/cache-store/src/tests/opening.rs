@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 
 use redb::{Database, TableDefinition};
 
-use super::{config, fill, items, movie, open, place, section};
+use super::{config, fill, items, movie, open, place, refuse, section};
 use crate::{Error, Opened, Store, StoreConfig, Unwritable};
 
 #[test]
@@ -94,11 +94,6 @@ fn what_cannot_be_created_says_why() {
     let text = error.to_string();
     assert!(text.starts_with("could not ") && text.contains(": Not a dir"), "{text}");
     assert_eq!(format!("{error:?}"), text, "what `main` prints");
-}
-
-/// A host that wants the error rather than a cache in memory.
-fn refuse() -> StoreConfig {
-    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
 }
 
 /// None of these is opened, because opening a FIFO would wait for a writer for ever.
