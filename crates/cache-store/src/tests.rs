@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+use redb::{Database, WriteTransaction};
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -70,6 +71,14 @@ fn place() -> (TempDir, PathBuf) {
 
 fn open(path: &Path) -> Store {
     Store::open(path, &config()).unwrap()
+}
+
+/// Changes rows without the store, as another version would, or damage that redb does not notice.
+fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let db = Database::create(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    change(&txn);
+    txn.commit().unwrap();
 }
 
 /// A new cache file with so many movies, its folder and its path.

@@ -11,10 +11,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use plex_api::{Clock, RatingKey};
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 
+use super::upgrading::set_schema_of_items;
 use super::{
-    Dice, assert_sound, config, fill, found, items, match_key, movie, place, section, shared,
+    Dice, assert_sound, behind_its_back, config, fill, found, items, match_key, movie, place,
+    section, shared,
 };
 use crate::format::envelope;
 use crate::format::{item::ItemRow, place as place_of};
@@ -242,9 +244,7 @@ fn filled() -> Vec<u8> {
 fn former() -> Vec<u8> {
     let (_folder, path) = place();
     fs::write(&path, filled()).unwrap();
-    let db = Database::create(&path).unwrap();
-    let txn = db.begin_write().unwrap();
-    {
+    behind_its_back(&path, |txn| {
         let name = TableDefinition::<(u32, u64), &[u8]>::new("items");
         let mut items = txn.open_table(name).unwrap();
         let keys: Vec<_> = items.iter().unwrap().map(|row| row.unwrap().0.value()).collect();
@@ -257,14 +257,8 @@ fn former() -> Vec<u8> {
             let sealed = envelope::seal_payload(at, 3, shorter);
             items.insert((section, key), sealed.as_slice()).unwrap();
         }
-        let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
-        let mut schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
-        let items = schemas.as_chunks_mut::<3>().0.iter_mut().find(|row| row[0] == 0x12);
-        items.unwrap()[1] = 3;
-        meta.insert("schemas", schemas.as_slice()).unwrap();
-    }
-    txn.commit().unwrap();
-    drop(db);
+        set_schema_of_items(txn, 3);
+    });
     fs::read(&path).unwrap()
 }
 
