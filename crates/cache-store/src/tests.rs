@@ -20,6 +20,7 @@ mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
 use redb::{Database, WriteTransaction};
@@ -60,6 +61,30 @@ fn shared() -> StoreConfig {
 /// A host that wants the error rather than a cache in memory.
 fn refuse() -> StoreConfig {
     StoreConfig { unwritable: Unwritable::Refuse, ..config() }
+}
+
+fn config_of(is_shared: bool) -> StoreConfig {
+    if is_shared { shared() } else { config() }
+}
+
+/// The variables that tell a child which file it works on, and that it shares the file.
+const CHILD_PATH: &str = "MATCHBOX_TEST_PATH";
+const CHILD_SHARED: &str = "MATCHBOX_TEST_SHARED";
+
+/// This test binary, run again for one test, which works on a file.
+fn child_for(test: &str, path: &Path, is_shared: bool) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD_PATH, path);
+    if is_shared {
+        command.env(CHILD_SHARED, "yes");
+    }
+    command
+}
+
+/// The file that a child works on, and how it opens it. `None`: this is not a child.
+fn orders() -> Option<(PathBuf, StoreConfig)> {
+    let path = std::env::var_os(CHILD_PATH)?;
+    Some((path.into(), config_of(std::env::var_os(CHILD_SHARED).is_some())))
 }
 
 /// A temporary folder, and the path of a cache file in it.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use plex_api::{Clock, RatingKey};
@@ -15,15 +15,13 @@ use redb::{ReadableTable, TableDefinition};
 
 use super::upgrading::set_schema_of_items;
 use super::{
-    Dice, assert_sound, behind_its_back, config, fill, found, items, match_key, movie, place,
-    section, shared,
+    Dice, assert_sound, behind_its_back, child_for, config, config_of, fill, found, items,
+    match_key, movie, orders, place, section, shared,
 };
 use crate::format::envelope;
 use crate::format::{item::ItemRow, place as place_of};
-use crate::{Clear, Opened, SectionId, Store, StoreConfig};
+use crate::{Clear, Opened, SectionId, Store};
 
-const PATH: &str = "MATCHBOX_TEST_UPKEEP_PATH";
-const SHARED: &str = "MATCHBOX_TEST_UPKEEP_SHARED";
 const WORK: &str = "MATCHBOX_TEST_UPKEEP_WORK";
 
 const ITEMS: u64 = 1_000;
@@ -72,19 +70,14 @@ impl Work {
     }
 }
 
-fn config_of(is_shared: bool) -> StoreConfig {
-    if is_shared { shared() } else { config() }
-}
-
 /// Says when it begins and when it is done, and waits for its end. This is not a test by itself:
 /// without a path to work on it does nothing.
 #[test]
 fn upkeep_child() {
-    let Ok(path) = std::env::var(PATH) else { return };
-    let config = config_of(std::env::var(SHARED).is_ok());
+    let Some((path, config)) = orders() else { return };
     let work = Work::of(&std::env::var(WORK).unwrap());
     let mut out = std::io::stdout();
-    let open = || Store::open(Path::new(&path), &config).unwrap();
+    let open = || Store::open(&path, &config).unwrap();
     let before = (work != Work::Open).then(open);
     writeln!(out, "\nbegin").unwrap();
     let store = before.unwrap_or_else(open);
@@ -101,14 +94,9 @@ struct Running {
 impl Running {
     /// Starts a child, up to the beginning of its work.
     fn start(path: &Path, is_shared: bool, work: Work) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let name = "tests::kill_upkeep::upkeep_child";
-        command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
-        command.env(PATH, path).env(WORK, work.name());
+        let mut command = child_for("tests::kill_upkeep::upkeep_child", path, is_shared);
+        command.env(WORK, work.name());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        if is_shared {
-            command.env(SHARED, "yes");
-        }
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut running = Self { child, lines };
