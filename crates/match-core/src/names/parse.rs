@@ -78,7 +78,7 @@ pub(crate) fn contains_words(name: &str, title: &str) -> bool {
 }
 
 /// The nearest folder that is not generic.
-fn telling_folder(path: &FoldedPath) -> Option<&str> {
+pub(crate) fn telling_folder(path: &FoldedPath) -> Option<&str> {
     path.folders().rev().find(|folder| !is_generic(folder))
 }
 
