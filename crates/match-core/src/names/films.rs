@@ -6,8 +6,8 @@
 use super::pieces::{Piece, pieces};
 use super::shows::{trim, without_prefix};
 use super::tags;
-use crate::names::parse::{Reading, cut, reading, telling_folder};
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::parse::{Reading, cut, reading};
+use crate::names::spelling::generic::{is_generic, stem, telling_folder};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
 
