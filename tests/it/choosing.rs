@@ -7,6 +7,7 @@ use match_core::{Answer, Client, Config, Engine, Error, Query, Run, Selection, T
 use testbed::budget::{Scale, Stage, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
+use testbed::server::Route;
 
 const SCALE: Scale = Scale::small(200, 50);
 
@@ -173,24 +174,16 @@ async fn a_stamp_is_as_old_as_the_probe_that_showed_it() {
     stage.later(Duration::from_mins(2));
     // The first section does not change at first. While the second one is listed, ten minutes pass
     // and the first section gets a new file.
-    stage.pms.script(held_listing());
     let running = engine.match_files(&Selection::All, all.clone());
     let meanwhile = async {
-        stage.pms.held().await;
         stage.later(Duration::from_mins(10));
         let (key, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
-        stage.pms.release();
         TruthQuery::new(path, Some(key))
     };
-    let (run, late) = tokio::join!(running, meanwhile);
+    let (run, late) = stage.pms.while_held((Route::Listing, 1), running, meanwhile).await;
     run.unwrap();
     let run = engine.match_files(&named(&["Movies 0"]), to_queries(&[late])).await.unwrap();
     assert!(matches!(run.answers[0], Answer::Found(_)), "{:?}", run.answers);
-}
-
-fn held_listing() -> testbed::server::FaultRule {
-    use testbed::server::{Fault, FaultRule, Route};
-    FaultRule::once(Route::Listing, 1, Fault::Held)
 }
 
 /// A section that was removed on the server stayed in the file for ever. Now it leaves the file a

@@ -1,193 +1,130 @@
 //! The whole path: a simulated server, a real file, the engine. Each test first checks the number
 //! of calls, then the answers.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use cache_store::{Clear, Store};
 use match_core::{
-    Answer, Engine, EngineConfig, Error, MIN_SUPPORT, OnProgress, PathMapping, Phase, Query, Run,
-    Selection, Source,
+    Answer, Engine, Error, MIN_SUPPORT, OnProgress, PathMapping, Phase, Run, Selection, Source,
 };
-use plex_api::{Client, Clock, Config, Token, UnixSeconds};
+use plex_api::{Client, Config, Token};
+use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::generate::{LibraryKind, Spec, add_movie, generate};
-use testbed::queries::{TruthQuery, absent_queries, queries};
+use testbed::queries::{TruthQuery, check};
 use testbed::server::{Fault, FaultRule, Options, Pms, Route};
 
-const ITEMS: usize = 1_200;
-const MOUNT: &str = "/mnt/elsewhere";
-/// The number of pages of 1,000 for [`ITEMS`].
-const PAGES: u64 = 2;
+/// Each page has a thousand rows.
+const SCALE: Scale = Scale::new(1_200);
 
-/// A server, a cache file, and the clock of both.
-struct World {
-    pms: Pms,
-    clock: Clock,
-    folder: tempfile::TempDir,
-    queries: Vec<TruthQuery>,
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A server, and queries for its files and for 20 that it does not have.
+async fn world() -> (Stage, Vec<TruthQuery>) {
+    let stage = Stage::movies(SCALE).await.unwrap();
+    let all = [stage.present(SCALE.items), stage.absent(20)].concat();
+    (stage, all)
 }
 
-impl World {
-    async fn new() -> Self {
-        let library = generate(&Spec { seed: 7, items: ITEMS, kind: LibraryKind::Movies });
-        let mut asked = queries(&library, ITEMS, 7, MOUNT);
-        asked.extend(absent_queries(&library, 20, 7, MOUNT));
-        let clock = Clock::manual(UnixSeconds(library.now()));
-        let pms = Pms::start(library, Options::default()).await.unwrap();
-        Self { pms, clock, folder: tempfile::tempdir().unwrap(), queries: asked }
-    }
-
-    fn cache(&self) -> std::path::PathBuf {
-        self.folder.path().join("cache.matchbox")
-    }
-
-    fn client(&self) -> Client {
-        let mut config = Config::new(self.pms.url(), Token::new(self.pms.token()));
-        config.retry.attempts = 1;
-        Client::new(config).unwrap()
-    }
-
-    async fn engine(&self) -> Engine {
-        let mut config = EngineConfig::new(self.cache());
-        config.clock = self.clock.clone();
-        Engine::open(self.client(), config).await.unwrap()
-    }
-
-    /// Moves the clock by one hour, for the server and for the engine.
-    fn later(&self) {
-        self.clock.advance(Duration::from_hours(1));
-        self.pms.edit(|library| library.advance(3_600));
-    }
-
-    /// One run as a host does it: open, match, close. Returns the number of calls that the server
-    /// received.
-    async fn run(&self, asked: &[TruthQuery]) -> (Run, u64) {
-        let before = self.pms.requests().total();
-        let engine = self.engine().await;
-        let wanted = asked.iter().map(to_query).collect();
-        let run = engine.match_files(&Selection::All, wanted).await.unwrap();
-        engine.close().await.unwrap();
-        let seen = self.pms.requests().total() - before;
-        (run, seen)
-    }
-}
-
-fn to_query(truth: &TruthQuery) -> Query {
-    let mut query = Query::new(truth.path.as_str());
-    query.size = truth.size;
-    query.duration_ms = truth.duration_ms;
-    query
-}
-
-/// Checks that every answer is the true one.
-#[track_caller]
-pub(crate) fn check(asked: &[TruthQuery], run: &Run) {
-    assert_eq!(asked.len(), run.answers.len());
-    for (truth, answer) in asked.iter().zip(&run.answers) {
-        let right = match (answer, truth.expect) {
-            (Answer::Found(found), Some(expect)) => {
-                found.rating_key.0 == expect || found.others.iter().any(|key| key.0 == expect)
-            }
-            (Answer::Absent, None) => true,
-            _ => false,
-        };
-        assert!(right, "{}: expected {:?}, answered {answer:?}", truth.path, truth.expect);
-    }
+/// One run as a host does it: open, match, close. Returns the number of calls that the server
+/// received.
+async fn ask(stage: &Stage, asked: &[TruthQuery]) -> (Run, u64) {
+    let before = stage.calls();
+    let run = stage.run(&Selection::All, asked).await.unwrap();
+    (run, stage.calls() - before)
 }
 
 #[tokio::test]
 async fn a_cold_run_costs_identity_sections_and_the_pages() {
-    let world = World::new().await;
-    let (run, seen) = world.run(&world.queries).await;
-    assert_eq!(seen, 2 + PAGES + 1, "some are absent, so the stamps are compared again");
+    let (stage, all) = world().await;
+    let (run, seen) = ask(&stage, &all).await;
+    assert_eq!(seen, 2 + SCALE.pages() + 1, "some are absent, so the stamps are compared again");
     assert_eq!(run.report.calls.total().count, seen);
     assert_eq!(run.report.lookups.remembered, 0);
-    check(&world.queries, &run);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn an_unchanged_library_costs_one_call_and_nothing_is_computed() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    let (run, seen) = world.run(&world.queries).await;
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    let (run, seen) = ask(&stage, &all).await;
     assert_eq!(seen, 1);
-    assert_eq!(run.report.lookups.remembered, world.queries.len() as u64);
+    assert_eq!(run.report.lookups.remembered, all.len() as u64);
     assert_eq!(run.report.lookups.computed, 0);
-    check(&world.queries, &run);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn within_the_freshness_window_nothing_is_asked() {
-    let world = World::new().await;
-    let engine = world.engine().await;
-    let wanted: Vec<Query> = world.queries.iter().map(to_query).collect();
+    let (stage, all) = world().await;
+    let engine = stage.engine().await.unwrap();
+    let wanted = to_queries(&all);
     let movies = Selection::section("Movies");
     engine.match_files(&movies, wanted.clone()).await.unwrap();
-    let before = world.pms.requests().total();
+    let before = stage.calls();
     let run = engine.match_files(&movies, wanted).await.unwrap();
-    assert_eq!(world.pms.requests().total(), before);
-    check(&world.queries, &run);
+    assert_eq!(stage.calls(), before);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn an_added_item_is_found_with_a_delta() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    let (key, path) = world.pms.edit(|library| {
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    let (key, path) = stage.pms.edit(|library| {
         let added = add_movie(library, 0, "A Film Just Added (2026)");
         library.scan(0);
         added
     });
-    let mut asked: Vec<_> =
-        world.queries.iter().filter(|query| query.expect.is_some()).cloned().collect();
+    let mut asked: Vec<_> = all.iter().filter(|query| query.expect.is_some()).cloned().collect();
     asked.push(TruthQuery::new(path, Some(key)));
-    let (run, seen) = world.run(&asked).await;
+    let (run, seen) = ask(&stage, &asked).await;
     assert_eq!(seen, 2);
     assert_eq!(run.report.steps.len(), 1);
     assert_eq!(run.report.steps[0].changes.added, 1);
     assert_eq!(run.report.lookups.computed, 1, "an unrelated addition invalidates nothing");
-    check(&asked, &run);
+    check(&asked, &run.answers);
 }
 
 #[tokio::test]
 async fn an_absence_after_a_delta_is_proven_by_one_listing() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    world.pms.edit(|library| {
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    stage.pms.edit(|library| {
         add_movie(library, 0, "A Film Just Added (2026)");
         library.scan(0);
     });
-    let (run, seen) = world.run(&world.queries).await;
+    let (run, seen) = ask(&stage, &all).await;
     // The delta (2), the pages, which prove every absence at once, and the stamps again.
-    assert_eq!(seen, 2 + PAGES + 1);
-    check(&world.queries, &run);
+    assert_eq!(seen, 2 + SCALE.pages() + 1);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn a_scan_that_changed_nothing_costs_two_calls() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    world.pms.edit(|library| library.scan(0));
-    let (run, seen) = world.run(&world.queries).await;
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    stage.pms.edit(|library| library.scan(0));
+    let (run, seen) = ask(&stage, &all).await;
     assert_eq!(seen, 2);
     assert_eq!(run.report.lookups.computed, 0);
-    check(&world.queries, &run);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn a_removed_item_is_absent_afterwards() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    let mut asked = world.queries.clone();
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    let mut asked = all.clone();
     let gone = asked[0].expect.unwrap();
-    world.pms.edit(|library| {
+    stage.pms.edit(|library| {
         library.remove_item(0, gone);
         library.scan(0);
     });
@@ -196,44 +133,42 @@ async fn a_removed_item_is_absent_afterwards() {
             query.expect = None;
         }
     }
-    let (run, _) = world.run(&asked).await;
-    check(&asked, &run);
+    let (run, _) = ask(&stage, &asked).await;
+    check(&asked, &run.answers);
 }
 
 #[tokio::test]
 async fn an_outage_answers_unknown_and_leaves_the_store_alone() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    let before = digest(&world.cache());
-    world.later();
-    world.pms.set_fault(Fault::Outage);
-    let (run, _) = world.run(&world.queries).await;
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    let before = stage.digest().unwrap();
+    stage.later(HOUR);
+    stage.pms.set_fault(Fault::Outage);
+    let (run, _) = ask(&stage, &all).await;
     assert!(run.answers.iter().all(|answer| matches!(answer, Answer::Unknown(_))));
-    assert_eq!(digest(&world.cache()), before);
+    assert_eq!(stage.digest().unwrap(), before);
 
-    world.pms.clear_faults();
-    let (run, seen) = world.run(&world.queries).await;
+    stage.pms.clear_faults();
+    let (run, seen) = ask(&stage, &all).await;
     assert_eq!((seen, run.report.lookups.computed), (1, 0), "the outage cost nothing afterwards");
-    check(&world.queries, &run);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn maintenance_answers_unknown_with_the_servers_own_words() {
-    let world = World::new().await;
-    world.pms.set_fault(Fault::Maintenance);
-    let (run, _) = world.run(&world.queries[..1]).await;
+    let (stage, all) = world().await;
+    stage.pms.set_fault(Fault::Maintenance);
+    let (run, _) = ask(&stage, &all[..1]).await;
     let Answer::Unknown(reason) = &run.answers[0] else { panic!("{:?}", run.answers[0]) };
     assert!(reason.to_string().contains("database migrations"), "{reason}");
 }
 
 #[tokio::test]
 async fn a_wrong_token_is_unknown_and_says_so() {
-    let world = World::new().await;
-    let config = Config::new(world.pms.url(), Token::new("not the token"));
-    let mut options = EngineConfig::new(world.cache());
-    options.clock = world.clock.clone();
-    let engine = Engine::open(Client::new(config).unwrap(), options).await.unwrap();
-    let asked = world.queries[..1].iter().map(to_query).collect();
+    let (stage, all) = world().await;
+    let config = Config::new(stage.pms.url(), Token::new("not the token"));
+    let engine = Engine::open(Client::new(config).unwrap(), stage.config()).await.unwrap();
+    let asked = to_queries(&all[..1]);
     let run = engine.match_files(&Selection::All, asked).await.unwrap();
     let Answer::Unknown(reason) = &run.answers[0] else { panic!("{:?}", run.answers[0]) };
     assert!(reason.to_string().contains("token"), "{reason}");
@@ -243,42 +178,41 @@ async fn a_wrong_token_is_unknown_and_says_so() {
 /// Somebody clears the store once, in the middle of a run.
 #[tokio::test]
 async fn a_store_that_is_cleared_during_a_run_costs_calls_and_no_answer() {
-    let cold = 2 + PAGES + 1; // some are absent: the stamps are compared again
+    let cold = 2 + SCALE.pages() + 1; // some are absent: the stamps are compared again
     for (phase, calls) in [
-        (Phase::Refresh, cold + PAGES), // the engine does not trust the listing
+        (Phase::Refresh, cold + SCALE.pages()), // the engine does not trust the listing
         // The absences are proven after that, so the section is listed again.
-        (Phase::Remember, cold + 1 + PAGES),
+        (Phase::Remember, cold + 1 + SCALE.pages()),
     ] {
-        let world = World::new().await;
-        let asked = &world.queries[ITEMS - 100..]; // these include all absent ones
+        let (stage, all) = world().await;
+        let asked = &all[all.len() - 120..]; // these include all absent ones
         let store: Arc<OnceLock<Weak<Store>>> = Arc::default();
         let (told, cleared) = (Arc::clone(&store), AtomicBool::new(false));
-        let mut config = EngineConfig::new(world.cache());
-        config.clock = world.clock.clone();
+        let mut config = stage.config();
         config.progress = Some(OnProgress::new(move |progress| {
             if progress.phase == phase && progress.done > 0 && !cleared.swap(true, SeqCst) {
                 let store = told.get().and_then(Weak::upgrade).unwrap();
                 store.clear(Clear::All).unwrap();
             }
         }));
-        let engine = Engine::open(world.client(), config).await.unwrap();
+        let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
         assert!(store.set(Arc::downgrade(engine.store())).is_ok());
-        let wanted: Vec<Query> = asked.iter().map(to_query).collect();
+        let wanted = to_queries(asked);
         let run = engine.match_files(&Selection::All, wanted).await.unwrap();
-        check(asked, &run);
-        assert_eq!(world.pms.requests().total(), calls, "{phase:?}");
+        check(asked, &run.answers);
+        assert_eq!(stage.calls(), calls, "{phase:?}");
         assert!(engine.store().check().unwrap().is_sound());
         engine.close().await.unwrap();
-        let (again, _) = world.run(asked).await;
-        check(asked, &again);
+        let (again, _) = ask(&stage, asked).await;
+        check(asked, &again.answers);
     }
 }
 
 #[tokio::test]
 async fn a_missing_section_is_an_error_that_names_the_others() {
-    let world = World::new().await;
-    let engine = world.engine().await;
-    let asked = world.queries[..1].iter().map(to_query).collect();
+    let (stage, all) = world().await;
+    let engine = stage.engine().await.unwrap();
+    let asked = to_queries(&all[..1]);
     let error = engine.match_files(&Selection::section("Filme"), asked).await.unwrap_err();
     assert!(matches!(&error, Error::NoSection { .. }), "{error:?}");
     assert!(error.to_string().contains("Movies"), "{error}");
@@ -289,59 +223,47 @@ async fn a_missing_section_is_an_error_that_names_the_others() {
 async fn a_section_whose_row_cannot_be_read_is_not_taken_for_removed() {
     const ROWS: &[u8] = br#"{"MediaContainer":{"size":1,"Directory":[
         {"key":"1","type":"movie","title":"Movies"}]}}"#;
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    world.later();
-    let before = digest(&world.cache());
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    stage.later(HOUR);
+    let before = stage.digest().unwrap();
     let rows = Fault::Answer { status: 200, content_type: "application/json", body: ROWS };
-    world.pms.script(FaultRule::next(Route::Sections, 1, rows));
-    let engine = world.engine().await;
-    let asked = world.queries[..1].iter().map(to_query).collect();
+    stage.pms.script(FaultRule::next(Route::Sections, 1, rows));
+    let engine = stage.engine().await.unwrap();
+    let asked = to_queries(&all[..1]);
     let error = engine.match_files(&Selection::All, asked).await.unwrap_err();
     assert!(matches!(&error, Error::UnreadableSection { title } if title == "Movies"), "{error:?}");
     engine.close().await.unwrap();
-    assert_eq!(digest(&world.cache()), before);
-    let (run, seen) = world.run(&world.queries).await;
+    assert_eq!(stage.digest().unwrap(), before);
+    let (run, seen) = ask(&stage, &all).await;
     assert_eq!((seen, run.report.lookups.computed), (1, 0), "nothing was lost");
-    check(&world.queries, &run);
+    check(&all, &run.answers);
 }
 
 #[tokio::test]
 async fn another_server_at_the_same_address_is_refused() {
-    let world = World::new().await;
-    world.run(&world.queries).await;
-    let before = digest(&world.cache());
-    world.later();
+    let (stage, all) = world().await;
+    ask(&stage, &all).await;
+    let before = stage.digest().unwrap();
+    stage.later(HOUR);
     let other = generate(&Spec { seed: 8, items: 10, kind: LibraryKind::Movies });
     let pms = Pms::start(other, Options::default()).await.unwrap();
-    let mut options = EngineConfig::new(world.cache());
-    options.clock = world.clock.clone();
     let config = Config::new(pms.url(), Token::new(pms.token()));
-    let engine = Engine::open(Client::new(config).unwrap(), options).await.unwrap();
-    let asked = world.queries[..1].iter().map(to_query).collect();
+    let engine = Engine::open(Client::new(config).unwrap(), stage.config()).await.unwrap();
+    let asked = to_queries(&all[..1]);
     let error = engine.match_files(&Selection::All, asked).await.unwrap_err();
     assert!(matches!(error, Error::WrongServer { .. }), "{error:?}");
     engine.close().await.unwrap();
-    assert_eq!(digest(&world.cache()), before);
-}
-
-fn digest(cache: &Path) -> u64 {
-    let config = cache_store::StoreConfig::new(match_core::INDEXING, UnixSeconds(0));
-    let store = Store::open(cache, &config).unwrap();
-    store.digest().unwrap()
+    assert_eq!(stage.digest().unwrap(), before);
 }
 
 #[tokio::test]
 async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
-    let world = World::new().await;
-    let mut config = EngineConfig::new(world.cache());
-    config.clock = world.clock.clone();
+    let (stage, all) = world().await;
+    let mut config = stage.config();
     config.adopt_mappings = Some(MIN_SUPPORT);
-    let engine = Engine::open(world.client(), config).await.unwrap();
-    let run = || {
-        let asked = world.queries.iter().map(to_query).collect();
-        engine.match_files(&Selection::All, asked)
-    };
+    let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
+    let run = || engine.match_files(&Selection::All, to_queries(&all));
     let mapping = PathMapping { local: MOUNT.to_owned(), plex: "/data/movies".to_owned() };
     let first = run().await.unwrap();
     let suggested = &first.report.suggested_mappings;
@@ -349,9 +271,9 @@ async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
     assert!(suggested[0].support > 400, "{suggested:?}");
     assert_eq!(engine.settings().mappings, [mapping]);
 
-    let calls = world.pms.requests().total();
+    let calls = stage.calls();
     let second = run().await.unwrap();
-    assert_eq!(world.pms.requests().total(), calls, "the keys change, but no call is made");
+    assert_eq!(stage.calls(), calls, "the keys change, but no call is made");
     assert_eq!(second.report.suggested_mappings, [], "it is not suggested any more");
     let whole = |run: &Run| {
         let whole = |answer: &&Answer| match answer {
@@ -367,11 +289,10 @@ async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
 
     // Files are found without a mapping that is wrong, and the report names it.
     let wrong = [PathMapping::new(MOUNT, "/wrong"), PathMapping::new("a/relative/folder", "/data")];
-    let mut config = EngineConfig::new(world.cache());
-    config.clock = world.clock.clone();
+    let mut config = stage.config();
     config.settings.mappings = wrong.to_vec();
-    let engine = Engine::open(world.client(), config).await.unwrap();
-    let asked = world.queries.iter().map(to_query).collect();
+    let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
+    let asked = to_queries(&all);
     let third = engine.match_files(&Selection::All, asked).await.unwrap();
     assert_eq!(third.report.unused_mappings, wrong);
     assert_eq!(third.report.answers, first.report.answers);
@@ -380,13 +301,13 @@ async fn mappings_are_suggested_and_adopted_if_the_host_wants_that() {
 
 #[tokio::test]
 async fn an_answer_says_that_the_server_was_asked_for_it() {
-    let world = World::new().await;
+    let (stage, all) = world().await;
     let source = |run: &Run| match &run.answers[0] {
         Answer::Found(found) => found.evidence.source,
         other => panic!("{other:?}"),
     };
-    let (first, _) = world.run(&world.queries[..1]).await;
+    let (first, _) = ask(&stage, &all[..1]).await;
     assert_eq!(source(&first), Source::LookedUp);
-    let (second, _) = world.run(&world.queries[..1]).await;
+    let (second, _) = ask(&stage, &all[..1]).await;
     assert_eq!(source(&second), Source::Remembered);
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Confidence, Engine, Error, Query, Selection};
+use match_core::{Answer, Confidence, Engine, Error, Selection};
 use plex_api::{Client, RatingKey, UnixSeconds};
-use testbed::budget::{Scale, Stage, to_queries};
+use testbed::budget::{Scale, Stage, one, to_queries};
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, FaultRule, Route};
 
@@ -18,11 +18,6 @@ async fn warm() -> (Stage, Engine, Vec<TruthQuery>) {
     engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
     stage.later(Duration::from_mins(10));
     (stage, engine, asked)
-}
-
-async fn one(engine: &Engine, query: &Query) -> Answer {
-    let run = engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap();
-    run.answers[0].clone()
 }
 
 fn found(answer: &Answer) -> (RatingKey, Confidence) {
@@ -161,13 +156,7 @@ async fn a_sweep_that_fails_for_good_changes_nothing() {
     engine.close().await.unwrap();
     stage.later(Duration::from_hours(25));
     let before = stage.digest().unwrap();
-    let fault = FaultRule {
-        route: Some(Route::Listing),
-        nth: 3,
-        times: u64::MAX,
-        fault: Fault::Status(503),
-    };
-    stage.pms.script(fault);
+    stage.pms.script(FaultRule::since(Route::Listing, 3, Fault::Status(503)));
     let run = stage.run(&Selection::All, &asked).await.unwrap();
     assert!(run.answers.iter().all(|answer| matches!(answer, Answer::Unknown(_))));
     assert_eq!(stage.digest().unwrap(), before);

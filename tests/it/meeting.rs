@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{
-    Answer, Change, EditOptions, EditOutcome, Engine, Error, Level, OnProgress, Phase, Progress,
-    Query, RunProgress, Selection, Verified, Watched,
+    Answer, Change, EditOptions, Engine, Error, Level, OnProgress, Phase, Progress, Query,
+    RunProgress, Selection, Verified, Watched,
 };
 use plex_api::{Field, RatingKey};
-use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, edited, one, quiet_for, to_queries};
 use testbed::generate::add_movie;
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, FaultRule, Route};
@@ -27,37 +27,26 @@ async fn known() -> (Stage, Arc<Engine>, Vec<TruthQuery>) {
     (stage, engine, asked)
 }
 
-async fn one(engine: &Engine, query: &Query) -> Answer {
-    let run = engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap();
-    run.answers[0].clone()
-}
-
 /// Metadata were read. Before they were written, the item was deleted and a refresh noticed it.
 /// Then the rows that had been read brought the item back.
 #[tokio::test]
 async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
     let (stage, engine, asked) = known().await;
-    let key = asked.iter().find_map(|query| query.expect).unwrap();
-    let of_key: Vec<TruthQuery> =
-        asked.iter().filter(|query| query.expect == Some(key)).cloned().collect();
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
+    let key = asked[0].expect.unwrap();
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let meanwhile = async {
-        stage.pms.held().await;
         stage.pms.edit(|library| {
             library.remove_item(0, key);
             library.scan(0);
         });
         stage.later(Duration::from_mins(2));
-        let answer = one(&engine, &to_queries(&of_key)[0]).await;
-        assert_eq!(answer, Answer::Absent, "the refresh saw it");
-        stage.pms.release();
+        assert_eq!(one(&engine, &asked[0]).await, Answer::Absent, "the refresh saw it");
     };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let (read, ()) = stage.pms.while_held((Route::Metadata, 1), reading, meanwhile).await;
     read.unwrap();
     let before = stage.calls();
-    assert_eq!(one(&engine, &to_queries(&of_key)[0]).await, Answer::Absent);
+    assert_eq!(one(&engine, &asked[0]).await, Answer::Absent);
     assert_eq!(stage.calls() - before, 0, "within the freshness window");
 }
 
@@ -65,14 +54,11 @@ async fn an_item_that_was_deleted_while_its_metadata_were_read_stays_deleted() {
 #[tokio::test]
 async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
     let (stage, engine, asked) = known().await;
-    let old = asked.iter().find(|query| query.expect.is_some()).unwrap().clone();
-    let key = old.expect.unwrap();
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
+    let key = asked[0].expect.unwrap();
     let keys = [RatingKey(key)];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
     let new = "Quite Another Place (2021)/Quite Another Place (2021).mkv";
     let meanwhile = async {
-        stage.pms.held().await;
         stage.later(Duration::from_mins(2));
         stage.pms.edit(|library| {
             library.move_file(0, key, &format!("/data/movies/{new}"));
@@ -80,9 +66,8 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
         });
         let answer = one(&engine, &Query::new(format!("{MOUNT}/{new}"))).await;
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
-        stage.pms.release();
     };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let (read, ()) = stage.pms.while_held((Route::Metadata, 1), reading, meanwhile).await;
     read.unwrap();
     let answer = one(&engine, &Query::new(format!("{MOUNT}/{new}"))).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
@@ -90,13 +75,7 @@ async fn a_file_that_was_moved_while_its_item_was_read_stays_moved() {
 
 /// Sets an item's summary. Returns whether something was sent.
 async fn summarise(engine: &Engine, key: RatingKey, text: &str) -> bool {
-    let change = Change::new(key).set(Field::Summary, text);
-    let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
-    match &run.outcomes[0] {
-        EditOutcome::Done { .. } => true,
-        EditOutcome::Unchanged => false,
-        other => panic!("{other:?}"),
-    }
+    edited(engine, Change::new(key).set(Field::Summary, text)).await
 }
 
 fn summary(stage: &Stage, key: RatingKey) -> String {
@@ -110,16 +89,12 @@ async fn metadata_from_before_an_edit_do_not_undo_it() {
     let (stage, engine, asked) = known().await;
     let key = RatingKey(asked[0].expect.unwrap());
     let first = summary(&stage, key);
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let keys = [key];
     let reading = engine.items(&Selection::All, &keys, Level::Metadata);
-    let meanwhile = async {
-        stage.pms.held().await;
-        assert!(summarise(&engine, key, "Ours").await);
-        stage.pms.release();
-    };
-    let (read, ()) = tokio::join!(reading, meanwhile);
+    let editing = summarise(&engine, key, "Ours");
+    let (read, sent) = stage.pms.while_held((Route::Metadata, 1), reading, editing).await;
     read.unwrap();
+    assert!(sent);
     assert!(summarise(&engine, key, &first).await, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }
@@ -175,17 +150,14 @@ async fn a_change_is_held_against_what_was_read_for_it() {
     let first = summary(&stage, key);
     stage.later(Duration::from_mins(20));
     stage.pms.edit(|library| library.edit_item(0, key.0, &[("summary.value", "Theirs")]));
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let editing = summarise(&engine, key, &first);
     let meanwhile = async {
-        stage.pms.held().await;
         stage.later(Duration::from_mins(2));
         let (_, path) = stage.pms.edit(|library| add_movie(library, 0, "A Late Arrival (2023)"));
         let answer = one(&engine, &Query::new(path)).await;
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
-        stage.pms.release();
     };
-    let (sent, ()) = tokio::join!(editing, meanwhile);
+    let (sent, ()) = stage.pms.while_held((Route::Metadata, 1), editing, meanwhile).await;
     assert!(sent, "it is not unchanged");
     assert_eq!(summary(&stage, key), first);
 }
@@ -199,22 +171,18 @@ async fn an_item_that_is_gone_is_not_right_because_another_was_read() {
     let other = asked.iter().filter_map(|query| query.expect).find(|key| *key != gone).unwrap();
     let matched = |key: u64| {
         let truth = asked.iter().find(|query| query.expect == Some(key)).unwrap();
-        vec![(to_queries(std::slice::from_ref(truth)).remove(0), RatingKey(key))]
+        vec![(truth.query.clone(), RatingKey(key))]
     };
     stage.pms.edit(|library| {
         library.quirks.counter_moves_on_delete = false;
         library.remove_item(0, gone);
         library.edit_title(0, other, "Another Title");
     });
-    stage.pms.script(FaultRule::once(Route::Metadata, 1, Fault::Held));
     let (of_gone, of_other) = (matched(gone), matched(other));
     let verifying = engine.verify(&Selection::All, &of_gone);
-    let meanwhile = async {
-        stage.pms.held().await;
-        engine.verify(&Selection::All, &of_other).await.unwrap();
-        stage.pms.release();
-    };
-    let (verified, ()) = tokio::join!(verifying, meanwhile);
+    let another = engine.verify(&Selection::All, &of_other);
+    let (verified, another) = stage.pms.while_held((Route::Metadata, 1), verifying, another).await;
+    another.unwrap();
     assert_eq!(verified.unwrap().results, [Verified::Gone]);
 }
 
@@ -253,7 +221,7 @@ async fn a_watcher_asks_for_stamps_after_it_was_told() {
     let (run, late) = tokio::join!(running, meanwhile);
     run.unwrap();
     quiet_for(&stage, &engine, &mut watching, Duration::from_mins(10)).await;
-    let answer = one(&engine, &to_queries(&[late])[0]).await;
+    let answer = one(&engine, &late).await;
     assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
 }
 
@@ -351,10 +319,7 @@ impl Meddler {
 async fn what_the_host_says_during_a_pass_is_not_lost() {
     let stage = Stage::movies(SCALE).await.unwrap();
     let asked = stage.present(SCALE.items);
-    let (query, key) = {
-        let truth = asked.iter().find(|query| query.expect.is_some()).unwrap();
-        (to_queries(std::slice::from_ref(truth)).remove(0), RatingKey(truth.expect.unwrap()))
-    };
+    let (query, key) = (asked[0].query.clone(), RatingKey(asked[0].expect.unwrap()));
     let said = query.clone();
     let meddler = Meddler::new(Phase::Matching, move |engine| {
         let runtime = tokio::runtime::Handle::current();
@@ -377,10 +342,9 @@ async fn what_the_host_says_during_a_pass_is_not_lost() {
 async fn a_pass_knows_of_the_damage_that_it_met_whoever_else_asks() {
     let stage = Stage::movies(SCALE).await.unwrap();
     let asked = stage.present(SCALE.items);
-    let truth = asked.iter().find(|query| query.expect.is_some()).unwrap();
-    let query = to_queries(std::slice::from_ref(truth)).remove(0);
+    let query = asked[0].query.clone();
     stage.run(&Selection::All, &asked).await.unwrap();
-    stage.damage_item(truth.expect.unwrap());
+    stage.damage_item(asked[0].expect.unwrap());
     let (again, done) = (query.clone(), std::sync::atomic::AtomicBool::new(false));
     let meddler = Meddler::new(Phase::Matching, move |engine| {
         // Another task asks for the same file and meets the same damage.

@@ -6,9 +6,7 @@ use std::process::Command;
 use futures::FutureExt;
 use match_core::{DiskFault, Engine, Error, Opened, Run, Selection, Unwritable};
 use testbed::budget::{Scale, Stage, to_queries};
-use testbed::queries::TruthQuery;
-
-use crate::end_to_end::check;
+use testbed::queries::{TruthQuery, check};
 
 const SCALE: Scale = Scale::small(2_000, 200);
 
@@ -20,7 +18,7 @@ const CHILD: &str = "MATCHBOX_TEST_SMALL_FILES";
 
 async fn ask(engine: &Engine, asked: &[TruthQuery]) -> Run {
     let run = engine.match_files(&Selection::All, to_queries(asked)).await.unwrap();
-    check(asked, &run);
+    check(asked, &run.answers);
     run
 }
 

@@ -7,7 +7,7 @@ use plex_api::ErrorKind;
 use testbed::budget::{MOUNT, Scale, Stage, to_queries};
 use testbed::library::Quirks;
 use testbed::queries::TruthQuery;
-use testbed::server::{Fault, FaultRule, Route};
+use testbed::server::Route;
 
 const SCALE: Scale = Scale::small(90, 10);
 
@@ -134,17 +134,11 @@ async fn a_section_that_this_token_may_not_see_is_left_out() {
 #[tokio::test]
 async fn an_empty_answer_for_a_section_that_is_gone_makes_no_file_absent() {
     let (stage, asked) = stage(|quirks| quirks.empty_for_gone = true).await;
-    stage.pms.script(FaultRule::once(Route::Sections, 1, Fault::Held));
     let engine = stage.engine().await.unwrap();
     let running = engine.match_files(&Selection::All, to_queries(&asked));
-    let meanwhile = async {
-        stage.pms.held().await;
-        // The answer that is on its way still lists it.
-        let gone = stage.pms.edit(|library| library.sections.remove(1));
-        stage.pms.release();
-        gone
-    };
-    let (run, gone) = tokio::join!(running, meanwhile);
+    // The answer that is on its way still lists it.
+    let meanwhile = async { stage.pms.edit(|library| library.sections.remove(1)) };
+    let (run, gone) = stage.pms.while_held((Route::Sections, 1), running, meanwhile).await;
     let run = run.unwrap();
     for (truth, answer) in asked.iter().zip(&run.answers) {
         match truth.expect.filter(|key| gone.item(*key).is_none()) {

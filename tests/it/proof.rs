@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use match_core::{Answer, Query, Run, Selection};
-use testbed::budget::{MOUNT, Scale, Stage, to_queries};
+use testbed::budget::{MOUNT, Scale, Stage, one, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Totals};
 use testbed::queries::TruthQuery;
@@ -23,13 +23,10 @@ async fn a_filter_that_is_ignored_proves_nothing_where_no_total_is_told() {
     let mut asked = stage.present(scale.items);
     asked.sort_by_key(|query| query.expect);
     for (at, truth) in asked.iter().enumerate().rev().step_by(9) {
-        let run = engine
-            .match_files(&Selection::All, to_queries(std::slice::from_ref(truth)))
-            .await
-            .unwrap();
-        let right = matches!(&run.answers[0], Answer::Found(found)
+        let answer = one(&engine, truth).await;
+        let right = matches!(&answer, Answer::Found(found)
             if Some(found.rating_key.0) == truth.expect);
-        assert!(right, "the {at}. file: {:?}", run.answers);
+        assert!(right, "the {at}. file: {answer:?}");
     }
 }
 
@@ -137,23 +134,19 @@ async fn damage_that_a_sweep_met_is_healed_by_one_listing() {
 async fn listed_while_it_changes(stage: &Stage, held: u64) -> (Run, Vec<TruthQuery>, TruthQuery) {
     let mut asked = stage.present(stage.scale.items);
     asked.sort_by_key(|query| query.expect);
-    stage.pms.script(FaultRule::once(Route::Listing, held, Fault::Held));
     let engine = stage.engine().await.unwrap();
     let running = engine.match_files(&Selection::All, to_queries(&asked));
     let meanwhile = async {
-        stage.pms.held().await;
         let first = asked[3].expect.unwrap();
-        let new = stage.pms.edit(|library| {
+        stage.pms.edit(|library| {
             library.remove_item(0, first);
             let (key, path) = add_movie(library, 0, "A Late Arrival (2023)");
             library.advance(1);
             library.scan(0);
             TruthQuery::new(path, Some(key))
-        });
-        stage.pms.release();
-        new
+        })
     };
-    let (run, new) = tokio::join!(running, meanwhile);
+    let (run, new) = stage.pms.while_held((Route::Listing, held), running, meanwhile).await;
     engine.close().await.unwrap();
     (run.unwrap(), asked, new)
 }

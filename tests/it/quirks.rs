@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use match_core::{Answer, Change, EditOptions, EditOutcome, Engine, Selection};
 use plex_api::{RatingKey, TagField};
-use testbed::budget::{Scale, Stage, to_queries};
+use testbed::budget::{Scale, Stage, edited, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Updated};
 use testbed::queries::TruthQuery;
@@ -112,16 +112,6 @@ async fn an_answer_without_a_section_is_no_empty_section() {
             let run = stage.run(&Selection::All, &asked).await.unwrap();
             assert_eq!(run.report.answers.found(), asked.len() as u64, "{known}: {}", run.report);
         }
-    }
-}
-
-/// Makes one edit of an item. Returns whether anything was sent.
-async fn edited(engine: &Engine, change: Change) -> bool {
-    let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
-    match &run.outcomes[0] {
-        EditOutcome::Done { .. } => true,
-        EditOutcome::Unchanged => false,
-        other => panic!("{other:?}"),
     }
 }
 

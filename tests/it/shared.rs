@@ -10,7 +10,8 @@ mod log;
 use std::time::Duration;
 
 use match_core::{
-    Answer, Change, EditOptions, Field, Miss, Query, RatingKey, Run, Selection, SharedCounts,
+    Answer, Change, EditOptions, Engine, Field, Miss, Query, RatingKey, Run, Selection,
+    SharedCounts,
 };
 use testbed::budget::{Scale, to_queries};
 use testbed::generate::add_movie;
@@ -23,15 +24,17 @@ const SCALE: Scale = Scale::small(1_000, 100);
 #[track_caller]
 fn check(asked: &[TruthQuery], runs: &[Run]) {
     for run in runs {
-        assert_eq!(run.answers.len(), asked.len());
-        for (truth, answer) in asked.iter().zip(&run.answers) {
-            match (answer, truth.expect) {
-                (Answer::Absent, None) => {}
-                (Answer::Found(found), Some(expect)) if found.rating_key.0 == expect => {}
-                _ => panic!("{}: truth {:?}, answer {answer:?}", truth.path, truth.expect),
-            }
-        }
+        testbed::queries::check(asked, &run.answers);
     }
+}
+
+/// Asks all hosts at once, and checks the answers. Returns the runs, and the calls that the server
+/// received.
+async fn ask(hosts: &Hosts, engines: &[Engine], asked: &[TruthQuery]) -> (Vec<Run>, u64) {
+    let before = hosts.stage.calls();
+    let runs = ask_all(engines, asked).await.unwrap();
+    check(asked, &runs);
+    (runs, hosts.stage.calls() - before)
 }
 
 /// The counts of the tier in all runs.
@@ -58,8 +61,7 @@ async fn eight_cold_hosts_cost_as_one_and_a_ninth_nothing() {
     let Some(hosts) = Hosts::start(SCALE, &[]).await.unwrap() else { return };
     let asked = hosts.stage.queries(200);
     let engines = hosts.engines(0..8).await.unwrap();
-    let runs = ask_all(&engines, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, _) = ask(&hosts, &engines, &asked).await;
     let text = "sections, identity, one listing, and the sections again";
     assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "{text}");
     let all = counts(&runs);
@@ -67,16 +69,13 @@ async fn eight_cold_hosts_cost_as_one_and_a_ninth_nothing() {
     assert_eq!(all.calls_saved, 7 * (1 + SCALE.pages()));
 
     let ninth = hosts.engines(8..9).await.unwrap();
-    let before = hosts.stage.calls();
-    let runs = ask_all(&ninth, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+    let (runs, calls) = ask(&hosts, &ninth, &asked).await;
+    assert_eq!(calls, 0, "{}", runs[0].report);
 
     hosts.stage.later(Duration::from_secs(61));
     let tenth = hosts.engines(9..10).await.unwrap();
-    let runs = ask_all(&tenth, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 1, "{}", runs[0].report);
+    let (runs, calls) = ask(&hosts, &tenth, &asked).await;
+    assert_eq!(calls, 1, "{}", runs[0].report);
 
     // Each host has the same items as the host that listed them.
     drop((engines, ninth, tenth));
@@ -98,12 +97,11 @@ async fn an_hour_of_eight_warm_hosts_costs_a_probe_a_minute() {
     let Some(hosts) = Hosts::start(Scale::small(60, 100), &[]).await.unwrap() else { return };
     let asked = hosts.stage.present(20);
     let engines = hosts.engines(0..8).await.unwrap();
-    check(&asked, &ask_all(&engines, &asked).await.unwrap());
+    ask(&hosts, &engines, &asked).await;
     let before = hosts.stage.calls();
     for _ in 0..60 {
         hosts.stage.later(Duration::from_mins(1));
-        let runs = ask_all(&engines, &asked).await.unwrap();
-        check(&asked, &runs);
+        ask(&hosts, &engines, &asked).await;
     }
     assert_eq!(hosts.stage.calls() - before, 60);
 }
@@ -117,20 +115,16 @@ async fn what_was_added_is_asked_once_and_caught_up_with_from_the_log() {
     for name in ["An Added Film (2021)", "Another Added Film (2022)"] {
         asked.push(add(&hosts, name));
         hosts.stage.later(Duration::from_secs(61));
-        let before = hosts.stage.calls();
-        let runs = ask_all(&engines, &asked).await.unwrap();
-        check(&asked, &runs);
-        assert!(hosts.stage.calls() - before <= 4, "{}", hosts.stage.calls() - before);
+        let (runs, calls) = ask(&hosts, &engines, &asked).await;
+        assert!(calls <= 4, "{calls}");
         let all = counts(&runs);
         assert_eq!((all.snapshots, all.deltas, all.published), (0, 7, 1));
         assert!(all.bytes_read < 20_000, "{} bytes for one film", all.bytes_read);
     }
     // A cold host reads the snapshot and the log.
     let cold = hosts.engines(8..9).await.unwrap();
-    let before = hosts.stage.calls();
-    let runs = ask_all(&cold, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+    let (runs, calls) = ask(&hosts, &cold, &asked).await;
+    assert_eq!(calls, 0, "{}", runs[0].report);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,10 +143,9 @@ async fn what_was_deleted_is_gone_for_all() {
         .filter(|truth| truth.expect == Some(gone))
         .for_each(|truth| truth.expect = None);
     hosts.stage.later(Duration::from_secs(61));
-    let runs = ask_all(&engines, &asked).await.unwrap();
-    check(&asked, &runs);
+    ask(&hosts, &engines, &asked).await;
     let cold = hosts.engines(8..9).await.unwrap();
-    check(&asked, &ask_all(&cold, &asked).await.unwrap());
+    ask(&hosts, &cold, &asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,14 +156,11 @@ async fn an_engine_that_lost_everything_is_filled_by_a_warm_host_without_a_listi
     ask_all(&engines, &asked).await.unwrap();
     hosts.valkey.restart().unwrap();
     hosts.stage.later(Duration::from_secs(61));
-    let before = hosts.stage.calls();
-    let runs = ask_all(&engines[..1], &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!((hosts.stage.calls() - before, counts(&runs).published), (1, 1));
+    let (runs, calls) = ask(&hosts, &engines[..1], &asked).await;
+    assert_eq!((calls, counts(&runs).published), (1, 1));
     let cold = hosts.engines(8..9).await.unwrap();
-    let runs = ask_all(&cold, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 1, "{}", runs[0].report);
+    let (runs, calls) = ask(&hosts, &cold, &asked).await;
+    assert_eq!(calls, 0, "{}", runs[0].report);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,10 +172,7 @@ async fn a_cold_host_begins_from_what_is_old() {
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
     let cold = hosts.engines(8..9).await.unwrap();
-    let before = hosts.stage.calls();
-    let runs = ask_all(&cold, &asked).await.unwrap();
-    check(&asked, &runs);
-    let calls = hosts.stage.calls() - before;
+    let (runs, calls) = ask(&hosts, &cold, &asked).await;
     assert!(calls <= 4, "a delta and not a listing: {calls}\n{}", runs[0].report);
 }
 
@@ -198,7 +185,7 @@ async fn without_a_secret_one_total_is_compared_and_another_accounts_items_are_l
         let mut tier = match_core::SharedTier::new(hosts.valkey.url());
         tier.server = hosts.tier().server;
         config.shared = Some(tier);
-        match_core::Engine::open(hosts.stage.client().unwrap(), config).await.unwrap()
+        Engine::open(hosts.stage.client().unwrap(), config).await.unwrap()
     };
     let first = engine(0).await;
     let all = Selection::All;
@@ -236,12 +223,11 @@ async fn a_host_that_starts_again_catches_up_from_the_log_and_not_from_the_snaps
 
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
-    check(&asked, &ask_all(&first, &asked).await.unwrap());
+    ask(&hosts, &first, &asked).await;
 
     let before = hosts.stage.calls();
     let again = hosts.engines(1..2).await.unwrap();
-    let runs = ask_all(&again, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, _) = ask(&hosts, &again, &asked).await;
     assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
     let all = counts(&runs);
     assert_eq!((all.snapshots, all.deltas), (0, 1), "{}", runs[0].report);

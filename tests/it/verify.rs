@@ -8,7 +8,7 @@ use match_core::{
     Selection, Settings, Verified,
 };
 use plex_api::{Field, ItemKind, RatingKey, TagField};
-use testbed::budget::{Scale, Stage};
+use testbed::budget::{Scale, Stage, one};
 use testbed::library::{Item, Library, Media, Part, SectionKind};
 use testbed::server::Route;
 
@@ -39,10 +39,6 @@ async fn stage(kind: SectionKind, items: &[(&str, &[&str])]) -> (Stage, Vec<Rati
 
 fn part(file: &str, size: u64) -> Part {
     Part { file: file.to_owned(), size, ..Part::default() }
-}
-
-async fn answer(engine: &Engine, query: &Query) -> Answer {
-    engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap().answers.remove(0)
 }
 
 async fn verify(engine: &Engine, query: &Query, key: RatingKey) -> Verified {
@@ -76,7 +72,7 @@ async fn under_a_mapping_the_mapped_path_is_held_against_the_item() {
     };
     let engine = Engine::open(stage.client().unwrap(), config).await.unwrap();
     let query = Query::new("/mnt/x/a/movie.mkv");
-    assert_eq!(found(&answer(&engine, &query).await), Some(keys[0]));
+    assert_eq!(found(&one(&engine, &query).await), Some(keys[0]));
     assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Right);
     stage.pms.edit(|library| library.replace_file(0, keys[0].0, ANOTHER, 5));
     let verified = verify(&engine, &query, keys[0]).await;
@@ -89,7 +85,7 @@ async fn what_nobody_remembers_is_matched_again_if_the_name_says_nothing() {
     let engine = stage.engine().await.unwrap();
     let query = Query::new("/mnt/x/A Film (2001)/movie.mkv");
     let third = Query::new("/mnt/x/3/Third (2003).mkv");
-    assert_eq!(found(&answer(&engine, &query).await), Some(keys[0]));
+    assert_eq!(found(&one(&engine, &query).await), Some(keys[0]));
     stage.pms.edit(|library| library.replace_file(0, keys[0].0, ANOTHER, 5));
     engine.store().clear(Clear::All).unwrap();
     assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Unclear(vec![keys[0]]));
@@ -113,7 +109,7 @@ async fn a_size_that_decided_decides_again() {
     stage.pms.edit(|library| library.replace_file(0, keys[0].0, files[0].1[0], 5 << 30));
     let engine = stage.engine().await.unwrap();
     let query = Query { size: Some(5 << 30), ..Query::new("/mnt/phone/IMG_0001.mp4") };
-    let answer = answer(&engine, &query).await;
+    let answer = one(&engine, &query).await;
     assert_eq!(found(&answer), Some(keys[0]), "{answer:?}");
     assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Right);
     let change = Change::new(keys[0]).set(Field::Summary, "x").of_file(&query.path);
@@ -130,7 +126,7 @@ async fn an_item_in_the_trash_is_not_right() {
     let (stage, keys) = stage(SectionKind::Movie, FILMS).await;
     let engine = stage.engine().await.unwrap();
     let query = Query::new("/mnt/x/A Film (2001)/movie.mkv");
-    assert_eq!(found(&answer(&engine, &query).await), Some(keys[0]));
+    assert_eq!(found(&one(&engine, &query).await), Some(keys[0]));
     stage.pms.edit(|library| library.trash_item(0, keys[0].0));
     for _ in 0..2 {
         assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Unclear(vec![keys[0]]));
@@ -147,7 +143,7 @@ async fn an_item_that_cannot_be_read_is_not_right() {
     let (stage, keys) = stage(SectionKind::Movie, FILMS).await;
     let engine = stage.engine().await.unwrap();
     let query = Query::new("/mnt/x/A Film (2001)/movie.mkv");
-    assert_eq!(found(&answer(&engine, &query).await), Some(keys[0]));
+    assert_eq!(found(&one(&engine, &query).await), Some(keys[0]));
     let row = serde_json::json!({ "ratingKey": keys[0].to_string(), "type": "movie", "Media": 7 });
     stage.pms.edit(|library| library.item_at(0, keys[0].0).captured = Some(row));
     assert_eq!(verify(&engine, &query, keys[0]).await, Verified::Unclear(vec![keys[0]]));
@@ -166,7 +162,7 @@ async fn every_item_of_a_file_with_several_episodes_is_verified() {
     let paths = ["/mnt/x/Lost.S01E01E02.1080p.WEB.x264-GRP.mkv", "/mnt/x/Lost - S01E01-E02.mkv"];
     for path in paths {
         let query = Query::new(path);
-        let told = answer(&engine, &query).await;
+        let told = one(&engine, &query).await;
         let Answer::Found(first) = told else { panic!("{path} {told:?}") };
         assert_eq!((first.rating_key, first.others.as_slice()), (keys[0], &keys[1..2]), "{path}");
         for key in &keys[..2] {
@@ -190,7 +186,7 @@ async fn a_folder_that_is_renamed_on_both_sides_and_a_version_that_goes() {
     let (first, cut) =
         (Query::new("/mnt/x/A Film (2001)/movie.mkv"), Query::new("/mnt/x/Cut/movie.mkv"));
     for query in [&first, &cut] {
-        assert_eq!(found(&answer(&engine, query).await), Some(keys[0]));
+        assert_eq!(found(&one(&engine, query).await), Some(keys[0]));
     }
     stage.pms.edit(|library| {
         library.item_at(0, keys[0].0).media.truncate(1);

@@ -8,7 +8,7 @@ use match_core::{Answer, Change, Confidence, EditOptions, Engine, Error, Selecti
 use plex_api::{Field, RatingKey};
 use testbed::budget::{MOUNT, Scale, Stage, quiet_for, to_queries};
 use testbed::generate::add_movie;
-use testbed::queries::TruthQuery;
+use testbed::queries::{TruthQuery, check};
 use testbed::server::{Fault, FaultRule, Route};
 
 type Watching = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
@@ -51,18 +51,6 @@ async fn ask(stage: &Stage, engine: &Engine, asked: &[TruthQuery]) -> (Vec<Answe
     let before = stage.calls();
     let run = engine.match_files(&Selection::All, to_queries(asked)).await.unwrap();
     (run.answers, stage.calls() - before)
-}
-
-#[track_caller]
-fn check(asked: &[TruthQuery], answers: &[Answer]) {
-    for (truth, answer) in asked.iter().zip(answers) {
-        let right = match (answer, truth.expect) {
-            (Answer::Found(found), Some(expect)) => found.rating_key.0 == expect,
-            (Answer::Absent, None) => true,
-            _ => false,
-        };
-        assert!(right, "{}: expected {:?}, answered {answer:?}", truth.path, truth.expect);
-    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use futures::future::BoxFuture;
 pub use child::Arguments;
 pub use edits::{EditRow, NAIVE_SAMPLE, PlayedEdits, edit_rows};
 pub use measured::{Measured, Played};
-pub use stage::{MOUNT, Stage, to_queries};
+pub use stage::{MOUNT, Stage, edited, one, to_queries};
 pub use warm::quiet_for;
 
 /// The size at which a situation is played.
@@ -93,6 +93,16 @@ impl Row {
             expect: Expect::Truth,
             play,
         }
+    }
+
+    /// The same, for these sizes in the table.
+    fn stated(self, items: &'static [u64]) -> Self {
+        Self { items, ..self }
+    }
+
+    /// The same, at another size in the tests.
+    fn tested(self, items: u64, page: u32) -> Self {
+        Self { test: Scale::small(items, page), ..self }
     }
 
     /// Plays the situation on a new server with an empty cache. Steps before the situation are not

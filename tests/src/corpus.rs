@@ -51,6 +51,11 @@ pub struct Case {
     pub trashed: bool,
 }
 
+/// A case with only a path.
+fn case(distortion: &'static str, survives: Survives, path: String, right: Vec<u64>) -> Case {
+    Case { distortion, survives, query: TruthQuery::new(path, None), right, trashed: false }
+}
+
 /// A movie that the distortions start from.
 struct Source {
     key: u64,
@@ -254,16 +259,10 @@ fn hard(library: &mut Library, root: &str, each: usize, random: &mut Random) -> 
             let item = movie(&title, year, vec![format!("{root}/{below}")], random);
             let key = library.put_item(0, item.clone());
             let source = Source { key, title, year, below, item };
-            let case = |distortion, survives, path| Case {
-                distortion,
-                survives,
-                query: TruthQuery::new(path, None),
-                right: vec![key],
-                trashed: false,
-            };
             let path = format!("{MOUNT}/{}", source.below);
-            cases.push(case(as_it_is, Survives::Path, path));
-            cases.push(case(renamed, Survives::TitleYear, scene(&source, year, random)));
+            cases.push(case(as_it_is, Survives::Path, path, vec![key]));
+            let path = scene(&source, year, random);
+            cases.push(case(renamed, Survives::TitleYear, path, vec![key]));
         }
     }
     cases
@@ -279,45 +278,34 @@ fn twins(library: &mut Library, root: &str, each: usize, random: &mut Random) ->
         library.put_item(0, item)
     };
     for n in 0..each {
-        let mut case = |distortion, survives, path: String, right: &[u64], trashed| {
-            cases.push(Case {
-                distortion,
-                survives,
-                query: TruthQuery::new(path, None),
-                right: right.to_vec(),
-                trashed,
-            });
-        };
         let (one, two) = (format!("Garden {n}/party {n}.mp4"), format!("Lake {n}/party {n}.mp4"));
         let keys = [&one, &two].map(|below| add(library, "party", below, random));
-        case(
-            "same name in two folders",
-            Survives::Path,
-            format!("{MOUNT}/{one}"),
-            &keys[..1],
-            false,
-        );
+        let first = format!("{MOUNT}/{one}");
+        cases.push(case("same name in two folders", Survives::Path, first, keys[..1].to_vec()));
         let third = format!("{MOUNT}/Forest {n}/party {n}.mp4");
-        case("same name, third folder", Survives::Absent, third, &[], false);
+        cases.push(case("same name, third folder", Survives::Absent, third, Vec::new()));
         let pilot = format!("Aunt {n}/Season 1/Wedding speech {n}.mp4");
         add(library, "speech", &pilot, random);
         let other = format!("{MOUNT}/Uncle {n}/Season 1/Wedding speech {n}.mp4");
-        case("other show, same season and name", Survives::Absent, other, &[], false);
+        cases.push(case("other show, same season and name", Survives::Absent, other, Vec::new()));
         let untitled = format!("Untitled things/thing number {n}.mkv");
         let key = add(library, "", &untitled, random);
-        case("empty title", Survives::Path, format!("{MOUNT}/{untitled}"), &[key], false);
+        let path = format!("{MOUNT}/{untitled}");
+        cases.push(case("empty title", Survives::Path, path, vec![key]));
         let trashed = format!("Attic/forgotten box {n}.mkv");
         let key = add(library, "box", &trashed, random);
         library.trash_item(0, key);
-        case("in the trash", Survives::Path, format!("{MOUNT}/{trashed}"), &[key], true);
+        let path = format!("{MOUNT}/{trashed}");
+        let in_trash = case("in the trash", Survives::Path, path, vec![key]);
+        cases.push(Case { trashed: true, ..in_trash });
         let parts: Vec<String> =
             (1..=2).map(|cd| format!("Long evening {n}/long evening {n} - cd{cd}.avi")).collect();
         let mut item = movie("evening", 2_000, vec!["x".to_owned()], random);
         item.media =
             vec![media(parts.iter().map(|part| format!("{root}/{part}")).collect(), 90, random)];
         let key = library.put_item(0, item);
-        let part = &parts[n % 2];
-        case("multi-part", Survives::Path, format!("{MOUNT}/{part}"), &[key], false);
+        let path = format!("{MOUNT}/{}", parts[n % 2]);
+        cases.push(case("multi-part", Survives::Path, path, vec![key]));
     }
     cases
 }
@@ -337,22 +325,20 @@ fn of_episodes(library: &Library, each: usize) -> Vec<Case> {
         } else {
             vec![item.rating_key]
         };
-        let mut case = |distortion, survives, path| {
-            let (query, right) = (TruthQuery::new(path, None), right.clone());
-            cases.push(Case { distortion, survives, query, right, trashed: false });
-        };
         if double && multiple < each {
             multiple += 1;
-            case("several episodes in one file", Survives::Path, format!("/mnt/tv{below}"));
+            let path = format!("/mnt/tv{below}");
+            cases.push(case("several episodes in one file", Survives::Path, path, right));
         } else if !double && plain < each {
             plain += 1;
-            case("episode", Survives::Path, format!("/mnt/tv{below}"));
+            cases.push(case("episode", Survives::Path, format!("/mnt/tv{below}"), right));
         } else if !double && renamed < each && item.index.is_some_and(|index| index % 3 == 0) {
             renamed += 1;
             let show = file_safe(item.grandparent_title.as_ref().unwrap()).replace(' ', ".");
             let (season, number) = (item.parent_index.unwrap(), item.index.unwrap());
             let name = format!("{show}.S{season:02}E{number:02}.720p.HDTV.x264-GRP");
-            case("episode, renamed", Survives::Little, format!("/mnt/new/{name}.mkv"));
+            let path = format!("/mnt/new/{name}.mkv");
+            cases.push(case("episode, renamed", Survives::Little, path, right));
         }
     }
     cases

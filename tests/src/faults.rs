@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
+use crate::listing::SIZE;
 use crate::server::{Route, Shared};
 use crate::wire::html;
 
@@ -94,6 +95,11 @@ impl FaultRule {
     /// The `nth` request (from 1) to an endpoint fails, once.
     pub const fn once(route: Route, nth: u64, fault: Fault) -> Self {
         Self { route: Some(route), nth, times: 1, fault }
+    }
+
+    /// All requests to an endpoint fail from the `nth` on (from 1).
+    pub const fn since(route: Route, nth: u64, fault: Fault) -> Self {
+        Self { route: Some(route), nth, times: u64::MAX, fault }
     }
 
     /// The next `times` requests to an endpoint fail.
@@ -227,9 +233,6 @@ pub(crate) async fn answer(
         }
     }
 }
-
-/// The header with the requested number of rows.
-const SIZE: &str = "X-Plex-Container-Size";
 
 fn rows_asked(request: &Request) -> Option<u64> {
     request.headers().get(SIZE)?.to_str().ok()?.parse().ok()

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde_json::Value;
 
 use crate::details::TAGS;
@@ -10,13 +10,24 @@ use crate::library::{FileFilter, Item, Library, Quirks, Section, SectionKind, To
 use crate::meta::{self, FIELDS, SORTS};
 use crate::row::{Container, Listing, Row, Shape};
 
-/// A request's arguments in order, decoded. Operators are part of the name (`addedAt>`).
+/// A request's arguments in order, decoded. Operators are part of the name (`addedAt>`). Headers for
+/// paging come first.
 pub(crate) struct Arguments(Vec<(String, String)>);
 
 impl Arguments {
     pub(crate) fn parse(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    pub(crate) fn of(request: &Parts) -> Self {
+        let headers = [START, SIZE].into_iter().filter_map(|name| {
+            let value = request.headers.get(name)?.to_str().ok()?;
+            Some((name.to_owned(), value.to_owned()))
+        });
+        let Self(mut pairs) = Self::parse(request.uri.query().unwrap_or_default());
+        pairs.splice(0..0, headers);
+        Self(pairs)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -30,12 +41,6 @@ impl Arguments {
     /// The keys in `id`.
     pub(crate) fn ids(&self) -> Vec<u64> {
         self.get("id").into_iter().flat_map(numbers).collect()
-    }
-
-    /// A paging argument, from a header or the query.
-    pub(crate) fn window(&self, headers: &HeaderMap, name: &str) -> Option<usize> {
-        let header = headers.get(name).and_then(|value| value.to_str().ok());
-        header.or_else(|| self.get(name))?.parse().ok()
     }
 
     /// Which parts of a row a request with these arguments gets.
@@ -74,7 +79,6 @@ pub(crate) fn answer<'a>(
     library: &Library,
     section: &'a Section,
     arguments: &'a Arguments,
-    headers: &HeaderMap,
 ) -> Answer<'a> {
     let typed = arguments.get("type").and_then(|text| text.parse::<u32>().ok());
     let quirks = library.quirks;
@@ -88,7 +92,7 @@ pub(crate) fn answer<'a>(
     }
     let kind = typed.unwrap_or(section.kind.top());
     let filtered = arguments.pairs().any(|(name, value)| filter(name, value, quirks).is_some());
-    let window = Window::of(arguments, headers);
+    let window = Window::of(arguments);
     if library.quirks.needs_paging && !window.paged {
         return Answer::Unpaged;
     }
@@ -120,6 +124,10 @@ pub(crate) fn answer<'a>(
     Answer::Page(Box::new(page))
 }
 
+/// The names of arguments for paging. A request may have them as headers instead.
+const START: &str = "X-Plex-Container-Start";
+pub(crate) const SIZE: &str = "X-Plex-Container-Size";
+
 /// The requested part of a list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
@@ -129,9 +137,9 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn of(arguments: &Arguments, headers: &HeaderMap) -> Self {
-        let start = arguments.window(headers, "X-Plex-Container-Start");
-        let size = arguments.window(headers, "X-Plex-Container-Size");
+    pub(crate) fn of(arguments: &Arguments) -> Self {
+        let number = |name| -> Option<usize> { arguments.get(name)?.parse().ok() };
+        let (start, size) = (number(START), number(SIZE));
         Self {
             paged: start.is_some() || size.is_some(),
             start: start.unwrap_or(0),

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use match_core::Query;
+use match_core::{Answer, Query};
 use serde::{Deserialize, Deserializer};
 
 use crate::generate::file_safe;
@@ -38,6 +38,20 @@ impl Deref for TruthQuery {
 impl DerefMut for TruthQuery {
     fn deref_mut(&mut self) -> &mut Query {
         &mut self.query
+    }
+}
+
+/// Checks that every answer is the true one.
+#[track_caller]
+pub fn check(asked: &[TruthQuery], answers: &[Answer]) {
+    assert_eq!(asked.len(), answers.len());
+    for (truth, answer) in asked.iter().zip(answers) {
+        let right = match (answer, truth.expect) {
+            (Answer::Found(found), Some(expect)) => found.rating_key.0 == expect,
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        assert!(right, "{}: expected {:?}, answered {answer:?}", truth.path, truth.expect);
     }
 }
 

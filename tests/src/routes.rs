@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -54,7 +54,7 @@ impl<S: Sync> FromRequestParts<S> for Arguments {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+        Ok(Self::of(parts))
     }
 }
 
@@ -134,12 +134,7 @@ fn section_at(sections: &[Section], key: &str) -> Option<usize> {
     sections.iter().position(|section| section.key.to_string() == key)
 }
 
-async fn listing(
-    State(shared): Server,
-    Path(key): Path<String>,
-    headers: HeaderMap,
-    arguments: Arguments,
-) -> Response {
+async fn listing(State(shared): Server, Path(key): Path<String>, arguments: Arguments) -> Response {
     let library = shared.library();
     let Some(at) = section_at(&library.sections, &key) else {
         return if library.quirks.empty_for_gone {
@@ -154,7 +149,7 @@ async fn listing(
     if library.quirks.failing_section == Some(at) {
         return html(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    match listing::answer(&library, &library.sections[at], &arguments, &headers) {
+    match listing::answer(&library, &library.sections[at], &arguments) {
         Answer::Page(answer) => page(&answer),
         Answer::Unpaged | Answer::TooMany => html(StatusCode::BAD_REQUEST),
         Answer::Broken => html(StatusCode::INTERNAL_SERVER_ERROR),
@@ -164,13 +159,12 @@ async fn listing(
 async fn collections(
     State(shared): Server,
     Path(key): Path<String>,
-    headers: HeaderMap,
     arguments: Arguments,
 ) -> Response {
     let library = shared.library();
     let Some(at) = section_at(&library.sections, &key) else { return html(StatusCode::NOT_FOUND) };
     let section = &library.sections[at];
-    let window = Window::of(&arguments, &headers);
+    let window = Window::of(&arguments);
     let rows = window.cut(&section.collections);
     let rows = rows.into_iter().map(|it| Row::Plain(row::collection(it, section)));
     page(&window.page(rows.collect(), section.collections.len()))
@@ -181,7 +175,6 @@ async fn collections(
 async fn metadata(
     State(shared): Server,
     Path(keys): Path<String>,
-    headers: HeaderMap,
     arguments: Arguments,
 ) -> Response {
     let library = shared.library();
@@ -206,33 +199,22 @@ async fn metadata(
     if arguments.get("skipRefresh") != Some("1") {
         shared.tell(&Notice::refreshing(&rows));
     }
-    let window = Window::of(&arguments, &headers);
+    let window = Window::of(&arguments);
     let total = rows.len();
     page(&window.page(window.cut(rows), total))
 }
 
-async fn children(
-    State(shared): Server,
-    Path(key): Path<u64>,
-    headers: HeaderMap,
-    arguments: Arguments,
-) -> Response {
-    below(&shared, key, &headers, &arguments, |section| section.children(key).collect())
+async fn children(State(shared): Server, Path(key): Path<u64>, arguments: Arguments) -> Response {
+    below(&shared, key, &arguments, |section| section.children(key).collect())
 }
 
-async fn leaves(
-    State(shared): Server,
-    Path(key): Path<u64>,
-    headers: HeaderMap,
-    arguments: Arguments,
-) -> Response {
-    below(&shared, key, &headers, &arguments, |section| section.leaves(key).collect())
+async fn leaves(State(shared): Server, Path(key): Path<u64>, arguments: Arguments) -> Response {
+    below(&shared, key, &arguments, |section| section.leaves(key).collect())
 }
 
 fn below(
     shared: &Shared,
     key: u64,
-    headers: &HeaderMap,
     arguments: &Arguments,
     rows: impl Fn(&Section) -> Vec<&Item>,
 ) -> Response {
@@ -241,7 +223,7 @@ fn below(
         return html(StatusCode::NOT_FOUND);
     };
     let rows = rows(section);
-    let window = Window::of(arguments, headers);
+    let window = Window::of(arguments);
     if library.quirks.needs_paging && !window.paged {
         return html(StatusCode::BAD_REQUEST);
     }

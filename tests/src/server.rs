@@ -29,7 +29,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::future::LocalBoxFuture;
+use futures::{FutureExt, stream};
 use plex_api::Clock;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -255,6 +256,25 @@ impl Pms {
     /// Releases one answer that is held by [`Fault::Held`].
     pub fn release(&self) {
         self.shared.held.release();
+    }
+
+    /// Waits for two tasks. The reply to the `nth` request of a route is held back until the second
+    /// one is done, which begins when that request has come.
+    pub fn while_held<'a, T: 'a, U: 'a>(
+        &'a self,
+        (route, nth): (Route, u64),
+        running: impl Future<Output = T> + 'a,
+        meanwhile: impl Future<Output = U> + 'a,
+    ) -> LocalBoxFuture<'a, (T, U)> {
+        self.script(FaultRule::once(route, nth, Fault::Held));
+        let meanwhile = async move {
+            self.held().await;
+            let outcome = meanwhile.await;
+            self.release();
+            outcome
+        };
+        // Boxed, because a run of the engine is large.
+        futures::future::join(running, meanwhile).boxed_local()
     }
 
     /// How many clients listen to the event stream.

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use cache_store::{Clear, Opened, SectionId, Sharing, Stats, Store, StoreConfig, Unwritable};
 use clap::{Args, Subcommand};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::{Clock, RatingKey, UnixSeconds};
 use serde::Serialize;
+
+use crate::table::{grouped, table};
 
 /// The file must exist. A file of an earlier version is upgraded, and a damaged file is moved
 /// aside, with a message, as a host does it.
@@ -168,7 +169,7 @@ fn stats(store: &Store, json: bool) -> Result<()> {
         let numbers = [row.rows, row.bytes, row.page_bytes].map(grouped);
         [row.name.to_owned()].into_iter().chain(numbers)
     });
-    println!("\n{}", table(&["table", "rows", "bytes", "pages, bytes"], tables));
+    println!("\n{}", table(&["table", "rows", "bytes", "pages, bytes"], 1.., tables));
     let now = Clock::system().now();
     let sections = stats.sections.iter().map(|row| {
         [
@@ -181,7 +182,7 @@ fn stats(store: &Store, json: bool) -> Result<()> {
         ]
     });
     let header = ["section", "items", "complete", "revision", "observed", "listed"];
-    println!("\n{}", table(&header, sections));
+    println!("\n{}", table(&header, 1.., sections));
     if stats.worth_compacting {
         println!(
             "\nMore than half of the file is free: `cargo xtask cache compact` gives it back."
@@ -247,40 +248,8 @@ fn print(result: &impl Serialize, json: bool, numbers: &[(&str, u64)]) -> Result
         return Ok(());
     }
     let rows = numbers.iter().map(|(name, number)| [(*name).to_owned(), grouped(*number)]);
-    println!("{}", table(&[], rows));
+    println!("{}", table(&[], 1.., rows));
     Ok(())
-}
-
-/// A table with aligned numbers.
-fn table<R: IntoIterator<Item = String>>(
-    header: &[&str],
-    rows: impl IntoIterator<Item = R>,
-) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if !header.is_empty() {
-        table.set_header(header);
-    }
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-/// A number with its digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The age of a time, in the largest unit that leaves about two digits.

@@ -18,10 +18,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use plex_api::decode::{Payload, payload, refusal};
 use plex_api::{ErrorKind, Item, UnsupportedRow};
 use serde_json::Value;
+
+use crate::table::table;
 
 /// What to check.
 #[derive(clap::Args)]
@@ -67,15 +68,7 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
     if files.is_empty() {
         bail!("no payloads (*.json, *.xml) in {}", dir.display());
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["file", "shape", "items", "parts", "guids", "unsupported, notes", ""]);
-    for column in 2..5 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut rows = Vec::new();
     let mut failed = Vec::new();
     let mut unreadable = Vec::new();
     for file in &files {
@@ -92,7 +85,7 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         }
         let notes = [finding.notes, finding.faults.clone()].concat().join("; ");
         let Counts { rows: _, items, parts, guids } = finding.found;
-        table.add_row([
+        rows.push([
             name.clone(),
             finding.shape,
             items.to_string(),
@@ -103,7 +96,8 @@ fn check_payloads(dir: &Path) -> anyhow::Result<()> {
         ]);
         failed.extend(finding.faults.into_iter().map(|fault| format!("{name}: {fault}")));
     }
-    println!("{table}");
+    let header = ["file", "shape", "items", "parts", "guids", "unsupported, notes", ""];
+    println!("{}", table(&header, 2..5, rows));
     println!("{} payloads, {} failed, {} unreadable", files.len(), failed.len(), unreadable.len());
     if !unreadable.is_empty() && failed.is_empty() {
         bail!(

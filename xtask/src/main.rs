@@ -16,6 +16,7 @@ mod doctor;
 mod explain;
 mod fuzz;
 mod serve;
+mod table;
 
 use std::path::Path;
 use std::process::ExitCode;

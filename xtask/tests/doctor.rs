@@ -151,8 +151,7 @@ async fn assumptions_that_do_not_hold_are_named() {
         library.quirks.totals = Totals::NotTold;
         library.quirks.file_filter = FileFilter::Exact;
     });
-    let always = |endpoint, fault| FaultRule { route: Some(endpoint), ..FaultRule::always(fault) };
-    pms.script(always(Route::Events, Fault::Status(404)));
+    pms.script(FaultRule::since(Route::Events, 1, Fault::Status(404)));
     let seen = doctor(pms.url(), Some(pms.token()), &["--json"]).await;
     let json: Value = serde_json::from_str(&seen.page).unwrap();
     let holds = |what: &str| {
@@ -189,8 +188,7 @@ async fn tokens_that_are_missing_wrong_or_see_nothing() {
     assert!(seen.page.contains("version"), "the server is shown: {}", seen.page);
     let seen = doctor(pms.url(), Some("wrong-token"), &[]).await;
     check(&seen, "the server does not take this token", "it is wrong, or was signed out");
-    let always = |endpoint, fault| FaultRule { route: Some(endpoint), ..FaultRule::always(fault) };
-    pms.script(always(Route::Sections, Fault::Status(403)));
+    pms.script(FaultRule::since(Route::Sections, 1, Fault::Status(403)));
     let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
     check(&seen, "may not see the server's sections", "share libraries with this account");
     pms.clear_faults();
@@ -210,19 +208,18 @@ async fn addresses_that_are_wrong() {
 
     // A page that does not come from a Plex server.
     let pms = start().await;
-    let page = b"<html><body>It works!</body></html>";
-    pms.set_fault(Fault::Answer { status: 200, content_type: "text/html", body: page });
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "unreadable answer", "is not a Plex Media Server");
-    pms.set_fault(Fault::Status(404));
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "not found", "is not a Plex Media Server");
-    pms.set_fault(Fault::Maintenance);
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "maintenance", "starts or migrates its database: wait");
-    pms.set_fault(Fault::Status(502));
-    let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
-    check(&seen, "unavailable", "the server behind it does not run");
+    let body = b"<html><body>It works!</body></html>";
+    let page = Fault::Answer { status: 200, content_type: "text/html", body };
+    for (fault, what, advice) in [
+        (page, "unreadable answer", "is not a Plex Media Server"),
+        (Fault::Status(404), "not found", "is not a Plex Media Server"),
+        (Fault::Maintenance, "maintenance", "starts or migrates its database: wait"),
+        (Fault::Status(502), "unavailable", "the server behind it does not run"),
+    ] {
+        pms.set_fault(fault);
+        let seen = doctor(pms.url(), Some(pms.token()), &[]).await;
+        check(&seen, what, advice);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ use redb::{ReadTransaction, WriteTransaction};
 use tracing::warn;
 
 use crate::error::Error;
-use crate::file::config::{Opened, Sharing, StoreConfig};
+use crate::file::config::{Opened, Opening, Sharing, StoreConfig};
 use crate::file::handle::CacheFile;
 use crate::file::meta::{put_store_row, read_store_row, store_row};
 use crate::file::open::{self, OpenFile};
@@ -74,7 +74,8 @@ impl Store {
     /// Refuses a file that is not a Matchbox cache, or that a newer version wrote, and leaves it as
     /// it is. Moves a damaged cache aside and starts a new one: [`Store::opened`] tells.
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, Error> {
-        Ok(Self::over(open::open(path, config, 1)?, path, config))
+        let file = open::open(Opening { path, config, first_section: 1 })?;
+        Ok(Self::over(file, path, config))
     }
 
     pub(crate) fn over(file: OpenFile, path: &Path, config: &StoreConfig) -> Self {

@@ -20,15 +20,17 @@ mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use plex_api::{ItemKind, RatingKey, Section, SectionKey, SectionKind, SectionUuid, UnixSeconds};
+use redb::{Database, WriteTransaction};
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     CachedItem, CachedPart, Changes, Depends, Index, IndexKeys, Indexing, MatchKey, MatchRecord,
     Metadata, Outcome, RecordedEvidence, Revision, SectionId, SectionStamp, Sharing, Store,
-    StoreConfig,
+    StoreConfig, Unwritable,
 };
 
 /// An indexing function for tests: it hashes names, titles and guids.
@@ -56,6 +58,35 @@ fn shared() -> StoreConfig {
     StoreConfig { sharing: Sharing::Shared, ..config() }
 }
 
+/// A host that wants the error rather than a cache in memory.
+fn refuse() -> StoreConfig {
+    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
+}
+
+fn config_of(is_shared: bool) -> StoreConfig {
+    if is_shared { shared() } else { config() }
+}
+
+/// The variables that tell a child which file it works on, and that it shares the file.
+const CHILD_PATH: &str = "MATCHBOX_TEST_PATH";
+const CHILD_SHARED: &str = "MATCHBOX_TEST_SHARED";
+
+/// This test binary, run again for one test, which works on a file.
+fn child_for(test: &str, path: &Path, is_shared: bool) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD_PATH, path);
+    if is_shared {
+        command.env(CHILD_SHARED, "yes");
+    }
+    command
+}
+
+/// The file that a child works on, and how it opens it. `None`: this is not a child.
+fn orders() -> Option<(PathBuf, StoreConfig)> {
+    let path = std::env::var_os(CHILD_PATH)?;
+    Some((path.into(), config_of(std::env::var_os(CHILD_SHARED).is_some())))
+}
+
 /// A temporary folder, and the path of a cache file in it.
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -65,6 +96,14 @@ fn place() -> (TempDir, PathBuf) {
 
 fn open(path: &Path) -> Store {
     Store::open(path, &config()).unwrap()
+}
+
+/// Changes rows without the store, as another version would, or damage that redb does not notice.
+fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let db = Database::create(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    change(&txn);
+    txn.commit().unwrap();
 }
 
 /// A new cache file with so many movies, its folder and its path.

@@ -17,8 +17,9 @@ use crate::library::refreshed::Step;
 use crate::model::revision::latest;
 use crate::model::section::SectionState;
 use crate::refresh::context::Context;
+use crate::refresh::execute::unmoved;
 use crate::refresh::hints::Due;
-use crate::store::apply::update::{Scope, Update};
+use crate::store::apply::update::Update;
 use crate::store::staging::Spool;
 
 /// Something that a watcher saw or did.
@@ -206,7 +207,7 @@ async fn look(library: &Library, due: &Due) -> Result<Watched, Error> {
     let mut items = 0;
     let mut explained = BTreeSet::new();
     let known = library.context().blocking(crate::Store::sections).await?;
-    for (section, keys) in &due.items {
+    for (section, keys) in due {
         let state = known.iter().find(|state| state.key == *section);
         if let Some(state) = state.filter(|state| state.stamp.is_some()) {
             items += keys.len() as u64;
@@ -238,12 +239,8 @@ async fn look_at(
     let limit = latest(context.clock.now(), &observed);
     let again = context.read_again(keys, &mut rows, limit, Some(kind)).await?;
     let update = Update {
-        observed,
-        scope: Scope::Delta(again.gone),
         unreadable: again.unreadable,
-        complete: state.complete,
-        lookups: state.lookups,
-        ..Update::new(&state, rows, stamp, now)
+        ..unmoved(&state, rows, again.gone, stamp, observed, now)
     };
     Ok(context.apply(update).await?.is_ok_and(|(_, changes)| changes.any()))
 }

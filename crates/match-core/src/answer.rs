@@ -12,13 +12,19 @@ use serde::{Serialize, Serializer};
 use crate::evidence::Evidence;
 
 /// Which Plex item a file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// As JSON an answer is one flat object: `{"answer": "found", "rating_key": 7, "confidence":
+/// "high", "evidence": {...}, ...}`, `{"answer": "ambiguous", "candidates": [7, 9]}`,
+/// `{"answer": "absent"}` or `{"answer": "unknown", "kind": "connect", "reason": "..."}`.
+/// `docs/json.md` has every field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// This item.
     Found(Match),
     /// One of these items, best first: nothing tells them apart. If it is a single item, the
     /// evidence for it is too weak.
-    Ambiguous(Vec<RatingKey>),
+    Ambiguous(#[serde(serialize_with = "as_candidates")] Vec<RatingKey>),
     /// No item, and that is proven.
     Absent,
     /// The server could not be asked. Conclude nothing from this.
@@ -63,28 +69,14 @@ impl Answer {
     }
 }
 
-/// As JSON an answer is one flat object: `{"answer": "found", "rating_key": 7, "confidence":
-/// "high", "evidence": {...}, ...}`, `{"answer": "ambiguous", "candidates": [7, 9]}`,
-/// `{"answer": "absent"}` or `{"answer": "unknown", "kind": "connect", "reason": "..."}`.
-/// `docs/json.md` has every field.
-impl Serialize for Answer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(tag = "answer", rename_all = "snake_case")]
-        enum Form<'a> {
-            Found(&'a Match),
-            Ambiguous { candidates: &'a [RatingKey] },
-            Absent,
-            Unknown(&'a Reason),
-        }
-        let form = match self {
-            Self::Found(found) => Form::Found(found),
-            Self::Ambiguous(candidates) => Form::Ambiguous { candidates },
-            Self::Absent => Form::Absent,
-            Self::Unknown(reason) => Form::Unknown(reason),
-        };
-        form.serialize(serializer)
-    }
+/// Items as JSON: `{"candidates": [7, 9]}`.
+pub(crate) fn as_candidates<S: Serializer>(
+    keys: &[RatingKey],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut form = serializer.serialize_struct("Candidates", 1)?;
+    form.serialize_field("candidates", keys)?;
+    form.end()
 }
 
 /// As one line: `item 7, with high confidence: the whole path agrees (...)`. [`Answer::named`] also

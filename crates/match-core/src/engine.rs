@@ -317,8 +317,16 @@ impl Engine {
     /// Dropping this future costs nothing: it only reads the cache.
     pub async fn lifetime(&self) -> Result<Report, Error> {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(self.with_store(written_totals).await? + unwritten)
+    }
+
+    /// Runs work on the store, outside the async threads.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let store = Arc::clone(self.store());
-        Ok(blocking(move || written_totals(&store)).await? + unwritten)
+        blocking(move || work(&store)).await
     }
 
     /// Reports to the `metrics` facade how many calls were made.
@@ -340,9 +348,8 @@ impl Engine {
         if unwritten.answers.unknown == unwritten.answers.total() {
             return Ok(());
         }
-        let store = Arc::clone(self.store());
-        blocking(move || {
-            let totals = written_totals(&store)? + unwritten;
+        self.with_store(move |store| {
+            let totals = written_totals(store)? + unwritten;
             let bytes = serde_json::to_vec(&totals).map_err(|error| Error::Storage {
                 doing: "writing the totals of all runs",
                 source: error.into(),
@@ -397,8 +404,7 @@ impl Engine {
             Err(Error::Closed { .. }) => return Ok(()), // another holder closed it
             written => written?,
         }
-        let store = Arc::clone(self.store());
-        blocking(move || {
+        self.with_store(move |store| {
             store.flush()?;
             let failed = store.no_disk().filter(|_| on_disk);
             store.close()?;

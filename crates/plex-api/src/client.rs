@@ -91,7 +91,7 @@ impl Client {
         match &self.shared.expect_server {
             Some(expected) if expected != found => {
                 let text = format!("expected server {expected}, found {found}");
-                Err(explain(Error::new(ErrorKind::WrongServer, text), call))
+                Err(call.explain(Error::new(ErrorKind::WrongServer, text)))
             }
             _ => Ok(()),
         }
@@ -208,7 +208,7 @@ impl Client {
             call.window = Some((progress.rows(), self.page_size()));
             let Rows { page, call, answered } = self.fetch_rows(call, detail).await?;
             let step = progress.take(&page, answered.asked.into());
-            let step = step.map_err(|error| explain(error, &call))?;
+            let step = step.map_err(|error| call.explain(error))?;
             self.shared.page_size.judge(answered);
             if step == Step::Ended {
                 return Ok(all);
@@ -340,7 +340,7 @@ impl Client {
             let decoded = decode_aside(reply, decode).await;
             let transport = &self.shared.transport;
             let decoded = decoded.map_err(|error| {
-                explain(error.map_text(|text| transport.without_token(text)), &call)
+                call.explain(error.map_text(|text| transport.without_token(text)))
             })?;
             tracing::Span::current().record("rows", rows(&decoded));
             Ok(decoded)
@@ -365,10 +365,6 @@ async fn decode_aside<T: Send + 'static>(
     work.await.unwrap_or_else(|error| {
         Err(Error::new(ErrorKind::Decode, "decoding did not end").with_source(error))
     })
-}
-
-pub(crate) fn explain(error: Error, call: &Call) -> Error {
-    error.during(&call.doing, &crate::http::redact::address(&call.url))
 }
 
 pub(crate) fn span(call: &Call) -> tracing::Span {

@@ -5,9 +5,9 @@ use testbed::budget::Arguments;
 use testbed::budget::child::{ToldAnswer, start_host};
 use testbed::queries::TruthQuery;
 use testbed::server::{Fault, FaultRule, Route};
-use testbed::shared::{Hosts, ask_all};
+use testbed::shared::Hosts;
 
-use super::{SCALE, check, counts};
+use super::{SCALE, ask, counts};
 
 /// The arguments that make this program do a child's work.
 const CHILD: Arguments = &["budget::child_process", "--exact", "--nocapture"];
@@ -18,8 +18,7 @@ fn paths(asked: &[TruthQuery]) -> Vec<String> {
 
 /// The fifth page is held until the test releases it.
 fn hold_page(hosts: &Hosts, fault: Fault) {
-    let route = Some(Route::Listing);
-    hosts.stage.pms.script(FaultRule { route, nth: 5, times: 1, fault });
+    hosts.stage.pms.script(FaultRule::once(Route::Listing, 5, fault));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,8 +32,7 @@ async fn a_host_that_is_killed_while_it_lists_costs_one_more_listing() {
     let spent = hosts.stage.calls();
     assert!(spent <= 2 + SCALE.pages(), "{spent}");
     let engines = hosts.engines(0..4).await.unwrap();
-    let runs = ask_all(&engines, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, _) = ask(&hosts, &engines, &asked).await;
     let more = hosts.stage.calls() - spent;
     assert!(more <= 1 + SCALE.pages(), "one listing, and the server's identity: {more} calls");
     assert_eq!(counts(&runs).snapshots, 3);
@@ -51,8 +49,7 @@ async fn a_host_that_slept_past_its_lease_writes_nothing() {
     sleeper.signal("STOP").unwrap();
     // Another host waits until the lease has expired, and then lists and publishes.
     let engines = hosts.engines(0..1).await.unwrap();
-    let runs = ask_all(&engines, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, _) = ask(&hosts, &engines, &asked).await;
     assert_eq!(counts(&runs).published, 1, "{}", runs[0].report);
     let mut redis = hosts.valkey.client().unwrap();
     let heads: Vec<String> = redis::cmd("KEYS").arg("*:head").query(&mut redis).unwrap();

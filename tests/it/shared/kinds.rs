@@ -6,10 +6,10 @@ use std::time::Duration;
 use match_core::{Engine, Miss, SharedTier};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testbed::budget::Stage;
-use testbed::shared::{Hosts, SECRET, ask_all};
+use testbed::shared::{Hosts, SECRET};
 use testbed::valkey::{Valkey, free_port, wait_until};
 
-use super::{SCALE, add, check, counts};
+use super::{SCALE, add, ask, counts};
 
 /// Hosts that share through this address.
 async fn engines(hosts: &Hosts, numbers: std::ops::Range<u64>, tier: &SharedTier) -> Vec<Engine> {
@@ -39,24 +39,20 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
     tier.cluster = true;
     let mut asked = hosts.stage.present(50);
     let first = engines(&hosts, 0..4, &tier).await;
-    check(&asked, &ask_all(&first, &asked).await.unwrap());
+    ask(&hosts, &first, &asked).await;
     assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
-    let before = hosts.stage.calls();
-    let runs = ask_all(&first, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert!(hosts.stage.calls() - before <= 4, "{}", hosts.stage.calls() - before);
+    let (runs, calls) = ask(&hosts, &first, &asked).await;
+    assert!(calls <= 4, "{calls}");
     assert_eq!((counts(&runs).deltas, counts(&runs).published), (3, 1));
 
     // A host that does not know that this is a cluster goes on without it. The added film needs one
     // page more.
     let pages = (SCALE.items + 1).div_ceil(u64::from(SCALE.page));
     tier.cluster = false;
-    let before = hosts.stage.calls();
-    let runs = ask_all(&engines(&hosts, 8..9, &tier).await, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 2 + pages);
+    let (_, calls) = ask(&hosts, &engines(&hosts, 8..9, &tier).await, &asked).await;
+    assert_eq!(calls, 2 + pages);
 
     // All nodes of the cluster are gone.
     tier.cluster = true;
@@ -64,10 +60,8 @@ async fn a_cluster_is_shared_like_one_engine_and_a_host_that_does_not_know_is_no
         node.kill().unwrap();
     }
     hosts.valkey.kill().unwrap();
-    let before = hosts.stage.calls();
-    let runs = ask_all(&engines(&hosts, 9..10, &tier).await, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 2 + pages);
+    let (runs, calls) = ask(&hosts, &engines(&hosts, 9..10, &tier).await, &asked).await;
+    assert_eq!(calls, 2 + pages);
     assert!(counts(&runs).misses[&Miss::Away] > 0, "{}", runs[0].report);
 }
 
@@ -80,7 +74,7 @@ async fn a_sentinel_names_the_master_and_then_the_one_that_took_over() {
     let mut tier = at(&hosts, sentinel.url());
     tier.sentinel = Some("films".to_owned());
     let asked = hosts.stage.present(50);
-    check(&asked, &ask_all(&engines(&hosts, 0..3, &tier).await, &asked).await.unwrap());
+    ask(&hosts, &engines(&hosts, 0..3, &tier).await, &asked).await;
     assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
 
     let mut asks = sentinel.client().unwrap();
@@ -105,14 +99,11 @@ async fn a_sentinel_names_the_master_and_then_the_one_that_took_over() {
         Ok(done && master.1 == replica.port().to_string())
     })
     .unwrap();
-    let before = hosts.stage.calls();
-    let runs = ask_all(&engines(&hosts, 8..9, &tier).await, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert_eq!(hosts.stage.calls() - before, 0, "{}", runs[0].report);
+    let (runs, calls) = ask(&hosts, &engines(&hosts, 8..9, &tier).await, &asked).await;
+    assert_eq!(calls, 0, "{}", runs[0].report);
 
     tier.sentinel = Some("nobody".to_owned());
-    let runs = ask_all(&engines(&hosts, 9..10, &tier).await, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, _) = ask(&hosts, &engines(&hosts, 9..10, &tier).await, &asked).await;
     assert!(counts(&runs).misses[&Miss::Away] > 0, "{}", runs[0].report);
 }
 
@@ -147,17 +138,15 @@ async fn a_certificate_is_held_against_the_authority_and_an_unknown_one_is_gone_
     let mut tier = at(&hosts, url);
     tier.root_certificate = Some(root);
     let asked = hosts.stage.present(50);
-    check(&asked, &ask_all(&engines(&hosts, 0..3, &tier).await, &asked).await.unwrap());
+    ask(&hosts, &engines(&hosts, 0..3, &tier).await, &asked).await;
     assert_eq!(hosts.stage.calls(), 3 + SCALE.pages(), "they share the calls");
 
     // The authorities that a machine trusts do not include this one.
     tier.root_certificate = None;
     tier.timeout = Duration::from_millis(250);
-    let before = hosts.stage.calls();
-    let runs = ask_all(&engines(&hosts, 8..9, &tier).await, &asked).await.unwrap();
-    check(&asked, &runs);
+    let (runs, calls) = ask(&hosts, &engines(&hosts, 8..9, &tier).await, &asked).await;
     let report = &runs[0].report;
-    assert_eq!(hosts.stage.calls() - before, 2 + SCALE.pages(), "{report}");
+    assert_eq!(calls, 2 + SCALE.pages(), "{report}");
     assert!(report.shared.misses[&Miss::Away] > 0, "{report}");
     assert!(report.shared.micros < 1_000_000, "nothing hangs: {report}");
 }
@@ -176,13 +165,11 @@ async fn a_user_with_the_permissions_of_the_page_is_all_that_is_needed() {
     let tier = at(&hosts, format!("redis://matchbox:password@127.0.0.1:{port}"));
     let mut asked = hosts.stage.present(50);
     let all = engines(&hosts, 0..3, &tier).await;
-    check(&asked, &ask_all(&all, &asked).await.unwrap());
+    ask(&hosts, &all, &asked).await;
     asked.push(add(&hosts, "An Added Film (2021)"));
     hosts.stage.later(Duration::from_secs(61));
-    let before = hosts.stage.calls();
-    let runs = ask_all(&all, &asked).await.unwrap();
-    check(&asked, &runs);
-    assert!(hosts.stage.calls() - before <= 4);
+    let (runs, calls) = ask(&hosts, &all, &asked).await;
+    assert!(calls <= 4);
     assert!(!counts(&runs).misses.contains_key(&Miss::Refused), "{}", runs[0].report);
     // Each permission is needed. Without one, a command is refused, but no answer is wrong.
     for (host, missing) in (10..).zip(["-set", "-eval", "-get", "-hset", "-time"]) {
@@ -194,10 +181,9 @@ async fn a_user_with_the_permissions_of_the_page_is_all_that_is_needed() {
         let tier = at(&hosts, format!("redis://{less}:password@127.0.0.1:{port}"));
         asked.push(add(&hosts, &format!("Film without {host} (2022)")));
         hosts.stage.later(Duration::from_secs(61));
-        let before = hosts.stage.calls();
-        let runs = ask_all(&engines(&hosts, host..host + 1, &tier).await, &asked).await.unwrap();
-        check(&asked, &runs);
-        assert!(hosts.stage.calls() - before <= 3 + SCALE.pages(), "{}", runs[0].report);
+        let (runs, calls) =
+            ask(&hosts, &engines(&hosts, host..host + 1, &tier).await, &asked).await;
+        assert!(calls <= 3 + SCALE.pages(), "{}", runs[0].report);
         assert!(counts(&runs).misses[&Miss::Refused] > 0, "{missing}: {}", runs[0].report);
     }
 }

@@ -8,9 +8,7 @@ use super::*;
 async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
     let world = World::new().await;
     let changes = world.titles(50);
-    let gone =
-        FaultRule { route: Some(Route::Edit), nth: 21, times: u64::MAX, fault: Fault::Outage };
-    world.stage.pms.script(gone);
+    world.stage.pms.script(FaultRule::since(Route::Edit, 21, Fault::Outage));
     let run = world.edit(changes.clone()).await;
     let counts = run.counts();
     assert_eq!(counts.done, 20);
@@ -48,8 +46,7 @@ async fn an_outage_stops_the_run_and_the_next_one_completes_it() {
 #[tokio::test]
 async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     let world = World::new().await;
-    let hang = FaultRule { route: Some(Route::Edit), nth: 5, times: u64::MAX, fault: Fault::Hang };
-    world.stage.pms.script(hang);
+    world.stage.pms.script(FaultRule::since(Route::Edit, 5, Fault::Hang));
     let running = world.edit(world.titles(40));
     tokio::select! {
         run = running => panic!("{:?}", run.counts()),
@@ -70,26 +67,30 @@ async fn a_run_that_was_dropped_is_open_until_it_is_repeated_or_forgotten() {
     assert_eq!(world.requests(), [(Route::Metadata, 1), (Route::Edit, 36)]);
 }
 
+/// Sets the summaries of the first items.
+fn summaries(world: &World, count: usize, text: &str) -> Vec<Change> {
+    let keys = world.keys(count).into_iter();
+    keys.map(|key| Change::new(key).set(Field::Summary, text)).collect()
+}
+
+/// Edits a group of items. The server refuses it because of the item at `poisoned`, when the first
+/// items are edited already. Each later request fails.
+async fn refused(world: &World, count: usize, poisoned: usize, status: u16) -> EditRun {
+    world.edit(summaries(world, count, "before")).await;
+    world.stage.pms.edit(|library| library.poison_item(0, world.key(poisoned).0));
+    world.stage.pms.script(FaultRule::since(Route::Edit, 2, Fault::Status(status)));
+    let run = world.edit(summaries(world, count, "after")).await;
+    world.stage.pms.clear_faults();
+    assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
+    run
+}
+
 /// A server edits the items of a group one by one, up to the one that it refuses. If the run stops
 /// before the halves are sent, the items before that one may already be edited.
 #[tokio::test]
 async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     let world = World::new().await;
-    let summaries = |text: &str| -> Vec<Change> {
-        let keys = world.keys(8).into_iter();
-        keys.map(|key| Change::new(key).set(Field::Summary, text)).collect()
-    };
-    world.edit(summaries("before")).await;
-    world.stage.pms.edit(|library| library.poison_item(0, world.key(6).0));
-    world.stage.pms.script(FaultRule {
-        route: Some(Route::Edit),
-        nth: 2,
-        times: u64::MAX,
-        fault: Fault::Status(401),
-    });
-    let run = world.edit(summaries("after")).await;
-    world.stage.pms.clear_faults();
-    assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
+    let run = refused(&world, 8, 6, 401).await;
     for outcome in &run.outcomes {
         let in_doubt = matches!(outcome, EditOutcome::Failed(EditFailure::Unconfirmed(_)));
         assert!(in_doubt, "{outcome:?}");
@@ -97,7 +98,7 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
     let open = world.engine.open_edits().await.unwrap();
     assert!(open.iter().all(|edit| edit.progress == Progress::Sent) && open.len() == 8);
     // The earlier values are not trusted.
-    let run = world.edit(summaries("before").drain(..6).collect()).await;
+    let run = world.edit(summaries(&world, 6, "before")).await;
     assert_eq!(run.counts().done, 6);
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
@@ -106,23 +107,9 @@ async fn of_a_group_that_was_refused_nobody_says_that_it_was_not_tried() {
 #[tokio::test]
 async fn what_is_known_of_an_item_that_was_rejected_is_not_believed() {
     let world = World::new().await;
-    let summaries = |text: &str| -> Vec<Change> {
-        let keys = world.keys(4).into_iter();
-        keys.map(|key| Change::new(key).set(Field::Summary, text)).collect()
-    };
-    world.edit(summaries("before")).await;
-    world.stage.pms.edit(|library| library.poison_item(0, world.key(3).0));
-    world.stage.pms.script(FaultRule {
-        route: Some(Route::Edit),
-        nth: 2,
-        times: u64::MAX,
-        fault: Fault::Status(500),
-    });
-    let run = world.edit(summaries("after")).await;
-    world.stage.pms.clear_faults();
+    let run = refused(&world, 4, 3, 500).await;
     assert_eq!(run.counts().failed, 4);
-    assert_eq!(world.on_server(world.key(0)).summary, "after", "it was edited");
-    let run = world.edit(summaries("before").drain(..3).collect()).await;
+    let run = world.edit(summaries(&world, 3, "before")).await;
     assert_eq!(run.counts().done, 3);
     assert_eq!(world.on_server(world.key(0)).summary, "before");
 }
@@ -143,11 +130,7 @@ async fn an_edit_whose_first_answer_was_lost_is_in_doubt_whatever_comes_then() {
         let key = world.key(0);
         let before = world.on_server(key).title;
         world.stage.pms.script(FaultRule::once(Route::Edit, 1, Fault::Lost));
-        world.stage.pms.script(FaultRule {
-            nth: 2,
-            times: 1,
-            ..FaultRule::next(Route::Edit, 1, then)
-        });
+        world.stage.pms.script(FaultRule::once(Route::Edit, 2, then));
         let run = world.edit(vec![titled(key, "Applied")]).await;
         assert_eq!(world.on_server(key).title, "Applied");
         let in_doubt = matches!(&run.outcomes[0], EditOutcome::Failed(EditFailure::Unconfirmed(_)));

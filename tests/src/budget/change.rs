@@ -4,7 +4,7 @@ use anyhow::Result;
 use futures::FutureExt;
 use match_core::Selection;
 
-use super::measured::{Meter, Played};
+use super::measured::{Played, one_run};
 use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
 use super::{Row, Scale};
@@ -21,38 +21,32 @@ pub(super) fn rows() -> Vec<Row> {
 /// Changes that a delta shows.
 fn seen() -> Vec<Row> {
     vec![
-        Row {
-            items: TWO_SIZES,
-            ..Row::new(
-                "added-1",
-                "1 item was added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| add(library, 1)).boxed(),
-            )
-        },
-        Row {
-            items: TWO_SIZES,
-            test: Scale::small(1_200, 500),
-            ..Row::new(
-                "added-400",
-                "400 items were added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| add(library, 400)).boxed(),
-            )
-        },
-        Row {
-            items: TWO_SIZES,
-            test: Scale::small(1_200, 500),
-            ..Row::new(
-                "edited-400",
-                "400 items were edited elsewhere, and 1 was added",
-                "2",
-                |_| 2,
-                |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
-            )
-        },
+        Row::new(
+            "added-1",
+            "1 item was added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| add(library, 1)).boxed(),
+        )
+        .stated(TWO_SIZES),
+        Row::new(
+            "added-400",
+            "400 items were added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| add(library, 400)).boxed(),
+        )
+        .stated(TWO_SIZES)
+        .tested(1_200, 500),
+        Row::new(
+            "edited-400",
+            "400 items were edited elsewhere, and 1 was added",
+            "2",
+            |_| 2,
+            |scale, _| changed(scale, |library| edit_and_add(library, 400)).boxed(),
+        )
+        .stated(TWO_SIZES)
+        .tested(1_200, 500),
         Row::new(
             "added-undated",
             "1 item was added, and the server leaves `updatedAt` out of some rows",
@@ -74,28 +68,24 @@ fn seen() -> Vec<Row> {
             |_| 4,
             |scale, _| odd(scale, |quirks| quirks.ignored_sorts = &["updatedAt:desc"]).boxed(),
         ),
-        Row {
-            items: &[100_000],
-            test: Scale::small(2_000, 10),
-            ..Row::new(
-                "deleted-1",
-                "1 item was deleted, and a scan ran",
-                "24",
-                |_| 24,
-                |scale, _| exchanged(scale, 1, 0).boxed(),
-            )
-        },
-        Row {
-            items: &[100_000],
-            test: Scale::small(2_000, 10),
-            ..Row::new(
-                "deleted-10-added-10",
-                "10 items were deleted, and 10 were added",
-                "160",
-                |_| 160,
-                |scale, _| exchanged(scale, 10, 10).boxed(),
-            )
-        },
+        Row::new(
+            "deleted-1",
+            "1 item was deleted, and a scan ran",
+            "24",
+            |_| 24,
+            |scale, _| exchanged(scale, 1, 0).boxed(),
+        )
+        .stated(&[100_000])
+        .tested(2_000, 10),
+        Row::new(
+            "deleted-10-added-10",
+            "10 items were deleted, and 10 were added",
+            "160",
+            |_| 160,
+            |scale, _| exchanged(scale, 10, 10).boxed(),
+        )
+        .stated(&[100_000])
+        .tested(2_000, 10),
     ]
 }
 
@@ -166,9 +156,7 @@ async fn changed(
 ) -> Result<Played> {
     let (stage, mut asked) = warmed(scale).await?;
     asked.extend(stage.pms.edit(change));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// An item is added to a server with an unusual property.
@@ -179,9 +167,7 @@ async fn odd(scale: Scale, quirk: fn(&mut Quirks)) -> Result<Played> {
     stage.run(&Selection::All, &asked).await?;
     stage.later(LATER);
     asked.extend(stage.pms.edit(|library| add(library, 1)));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Gives some items other titles, which no query needs, and adds one item, so that there is
@@ -209,9 +195,7 @@ async fn exchanged(scale: Scale, deleted: u64, added: u64) -> Result<Played> {
         asked.extend(add(library, added));
         library.scan(0);
     });
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Adds movies to the first section, and ends a scan. Returns the queries for the movies.
@@ -251,9 +235,7 @@ async fn edited(scale: Scale, scanned: bool) -> Result<Played> {
         }
     });
     let asked = vec![asked(&title, None), asked(new, Some(key))];
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
@@ -275,9 +257,7 @@ async fn replaced(scale: Scale, filter: FileFilter) -> Result<Played> {
         TruthQuery::new(file.replacen(&root, MOUNT, 1), Some(key))
     });
     let asked = vec![asked];
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn half_deleted(scale: Scale) -> Result<Played> {
@@ -291,16 +271,12 @@ async fn half_deleted(scale: Scale) -> Result<Played> {
         library.scan(0);
     });
     let asked = stage.present(scale.items);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn recreated(scale: Scale) -> Result<Played> {
     let (stage, _) = warmed(scale).await?;
     stage.pms.edit(|library| library.recreate_section(0));
     let asked = stage.present(scale.items);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }

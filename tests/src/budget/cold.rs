@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use futures::FutureExt;
-use match_core::Selection;
 
-use super::measured::{Meter, Played};
+use super::measured::{Played, one_run};
 use super::stage::Stage;
 use super::{Row, Scale};
 use crate::library::FileFilter;
@@ -13,16 +12,14 @@ use crate::server::{Fault, FaultRule, Pms, Route};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row {
-            items: &[10_000, 100_000, 1_000_000],
-            ..Row::new(
-                "cold",
-                "the cache is empty, there are as many queries as items, and all are found",
-                "2 + ceil(N/P)",
-                |scale| 2 + scale.pages(),
-                |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
-            )
-        },
+        Row::new(
+            "cold",
+            "the cache is empty, there are as many queries as items, and all are found",
+            "2 + ceil(N/P)",
+            |scale| 2 + scale.pages(),
+            |scale, _| cold(scale, FileFilter::Ignored, all).boxed(),
+        )
+        .stated(&[10_000, 100_000, 1_000_000]),
         Row::new(
             "cold-some-absent",
             "as in `cold`, but 1 file in 50 is absent: the stamps are compared once more",
@@ -30,55 +27,47 @@ pub(super) fn rows() -> Vec<Row> {
             |scale| 3 + scale.pages(),
             |scale, _| cold(scale, FileFilter::Ignored, some_absent).boxed(),
         ),
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-one",
-                "the cache is empty, and 1 file is queried and found",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Ignored, one).boxed(),
-            )
-        },
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-one-file",
-                "as in `cold-one`, and the server honours `file=`",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Exact, one).boxed(),
-            )
-        },
-        Row {
-            items: &[10_000, 1_000_000],
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-absent-file",
-                "the cache is empty, 1 file is absent, and the server honours `file=`",
-                "4",
-                |_| 4,
-                |scale, _| cold(scale, FileFilter::Exact, one_absent).boxed(),
-            )
-        },
-        Row {
-            test: Scale::small(2_000, 100),
-            ..Row::new(
-                "cold-absent",
-                "as in `cold-absent-file`, but the server ignores `file=`: one full listing",
-                "5 + ceil(N/P)",
-                |scale| 5 + scale.pages(),
-                |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
-            )
-        },
+        Row::new(
+            "cold-one",
+            "the cache is empty, and 1 file is queried and found",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Ignored, one).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-one-file",
+            "as in `cold-one`, and the server honours `file=`",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Exact, one).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-absent-file",
+            "the cache is empty, 1 file is absent, and the server honours `file=`",
+            "4",
+            |_| 4,
+            |scale, _| cold(scale, FileFilter::Exact, one_absent).boxed(),
+        )
+        .stated(&[10_000, 1_000_000])
+        .tested(2_000, 100),
+        Row::new(
+            "cold-absent",
+            "as in `cold-absent-file`, but the server ignores `file=`: one full listing",
+            "5 + ceil(N/P)",
+            |scale| 5 + scale.pages(),
+            |scale, _| cold(scale, FileFilter::Ignored, one_absent).boxed(),
+        )
+        .tested(2_000, 100),
     ]
 }
 
 /// Servers that refuse pages of 1,000, or are too slow for them.
 pub(super) fn gentle() -> Vec<Row> {
-    let row = |row| Row { test: Scale::small(4_000, 1_000), ..row };
+    let row = |row: Row| row.tested(4_000, 1_000);
     vec![
         row(Row::new(
             "cold-refused",
@@ -121,9 +110,7 @@ async fn gentle_cold(scale: Scale, trouble: fn(&Pms)) -> Result<Played> {
     let stage = Stage::movies(scale).await?;
     trouble(&stage.pms);
     let asked = all(&stage);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// One run in an unknown library.
@@ -135,9 +122,7 @@ async fn cold(
     let stage = Stage::movies(scale).await?;
     stage.pms.edit(|library| library.quirks.file_filter = filter);
     let asked = asked(&stage);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 fn one(stage: &Stage) -> Vec<TruthQuery> {

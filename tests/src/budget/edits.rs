@@ -304,12 +304,7 @@ async fn edited(stage: Stage, items: Items, work: Work) -> Result<PlayedEdits> {
 async fn crashed(stage: Stage, items: Items, child: Arguments) -> Result<PlayedEdits> {
     let confirmed = confirmed(items.len() as u64);
     stage.pms.reset_requests();
-    stage.pms.script(FaultRule {
-        route: Some(Route::Edit),
-        nth: confirmed + 1,
-        times: u64::MAX,
-        fault: Fault::Hang,
-    });
+    stage.pms.script(FaultRule::since(Route::Edit, confirmed + 1, Fault::Hang));
     let task = items.iter().map(|(path, key)| (path.clone(), key.0)).collect();
     let child = child::start(&stage, child, 0, Task::Edit(task))?;
     child.kill_when(stage.pms.arrived(Route::Edit, confirmed + 1)).await?;

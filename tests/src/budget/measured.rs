@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, AnswerCounts, Report, Run};
+use anyhow::Result;
+use match_core::{Answer, AnswerCounts, Report, Run, Selection};
 use plex_api::{Clock, Monotonic};
 
 use super::stage::Stage;
@@ -81,6 +82,13 @@ impl Meter {
         }
         Played { measured, stage, asked, runs }
     }
+}
+
+/// Measures one run.
+pub(super) async fn one_run(stage: Stage, asked: Vec<TruthQuery>) -> Result<Played> {
+    let meter = Meter::start(&stage);
+    let run = stage.run(&Selection::All, &asked).await?;
+    Ok(meter.stop(stage, asked, vec![run]))
 }
 
 impl Measured {

@@ -118,6 +118,13 @@ fn measured(meter: Meter, hosts: Hosts, asked: Vec<TruthQuery>, runs: Vec<Run>) 
     summed(meter.stop(hosts.stage, asked, runs))
 }
 
+/// All of these ask at once.
+async fn one_run_each(hosts: Hosts, engines: &[Engine], asked: Vec<TruthQuery>) -> Result<Played> {
+    let meter = Meter::start(&hosts.stage);
+    let runs = ask_all(engines, &asked).await?;
+    Ok(measured(meter, hosts, asked, runs))
+}
+
 /// The machines are real processes.
 async fn machines(scale: Scale, child: Arguments) -> Result<Played> {
     let hosts = hosts(scale).await?;
@@ -140,9 +147,7 @@ async fn ninth(scale: Scale, later: Duration) -> Result<Played> {
     let _warm = warm(&hosts, &asked).await?;
     hosts.stage.later(later);
     let ninth = hosts.engines(HOSTS..HOSTS + 1).await?;
-    let meter = Meter::start(&hosts.stage);
-    let runs = ask_all(&ninth, &asked).await?;
-    Ok(measured(meter, hosts, asked, runs))
+    one_run_each(hosts, &ninth, asked).await
 }
 
 async fn hour(scale: Scale) -> Result<Played> {
@@ -170,9 +175,7 @@ async fn added(scale: Scale) -> Result<Played> {
     });
     asked.push(TruthQuery::new(file, Some(key)));
     hosts.stage.later(Duration::from_secs(61));
-    let meter = Meter::start(&hosts.stage);
-    let runs = ask_all(&warm, &asked).await?;
-    Ok(measured(meter, hosts, asked, runs))
+    one_run_each(hosts, &warm, asked).await
 }
 
 /// The calls of the killed machine count too, although it reports nothing.
@@ -181,8 +184,7 @@ async fn killed(scale: Scale, child: Arguments) -> Result<Played> {
     let asked = asked(&hosts);
     let paths: Vec<String> = asked.iter().map(|truth| truth.path.clone()).collect();
     let nth = (scale.pages() / 2).max(1);
-    let route = Some(Route::Listing);
-    hosts.stage.pms.script(FaultRule { route, nth, times: 1, fault: Fault::Hang });
+    hosts.stage.pms.script(FaultRule::once(Route::Listing, nth, Fault::Hang));
     let killed = start_host(&hosts.stage, child, 99, paths, Some(hosts.child_tier()))?;
     killed.kill_when(hosts.stage.pms.arrived(Route::Listing, nth)).await?;
     let spent = hosts.stage.calls();
@@ -207,9 +209,7 @@ async fn away(scale: Scale, how: Away) -> Result<Played> {
         Away::Hangs => hosts.valkey.signal("STOP")?,
     }
     let engines = hosts.engines(0..HOSTS).await?;
-    let meter = Meter::start(&hosts.stage);
-    let runs = ask_all(&engines, &asked).await?;
-    Ok(measured(meter, hosts, asked, runs))
+    one_run_each(hosts, &engines, asked).await
 }
 
 async fn emptied(scale: Scale) -> Result<Played> {
@@ -218,7 +218,5 @@ async fn emptied(scale: Scale) -> Result<Played> {
     let warm = warm(&hosts, &asked).await?;
     hosts.valkey.restart()?;
     hosts.stage.later(Duration::from_secs(61));
-    let meter = Meter::start(&hosts.stage);
-    let runs = ask_all(&warm, &asked).await?;
-    Ok(measured(meter, hosts, asked, runs))
+    one_run_each(hosts, &warm, asked).await
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use match_core::Selection;
 use serde_json::json;
 
-use super::measured::{Meter, Played};
+use super::measured::{Played, one_run};
 use super::stage::{MOUNT, Stage};
 use super::warm::LATER;
 use super::{Row, Scale};
@@ -53,9 +53,7 @@ pub(super) fn rows() -> Vec<Row> {
 async fn cold(scale: Scale, asked: fn(&Library) -> Vec<TruthQuery>) -> Result<Played> {
     let stage = Stage::start(shows(scale), scale).await?;
     let asked = stage.pms.edit(|library| asked(library));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn warm(scale: Scale, later: Duration) -> Result<Played> {
@@ -63,9 +61,7 @@ async fn warm(scale: Scale, later: Duration) -> Result<Played> {
     let asked = stage.pms.edit(|library| by_name(library));
     stage.run(&Selection::All, &asked).await?;
     stage.later(later);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Shows whose names use the original title, with one season each.

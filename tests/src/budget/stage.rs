@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use match_core::{Engine, EngineConfig, Query, Run, Selection};
+use match_core::{
+    Answer, Change, EditOptions, EditOutcome, Engine, EngineConfig, Query, Run, Selection,
+};
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
 use tempfile::TempDir;
 
@@ -182,6 +184,21 @@ fn sections(scale: Scale, count: usize) -> Library {
         library.put_item(section, item);
     }
     library
+}
+
+/// Asks for one file.
+pub async fn one(engine: &Engine, query: &Query) -> Answer {
+    engine.match_files(&Selection::All, vec![query.clone()]).await.unwrap().answers.remove(0)
+}
+
+/// Makes one edit of an item. Returns whether anything was sent.
+pub async fn edited(engine: &Engine, change: Change) -> bool {
+    let run = engine.edit(&Selection::All, vec![change], EditOptions::default()).await.unwrap();
+    match &run.outcomes[0] {
+        EditOutcome::Done { .. } => true,
+        EditOutcome::Unchanged => false,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The queries in the form that a host uses.

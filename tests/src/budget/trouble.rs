@@ -9,7 +9,7 @@ use match_core::Selection;
 use plex_api::RetryPolicy;
 
 use super::change::warmed;
-use super::measured::{Meter, Played};
+use super::measured::{Meter, Played, one_run};
 use super::stage::{Stage, to_queries};
 use super::{Expect, Row, Scale};
 use crate::faults::{Fault, FaultRule};
@@ -61,16 +61,12 @@ async fn tasks(scale: Scale) -> Result<Played> {
 async fn down(scale: Scale) -> Result<Played> {
     let (stage, asked) = warmed(scale).await?;
     stage.pms.script(FaultRule::always(Fault::Outage));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn page_7(scale: Scale) -> Result<Played> {
     let (stage, asked) = warmed(scale).await?;
     stage.later(Duration::from_hours(25));
     stage.pms.script(FaultRule::once(Route::Listing, 7, Fault::Status(503)));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }

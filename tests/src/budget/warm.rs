@@ -6,7 +6,7 @@ use anyhow::Result;
 use futures::{FutureExt, Stream, StreamExt};
 use match_core::{Engine, Error, Selection, Watched};
 
-use super::measured::{Meter, Played};
+use super::measured::{Meter, Played, one_run};
 use super::stage::{Stage, to_queries};
 use super::{Row, Scale};
 
@@ -58,9 +58,7 @@ async fn warm(scale: Scale, later: Duration) -> Result<Played> {
     let asked = stage.queries(scale.items);
     stage.run(&Selection::All, &asked).await?;
     stage.later(later);
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 async fn scanned(scale: Scale) -> Result<Played> {
@@ -69,9 +67,7 @@ async fn scanned(scale: Scale) -> Result<Played> {
     stage.run(&Selection::All, &asked).await?;
     stage.later(LATER);
     stage.pms.edit(|library| library.scan(0));
-    let meter = Meter::start(&stage);
-    let run = stage.run(&Selection::All, &asked).await?;
-    Ok(meter.stop(stage, asked, vec![run]))
+    one_run(stage, asked).await
 }
 
 /// Lets time pass. The server sends only pings, and the host reads them.

@@ -7,9 +7,8 @@ mod records;
 mod seasons;
 mod shows;
 
-use super::{Case, Survives};
+use super::Case;
 use crate::library::Library;
-use crate::queries::TruthQuery;
 use crate::random::Random;
 
 /// Makes cases of every form.
@@ -19,11 +18,6 @@ pub(super) fn cases(library: &mut Library, each: usize, random: &mut Random) -> 
     cases.extend(films::cases(library, each, random));
     cases.extend(records::cases(library, each, random));
     cases
-}
-
-/// A case with only a path.
-fn case(distortion: &'static str, survives: Survives, path: String, right: Vec<u64>) -> Case {
-    Case { distortion, survives, query: TruthQuery::new(path, None), right, trashed: false }
 }
 
 /// A title for a number. With the same words, no other number gets this title.

@@ -5,7 +5,8 @@ use cache_store::SharedTier;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{confirm, grouped, print, table};
+use super::{confirm, print};
+use crate::table::{grouped, table};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -59,7 +60,7 @@ pub(crate) fn run(command: Command, json: bool) -> Result<()> {
             });
             let header =
                 ["version:server:profile:section", "keys", "chunks", "log", "bytes", "expires, s"];
-            println!("{}", table(&header, rows));
+            println!("{}", table(&header, 1.., rows));
             Ok(())
         }
         Command::Clear { engine, section, yes } => {

@@ -9,7 +9,7 @@ mod write;
 
 use anyhow::{Context, Result, bail};
 use match_core::{Client, Config, RatingKey, Section, Token};
-use plex_api::{Detail, Item, ItemKind, Listing, Sort};
+use plex_api::{Detail, Item, ItemKind, Listing, Page, Sort};
 
 use crate::assumptions;
 use report::Findings;
@@ -59,7 +59,8 @@ pub(super) fn run(url: &str, options: &Options) -> Result<()> {
             None => Ok(()),
             Some(key) => {
                 let pause = std::time::Duration::from_secs(options.pause);
-                write::run(&client, &section, kind, RatingKey(key), pause, &mut findings).await
+                let look = write::Look::new(&client, &section, kind, RatingKey(key), pause);
+                write::run(&look, &mut findings).await
             }
         };
         findings.calls = client.calls().total().count;
@@ -148,21 +149,23 @@ async fn look_up(
             ("file= with the name without its extension", part),
             ("file= with a name that no file has", NOBODY),
         ] {
-            let rows = match client.lookup_file(section.key, kind, name, ROWS).await {
-                Ok(page) => page.total.unwrap_or(page.rows).to_string(),
-                Err(error) => format!("{:?}", error.kind()),
-            };
-            findings.say(&format!("{what}: rows"), rows);
+            let page = client.lookup_file(section.key, kind, name, ROWS).await;
+            findings.say(&format!("{what}: rows"), rows(page));
         }
     }
     if let Some(guid) = items.iter().find_map(|item| item.guid.as_deref()) {
-        let rows = match client.lookup_guid(section.key, kind, guid, ROWS).await {
-            Ok(page) => page.total.unwrap_or(page.rows).to_string(),
-            Err(error) => format!("{:?}", error.kind()),
-        };
-        findings.say("guid= with an agent's guid: rows", rows);
+        let page = client.lookup_guid(section.key, kind, guid, ROWS).await;
+        findings.say("guid= with an agent's guid: rows", rows(page));
     }
     Ok(())
+}
+
+/// How many rows an answer tells of.
+fn rows(answer: Result<Page, plex_api::Error>) -> String {
+    match answer {
+        Ok(page) => page.total.unwrap_or(page.rows).to_string(),
+        Err(error) => format!("{:?}", error.kind()),
+    }
 }
 
 fn yes(holds: bool) -> &'static str {

@@ -1,8 +1,9 @@
 //! The result of the doctor, as data and as a page of 80 columns.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table};
 use match_core::{MappingSuggestion, Section};
 use serde::Serialize;
 
@@ -139,11 +140,7 @@ impl Diagnosis {
                 let SectionSeen { title, kind, folders, .. } = section;
                 [title.clone(), kind.clone(), items, folders.join(", ")]
             });
-            let mut all = table(rows);
-            if let Some(items) = all.column_mut(2) {
-                items.set_cell_alignment(CellAlignment::Right);
-            }
-            let _ = writeln!(page, "What this token can see\n{all}\n");
+            let _ = writeln!(page, "What this token can see\n{}\n", table(2..3, rows));
         }
         if self.unreadable_sections > 0 {
             let count = self.unreadable_sections;
@@ -205,15 +202,15 @@ fn chapter<const N: usize, T: Into<String>>(
     rows: impl IntoIterator<Item = [T; N]>,
 ) {
     let rows = rows.into_iter().map(|row| row.map(Into::into));
-    let _ = writeln!(page, "{heading}\n{}\n", table(rows));
+    let _ = writeln!(page, "{heading}\n{}\n", table(0..0, rows));
 }
 
-fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(WIDTH);
-    for row in rows {
-        table.add_row(row);
-    }
+/// A table that is not wider than the page.
+fn table<const N: usize>(
+    numbers: Range<usize>,
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Table {
+    let mut table = crate::table::table(&[], numbers, rows);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table
 }

@@ -1,7 +1,7 @@
 //! How a store is opened, and what the opening found.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plex_api::UnixSeconds;
@@ -72,6 +72,15 @@ impl StoreConfig {
             now,
         }
     }
+}
+
+/// A file to open.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) config: &'a StoreConfig,
+    /// A file that is created numbers its sections from here.
+    pub(crate) first_section: u32,
 }
 
 /// What the opening found.

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::error::Error;
 use crate::file::commit::caught;
-use crate::file::config::{Sharing, StoreConfig};
+use crate::file::config::{Opening, Sharing, StoreConfig};
 use crate::file::overlay::{Locks, Overlay};
 use crate::file::preallocate::Growing;
 use crate::file::upgrade::{self, Prepared};
@@ -28,6 +28,16 @@ pub(crate) enum Failure {
     Refused(Error),
 }
 
+impl Failure {
+    /// The error, where nothing can be done about damage.
+    pub(crate) fn into_error(self, doing: &'static str) -> Error {
+        match self {
+            Self::Damaged(what) => Error::Storage { doing, source: what.into() },
+            Self::Refused(error) => error,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.damage() {
@@ -37,22 +47,16 @@ impl From<Error> for Failure {
     }
 }
 
-pub(crate) fn attempt(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-) -> Result<(Database, Prepared), Failure> {
-    prepared(open_database(path, config)?, path, config, first_section)
+pub(crate) fn attempt(opening: Opening<'_>) -> Result<(Database, Prepared), Failure> {
+    prepared(open_database(opening.path, opening.config)?, opening)
 }
 
 /// The first read of an open file: its versions, and the upgrade that they call for.
 pub(crate) fn prepared(
     db: Database,
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
+    opening: Opening<'_>,
 ) -> Result<(Database, Prepared), Failure> {
-    match caught(|| upgrade::prepare(&db, path, config, first_section)) {
+    match caught(|| upgrade::prepare(&db, opening)) {
         Ok(prepared) => Ok((db, prepared?)),
         Err(what) => {
             // Dropping the database after a panic may panic again. That second panic is ignored.

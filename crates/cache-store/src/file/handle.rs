@@ -11,12 +11,13 @@ use tracing::{trace_span, warn};
 
 use crate::error::{Error, Remedy};
 use crate::file::commit::{commit, guard};
-use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
+use crate::file::config::{Opened, Opening, Sharing, StoreConfig, Unwritable};
 use crate::file::database;
 use crate::file::marker::Marker;
 use crate::file::open::{self, OpenFile};
 use crate::file::overlay::Overlay;
 use crate::file::write_buffer::Buffer;
+use crate::format::envelope::{self, Place, Record};
 use crate::no_disk::NoDisk;
 
 /// The open file. If it is found damaged, it is replaced in place.
@@ -121,10 +122,20 @@ impl CacheFile {
         &self.path
     }
 
-    /// Notes a damaged value that was read outside a view. The value is read as missing.
-    pub(crate) fn damaged(&self, what: &'static str) {
-        self.count_damaged();
-        warn!(what, "damaged record: it is read as missing");
+    /// Opens a record that no listing would write again, such as a match. A damaged one is noted
+    /// and read as missing: it is written anew when it is known again.
+    pub(crate) fn opened<R: Record>(
+        &self,
+        place: Place,
+        value: &[u8],
+        what: &'static str,
+    ) -> Option<R> {
+        let record = envelope::open(place, value);
+        if record.is_err() {
+            self.count_damaged();
+            warn!(what, "damaged record: it is read as missing");
+        }
+        record.ok()
     }
 
     /// Counts a damaged value.
@@ -236,9 +247,13 @@ impl CacheFile {
             guard(doing, || db.close().map_err(Error::storage(doing)))?;
         }
         handle.generation += 1;
-        let first = self.first_free.load(Ordering::Relaxed);
-        handle.take(open::open(&self.path, &self.config, first)?);
+        handle.take(open::open(self.opening())?);
         Ok(())
+    }
+
+    fn opening(&self) -> Opening<'_> {
+        let first_section = self.first_free.load(Ordering::Relaxed);
+        Opening { path: &self.path, config: &self.config, first_section }
     }
 
     pub(crate) fn with_db<T>(
@@ -288,16 +303,15 @@ impl CacheFile {
             self.config.sharing == Sharing::Exclusive
                 || database::file_id(&self.path, &self.config).is_none_or(|id| id == handle.file_id)
         };
-        let (path, config) = (&self.path, &self.config);
-        let first = self.first_free.load(Ordering::Relaxed);
+        let opening = self.opening();
         let opened = match (&handle.memory, remedy) {
             // Changes that were in memory over an unreadable file are lost with it.
-            (Some((no_disk, _)), _) => open::over_nothing(path, config, first, no_disk.clone()),
-            (None, Remedy::Memory(no_disk)) => open::in_memory(path, config, first, no_disk),
-            (None, Remedy::Replace) if ours() && path.exists() => {
-                open::replace(path, config, first, &what)
+            (Some((no_disk, _)), _) => open::over_nothing(opening, no_disk.clone()),
+            (None, Remedy::Memory(no_disk)) => open::in_memory(opening, no_disk),
+            (None, Remedy::Replace) if ours() && self.path.exists() => {
+                open::replace(opening, &what)
             }
-            (None, _) => open::open(path, config, first),
+            (None, _) => open::open(opening),
         };
         handle.generation += 1;
         match opened.map(|file| handle.take(file)) {

@@ -4,33 +4,32 @@
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Broken, Error};
-use crate::format::envelope::{Place, Record};
+use crate::format::envelope::Record;
 use crate::format::meta::StoreRow;
+use crate::format::place::MetaKey;
 use crate::format::{envelope, place, tables};
 
 /// A row of the meta table. `None`: there is none, or it is damaged.
 pub(crate) fn row<R: Record>(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
-    key: &'static str,
-    place: Place,
+    key: MetaKey,
     doing: &'static str,
 ) -> Result<Option<R>, Error> {
-    let row = meta.get(key).map_err(Error::storage(doing))?;
-    Ok(row.and_then(|bytes| envelope::open(place, bytes.value()).ok()))
+    let row = meta.get(key.name).map_err(Error::storage(doing))?;
+    Ok(row.and_then(|bytes| envelope::open(place::meta(key), bytes.value()).ok()))
 }
 
 /// Writes a row of the meta table inside a write transaction.
 pub(crate) fn put_row<R: Record>(
     txn: &WriteTransaction,
-    key: &'static str,
-    place: Place,
+    key: MetaKey,
     row: &R,
     doing: &'static str,
 ) -> Result<(), Error> {
     let mut bytes = Vec::new();
-    envelope::seal(place, row, &mut bytes);
+    envelope::seal(place::meta(key), row, &mut bytes);
     let mut meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-    meta.insert(key, bytes.as_slice()).map_err(Error::storage(doing))?;
+    meta.insert(key.name, bytes.as_slice()).map_err(Error::storage(doing))?;
     Ok(())
 }
 
@@ -46,7 +45,7 @@ pub(crate) fn store_row(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<StoreRow, Error> {
     let doing = "reading its meta table";
-    row(meta, tables::STORE_KEY, place::store(), doing)?.ok_or_else(|| Error::Storage {
+    row(meta, tables::STORE, doing)?.ok_or_else(|| Error::Storage {
         doing,
         source: Box::new(Broken("its store row is damaged".to_owned())),
     })
@@ -54,5 +53,5 @@ pub(crate) fn store_row(
 
 /// Writes the store row inside a write transaction.
 pub(crate) fn put_store_row(txn: &WriteTransaction, row: &StoreRow) -> Result<(), Error> {
-    put_row(txn, tables::STORE_KEY, place::store(), row, "writing its meta table")
+    put_row(txn, tables::STORE, row, "writing its meta table")
 }

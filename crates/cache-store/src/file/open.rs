@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::error::Error;
 use crate::file::commit::caught;
-use crate::file::config::{Opened, Sharing, StoreConfig, Unwritable};
+use crate::file::config::{Opened, Opening, Sharing, Unwritable};
 use crate::file::database::{Failure, attempt, check, checking, classify, prepared, refuse_unread};
 use crate::file::inspect::{Found, inspect};
 use crate::file::marker::{Left, Marker};
@@ -29,48 +29,32 @@ pub(crate) struct OpenFile {
     pub(crate) memory: Option<Overlay>,
 }
 
-/// Opens the file at `path`. If there is none, it creates the file and its folder. A created file
-/// numbers its sections from `first_section`. If the disk refuses, and the host did not ask for the
-/// error, the file is opened in memory.
-pub(crate) fn open(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-) -> Result<OpenFile, Error> {
-    or_in_memory(path, config, first_section, on_disk(path, config, first_section))
+/// Opens a file. If there is none, it creates the file and its folder. If the disk refuses, and the
+/// host did not ask for the error, the file is opened in memory.
+pub(crate) fn open(opening: Opening<'_>) -> Result<OpenFile, Error> {
+    or_in_memory(opening, on_disk(opening))
 }
 
 /// Moves a damaged file aside and starts a new one.
-pub(crate) fn replace(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    what: &str,
-) -> Result<OpenFile, Error> {
-    or_in_memory(path, config, first_section, start_anew(path, config, first_section, what))
+pub(crate) fn replace(opening: Opening<'_>, what: &str) -> Result<OpenFile, Error> {
+    or_in_memory(opening, start_anew(opening, what))
 }
 
-fn or_in_memory(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    opened: Result<OpenFile, Error>,
-) -> Result<OpenFile, Error> {
+fn or_in_memory(opening: Opening<'_>, opened: Result<OpenFile, Error>) -> Result<OpenFile, Error> {
     let error = match opened {
-        Err(error) if config.unwritable == Unwritable::Memory => error,
+        Err(error) if opening.config.unwritable == Unwritable::Memory => error,
         opened => return opened,
     };
     match error.no_disk() {
-        Some(no_disk) => in_memory(path, config, first_section, no_disk),
+        Some(no_disk) => in_memory(opening, no_disk),
         None => Err(error),
     }
 }
 
-fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<OpenFile, Error> {
+fn on_disk(opening: Opening<'_>) -> Result<OpenFile, Error> {
+    let Opening { path, config, .. } = opening;
     let created = match inspect(path)? {
-        Found::Nothing if config.sharing == Sharing::Shared => {
-            create_apart(path, config, first_section)?
-        }
+        Found::Nothing if config.sharing == Sharing::Shared => create_apart(opening)?,
         Found::Nothing => {
             create_file(path)?;
             true
@@ -82,19 +66,19 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
     let marker = if created { None } else { Marker::set(path) };
     let (mut marker, left) = marker.map_or((None, Left::Nothing), |(set, left)| (Some(set), left));
     if left == Left::Checking && config.sharing == Sharing::Exclusive {
-        return start_anew(path, config, first_section, "the last start died when it checked it");
+        return start_anew(opening, "the last start died when it checked it");
     }
     if left != Left::Nothing {
         if let Some(marker) = &mut marker {
             marker.checking();
         }
         if let Err(Failure::Damaged(what)) = check(path, config) {
-            return start_anew(path, config, first_section, &what);
+            return start_anew(opening, &what);
         }
     }
     let unclean = !created && refuse_unread(path, config)?;
     let checked = if unclean && PANICS_END_THE_PROCESS { check(path, config) } else { Ok(()) };
-    match checked.and_then(|()| attempt(path, config, first_section)) {
+    match checked.and_then(|()| attempt(opening)) {
         Ok((db, prepared)) => {
             let opened = match prepared.upgrade {
                 _ if created => Opened::Created,
@@ -103,7 +87,7 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
             };
             Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: None })
         }
-        Err(Failure::Damaged(what)) => start_anew(path, config, first_section, &what),
+        Err(Failure::Damaged(what)) => start_anew(opening, &what),
         Err(Failure::Refused(error)) => Err(error),
     }
 }
@@ -112,42 +96,32 @@ fn on_disk(path: &Path, config: &StoreConfig, first_section: u32) -> Result<Open
 /// checked completely before it is used: perhaps a damaged page ended the process.
 const PANICS_END_THE_PROCESS: bool = cfg!(panic = "abort");
 
-fn start_anew(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    what: &str,
-) -> Result<OpenFile, Error> {
-    let moved_to = move_aside(path, config.now)?;
+fn start_anew(opening: Opening<'_>, what: &str) -> Result<OpenFile, Error> {
+    let path = opening.path;
+    let moved_to = move_aside(path, opening.config.now)?;
     let (shown, aside) = (Private(path.display()), Private(moved_to.display()));
     warn!(path = %shown, moved_to = %aside, what, "damaged cache file moved aside");
     create_file(path)?;
-    let (db, prepared) = attempt(path, config, first_section).map_err(|failure| match failure {
-        Failure::Damaged(what) => Error::Storage { doing: "opening it", source: what.into() },
-        Failure::Refused(error) => error,
-    })?;
+    let opened = attempt(opening);
+    let (db, prepared) = opened.map_err(|failure| failure.into_error("opening it"))?;
     let opened = Opened::Recovered { moved_to };
     Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: None })
 }
 
 /// Opens the file in memory: over the file on disk if that can be read, or else empty. Nothing is
 /// written to the disk.
-pub(crate) fn in_memory(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    no_disk: NoDisk,
-) -> Result<OpenFile, Error> {
+pub(crate) fn in_memory(opening: Opening<'_>, no_disk: NoDisk) -> Result<OpenFile, Error> {
+    let path = opening.path;
     let shown = Private(path.display());
     warn!(path = %shown, reason = %no_disk, "nothing is kept: the cache is in memory");
     // Other processes write a shared file while it is read.
-    let readable = config.sharing == Sharing::Exclusive
+    let readable = opening.config.sharing == Sharing::Exclusive
         && inspect(path).is_ok_and(|found| found == Found::Redb);
     if let Some(file) = readable.then(|| fs::File::open(path).ok()).flatten() {
         let base = FileBackend::new(file)
             .ok()
             .and_then(|base| Overlay::new(Some(base), Locks::Shared).ok());
-        let opened = base.map(|base| over(base, path, config, first_section, no_disk.clone()));
+        let opened = base.map(|base| over(base, opening, no_disk.clone()));
         let what = match opened {
             Some(Ok(open)) => return Ok(open),
             Some(Err(Failure::Damaged(what))) => what,
@@ -157,39 +131,25 @@ pub(crate) fn in_memory(
         let what = Private(what);
         warn!(path = %shown, %what, "the cache file cannot be read either: the memory begins empty");
     }
-    over_nothing(path, config, first_section, no_disk)
+    over_nothing(opening, no_disk)
 }
 
 /// Opens an empty file in memory.
-pub(crate) fn over_nothing(
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    no_disk: NoDisk,
-) -> Result<OpenFile, Error> {
+pub(crate) fn over_nothing(opening: Opening<'_>, no_disk: NoDisk) -> Result<OpenFile, Error> {
     let doing = "starting a cache in memory";
     let empty = Overlay::new(None, Locks::Shared).map_err(|source| Error::Io {
         doing,
-        path: path.to_owned(),
+        path: opening.path.to_owned(),
         source,
     })?;
-    over(empty, path, config, first_section, no_disk).map_err(|failure| match failure {
-        Failure::Damaged(what) => Error::Storage { doing, source: what.into() },
-        Failure::Refused(error) => error,
-    })
+    over(empty, opening, no_disk).map_err(|failure| failure.into_error(doing))
 }
 
-fn over(
-    memory: Overlay,
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-    no_disk: NoDisk,
-) -> Result<OpenFile, Failure> {
+fn over(memory: Overlay, opening: Opening<'_>, no_disk: NoDisk) -> Result<OpenFile, Failure> {
     // In memory, damage could not be moved aside later. So the check runs now.
-    let opened = caught(|| checking(config).create_with_backend(memory.clone()));
-    let db = classify(path, config, opened)?;
-    let (db, prepared) = prepared(db, path, config, first_section)?;
+    let opened = caught(|| checking(opening.config).create_with_backend(memory.clone()));
+    let db = classify(opening.path, opening.config, opened)?;
+    let (db, prepared) = prepared(db, opening)?;
     let opened = Opened::InMemory(no_disk);
     Ok(OpenFile { db, opened, file_id: prepared.file_id, memory: Some(memory) })
 }
@@ -216,19 +176,16 @@ fn create_file(path: &Path) -> Result<(), Error> {
 
 /// Creates the file under another name, and renames it when it is ready. If several processes start
 /// at once, none sees a half-made file. `false`: another process was first, and its file is used.
-fn create_apart(path: &Path, config: &StoreConfig, first_section: u32) -> Result<bool, Error> {
+fn create_apart(opening: Opening<'_>) -> Result<bool, Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    let path = opening.path;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let apart = path.with_file_name(name);
     create_file(&apart)?;
-    let linked = match attempt(&apart, config, first_section).map(drop) {
-        Ok(()) => Ok(fs::hard_link(&apart, path)),
-        Err(Failure::Refused(error)) => Err(error),
-        Err(Failure::Damaged(what)) => {
-            Err(Error::Storage { doing: "creating it", source: what.into() })
-        }
-    };
+    let made = attempt(Opening { path: &apart, ..opening }).map(drop);
+    let made = made.map_err(|failure| failure.into_error("creating it"));
+    let linked = made.map(|()| fs::hard_link(&apart, path));
     let removed = fs::remove_file(&apart);
     match linked?.and(removed) {
         Ok(()) => Ok(true),

@@ -18,8 +18,7 @@ use plex_api::Private;
 
 use crate::error::Error;
 use crate::file::commit::commit;
-use crate::file::config::StoreConfig;
-use crate::file::config::Upgrade;
+use crate::file::config::{Opening, Upgrade};
 use crate::file::meta::{put_store_row, read_store_row, store_row};
 use crate::file::sections::{put_section, read_sections};
 use crate::format::tables::{ALL, Goes};
@@ -94,8 +93,7 @@ pub(crate) fn check(db: &impl ReadableDatabase, path: &Path) -> Result<Option<Ve
 pub(crate) fn file_id(db: &impl ReadableDatabase) -> Option<u64> {
     let txn = db.begin_read().ok()?;
     let meta = txn.open_table(tables::META).ok()?;
-    let row = meta.get(tables::STORE_KEY).ok()??;
-    envelope::open::<StoreRow>(place::store(), row.value()).ok().map(|row| row.file_id)
+    store_row(&meta).ok().map(|row| row.file_id)
 }
 
 fn open_meta(
@@ -119,14 +117,10 @@ fn open_meta(
 
 /// Makes an open file ready. It creates the tables of a new file, upgrades a file of an earlier
 /// version, and rebuilds indexes of another version.
-pub(crate) fn prepare(
-    db: &Database,
-    path: &Path,
-    config: &StoreConfig,
-    first_section: u32,
-) -> Result<Prepared, Error> {
+pub(crate) fn prepare(db: &Database, opening: Opening<'_>) -> Result<Prepared, Error> {
+    let Opening { path, config, .. } = opening;
     let Some(versions) = check(db, path)? else {
-        let file_id = commit(db, "creating its tables", |txn| create(txn, config, first_section))?;
+        let file_id = commit(db, "creating its tables", |txn| create(txn, opening))?;
         return Ok(Prepared { file_id, upgrade: None });
     };
     let row = {
@@ -149,11 +143,11 @@ pub(crate) fn prepare(
     Ok(Prepared { file_id, upgrade: Some(upgrade) })
 }
 
-fn create(txn: &WriteTransaction, config: &StoreConfig, first_section: u32) -> Result<u64, Error> {
+fn create(txn: &WriteTransaction, opening: Opening<'_>) -> Result<u64, Error> {
     let row = StoreRow {
         server: None,
-        next_section: first_section,
-        indexing: config.indexing.version,
+        next_section: opening.first_section,
+        indexing: opening.config.indexing.version,
         listed: Vec::new(),
         listed_at: None,
         file_id: draw(),

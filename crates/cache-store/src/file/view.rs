@@ -150,10 +150,16 @@ impl<'store> View<'store> {
 
     /// One item.
     pub fn item(&self, section: SectionId, key: RatingKey) -> Result<Option<Kept>, Error> {
-        let place = place::item(section, key.0);
         let doing = "reading an item";
-        let row = self.get::<ItemRow, _>(&self.items, (section.0, key.0), place, section, doing)?;
-        Ok(row.map(kept))
+        self.guarded(doing, || {
+            let value = self.items.get((section.0, key.0)).map_err(Error::storage(doing))?;
+            let Some(value) = value else { return Ok(None) };
+            let row = envelope::open::<ItemRow>(place::item(section, key.0), value.value());
+            if row.is_err() {
+                self.damaged(section, doing);
+            }
+            Ok(row.ok().map(kept))
+        })
     }
 
     /// An item that a bucket names, on its page. A missing item is damage, because one transaction
@@ -355,7 +361,7 @@ impl<'store> View<'store> {
             let place = place::remembered(section, key);
             self.guarded(doing, || {
                 let value = self.matches.get((section.0, key.0)).map_err(Error::storage(doing))?;
-                Ok(value.and_then(|value| self.match_row(place, value.value(), doing)))
+                Ok(value.and_then(|value| self.file.opened(place, value.value(), doing)))
             })?
         };
         Ok(row.and_then(MatchRow::into_record))
@@ -390,7 +396,7 @@ impl<'store> View<'store> {
                     (Some(buffered), _) => Some(buffered.clone()),
                     (None, Some((_, value))) => {
                         let place = place::remembered(section, key);
-                        self.match_row(place, value.value(), doing)
+                        self.file.opened(place, value.value(), doing)
                     }
                     (None, None) => None,
                 };
@@ -398,52 +404,6 @@ impl<'store> View<'store> {
             }
             Ok(records)
         })
-    }
-
-    fn get<R: envelope::Record, K: redb::Key + 'static>(
-        &self,
-        table: &ReadOnlyTable<K, &'static [u8]>,
-        key: impl for<'k> std::borrow::Borrow<K::SelfType<'k>>,
-        place: envelope::Place,
-        section: SectionId,
-        doing: &'static str,
-    ) -> Result<Option<R>, Error> {
-        self.guarded(doing, || {
-            let Some(value) = table.get(key).map_err(Error::storage(doing))? else {
-                return Ok(None);
-            };
-            Ok(self.decoded(place, value.value(), section, doing))
-        })
-    }
-
-    /// A record, or `None` and the note that the section is damaged.
-    fn decoded<R: envelope::Record>(
-        &self,
-        place: envelope::Place,
-        bytes: &[u8],
-        section: SectionId,
-        doing: &'static str,
-    ) -> Option<R> {
-        let record = envelope::open::<R>(place, bytes);
-        if record.is_err() {
-            self.damaged(section, doing);
-        }
-        record.ok()
-    }
-
-    /// A match. A damaged one is only missing: it is computed anew and written over. A listing would
-    /// not touch it.
-    fn match_row(
-        &self,
-        place: envelope::Place,
-        bytes: &[u8],
-        doing: &'static str,
-    ) -> Option<MatchRow> {
-        let row = envelope::open(place, bytes);
-        if row.is_err() {
-            self.file.damaged(doing);
-        }
-        row.ok()
     }
 
     /// Whether this view met damage in a section. If so, nothing that was read from the section is

@@ -181,12 +181,6 @@ pub(crate) fn encode<R: Encode>(record: &R, out: &mut Vec<u8>) -> bool {
     bincode::encode_into_std_write(record, out, CONFIG).is_ok()
 }
 
-/// A payload with one more field at its end: an `Option` that is `None`. It makes a record of the
-/// present schema from one of the schema before.
-pub(crate) fn with_none(payload: &[u8]) -> Vec<u8> {
-    [payload, &[0]].concat()
-}
-
 /// Decodes a record that [`encode`] wrote. It must consume every byte.
 pub(crate) fn decode<'a, R: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Option<R> {
     decode_first(payload).filter(|(_, rest)| rest.is_empty()).map(|(record, _)| record)

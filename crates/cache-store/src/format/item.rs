@@ -23,8 +23,8 @@ impl Record for ItemRow {
             let ItemRow2 { changed_at, item, .. } = envelope::decode(payload)?;
             (changed_at, item.into_item())
         } else {
-            // Schema 3 has no key of the show at its end.
-            let Self { changed_at, item, .. } = envelope::decode(&envelope::with_none(payload))?;
+            // Schema 3 has no key of the show at its end. A 0 says that it is not known.
+            let Self { changed_at, item, .. } = envelope::decode(&[payload, &[0]].concat())?;
             (changed_at, item.into_item())
         };
         let ContentHash(content) = item.content_hash();

@@ -6,29 +6,18 @@ use crate::model::index::Index;
 use crate::model::remembered::MatchKey;
 use crate::model::section::SectionId;
 
-/// The store row.
-pub(crate) fn store() -> Place {
-    Place { table: 0x10, section: 0, key: 0 }
+/// A sealed row of the meta table.
+#[derive(Clone, Copy)]
+pub(crate) struct MetaKey {
+    /// Its key in the table.
+    pub(crate) name: &'static str,
+    /// The number in its place. No number is used twice.
+    pub(crate) number: u128,
 }
 
-/// The host's totals.
-pub(crate) fn totals() -> Place {
-    Place { table: 0x10, section: 0, key: 1 }
-}
-
-/// The counters.
-pub(crate) fn counters() -> Place {
-    Place { table: 0x10, section: 0, key: 2 }
-}
-
-/// The size of the server's pages.
-pub(crate) fn paging() -> Place {
-    Place { table: 0x10, section: 0, key: 3 }
-}
-
-/// Who asked the server last.
-pub(crate) fn asker() -> Place {
-    Place { table: 0x10, section: 0, key: 4 }
+/// A sealed row of the meta table.
+pub(crate) fn meta(row: MetaKey) -> Place {
+    Place { table: 0x10, section: 0, key: row.number }
 }
 
 /// A section.

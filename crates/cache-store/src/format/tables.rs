@@ -5,7 +5,7 @@
 //! walk it. `docs/architecture.md` lists what else a new table needs.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -14,6 +14,7 @@ use crate::format::edit::EditRow;
 use crate::format::envelope;
 use crate::format::envelope::{Damage, Place, Record, Resealed};
 use crate::format::metadata::MetadataRow;
+use crate::format::place::MetaKey;
 use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
 use crate::format::{
@@ -56,16 +57,16 @@ pub(crate) const SHOWS: Numbered = TableDefinition::new("shows");
 pub(crate) const FORMAT_KEY: &str = "format";
 /// Key in [`META`]: for each table its number (1 byte) and schema (2 bytes little endian).
 pub(crate) const SCHEMAS_KEY: &str = "schemas";
-/// Key in [`META`]: the sealed store row.
-pub(crate) const STORE_KEY: &str = "store";
-/// Key in [`META`]: the host's totals, sealed.
-pub(crate) const TOTALS_KEY: &str = "totals";
-/// Key in [`META`]: the sealed counters.
-pub(crate) const COUNTERS_KEY: &str = "counters";
-/// Key in [`META`]: the sealed size of the server's pages, where it was seen.
-pub(crate) const PAGING_KEY: &str = "paging";
-/// Key in [`META`]: who asked the server last, sealed.
-pub(crate) const ASKER_KEY: &str = "asker";
+/// The store row.
+pub(crate) const STORE: MetaKey = MetaKey { name: "store", number: 0 };
+/// The host's totals.
+pub(crate) const TOTALS: MetaKey = MetaKey { name: "totals", number: 1 };
+/// The counters.
+pub(crate) const COUNTERS: MetaKey = MetaKey { name: "counters", number: 2 };
+/// The size of the server's pages, where it was seen.
+pub(crate) const PAGING: MetaKey = MetaKey { name: "paging", number: 3 };
+/// Who asked the server last.
+pub(crate) const ASKER: MetaKey = MetaKey { name: "asker", number: 4 };
 
 /// A table, for all code that walks the tables.
 pub(crate) struct Table {
@@ -109,17 +110,28 @@ pub(crate) enum Goes {
 trait Key: redb::Key + for<'k> redb::Value<SelfType<'k> = Self> + Copy + 'static {
     /// The section's number, and the key within the section as a value's checksum covers it.
     fn in_place(self) -> (u32, u128);
+
+    /// All keys of a section.
+    fn whole(section: SectionId) -> RangeInclusive<Self>;
 }
 
 impl Key for (u32, u64) {
     fn in_place(self) -> (u32, u128) {
         (self.0, u128::from(self.1))
     }
+
+    fn whole(section: SectionId) -> RangeInclusive<Self> {
+        whole(section)
+    }
 }
 
 impl Key for (u32, [u8; 16]) {
     fn in_place(self) -> (u32, u128) {
         (self.0, u128::from_le_bytes(self.1))
+    }
+
+    fn whole(section: SectionId) -> RangeInclusive<Self> {
+        (section.0, [0; 16])..=(section.0, [0xFF; 16])
     }
 }
 
@@ -151,15 +163,11 @@ const fn hashed<R: Record>(number: u8, name: &'static str, goes: Goes) -> Table 
 impl Table {
     /// Creates the table if it is missing.
     pub(crate) fn create(&self, txn: &WriteTransaction) -> Result<(), Error> {
-        let doing = "creating its tables";
-        match self.keys {
-            Keys::Numbered(definition) => {
-                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
-            }
-            Keys::Hashed(definition) => {
-                txn.open_table(definition).map(drop).map_err(Error::storage(doing))
-            }
-        }
+        let created = match self.keys {
+            Keys::Numbered(definition) => txn.open_table(definition).map(drop),
+            Keys::Hashed(definition) => txn.open_table(definition).map(drop),
+        };
+        created.map_err(Error::storage("creating its tables"))
     }
 
     /// Calls `visit` with every row, in key order.
@@ -195,27 +203,10 @@ impl Table {
         txn: &WriteTransaction,
         section: SectionId,
     ) -> Result<u64, Error> {
-        let doing = "removing rows of a section";
-        let mut removed = 0;
         match self.keys {
-            Keys::Numbered(definition) => {
-                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                rows.retain_in(whole(section), |_, _| {
-                    removed += 1;
-                    false
-                })
-                .map_err(Error::storage(doing))?;
-            }
-            Keys::Hashed(definition) => {
-                let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                rows.retain_in(whole_matches(section), |_, _| {
-                    removed += 1;
-                    false
-                })
-                .map_err(Error::storage(doing))?;
-            }
+            Keys::Numbered(definition) => remove_rows(txn, definition, section),
+            Keys::Hashed(definition) => remove_rows(txn, definition, section),
         }
-        Ok(removed)
     }
 
     /// Whether the table has no row of a section, seen from the row before the next section.
@@ -224,28 +215,11 @@ impl Table {
         txn: &WriteTransaction,
         section: SectionId,
     ) -> Result<bool, Error> {
-        let doing = "removing rows of a section";
         let last = match self.keys {
-            Keys::Numbered(definition) => {
-                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                let mut last =
-                    rows.range(..=(section.0, u64::MAX)).map_err(Error::storage(doing))?;
-                last.next_back()
-                    .transpose()
-                    .map_err(Error::storage(doing))?
-                    .map(|row| row.0.value().0)
-            }
-            Keys::Hashed(definition) => {
-                let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
-                let mut last =
-                    rows.range(..=(section.0, [0xFF; 16])).map_err(Error::storage(doing))?;
-                last.next_back()
-                    .transpose()
-                    .map_err(Error::storage(doing))?
-                    .map(|row| row.0.value().0)
-            }
+            Keys::Numbered(definition) => last_section(txn, definition, section),
+            Keys::Hashed(definition) => last_section(txn, definition, section),
         };
-        Ok(last != Some(section.0))
+        Ok(last? != Some(section.0))
     }
 
     /// Rewrites every row of an earlier schema in the present one, and removes rows that cannot be
@@ -305,6 +279,36 @@ impl Table {
     }
 }
 
+fn remove_rows<K: Key>(
+    txn: &WriteTransaction,
+    definition: TableDefinition<'static, K, &'static [u8]>,
+    section: SectionId,
+) -> Result<u64, Error> {
+    let doing = "removing rows of a section";
+    let mut removed = 0;
+    let mut rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+    rows.retain_in(K::whole(section), |_, _| {
+        removed += 1;
+        false
+    })
+    .map_err(Error::storage(doing))?;
+    Ok(removed)
+}
+
+/// The section of the last row up to the end of a section.
+fn last_section<K: Key>(
+    txn: &WriteTransaction,
+    definition: TableDefinition<'static, K, &'static [u8]>,
+    section: SectionId,
+) -> Result<Option<u32>, Error> {
+    let doing = "removing rows of a section";
+    let rows = txn.open_table(definition).map_err(Error::storage(doing))?;
+    let (_, end) = K::whole(section).into_inner();
+    let last = rows.range(..=end).map_err(Error::storage(doing))?.next_back();
+    let last = last.transpose().map_err(Error::storage(doing))?;
+    Ok(last.map(|(key, _)| key.value().in_place().0))
+}
+
 /// The table of an index.
 pub(crate) fn index(index: Index) -> Numbered {
     match index {
@@ -315,13 +319,8 @@ pub(crate) fn index(index: Index) -> Numbered {
 }
 
 /// All keys of a section in a [`Numbered`] table.
-pub(crate) fn whole(section: SectionId) -> std::ops::RangeInclusive<(u32, u64)> {
+pub(crate) fn whole(section: SectionId) -> RangeInclusive<(u32, u64)> {
     (section.0, 0)..=(section.0, u64::MAX)
-}
-
-/// All keys of a section in a [`Hashed`] table.
-pub(crate) fn whole_matches(section: SectionId) -> std::ops::RangeInclusive<(u32, [u8; 16])> {
-    (section.0, [0; 16])..=(section.0, [0xFF; 16])
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use plex_api::{UnixSeconds, UnsupportedRow};
 
 use crate::error::Error;
 use crate::library::Library;
-use crate::library::selection::{Selection, is_named, is_of, select};
+use crate::library::selection::{Selection, is_named, select};
 use crate::model::section::{SectionId, SectionState};
 use crate::refresh::plan::{Demand, Plan, is_fresh, is_recent};
 use crate::share::single_flight::Since;
@@ -33,13 +33,7 @@ impl Library {
     /// made.
     pub async fn known(&self, want: &Selection) -> Result<Vec<SectionState>, Error> {
         let known = self.context.blocking(Store::sections).await?;
-        let named = |state: &SectionState| match want {
-            Selection::Named(names) => names.iter().any(|name| is_named(name, state)),
-            Selection::Kind(kind) => is_of(kind, state),
-            Selection::All => true,
-        };
-        let cached = |state: &SectionState| state.stamp.is_some();
-        Ok(known.into_iter().filter(|state| named(state) && cached(state)).collect())
+        Ok(known.into_iter().filter(|state| want.has(state) && state.stamp.is_some()).collect())
     }
 
     /// The selected sections of the server's last list that are cached, and whether these are all
@@ -48,24 +42,14 @@ impl Library {
         let (known, (listed, listed_at)) =
             self.context.blocking(|store| Ok((store.sections()?, store.listed()?))).await?;
         let find = |id: &SectionId| known.iter().find(|state| state.id == *id).cloned();
-        let found: Vec<SectionState> = listed.iter().filter_map(find).collect();
-        let mut whole = listed_at.is_some() && found.len() == listed.len();
-        let mut selected = match want {
-            Selection::All => found,
-            Selection::Kind(kind) => found.into_iter().filter(|state| is_of(kind, state)).collect(),
-            Selection::Named(names) => {
-                let mut selected = Vec::new();
-                for name in names {
-                    match select(&Selection::section(name), &found, &[]) {
-                        Ok(sections) => selected.extend(sections),
-                        Err(_) => whole = false,
-                    }
-                }
-                selected.sort_unstable_by_key(|state| state.id);
-                selected.dedup_by_key(|state| state.id);
-                selected
-            }
-        };
+        let mut selected: Vec<SectionState> = listed.iter().filter_map(find).collect();
+        let mut whole = listed_at.is_some() && selected.len() == listed.len();
+        selected.retain(|state| want.has(state));
+        if let Selection::Named(names) = want {
+            let has = |name: &String| selected.iter().any(|state| is_named(name, state));
+            whole &= names.iter().all(has);
+            selected.sort_unstable_by_key(|state| state.id);
+        }
         let count = selected.len();
         selected.retain(|state| state.stamp.is_some());
         whole &= selected.len() == count;

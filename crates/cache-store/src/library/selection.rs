@@ -22,13 +22,22 @@ impl Selection {
     pub fn section(name: impl Into<String>) -> Self {
         Self::Named(vec![name.into()])
     }
+
+    /// Whether a section is among those that are meant.
+    pub(super) fn has(&self, state: &SectionState) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|name| is_named(name, state)),
+            Self::Kind(kind) => is_of(kind, state),
+            Self::All => true,
+        }
+    }
 }
 
 pub(super) fn is_named(name: &str, state: &SectionState) -> bool {
     state.title == name || state.uuid.0 == name || state.key.0.to_string() == name
 }
 
-pub(super) fn is_of(kind: &SectionKind, state: &SectionState) -> bool {
+fn is_of(kind: &SectionKind, state: &SectionState) -> bool {
     kind.leaf() == Some(state.kind)
 }
 

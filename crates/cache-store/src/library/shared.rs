@@ -261,11 +261,7 @@ impl Library {
 
     async fn bind_to(&self, tier: &Tier) -> Result<(), Error> {
         let Some(server) = tier.server() else { return Ok(()) };
-        let owner = match &self.context.profile {
-            Some(profile) => format!("{server} as {profile}"),
-            None => server,
-        };
-        self.context.blocking(move |store| store.bind(&owner)).await
+        self.context.bind_to(server).await
     }
 
     /// The way to what another host listed, if it leads to the state that this host needs.

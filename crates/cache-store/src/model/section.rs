@@ -178,22 +178,12 @@ impl SectionState {
     /// Forgets the cached items, and ends every answer that rests on them. The revision goes up,
     /// because a match that was verified before says nothing about the next listing.
     pub(crate) fn forget(&mut self) {
-        self.stamp = None;
-        self.observed = None;
-        self.revision = self.revision.next();
-        self.items = 0;
-        self.unsupported = 0;
-        self.complete = false;
-        self.settled = false;
-        self.observed_at = None;
-        self.metadata_at = None;
-        self.listed_at = None;
-        self.counted_at = None;
-        self.changed_until = None;
-        self.shows = None;
-        self.dated = false;
-        self.lookups = Lookups::default();
-        self.divisions = [Division::default(); 3];
-        self.position = None;
+        *self = Self {
+            title: std::mem::take(&mut self.title),
+            locations: std::mem::take(&mut self.locations),
+            revision: self.revision.next(),
+            matches_from: self.matches_from,
+            ..Self::empty(self.id, self.uuid.clone(), self.key, self.kind)
+        };
     }
 }

@@ -97,11 +97,16 @@ impl Context {
     /// Binds the file to the server, or checks that it is bound to this server.
     pub(crate) async fn bind(&self) -> Result<(), Error> {
         let identity = self.client.identity().await?;
-        let owner = match &self.profile {
-            Some(profile) => format!("{} as {profile}", identity.machine_identifier),
-            None => identity.machine_identifier,
-        };
         self.note_version(identity.version);
+        self.bind_to(identity.machine_identifier).await
+    }
+
+    /// Binds the file to a server as this account sees it, or checks that it is this one.
+    pub(crate) async fn bind_to(&self, server: String) -> Result<(), Error> {
+        let owner = match &self.profile {
+            Some(profile) => format!("{server} as {profile}"),
+            None => server,
+        };
         self.blocking(move |store| store.bind(&owner)).await
     }
 

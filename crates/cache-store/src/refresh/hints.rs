@@ -34,12 +34,8 @@ pub(crate) struct Hints {
     ours: BTreeMap<u64, UnixSeconds>,
 }
 
-/// What has to be looked at now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Due {
-    /// Items to read, by section.
-    pub(crate) items: BTreeMap<SectionKey, Vec<RatingKey>>,
-}
+/// What has to be looked at now: items to read, by section.
+pub(crate) type Due = BTreeMap<SectionKey, Vec<RatingKey>>;
 
 impl Hints {
     /// Takes an event. For `settle` after our own edit, an event about that item may be about our
@@ -132,7 +128,7 @@ impl Hints {
         }
         let mut due = Due::default();
         for ((section, key), _) in std::mem::take(&mut self.dirty) {
-            due.items.entry(section).or_default().push(RatingKey(key));
+            due.entry(section).or_default().push(RatingKey(key));
         }
         self.probe = false;
         self.working = true;
@@ -144,7 +140,7 @@ impl Hints {
         self.working = false;
         let Some(due) = failed else { return };
         self.probe = true;
-        for (section, keys) in due.items {
+        for (section, keys) in due {
             self.dirty.extend(keys.into_iter().map(|RatingKey(key)| ((section, key), now)));
         }
     }
@@ -204,7 +200,7 @@ mod tests {
         assert_eq!(hints.wait(at(9), SETTLE), Some(Duration::from_secs(9)));
         assert_eq!(hints.take(at(17), SETTLE), None);
         let due = hints.take(at(18), SETTLE).unwrap();
-        assert_eq!(due.items[&SectionKey(1)], [RatingKey(5), RatingKey(6)]);
+        assert_eq!(due[&SectionKey(1)], [RatingKey(5), RatingKey(6)]);
         hints.done(None, at(18));
         assert_eq!(hints.quiet_since(at(18)), Some(at(0)));
     }

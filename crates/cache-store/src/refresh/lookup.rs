@@ -5,15 +5,15 @@
 //! is found only if an item's own parts name it. An empty answer proves absence only if the filter
 //! was tested before: it found a known file by its name in another case.
 
-use plex_api::{Client, ErrorKind, Filter, Item, Page, RatingKey};
+use plex_api::{ErrorKind, Filter, Item, Page, RatingKey};
 use tracing::debug;
 
 use crate::error::Error;
-use crate::model::index::Indexing;
 use crate::model::item::CachedItem;
 use crate::model::revision::latest;
 use crate::model::section::{FileFilter, Lookups, SectionId, SectionState};
 use crate::refresh::context::Context;
+use crate::refresh::execute::unmoved;
 use crate::refresh::listing;
 use crate::store::apply::update::{Applied, Update};
 use crate::store::staging::Spool;
@@ -74,19 +74,14 @@ impl Context {
         let none = vec![Looked::Unproven; wanted.len()];
         let read = self.blocking(move |store| store.view()?.section(section)).await?;
         let Some(state) = read.filter(|state| state.stamp.is_some()) else { return Ok(none) };
-        let mut search = Search {
-            client: &self.client,
-            indexing: self.store.indexing,
-            lookups: state.lookups,
-            state: &state,
-            found: Vec::new(),
-        };
+        let mut search =
+            Search { context: self, lookups: state.lookups, state: &state, found: Vec::new() };
         if !search.pays(wanted.len() as u64) {
             return Ok(none);
         }
         let mut looked = Vec::with_capacity(wanted.len());
         for file in wanted {
-            looked.push(search.one(self, file).await?);
+            looked.push(search.one(file).await?);
         }
         debug!(spent = search.lookups.spent, filter = ?search.lookups.filter, "looked up");
         let Search { lookups, found, .. } = search;
@@ -104,12 +99,8 @@ impl Context {
         let now = self.clock.now();
         let mut rows = Spool::new();
         self.spool(&mut rows, found, latest(now, &stamp)).await?;
-        let update = Update {
-            observed: state.observed.unwrap_or(stamp),
-            complete: state.complete,
-            lookups,
-            ..Update::new(&state, rows, stamp, state.observed_at.unwrap_or(now))
-        };
+        let (observed, at) = (state.observed.unwrap_or(stamp), state.observed_at.unwrap_or(now));
+        let update = Update { lookups, ..unmoved(&state, rows, Vec::new(), stamp, observed, at) };
         let applied = self.blocking(move |store| store.apply(update)).await?;
         Ok(matches!(applied, Applied::Done(..)))
     }
@@ -117,8 +108,7 @@ impl Context {
 
 /// A series of lookups in one section.
 struct Search<'a> {
-    client: &'a Client,
-    indexing: Indexing,
+    context: &'a Context,
     state: &'a SectionState,
     lookups: Lookups,
     found: Vec<Item>,
@@ -128,9 +118,9 @@ impl Search<'_> {
     /// Whether `files` more lookups still cost less than listing the section.
     fn pays(&self, files: u64) -> bool {
         let each = if self.lookups.filter == FileFilter::Ignored { TITLES as u64 } else { 1 };
-        let limit = self
-            .total()
-            .map_or(BLIND, |total| total.div_ceil(u64::from(self.client.page_size())).max(2));
+        let limit = self.total().map_or(BLIND, |total| {
+            total.div_ceil(u64::from(self.context.client.page_size())).max(2)
+        });
         self.lookups.spent + files.saturating_mul(each) <= limit
     }
 
@@ -142,17 +132,17 @@ impl Search<'_> {
         Some(self.state.items + self.state.unsupported)
     }
 
-    async fn one(&mut self, context: &Context, file: &Wanted) -> Result<Looked, Error> {
+    async fn one(&mut self, file: &Wanted) -> Result<Looked, Error> {
         if self.lookups.filter != FileFilter::Ignored
-            && let Some(looked) = self.by_name(context, file).await?
+            && let Some(looked) = self.by_name(file).await?
         {
             return Ok(looked);
         }
         for title in file.titles.iter().take(TITLES) {
             self.lookups.spent += 1;
             let (section, kind) = (self.state.key, self.state.kind);
-            let page =
-                self.client.search_title(section, kind, &telling_words(title), BY_TITLE).await?;
+            let (client, words) = (&self.context.client, telling_words(title));
+            let page = client.search_title(section, kind, &words, BY_TITLE).await?;
             let found = self.take(page, file.name_hash);
             if !found.is_empty() {
                 return Ok(Looked::Found(found));
@@ -163,7 +153,7 @@ impl Search<'_> {
 
     /// Asks by file name. `None`: the server ignores the filter, or would not read the name as one
     /// value.
-    async fn by_name(&mut self, context: &Context, file: &Wanted) -> Result<Option<Looked>, Error> {
+    async fn by_name(&mut self, file: &Wanted) -> Result<Option<Looked>, Error> {
         if !is_one_value(&file.file_name) {
             return Ok(None);
         }
@@ -186,7 +176,7 @@ impl Search<'_> {
             return Ok(None);
         }
         if self.lookups.filter == FileFilter::Unknown {
-            self.try_filter(context).await?;
+            self.try_filter().await?;
         }
         Ok(match self.lookups.filter {
             FileFilter::Honoured if is_plain(&file.file_name) => Some(Looked::Absent),
@@ -197,11 +187,11 @@ impl Search<'_> {
 
     /// Tests the filter: asks for a known file, with its name in another case. If the server finds
     /// it and does not list everything, its empty answers can be trusted.
-    async fn try_filter(&mut self, context: &Context) -> Result<(), Error> {
+    async fn try_filter(&mut self) -> Result<(), Error> {
         self.lookups.filter = FileFilter::Ignored;
         let id = self.state.id;
-        let items = context.blocking(move |store| store.view()?.first_items(id, NEAR)).await?;
-        let mut known = longest_plain_name(items.into_iter());
+        let read = self.context.blocking(move |store| store.view()?.first_items(id, NEAR));
+        let mut known = longest_plain_name(read.await?.into_iter());
         let mut first = None;
         if known.is_none() {
             let page = self.first_page().await?;
@@ -238,7 +228,7 @@ impl Search<'_> {
     async fn first_page(&mut self) -> Result<Page, Error> {
         self.lookups.spent += 1;
         let listing = listing::request(self.state, Filter::None);
-        let page = self.client.page(&listing, 0, BY_NAME).await?;
+        let page = self.context.client.page(&listing, 0, BY_NAME).await?;
         self.lookups.total = page.total;
         Ok(page)
     }
@@ -246,8 +236,8 @@ impl Search<'_> {
     /// One request by file name. `None`: the server refuses the filter.
     async fn ask(&mut self, file_name: &str) -> Result<Option<Page>, Error> {
         self.lookups.spent += 1;
-        let asked = self.client.lookup_file(self.state.key, self.state.kind, file_name, BY_NAME);
-        match asked.await {
+        let (section, kind) = (self.state.key, self.state.kind);
+        match self.context.client.lookup_file(section, kind, file_name, BY_NAME).await {
             Ok(page) => Ok(Some(page)),
             // Seen with a section of shows. This is no outage: the server does not know the filter.
             Err(error)
@@ -268,7 +258,8 @@ impl Search<'_> {
     fn take(&mut self, page: Page, name_hash: u64) -> Vec<RatingKey> {
         let before = self.found.len();
         self.found.extend(page.items.into_iter().filter(|item| {
-            (self.indexing.keys)(&CachedItem::from_plex(item)).names.contains(&name_hash)
+            let keys = self.context.store.indexing.keys;
+            keys(&CachedItem::from_plex(item)).names.contains(&name_hash)
         }));
         self.found.iter().skip(before).map(|item| item.rating_key).collect()
     }

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::error::Error;
 use crate::file::meta::store_row;
 use crate::format::block::BlockRef;
+use crate::format::envelope::Place;
 use crate::format::meta::TotalsRow;
 use crate::format::tables::ALL;
 use crate::format::{envelope, place, tables};
@@ -110,15 +111,15 @@ fn check_meta(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Error>
     let doing = "checking it";
     let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
     store_row(&meta)?;
-    let totals: fn(&[u8]) -> bool = |row| envelope::open::<TotalsRow>(place::totals(), row).is_ok();
-    let counters: fn(&[u8]) -> bool =
-        |row| envelope::open::<CountersRow>(place::counters(), row).is_ok();
+    let totals: fn(Place, &[u8]) -> bool = |at, row| envelope::open::<TotalsRow>(at, row).is_ok();
+    let counters: fn(Place, &[u8]) -> bool =
+        |at, row| envelope::open::<CountersRow>(at, row).is_ok();
     checked.rows += 1;
-    for (key, opens) in [(tables::TOTALS_KEY, totals), (tables::COUNTERS_KEY, counters)] {
-        let Some(row) = meta.get(key).map_err(Error::storage(doing))? else { continue };
+    for (key, opens) in [(tables::TOTALS, totals), (tables::COUNTERS, counters)] {
+        let Some(row) = meta.get(key.name).map_err(Error::storage(doing))? else { continue };
         checked.rows += 1;
-        if !opens(row.value()) {
-            checked.problem(|| format!("meta: \"{key}\" is damaged: it starts anew"));
+        if !opens(place::meta(key), row.value()) {
+            checked.problem(|| format!("meta: \"{}\" is damaged: it starts anew", key.name));
         }
     }
     Ok(())

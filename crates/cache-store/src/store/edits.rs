@@ -116,10 +116,9 @@ impl Store {
                 let (key, value) = row.map_err(Error::storage(doing))?;
                 let (section, key) = key.value();
                 let section = SectionId(section);
-                match envelope::open::<EditRow>(place::edit(section, key), value.value()) {
-                    Ok(row) => edits.push(row.into_edit(section, RatingKey(key))),
-                    Err(_) => self.file.damaged(doing),
-                }
+                let place = place::edit(section, key);
+                let row = self.file.opened::<EditRow>(place, value.value(), doing);
+                edits.extend(row.map(|row| row.into_edit(section, RatingKey(key))));
             }
             Ok(edits)
         })

@@ -39,22 +39,16 @@ impl Store {
                     if item.is_none() && fields.is_none() && edit.is_none() {
                         continue;
                     }
-                    let version = version_of(bytes_of(fields.as_ref()), bytes_of(edit.as_ref()));
+                    let version = version_of(fields.as_ref(), edit.as_ref());
                     let item = item.and_then(|value| {
-                        let row =
-                            envelope::open::<ItemRow>(place::item(section, key), value.value());
-                        if row.is_err() {
-                            self.file.damaged(doing);
-                        }
-                        Some(row.ok()?.item.into_item())
+                        let place = place::item(section, key);
+                        let row = self.file.opened::<ItemRow>(place, value.value(), doing);
+                        Some(row?.item.into_item())
                     });
                     let fields = fields.and_then(|value| {
                         let place = place::metadata(section, key);
-                        let row = envelope::open::<MetadataRow>(place, value.value());
-                        if row.is_err() {
-                            self.file.damaged(doing);
-                        }
-                        row.ok()?.into_metadata()
+                        let row = self.file.opened::<MetadataRow>(place, value.value(), doing);
+                        row?.into_metadata()
                     });
                     // A damaged row may have said "sent", so its item is read again, too.
                     let unconfirmed = edit
@@ -121,7 +115,7 @@ impl Store {
                     let at = (section.0, key.0);
                     let row = rows.get(at).map_err(Error::storage(doing))?;
                     let edit = edits.get(at).map_err(Error::storage(doing))?;
-                    let version = version_of(bytes_of(row.as_ref()), bytes_of(edit.as_ref()));
+                    let version = version_of(row.as_ref(), edit.as_ref());
                     if !replaces(*key, version) {
                         others.push(*key);
                     }
@@ -157,14 +151,11 @@ impl Store {
 
 type Value<'a> = AccessGuard<'a, &'static [u8]>;
 
-fn bytes_of<'a>(row: Option<&'a Value<'_>>) -> Option<&'a [u8]> {
-    row.map(Value::value)
-}
-
 /// One number for the two rows that say what is known about an item's fields.
-fn version_of(metadata: Option<&[u8]>, edit: Option<&[u8]>) -> u64 {
+fn version_of<'a>(metadata: Option<&Value<'a>>, edit: Option<&Value<'a>>) -> u64 {
     let mut hash = Xxh3::new();
     for row in [metadata, edit] {
+        let row = row.map(Value::value);
         hash.update(&row.map_or(u64::MAX, |row| row.len() as u64).to_le_bytes());
         hash.update(row.unwrap_or_default());
     }

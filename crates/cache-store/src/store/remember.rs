@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::Error;
 use crate::file::meta::{put_row, row};
 use crate::file::view::View;
-use crate::format::{meta::CountersRow, remembered::MatchRow};
-use crate::format::{place, tables};
+use crate::format::{meta::CountersRow, remembered::MatchRow, tables};
 use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::section::SectionId;
 use crate::store::Store;
@@ -93,16 +92,15 @@ impl Store {
         }
         self.write("remembering matches", |txn| {
             let doing = "counting";
-            let (key, place) = (tables::COUNTERS_KEY, place::counters());
             let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let before: CountersRow = row(&meta, key, place, doing)?.unwrap_or_default();
+            let before: CountersRow = row(&meta, tables::COUNTERS, doing)?.unwrap_or_default();
             drop(meta);
             let sum = CountersRow {
                 hits: before.hits.saturating_add(counted.hits),
                 misses: before.misses.saturating_add(counted.misses),
                 damaged: before.damaged.saturating_add(counted.damaged),
             };
-            put_row(txn, key, place, &sum, doing)
+            put_row(txn, tables::COUNTERS, &sum, doing)
         })?;
         self.keep_within_limit()
     }

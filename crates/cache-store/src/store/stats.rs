@@ -6,8 +6,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::file::meta::{row, store_row};
 use crate::format::meta::CountersRow;
-use crate::format::tables::{ALL, Keys, Table};
-use crate::format::{place, tables};
+use crate::format::tables::{self, ALL, Keys, Table};
 use crate::model::revision::Revision;
 use crate::store::Store;
 
@@ -91,7 +90,7 @@ impl Store {
         self.read("counting", |txn| {
             let doing = "counting";
             let meta = txn.open_table(tables::META).map_err(Error::storage(doing))?;
-            let counters = row(&meta, tables::COUNTERS_KEY, place::counters(), doing)?;
+            let counters = row(&meta, tables::COUNTERS, doing)?;
             let counters: CountersRow = counters.unwrap_or_default();
             let tables =
                 ALL.iter().map(|table| stats_of(table, txn)).collect::<Result<Vec<_>, Error>>()?;

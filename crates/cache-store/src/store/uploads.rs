@@ -19,15 +19,9 @@ impl Store {
         self.read(doing, |txn| {
             let rows = txn.open_table(tables::UPLOADS).map_err(Error::storage(doing))?;
             let value = rows.get((section.0, key.0)).map_err(Error::storage(doing))?;
-            let row = value.and_then(|value| {
-                let place = place::uploads(section, key.0);
-                let row = envelope::open::<UploadsRow>(place, value.value());
-                if row.is_err() {
-                    self.file.damaged(doing);
-                }
-                row.ok()
-            });
-            let row = row.unwrap_or_default();
+            let place = place::uploads(section, key.0);
+            let row = value.and_then(|value| self.file.opened(place, value.value(), doing));
+            let row: UploadsRow = row.unwrap_or_default();
             Ok(Uploads {
                 poster: row.poster.map(ImageHash),
                 background: row.background.map(ImageHash),

@@ -7,22 +7,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use super::{Dice, assert_sound, config, fill, filled, items, movie, open, place, section, shared};
+use super::{
+    Dice, assert_sound, child_for, config, fill, filled, items, movie, open, orders, place,
+    section, shared,
+};
 use crate::{Error, Opened, Store};
-
-const PATH: &str = "MATCHBOX_TEST_ABORTING";
-const SHARED: &str = "MATCHBOX_TEST_ABORTING_SHARED";
 
 /// Opens the file and says what it found. This is not a test by itself: without a path it does
 /// nothing.
 #[test]
 fn child() {
-    let Ok(path) = std::env::var(PATH) else { return };
+    let Some((path, config)) = orders() else { return };
     std::panic::set_hook(Box::new(|_| std::process::abort()));
-    let config = if std::env::var(SHARED).is_ok() { shared() } else { config() };
-    match Store::open(Path::new(&path), &config) {
+    match Store::open(&path, &config) {
         Ok(store) => println!("\nopened: {:?}", store.opened()),
         Err(error) => println!("\nerror: {error:?}"),
     }
@@ -30,13 +28,7 @@ fn child() {
 
 /// What the child says. `None`: it was aborted.
 fn start(path: &Path, shared: bool) -> Option<String> {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["tests::aborting::child", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(PATH, path);
-    if shared {
-        command.env(SHARED, "yes");
-    }
-    let output = command.output().unwrap();
+    let output = child_for("tests::aborting::child", path, shared).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     said.lines().find(|line| line.starts_with("opened: ")).map(str::to_owned)
 }

@@ -1,25 +1,16 @@
 //! What a check of the whole file finds.
 
-use std::path::Path;
-
-use redb::{AccessGuard, Database, ReadableTable, WriteTransaction};
+use redb::{AccessGuard, ReadableTable};
 
 use super::clearing::write_late;
 use super::shows::show;
 use super::{
-    NOW, assert_sound, fill, filled, found, items, match_key, movie, open, place, section, stamp,
+    NOW, assert_sound, behind_its_back, fill, filled, found, items, match_key, movie, open, place,
+    section, stamp,
 };
 use crate::format::tables;
 use crate::format::tables::Keys;
 use crate::{Error, Store};
-
-/// Changes rows without the store, as damage that redb does not notice would.
-fn behind_its_back(path: &Path, change: impl FnOnce(&WriteTransaction)) {
-    let db = Database::open(path).unwrap();
-    let txn = db.begin_write().unwrap();
-    change(&txn);
-    txn.commit().unwrap();
-}
 
 /// The value with a flipped bit.
 fn flipped(value: Option<AccessGuard<'_, &'static [u8]>>) -> Vec<u8> {
@@ -50,7 +41,7 @@ fn a_check_finds_damage_in_every_table() {
         problems = checked.problem_count;
         store.close().unwrap();
     };
-    for key in [tables::TOTALS_KEY, tables::COUNTERS_KEY] {
+    for key in [tables::TOTALS, tables::COUNTERS].map(|key| key.name) {
         behind_its_back(&path, |txn| {
             let mut rows = txn.open_table(tables::META).unwrap();
             let bytes = flipped(rows.get(key).unwrap());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use plex_api::{Artwork, Field, ItemKind, RatingKey};
+use plex_api::{Artwork, Field, RatingKey};
 use redb::{Database, ReadableDatabase};
 
 use super::crash::Medium;
@@ -48,15 +48,8 @@ fn sound_file() -> Vec<u8> {
 }
 
 fn metadata(key: u64) -> Metadata {
-    Metadata {
-        kind: ItemKind::Movie,
-        values: [(Field::Summary, format!("What happens in {key}. ").repeat(8))].into(),
-        tags: BTreeMap::new(),
-        locked: Vec::new(),
-        sent: BTreeMap::new(),
-        updated_at: None,
-        read_at: NOW,
-    }
+    let summary = format!("What happens in {key}. ").repeat(8);
+    Metadata { values: [(Field::Summary, summary)].into(), ..super::metadata() }
 }
 
 fn edit(section: SectionId, key: u64) -> EditProgress {

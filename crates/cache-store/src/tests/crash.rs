@@ -12,12 +12,15 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Database, StorageBackend};
 
-use super::{Dice, assert_sound, config, fill, found, items, match_key, movie, section, stamp};
+use super::{
+    Dice, assert_sound, config, fill, found, items, match_key, movie, refuse, section, stamp,
+};
 use crate::Opened;
+use crate::file::config::Opening;
 use crate::file::open::OpenFile;
 use crate::file::preallocate::{CHUNK, Growing};
 use crate::file::upgrade;
-use crate::{Error, Store, StoreConfig, Unwritable};
+use crate::{Error, Store, StoreConfig};
 
 /// A medium in memory that fails at a chosen operation.
 #[derive(Debug, Clone, Default)]
@@ -146,7 +149,7 @@ impl Medium {
 
 /// What the medium does not have counts as lost here, so the store must not go on in memory.
 fn open(medium: &Medium, folder: &Path) -> Result<Store, Error> {
-    on_medium(medium, folder, &StoreConfig { unwritable: Unwritable::Refuse, ..config() })
+    on_medium(medium, folder, &refuse())
 }
 
 /// Opens a store on a medium. No file is touched, unless the store asks for a new one.
@@ -159,7 +162,8 @@ pub(super) fn on_medium(
     let db = Database::builder()
         .create_with_backend(Growing::new(medium.clone()))
         .map_err(Error::storage("opening it"))?;
-    let prepared = upgrade::prepare(&db, &path, config, 1)?;
+    let opening = Opening { path: &path, config, first_section: 1 };
+    let prepared = upgrade::prepare(&db, opening)?;
     let file = OpenFile { db, opened: Opened::Existing, file_id: prepared.file_id, memory: None };
     Ok(Store::over(file, &path, config))
 }

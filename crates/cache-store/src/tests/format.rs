@@ -18,7 +18,7 @@ use crate::format::remembered::MatchRow;
 use crate::format::section::SectionRow;
 use crate::format::show::ShowRow;
 use crate::format::upload::UploadsRow;
-use crate::format::{envelope, place};
+use crate::format::{envelope, place, tables};
 use crate::model::partition::Division;
 use crate::model::position::{CommitId, Position};
 use crate::model::remembered::Failure;
@@ -271,9 +271,9 @@ fn the_bytes_of_every_record() {
         listed_at: Some(1_700_000_000),
         file_id: 0x0123_4567_89AB_CDEF,
     };
-    check(place::store(), &store, STORE);
+    check(place::meta(tables::STORE), &store, STORE);
     let counters = CountersRow { hits: 1_000, misses: 70_000, damaged: 1 };
-    check(place::counters(), &counters, COUNTERS);
+    check(place::meta(tables::COUNTERS), &counters, COUNTERS);
     check(place::section(SECTION_1), &section_row(), SECTION);
     let place = place::item(SECTION_1, 4711);
     check(place, &item_row(), ITEM);
@@ -295,10 +295,10 @@ fn the_bytes_of_every_record() {
     check(place, &match_row(Outcome::Ambiguous(keys)), MATCH_AMBIGUOUS);
     check(place, &match_row(Outcome::Absent), MATCH_ABSENT);
     let totals = TotalsRow { bytes: b"{}".to_vec() };
-    check(place::totals(), &totals, TOTALS);
+    check(place::meta(tables::TOTALS), &totals, TOTALS);
     let paging = PagingRow { rows: 100, at_most: u32::MAX, version: Some("1.43".into()) };
-    check(place::paging(), &paging, PAGING);
-    check(place::asker(), &AskerRow { hash: [1, 2, 3, 4] }, ASKER);
+    check(place::meta(tables::PAGING), &paging, PAGING);
+    check(place::meta(tables::ASKER), &AskerRow { hash: [1, 2, 3, 4] }, ASKER);
     let lease = LeaseRow { holder: 42, until: 1_700_000_000 };
     check(place::lease(SECTION_1), &lease, LEASE);
 }

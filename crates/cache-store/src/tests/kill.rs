@@ -8,24 +8,23 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 use plex_api::RatingKey;
 
-use super::{assert_sound, config, found, items, match_key, movie, place, section, shared, stamp};
+use super::{
+    assert_sound, child_for, config, found, items, match_key, movie, orders, place, section,
+    shared, stamp,
+};
 use crate::{Clear, EditProgress, Error, Opened, Progress, RunId, Sharing, Store};
-
-const PATH: &str = "MATCHBOX_TEST_KILL_PATH";
-const SHARED: &str = "MATCHBOX_TEST_KILL_SHARED";
 
 /// The child repeats these steps: a refresh to the next edition, a flush of a match, and the note
 /// of an edit. Sometimes it also clears all matches and compacts the file. This is not a test by
 /// itself: without a path to work on, it does nothing.
 #[test]
 fn child() {
-    let Ok(path) = std::env::var(PATH) else { return };
-    let config = if std::env::var(SHARED).is_ok() { shared() } else { config() };
-    let store = Store::open(Path::new(&path), &config).unwrap();
+    let Some((path, config)) = orders() else { return };
+    let store = Store::open(&path, &config).unwrap();
     let id = section(&store);
     let mut out = std::io::stdout();
     loop {
@@ -92,13 +91,8 @@ struct Running {
 }
 
 fn start(path: &Path, shared: bool) -> Running {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["tests::kill::child", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(PATH, path).stdout(Stdio::piped()).stderr(Stdio::null());
-    if shared {
-        command.env(SHARED, "yes");
-    }
-    let mut child = command.spawn().unwrap();
+    let mut command = child_for("tests::kill::child", path, shared);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     Running { child, lines, edition: 0, remembered: Vec::new(), edit: 0 }
 }

@@ -8,21 +8,21 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use plex_api::{Clock, RatingKey};
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 
+use super::upgrading::set_schema_of_items;
 use super::{
-    Dice, assert_sound, config, fill, found, items, match_key, movie, place, section, shared,
+    Dice, assert_sound, behind_its_back, child_for, config, config_of, fill, found, items,
+    match_key, movie, orders, place, section, shared,
 };
 use crate::format::envelope;
 use crate::format::{item::ItemRow, place as place_of};
-use crate::{Clear, Opened, SectionId, Store, StoreConfig};
+use crate::{Clear, Opened, SectionId, Store};
 
-const PATH: &str = "MATCHBOX_TEST_UPKEEP_PATH";
-const SHARED: &str = "MATCHBOX_TEST_UPKEEP_SHARED";
 const WORK: &str = "MATCHBOX_TEST_UPKEEP_WORK";
 
 const ITEMS: u64 = 1_000;
@@ -71,19 +71,14 @@ impl Work {
     }
 }
 
-fn config_of(is_shared: bool) -> StoreConfig {
-    if is_shared { shared() } else { config() }
-}
-
 /// Says when the work begins and when it is done, and then waits to be killed. This is not a test
 /// by itself: without a path to work on it does nothing.
 #[test]
 fn upkeep_child() {
-    let Ok(path) = std::env::var(PATH) else { return };
-    let config = config_of(std::env::var(SHARED).is_ok());
+    let Some((path, config)) = orders() else { return };
     let work = Work::of(&std::env::var(WORK).unwrap());
     let mut out = std::io::stdout();
-    let open = || Store::open(Path::new(&path), &config).unwrap();
+    let open = || Store::open(&path, &config).unwrap();
     let before = (work != Work::Open).then(open);
     writeln!(out, "\nbegin").unwrap();
     let store = before.unwrap_or_else(open);
@@ -100,14 +95,9 @@ struct Running {
 impl Running {
     /// Starts a child, and waits until its work begins.
     fn start(path: &Path, is_shared: bool, work: Work) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let name = "tests::kill_upkeep::upkeep_child";
-        command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
-        command.env(PATH, path).env(WORK, work.name());
+        let mut command = child_for("tests::kill_upkeep::upkeep_child", path, is_shared);
+        command.env(WORK, work.name());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        if is_shared {
-            command.env(SHARED, "yes");
-        }
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut running = Self { child, lines };
@@ -244,9 +234,7 @@ fn filled() -> Vec<u8> {
 fn former() -> Vec<u8> {
     let (_folder, path) = place();
     fs::write(&path, filled()).unwrap();
-    let db = Database::create(&path).unwrap();
-    let txn = db.begin_write().unwrap();
-    {
+    behind_its_back(&path, |txn| {
         let name = TableDefinition::<(u32, u64), &[u8]>::new("items");
         let mut items = txn.open_table(name).unwrap();
         let keys: Vec<_> = items.iter().unwrap().map(|row| row.unwrap().0.value()).collect();
@@ -259,14 +247,8 @@ fn former() -> Vec<u8> {
             let sealed = envelope::seal_payload(at, 3, shorter);
             items.insert((section, key), sealed.as_slice()).unwrap();
         }
-        let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
-        let mut schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
-        let items = schemas.as_chunks_mut::<3>().0.iter_mut().find(|row| row[0] == 0x12);
-        items.unwrap()[1] = 3;
-        meta.insert("schemas", schemas.as_slice()).unwrap();
-    }
-    txn.commit().unwrap();
-    drop(db);
+        set_schema_of_items(txn, 3);
+    });
     fs::read(&path).unwrap()
 }
 

@@ -11,18 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::crash::{Medium, on_medium};
-use super::{assert_sound, config, fill, items, movie, open, place, section, shared, stamp};
-use crate::{DiskFault, Error, Opened, Store, StoreConfig, Unwritable};
+use super::{
+    assert_sound, config, fill, items, movie, open, place, refuse, section, shared, stamp,
+};
+use crate::file::config::Opening;
+use crate::{DiskFault, Error, Opened, Store};
 
 const CASE: &str = "MATCHBOX_TEST_NO_DISK";
 const FOLDER: &str = "MATCHBOX_TEST_NO_DISK_FOLDER";
 
 /// More than fits on the small disk.
 const MANY: u64 = 4_000;
-
-fn refuse() -> StoreConfig {
-    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
-}
 
 #[track_caller]
 fn in_memory(store: &Store, fault: DiskFault) {
@@ -264,8 +263,10 @@ fn damage_in_memory_ends_with_an_empty_memory() {
     bytes[8_192..length / 2].fill(0x55);
     fs::write(&path, &bytes).unwrap();
     let no_disk = crate::no_disk::NoDisk::new("test", &std::io::ErrorKind::StorageFull.into());
-    let file = crate::file::open::in_memory(&path, &config(), 1, no_disk).unwrap();
-    let store = Store::over(file, &path, &config());
+    let config = config();
+    let opening = Opening { path: &path, config: &config, first_section: 1 };
+    let file = crate::file::open::in_memory(opening, no_disk).unwrap();
+    let store = Store::over(file, &path, &config);
     in_memory(&store, DiskFault::Full);
     assert_eq!(store.sections().unwrap(), []);
     fill(&store, (1..=50).map(|key| movie(key, 0)), 1);

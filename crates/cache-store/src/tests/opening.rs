@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 
 use redb::{Database, TableDefinition};
 
-use super::{config, fill, items, movie, open, place, section};
+use super::{behind_its_back, config, fill, items, movie, open, place, refuse, section};
 use crate::{Error, Opened, Store, StoreConfig, Unwritable};
 
 #[test]
@@ -49,22 +49,19 @@ fn files_of_somebody_else_are_left_alone() {
     assert!(matches!(refused(&path), Error::NotACache { .. }));
 
     fs::remove_file(&path).unwrap();
-    let db = Database::create(&path).unwrap();
-    let txn = db.begin_write().unwrap();
-    let theirs = TableDefinition::<&str, u64>::new("meta");
-    txn.open_table(theirs).unwrap().insert("format", 1).unwrap();
-    txn.commit().unwrap();
-    drop(db);
+    behind_its_back(&path, |txn| {
+        let theirs = TableDefinition::<&str, u64>::new("meta");
+        txn.open_table(theirs).unwrap().insert("format", 1).unwrap();
+    });
     assert!(matches!(refused(&path), Error::NotACache { .. }));
 }
 
 /// Sets a key of the meta table, as another version could have.
 fn set_meta(path: &std::path::Path, key: &str, value: &[u8]) {
-    let db = Database::open(path).unwrap();
-    let txn = db.begin_write().unwrap();
-    let meta = TableDefinition::<&str, &[u8]>::new("meta");
-    txn.open_table(meta).unwrap().insert(key, value).unwrap();
-    txn.commit().unwrap();
+    behind_its_back(path, |txn| {
+        let meta = TableDefinition::<&str, &[u8]>::new("meta");
+        txn.open_table(meta).unwrap().insert(key, value).unwrap();
+    });
 }
 
 #[test]
@@ -94,11 +91,6 @@ fn what_cannot_be_created_says_why() {
     let text = error.to_string();
     assert!(text.starts_with("could not ") && text.contains(": Not a dir"), "{text}");
     assert_eq!(format!("{error:?}"), text, "what `main` prints");
-}
-
-/// A host that wants the error rather than a cache in memory.
-fn refuse() -> StoreConfig {
-    StoreConfig { unwritable: Unwritable::Refuse, ..config() }
 }
 
 /// None of these is opened, because opening a FIFO would wait for a writer for ever.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plex_api::{Client, Clock, Config, Token, UnixSeconds};
+use tempfile::TempDir;
 
 use super::{
     NOW, assert_sound, config, fill, found, items, match_key, movie, place, section, shared, stamp,
@@ -11,11 +12,23 @@ use super::{
 use crate::share::lease::Leased;
 use crate::{Error, Lease, Library, Policy, SectionId, Store};
 
+/// Two stores on one new file.
+fn two() -> (TempDir, Store, Store) {
+    let (folder, path) = place();
+    let open = || Store::open(&path, &shared()).unwrap();
+    (folder, open(), open())
+}
+
+/// The number of a lease that nobody else has.
+fn turn(store: &Store, section: SectionId, length: Duration) -> u64 {
+    let taken = store.take_lease(section, NOW, length).unwrap();
+    let Lease::Held { turn, .. } = taken else { panic!("{taken:?}") };
+    turn
+}
+
 #[test]
 fn what_one_writes_the_other_reads() {
-    let (_folder, path) = place();
-    let one = Store::open(&path, &shared()).unwrap();
-    let other = Store::open(&path, &shared()).unwrap();
+    let (_folder, one, other) = two();
     let id = section(&one);
     fill(&one, (1..=30).map(|key| movie(key, 0)), 1);
     assert_eq!(section(&other), id);
@@ -64,9 +77,7 @@ fn many_writers_lose_nothing() {
 
 #[test]
 fn a_refresh_that_another_overtook_writes_nothing() {
-    let (_folder, path) = place();
-    let one = Store::open(&path, &shared()).unwrap();
-    let other = Store::open(&path, &shared()).unwrap();
+    let (_folder, one, other) = two();
     fill(&one, (1..=10).map(|key| movie(key, 0)), 1);
     let base = one.sections().unwrap().remove(0);
     fill(&other, (1..=12).map(|key| movie(key, 0)), 2);
@@ -104,9 +115,7 @@ fn the_two_modes_exclude_each_other() {
 
 #[test]
 fn a_lease_is_held_renewed_released_and_expires() {
-    let (_folder, path) = place();
-    let one = Store::open(&path, &shared()).unwrap();
-    let other = Store::open(&path, &shared()).unwrap();
+    let (_folder, one, other) = two();
     let id = section(&one);
     let minute = Duration::from_mins(1);
     let after = |seconds| UnixSeconds(NOW.0 + seconds);
@@ -129,17 +138,10 @@ fn a_lease_is_held_renewed_released_and_expires() {
 /// late release then freed the lease for everybody.
 #[test]
 fn a_late_release_does_not_free_the_lease_of_who_came_next() {
-    let (_folder, path) = place();
-    let one = Store::open(&path, &shared()).unwrap();
-    let other = Store::open(&path, &shared()).unwrap();
+    let (_folder, one, other) = two();
     let id = section(&one);
     let minute = Duration::from_mins(1);
-    let Lease::Held { turn: first, .. } = one.take_lease(id, NOW, minute).unwrap() else {
-        panic!("nobody else has it")
-    };
-    let Lease::Held { turn: second, .. } = one.take_lease(id, NOW, minute).unwrap() else {
-        panic!("nobody else has it")
-    };
+    let (first, second) = (turn(&one, id, minute), turn(&one, id, minute));
     assert!(!one.release_lease(id, first).unwrap());
     assert!(matches!(other.take_lease(id, NOW, minute).unwrap(), Lease::Busy { .. }));
     assert!(one.release_lease(id, second).unwrap());
@@ -148,9 +150,7 @@ fn a_late_release_does_not_free_the_lease_of_who_came_next() {
 
 #[test]
 fn a_lease_of_a_clock_that_was_set_back_does_not_last() {
-    let (_folder, path) = place();
-    let one = Store::open(&path, &shared()).unwrap();
-    let other = Store::open(&path, &shared()).unwrap();
+    let (_folder, one, other) = two();
     let id = section(&one);
     let future = UnixSeconds(NOW.0 + 1_000_000);
     let _ = one.take_lease(id, future, Duration::from_mins(1)).unwrap();
@@ -165,10 +165,7 @@ async fn who_waits_for_a_lease_writes_nothing_until_it_is_free() {
     let clock = Clock::manual(NOW);
     let holder = Store::open(&path, &shared()).unwrap();
     let id = section(&holder);
-    let Lease::Held { turn, .. } = holder.take_lease(id, NOW, Duration::from_mins(2)).unwrap()
-    else {
-        panic!("it is free")
-    };
+    let turn = turn(&holder, id, Duration::from_mins(2));
     let waiting = Arc::new(Store::open(&path, &shared()).unwrap());
     let before = std::fs::read(&path).unwrap();
     let started = tokio::time::Instant::now();

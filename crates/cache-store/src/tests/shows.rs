@@ -3,7 +3,7 @@
 
 use plex_api::RatingKey;
 
-use super::{NOW, assert_sound, movie, open, place, section, stamp};
+use super::{NOW, assert_sound, behind_its_back, movie, open, place, section, stamp};
 use crate::{CachedItem, CachedShow, Changes, Clear, SectionId, SectionState, ShowsListed, Store};
 
 pub(super) fn show(key: u64, title: &str) -> CachedShow {
@@ -102,13 +102,10 @@ fn a_show_that_vanished_is_damage() {
     let store = open(&path);
     let id = stocked(&store);
     store.close().unwrap();
-    {
-        let db = redb::Database::create(&path).unwrap();
-        let txn = db.begin_write().unwrap();
+    behind_its_back(&path, |txn| {
         let table = redb::TableDefinition::<(u32, u64), &[u8]>::new("shows");
         txn.open_table(table).unwrap().remove((id.0, 2)).unwrap();
-        txn.commit().unwrap();
-    }
+    });
     let store = open(&path);
     let view = store.view().unwrap();
     assert_eq!(view.shows(id).unwrap().len(), 1);

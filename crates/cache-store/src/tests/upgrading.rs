@@ -1,9 +1,11 @@
 //! A file that an earlier version wrote. The bytes are real: format 1 sealed them.
 
 use plex_api::RatingKey;
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
-use super::{INDEXING, NOW, assert_sound, config, filled, name_hash, open, place, stamp};
+use super::{
+    INDEXING, NOW, assert_sound, behind_its_back, config, filled, name_hash, open, place, stamp,
+};
 use crate::format::item::ItemRow;
 use crate::format::section::SectionRow;
 use crate::format::{envelope, place as place_of};
@@ -53,9 +55,7 @@ pub(crate) fn bytes(hex: &str) -> Vec<u8> {
 
 /// Writes a file as format 1 did, with one section, item, bucket and match.
 fn write_format_1(path: &std::path::Path, item: &[u8]) {
-    let db = Database::create(path).unwrap();
-    let txn = db.begin_write().unwrap();
-    {
+    behind_its_back(path, |txn| {
         let meta = TableDefinition::<&str, &[u8]>::new("meta");
         let mut meta = txn.open_table(meta).unwrap();
         meta.insert("format", 1_u32.to_le_bytes().as_slice()).unwrap();
@@ -70,8 +70,16 @@ fn write_format_1(path: &std::path::Path, item: &[u8]) {
         let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
         let mut matches = txn.open_table(matches).unwrap();
         matches.insert((1, [7; 16]), bytes(MATCH).as_slice()).unwrap();
-    }
-    txn.commit().unwrap();
+    });
+}
+
+/// Says in a file that its items are of this schema.
+pub(super) fn set_schema_of_items(txn: &WriteTransaction, schema: u8) {
+    let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+    let mut schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
+    let items = schemas.as_chunks_mut::<3>().0.iter_mut().find(|row| row[0] == 0x12);
+    items.unwrap()[1] = schema;
+    meta.insert("schemas", schemas.as_slice()).unwrap();
 }
 
 #[test]
@@ -118,20 +126,11 @@ fn items_that_lack_what_is_read_now_are_kept_and_listed_once() {
     let record = super::found(4711, before.revision);
     store.remember(before.id, vec![(super::match_key(1), record)]).unwrap();
     store.close().unwrap();
-    {
-        let db = Database::create(&path).unwrap();
-        let txn = db.begin_write().unwrap();
-        {
-            let mut items = txn.open_table(ByNumber::new("items")).unwrap();
-            items.insert((1, 4711), bytes(ITEM_2).as_slice()).unwrap();
-            let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
-            let mut schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
-            let items = schemas.as_chunks_mut::<3>().0.iter_mut().find(|row| row[0] == 0x12);
-            items.unwrap()[1] = 2;
-            meta.insert("schemas", schemas.as_slice()).unwrap();
-        }
-        txn.commit().unwrap();
-    }
+    behind_its_back(&path, |txn| {
+        let mut items = txn.open_table(ByNumber::new("items")).unwrap();
+        items.insert((1, 4711), bytes(ITEM_2).as_slice()).unwrap();
+        set_schema_of_items(txn, 2);
+    });
     let store = open(&path);
     let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
     assert_eq!((upgrade.upgraded.as_slice(), upgrade.dropped.len()), (&["items"][..], 0));
@@ -173,19 +172,14 @@ fn a_file_without_shows_gets_a_place_for_them() {
     super::fill(&store, [super::movie(4711, 2)], 1);
     let before = store.sections().unwrap().remove(0);
     store.close().unwrap();
-    {
-        let db = Database::create(&path).unwrap();
-        let txn = db.begin_write().unwrap();
-        {
-            txn.delete_table(ByNumber::new("shows")).unwrap();
-            let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
-            let schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
-            let kept = schemas.as_chunks::<3>().0.iter().filter(|row| row[0] != 0x18);
-            let kept: Vec<u8> = kept.flatten().copied().collect();
-            meta.insert("schemas", kept.as_slice()).unwrap();
-        }
-        txn.commit().unwrap();
-    }
+    behind_its_back(&path, |txn| {
+        txn.delete_table(ByNumber::new("shows")).unwrap();
+        let mut meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+        let schemas = meta.get("schemas").unwrap().unwrap().value().to_vec();
+        let kept = schemas.as_chunks::<3>().0.iter().filter(|row| row[0] != 0x18);
+        let kept: Vec<u8> = kept.flatten().copied().collect();
+        meta.insert("schemas", kept.as_slice()).unwrap();
+    });
     let store = open(&path);
     assert_eq!(*store.opened(), Opened::Upgraded(Upgrade::default()), "nothing was rewritten");
     let state = store.sections().unwrap().remove(0);
@@ -211,21 +205,16 @@ fn a_damaged_item_of_format_1_has_its_section_listed_again() {
 fn an_upgrade_walks_a_table_of_any_length() {
     let (_folder, path) = place();
     write_format_1(&path, &bytes(ITEM));
-    {
-        let db = Database::create(&path).unwrap();
-        let txn = db.begin_write().unwrap();
-        {
-            let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
-            let mut matches = txn.open_table(matches).unwrap();
-            // More rows than an upgrade rewrites at once, before and after the one that is sound.
-            for n in 0..10_000_u32 {
-                let mut key = [0; 16];
-                key[..4].copy_from_slice(&n.wrapping_mul(429_497).to_be_bytes());
-                matches.insert((1, key), bytes(MATCH).as_slice()).unwrap();
-            }
+    behind_its_back(&path, |txn| {
+        let matches = TableDefinition::<(u32, [u8; 16]), &[u8]>::new("matches");
+        let mut matches = txn.open_table(matches).unwrap();
+        // More rows than an upgrade rewrites at once, before and after the one that is sound.
+        for n in 0..10_000_u32 {
+            let mut key = [0; 16];
+            key[..4].copy_from_slice(&n.wrapping_mul(429_497).to_be_bytes());
+            matches.insert((1, key), bytes(MATCH).as_slice()).unwrap();
         }
-        txn.commit().unwrap();
-    }
+    });
     let store = open(&path);
     let Opened::Upgraded(upgrade) = store.opened() else { panic!("{:?}", store.opened()) };
     assert_eq!(upgrade.dropped, ["matches"], "the copies have wrong keys");

@@ -1,8 +1,8 @@
 //! Buffering, clearing, pruning, bounds, and statistics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use plex_api::{Artwork, Field, ItemKind, Location, RatingKey, UnixSeconds};
+use plex_api::{Artwork, Field, Location, RatingKey, UnixSeconds};
 
 use super::{
     Dice, NOW, assert_sound, config, fill, filled, found, items, match_key, movie, movies,
@@ -267,13 +267,8 @@ fn runs_of_two_processes_on_one_item_believe_neither_and_lose_no_doubt() {
     let (_folder, _, store) = filled(5);
     let (id, key) = (section(&store), RatingKey(1));
     let of = |title: &str| Metadata {
-        kind: ItemKind::Movie,
         values: [(Field::Title, title.to_owned())].into(),
-        tags: BTreeMap::new(),
-        locked: Vec::new(),
-        sent: BTreeMap::new(),
-        updated_at: None,
-        read_at: NOW,
+        ..super::metadata()
     };
     let edit = |run: u64, progress: &Progress| {
         let progress = progress.clone();

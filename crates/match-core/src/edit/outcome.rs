@@ -12,7 +12,12 @@ use crate::edit::checks::Refusal;
 use crate::edit::group::PlannedRequest;
 
 /// The outcome of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// As JSON: `{"outcome": "done", "fields": [...], "overwritten": [...]}`, `{"outcome":
+/// "unchanged"}`, `{"outcome": "failed", "why": "...", "in_doubt": false}` or `{"outcome":
+/// "not_tried", "why": "..."}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum EditOutcome {
     /// The server confirmed the edit.
     Done {
@@ -28,32 +33,6 @@ pub enum EditOutcome {
     Failed(EditFailure),
     /// Nothing was sent. The change can be tried again.
     NotTried(NotTried),
-}
-
-/// As JSON: `{"outcome": "done", "fields": [...], "overwritten": [...]}`, `{"outcome":
-/// "unchanged"}`, `{"outcome": "failed", "why": "...", "in_doubt": false}` or `{"outcome":
-/// "not_tried", "why": "..."}`.
-impl Serialize for EditOutcome {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(tag = "outcome", rename_all = "snake_case")]
-        enum Form<'a> {
-            Done { fields: &'a [String], overwritten: &'a [String] },
-            Unchanged,
-            Failed { why: String, in_doubt: bool },
-            NotTried { why: String },
-        }
-        let form = match self {
-            Self::Done { fields, overwritten } => Form::Done { fields, overwritten },
-            Self::Unchanged => Form::Unchanged,
-            Self::Failed(why) => Form::Failed {
-                why: why.to_string(),
-                in_doubt: matches!(why, EditFailure::Unconfirmed(_)),
-            },
-            Self::NotTried(why) => Form::NotTried { why: why.to_string() },
-        };
-        form.serialize(serializer)
-    }
 }
 
 /// Why a change failed.
@@ -85,6 +64,25 @@ pub enum NotTried {
     DryRun,
     /// The run stopped, because the server cannot be reached or refuses all requests.
     Stopped(Reason),
+}
+
+/// As JSON: `{"why": "...", "in_doubt": false}`. In doubt: the server may have done it.
+impl Serialize for EditFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_struct("EditFailure", 2)?;
+        form.serialize_field("why", &self.to_string())?;
+        form.serialize_field("in_doubt", &matches!(self, Self::Unconfirmed(_)))?;
+        form.end()
+    }
+}
+
+/// As JSON: `{"why": "..."}`.
+impl Serialize for NotTried {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_struct("NotTried", 1)?;
+        form.serialize_field("why", &self.to_string())?;
+        form.end()
+    }
 }
 
 /// The result of a run of edits.

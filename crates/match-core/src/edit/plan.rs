@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_store::{
     CachedItem, Demand, EditProgress, Error, ItemRead, Known, Metadata, Policy, Progress, RunId,
-    SectionId, SectionState, Selection, has_recent_metadata,
+    SectionId, SectionState, Selection, Store, has_recent_metadata,
 };
 use plex_api::{Field, ItemKind, RatingKey, TagField, UnixSeconds};
 use tracing::info;
@@ -21,8 +21,8 @@ use crate::edit::holds_file::holds_file;
 use crate::edit::outcome::{EditCounts, EditFailure, EditOutcome, EditRun, NotTried};
 use crate::edit::send::{Item, Sent};
 use crate::edit::target::{Target, by_item};
+use crate::engine::Engine;
 use crate::engine::numbers::Numbers;
-use crate::engine::{Engine, blocking};
 use crate::rules::candidates::SectionContext;
 
 /// What to do when somebody else edited a field of the change since the item was last read.
@@ -136,8 +136,7 @@ impl Engine {
     ///
     /// Dropping this future costs nothing: it only reads the cache.
     pub async fn open_edits(&self) -> Result<Vec<EditProgress>, Error> {
-        let store = self.store().clone();
-        blocking(move || store.edits()).await
+        self.with_store(Store::edits).await
     }
 
     /// Forgets the edits of a run that ended early. Items with an edit that was sent and not
@@ -145,8 +144,7 @@ impl Engine {
     ///
     /// If this future is dropped, either all the edits are forgotten or none.
     pub async fn forget_edits(&self, run: RunId) -> Result<(), Error> {
-        let store = self.store().clone();
-        blocking(move || store.forget_edits(run)).await
+        self.with_store(move |store| store.forget_edits(run)).await
     }
 
     async fn make(
@@ -256,9 +254,11 @@ impl Engine {
         }
         // The stored metadata may be wrong: the server may have applied a part of the edit, or an
         // earlier group request with all of it. So these items are read before the next comparison.
-        let store = self.store().clone();
-        let forget = move |(section, keys): (_, Vec<_>)| store.put_metadata(section, &[], &keys);
-        blocking(move || rejected.into_iter().try_for_each(forget)).await?;
+        let forget = move |store: &Store| {
+            let mut rejected = rejected.into_iter();
+            rejected.try_for_each(|(section, keys)| store.put_metadata(section, &[], &keys))
+        };
+        self.with_store(forget).await?;
         self.close_edits(id, targets).await
     }
 
@@ -282,8 +282,7 @@ impl Engine {
             }
             Some(EditOutcome::Failed(_)) => false,
         };
-        let store = self.store().clone();
-        blocking(move || {
+        self.with_store(move |store| {
             let open = store.edits()?;
             let closed = open.iter().filter(|edit| is_over(edit));
             let closed: Vec<_> = closed.map(|edit| (edit.section, edit.rating_key)).collect();
@@ -293,8 +292,7 @@ impl Engine {
     }
 
     pub(super) async fn known(&self, keys: Vec<RatingKey>) -> Result<Vec<Option<Known>>, Error> {
-        let store = self.store().clone();
-        blocking(move || store.known(&keys)).await
+        self.with_store(move |store| store.known(&keys)).await
     }
 }
 

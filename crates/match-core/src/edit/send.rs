@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_store::{Confirmed, EditProgress, Error, Metadata, Progress, RunId, SectionId};
+use cache_store::{Confirmed, EditProgress, Error, Metadata, Progress, RunId, SectionId, Store};
 use futures::{StreamExt, stream};
 use plex_api::{Class, Error as PlexError, ErrorKind, RatingKey};
 use tracing::debug;
@@ -15,8 +15,8 @@ use tracing::debug;
 use crate::answer::Reason;
 use crate::edit::group::PlannedRequest;
 use crate::edit::outcome::EditFailure;
+use crate::engine::Engine;
 use crate::engine::progress::Phase;
-use crate::engine::{Engine, blocking};
 
 /// Requests of a wave. With a larger wave, a crash leaves more edits in doubt. With a smaller one,
 /// the store writes to the disk more often. A request takes a few milliseconds, so one transaction
@@ -125,8 +125,8 @@ impl Notes<'_> {
     async fn write(&mut self) -> Result<(), Error> {
         let edits = std::mem::take(&mut self.edits);
         let confirmed = std::mem::take(&mut self.confirmed);
-        let store = self.engine.store().clone();
-        self.met.extend(blocking(move || store.note_edits(&edits, &confirmed, &[])).await?);
+        let note = move |store: &Store| store.note_edits(&edits, &confirmed, &[]);
+        self.met.extend(self.engine.with_store(note).await?);
         Ok(())
     }
 }

@@ -4,15 +4,19 @@ use std::fmt;
 
 use cache_store::{Error, ImageHash, ItemRead, SectionId};
 use plex_api::{Artwork, ErrorKind, RatingKey};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::answer::Reason;
 use crate::edit::outcome::{EditFailure, NotTried};
 use crate::edit::send::stops;
-use crate::engine::{Engine, blocking};
+use crate::engine::Engine;
 
 /// The outcome of an upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// As JSON: `{"outcome": "done"}`, `"unchanged"`, `"failed"` or `"not_tried"`, the last two with
+/// `why`. A failure also has `in_doubt`: whether the server may have done the upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Uploaded {
     /// The server confirmed the upload.
     Done,
@@ -32,31 +36,6 @@ impl fmt::Display for Uploaded {
             Self::Failed(why) => write!(f, "failed: {why}"),
             Self::NotTried(why) => write!(f, "not tried: {why}"),
         }
-    }
-}
-
-/// As JSON: `{"outcome": "done"}`, `"unchanged"`, `"failed"` or `"not_tried"`, the last two with
-/// `why`. A failure also has `in_doubt`: whether the server may have done the upload.
-impl Serialize for Uploaded {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(tag = "outcome", rename_all = "snake_case")]
-        enum Form {
-            Done,
-            Unchanged,
-            Failed { why: String, in_doubt: bool },
-            NotTried { why: String },
-        }
-        let form = match self {
-            Self::Done => Form::Done,
-            Self::Unchanged => Form::Unchanged,
-            Self::Failed(why) => Form::Failed {
-                why: why.to_string(),
-                in_doubt: matches!(why, EditFailure::Unconfirmed(_)),
-            },
-            Self::NotTried(why) => Form::NotTried { why: why.to_string() },
-        };
-        form.serialize(serializer)
     }
 }
 
@@ -80,9 +59,8 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let hash = ImageHash::of(&image);
-        let store = self.store().clone();
-        let last = blocking(move || store.uploads(section, key)).await?.of(artwork);
-        if last == Some(hash) {
+        let last = self.with_store(move |store| store.uploads(section, key)).await?;
+        if last.of(artwork) == Some(hash) {
             return Ok(Uploaded::Unchanged);
         }
         self.library.mark_ours([key]); // see `put`
@@ -90,8 +68,7 @@ impl Engine {
         self.library.mark_ours([key]);
         self.tell_calls();
         let Err(error) = sent else {
-            let store = self.store().clone();
-            blocking(move || store.put_upload(section, key, artwork, hash)).await?;
+            self.with_store(move |store| store.put_upload(section, key, artwork, hash)).await?;
             return Ok(Uploaded::Done);
         };
         Ok(match error.kind() {

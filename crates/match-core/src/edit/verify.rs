@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection};
+use cache_store::{CachedItem, Error, ItemRead, SectionId, SectionState, Selection, Store};
 use plex_api::{Calls, ItemKind, RatingKey};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::answer::{Answer, Confidence, Match, Reason, list};
+use crate::answer::{Answer, Confidence, Match, Reason, as_candidates, list};
 use crate::edit::holds_file::{agreement, holds};
+use crate::engine::Engine;
 use crate::engine::remembered::from_record;
-use crate::engine::{Engine, blocking};
 use crate::query::Query;
 use crate::rules::Prepared;
 use crate::rules::candidates::SectionContext;
@@ -20,7 +20,8 @@ use crate::rules::candidates::SectionContext;
 /// As JSON: `{"verified": "right"}`, `{"verified": "moved", ...}` with the fields of the match,
 /// `{"verified": "unclear", "candidates": [7]}`, `{"verified": "gone"}` or `{"verified":
 /// "unknown", "kind": "connect", "reason": "..."}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verified", rename_all = "snake_case")]
 pub enum Verified {
     /// The item exists and still has the file.
     Right,
@@ -28,33 +29,11 @@ pub enum Verified {
     Moved(Box<Match>),
     /// The file may belong to any of these items. A single item is doubtful: for example, it is in
     /// the trash, or its row cannot be read.
-    Unclear(Vec<RatingKey>),
+    Unclear(#[serde(serialize_with = "as_candidates")] Vec<RatingKey>),
     /// The file no longer belongs to any item.
     Gone,
     /// The server could not be asked.
     Unknown(Reason),
-}
-
-impl Serialize for Verified {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(tag = "verified", rename_all = "snake_case")]
-        enum Form<'a> {
-            Right,
-            Moved(&'a Match),
-            Unclear { candidates: &'a [RatingKey] },
-            Gone,
-            Unknown(&'a Reason),
-        }
-        let form = match self {
-            Self::Right => Form::Right,
-            Self::Moved(found) => Form::Moved(found),
-            Self::Unclear(candidates) => Form::Unclear { candidates },
-            Self::Gone => Form::Gone,
-            Self::Unknown(reason) => Form::Unknown(reason),
-        };
-        form.serialize(serializer)
-    }
 }
 
 impl fmt::Display for Verified {
@@ -199,8 +178,8 @@ impl Engine {
 
     /// The data of each section for the rules.
     pub(super) async fn contexts(&self) -> Result<HashMap<SectionId, SectionContext>, Error> {
-        let (store, settings) = (self.store().clone(), self.settings());
-        let sections = blocking(move || store.sections()).await?;
+        let settings = self.settings();
+        let sections = self.with_store(Store::sections).await?;
         let context = |state: &SectionState| (state.id, SectionContext::new(state, &settings));
         Ok(sections.iter().map(context).collect())
     }

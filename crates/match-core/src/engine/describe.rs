@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use cache_store::{CachedItem, Error, SectionState};
 use plex_api::{ItemKind, RatingKey, SectionKey};
 use serde::Serialize;
 
-use crate::engine::{Engine, blocking};
+use crate::engine::Engine;
 
 /// The description of an item, as it was last read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,8 +89,8 @@ impl Engine {
         &self,
         keys: &[RatingKey],
     ) -> Result<BTreeMap<RatingKey, Described>, Error> {
-        let (store, keys) = (Arc::clone(self.store()), keys.to_vec());
-        blocking(move || {
+        let keys = keys.to_vec();
+        self.with_store(move |store| {
             let view = store.view()?;
             let mut described = BTreeMap::new();
             for section in view.sections()? {

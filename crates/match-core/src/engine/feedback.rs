@@ -1,15 +1,13 @@
 //! Feedback of the host: an item or a section changed, a match is wrong, or its metadata were
 //! applied.
 
-use std::sync::Arc;
-
 use cache_store::{
     Clear, Error, Failure, MatchKey, MatchRecord, Outcome, Revision, SectionId, SectionState,
-    Selection, Store, View,
+    Selection, View,
 };
 use plex_api::{RatingKey, UnixSeconds};
 
-use crate::engine::{Engine, blocking};
+use crate::engine::Engine;
 use crate::matcher::key::match_key;
 use crate::query::Query;
 
@@ -19,8 +17,8 @@ impl Engine {
     ///
     /// If this future is dropped, some of the items may not have been read again: repeat it.
     pub async fn invalidate_items(&self, keys: &[RatingKey]) -> Result<(), Error> {
-        let (store, wanted) = (Arc::clone(self.store()), keys.to_vec());
-        let held = blocking(move || {
+        let wanted = keys.to_vec();
+        let held = self.with_store(move |store| {
             let view = store.view()?;
             let mut held: Vec<(SectionId, Vec<RatingKey>)> = Vec::new();
             for section in view.sections()? {
@@ -37,8 +35,7 @@ impl Engine {
         for (section, keys) in held.await? {
             match self.library.read_items(section, &keys).await {
                 Err(error) if error.is_outage() => {
-                    let store = Arc::clone(self.store());
-                    blocking(move || {
+                    self.with_store(move |store| {
                         keys.iter()
                             .try_for_each(|&key| store.clear(Clear::Item(section, key)).map(drop))
                     })
@@ -56,8 +53,8 @@ impl Engine {
     /// If this future is dropped, the note is made for some of the sections, or for all.
     pub async fn invalidate_sections(&self, sections: &Selection) -> Result<(), Error> {
         let known = self.library.known(sections).await?;
-        let store = Arc::clone(self.store());
-        blocking(move || known.iter().try_for_each(|state| store.invalidate(state.id))).await
+        self.with_store(move |store| known.iter().try_for_each(|state| store.invalidate(state.id)))
+            .await
     }
 
     /// Tells the engine that an item does not hold a file. The answer is dropped and the reason is
@@ -147,8 +144,8 @@ impl Engine {
         queries: &[Query],
         read: impl Fn(&MatchRecord) -> Option<T> + Send + 'static,
     ) -> Result<Vec<Option<T>>, Error> {
-        let (store, keys) = (Arc::clone(self.store()), self.keys(queries));
-        blocking(move || {
+        let keys = self.keys(queries);
+        self.with_store(move |store| {
             let view = store.view()?;
             let sections = view.sections()?;
             let mut all = Vec::with_capacity(keys.len());
@@ -173,8 +170,23 @@ impl Engine {
         + Send
         + 'static,
     ) -> Result<(), Error> {
-        let (store, keys) = (Arc::clone(self.store()), self.keys(queries));
-        blocking(move || revise_all(&store, &keys, revise)).await
+        let keys = self.keys(queries);
+        self.with_store(move |store| {
+            store.revise(|view| {
+                let mut changed = Vec::new();
+                for section in view.sections()? {
+                    let mut records = Vec::new();
+                    for (at, key) in keys.iter().enumerate() {
+                        let record = view.remembered(section.id, key)?;
+                        let revised = revise(view, &section, at, record)?;
+                        records.extend(revised.map(|record| (*key, record)));
+                    }
+                    changed.push((section.id, records));
+                }
+                Ok(changed)
+            })
+        })
+        .await
     }
 
     fn keys(&self, queries: &[Query]) -> Vec<MatchKey> {
@@ -182,6 +194,9 @@ impl Engine {
         queries.iter().map(|query| match_key(query, &settings)).collect()
     }
 }
+
+/// A changed record. `None`: it stays as it was.
+type Revised = Result<Option<MatchRecord>, Error>;
 
 /// Makes a record invalid for every purpose: it counts as verified before the first revision.
 fn doubt(record: &mut MatchRecord) {
@@ -198,25 +213,4 @@ fn end_failure(record: &mut MatchRecord, item: Option<&RatingKey>) -> bool {
         doubt(record);
     }
     said
-}
-
-type Revised = Result<Option<MatchRecord>, Error>;
-
-fn revise_all(
-    store: &Store,
-    keys: &[MatchKey],
-    revise: impl Fn(&View<'_>, &SectionState, usize, Option<MatchRecord>) -> Revised,
-) -> Result<(), Error> {
-    store.revise(|view| {
-        let mut changed = Vec::new();
-        for section in view.sections()? {
-            let mut records = Vec::new();
-            for (at, key) in keys.iter().enumerate() {
-                let record = view.remembered(section.id, key)?;
-                records.extend(revise(view, &section, at, record)?.map(|record| (*key, record)));
-            }
-            changed.push((section.id, records));
-        }
-        Ok(changed)
-    })
 }

@@ -35,8 +35,8 @@ impl Engine {
             let passed = self.pass(run, asked, open.clone(), rules, report).await?;
             if passed.damaged {
                 // Nothing that was read can be trusted, so the section is listed again.
-                let (store, section) = (Arc::clone(self.store()), run.id);
-                blocking(move || store.drop_items(section)).await?;
+                let section = run.id;
+                self.with_store(move |store| store.drop_items(section)).await?;
                 self.refresh_one(run, Demand { prove: true, ..demand }, report).await?;
             } else if passed.needs_metadata {
                 demand.metadata = true;

@@ -7,9 +7,9 @@ use plex_api::RatingKey;
 use tracing::info;
 
 use crate::answer::{Answer, Confidence, Match};
+use crate::engine::Engine;
 use crate::engine::run::Asked;
 use crate::engine::section_run::SectionRun;
-use crate::engine::{Engine, blocking};
 use crate::mapping::suggest_mappings;
 use crate::names::spelling::path::folded_file_name;
 use crate::report::Report;
@@ -39,8 +39,8 @@ impl Engine {
         if files.is_empty() {
             return Ok(());
         }
-        let (store, queries) = (Arc::clone(self.store()), Arc::clone(&asked.queries));
-        let suggested = blocking(move || {
+        let queries = Arc::clone(&asked.queries);
+        let suggested = self.with_store(move |store| {
             let view = store.view()?;
             let mut pairs: Vec<(&str, String)> = Vec::with_capacity(files.len());
             for (at, section, key, version) in files {
@@ -56,8 +56,8 @@ impl Engine {
             pairs.sort_unstable();
             pairs.dedup();
             Ok(suggest_mappings(pairs.iter().map(|(ours, theirs)| (*ours, theirs.as_str()))))
-        })
-        .await?;
+        });
+        let suggested = suggested.await?;
         if let Some(support) = self.adopt_mappings {
             let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
             let mut adopted = settings.as_ref().clone();

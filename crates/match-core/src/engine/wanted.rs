@@ -4,7 +4,7 @@ use cache_store::Wanted;
 
 use crate::matcher::indexing::name_hash;
 use crate::names::spelling::fold::{fold, fold_title};
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::generic::{is_generic, stem, telling_folder};
 use crate::names::spelling::non_utf8::lossy;
 use crate::names::spelling::path::{FoldedPath, raw_file_name};
 use crate::query::Query;
@@ -16,11 +16,7 @@ pub(crate) fn wanted(query: &Query) -> Option<Wanted> {
     let file_name = lossy(raw_file_name(&query.path)?).into_owned();
     let own = stem(&file_name);
     // "movie.mkv" is generic, so its folder is used.
-    let named = if is_generic(&fold(own)) {
-        folded.folders().rev().find(|folder| !is_generic(folder)).unwrap_or(own)
-    } else {
-        own
-    };
+    let named = if is_generic(&fold(own)) { telling_folder(&folded).unwrap_or(own) } else { own };
     let mut titles: Vec<String> = query.title.iter().cloned().collect();
     titles.extend(likely_title(named));
     titles.dedup_by_key(|title| fold_title(title));

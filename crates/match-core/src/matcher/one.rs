@@ -160,13 +160,13 @@ impl Reader<'_> {
 
     /// Rule 5.
     fn by_guid(&mut self, query: &Prepared<'_>) -> Result<Option<Answer>, Error> {
+        let ids = guid::folded(query);
         let mut stored = Few::new();
-        for guid in guid::folded(query) {
-            self.add(Index::Guids, guid_hash(&guid), &mut stored)?;
+        for id in &ids {
+            self.add(Index::Guids, guid_hash(id), &mut stored)?;
         }
         let items = self.items(&stored)?;
         let answer = guid::decide(query, &items);
-        let ids = guid::folded(query);
         if !ids.is_empty() {
             self.tried.note(|| format!("ids {}", ids.join(", ")), &items, answer.as_ref());
         }

@@ -78,9 +78,62 @@ impl<'q> Spoken<'q> {
         self.readings.iter().take_while(move |r| !worded || r.strength <= Strength::Worded)
     }
 
-    /// The shows that a reading may belong to.
+    /// The shows that a reading may belong to: the host's show, the shows before the number, and, if
+    /// the name gives no other show, the shows of the folders.
     pub(super) fn shows_of(&self, query: &Prepared<'_>, reading: &Reading) -> Vec<Show> {
-        shows_of(query, self.name, reading, self.first, &self.folders)
+        let Self { name, first, folders, .. } = self;
+        let told = [&query.query.show, &query.query.title].into_iter().flatten();
+        let told = told.filter_map(|title| Show::new(&fold(title)));
+        let year = query.query.year;
+        let told = told.map(|show| Show { year: show.year.or(year), ..show });
+        let mut shows: Vec<Show> = told.collect();
+        let said_by_host = reading.end == 0;
+        let start = if said_by_host {
+            episodes::read(name).first().map_or(0, |reading| reading.start)
+        } else {
+            reading.start
+        };
+        let mut starts = vec![start];
+        if matches!(reading.said, Said::Aired(_)) {
+            starts.extend(shows::before_weekday(name, start));
+        }
+        starts.extend(first.filter(|first| *first < start));
+        let own = shows::before(name, &starts);
+        let head = fold_title(shows::without_prefix(name.get(..start).unwrap_or_default()));
+        let about = |folder: &&Show| {
+            let titled = fold_title(&folder.title);
+            let initials: String =
+                titled.split(' ').filter_map(|word| word.chars().next()).collect();
+            head.is_empty()
+                || is_generic(&head)
+                || contains_words(&titled, &head)
+                || contains_words(&head, &fold_title(&folder.base))
+                || head.replace(' ', "") == initials
+        };
+        // "Meadow (2005)/S01E02 of Meadow": the folder says which Meadow it is.
+        let beside = |show: Show| {
+            // "Meadow S2/Meadow - 05" is of that season.
+            let of_season =
+                |folder: &&Show| folder.season.is_some() && key(&folder.title) == key(&show.title);
+            let season = folders.iter().find(of_season).and_then(|folder| folder.season);
+            let show = Show { season: show.season.or(season), ..show };
+            let same = |folder: &&Show| {
+                folder.year.or(folder.country.map(|_| 0)).is_some()
+                    && key(&folder.base) == key(&show.title)
+            };
+            match folders.iter().find(same) {
+                Some(folder) if show.year.is_none() && show.country.is_none() => {
+                    Show { year: folder.year, country: folder.country, ..show }
+                }
+                _ => show,
+            }
+        };
+        shows.extend(own.into_iter().map(beside));
+        shows.extend(folders.iter().filter(about).cloned());
+        if head.is_empty() && !said_by_host {
+            shows.extend(shows::behind(name, reading.end));
+        }
+        shows
     }
 
     /// The shows that the names may mean, as the names give them.
@@ -124,66 +177,4 @@ fn told(query: &Prepared<'_>) -> Vec<Reading> {
     readings.extend(day.map(|day| reading(Said::Aired(day))));
     readings.extend(query.absolute.map(|number| reading(Said::Bare(vec![number]))));
     readings
-}
-
-/// The shows that a reading may belong to: the host's show, the shows before the number, and, if
-/// the name gives no other show, the shows of the folders.
-fn shows_of(
-    query: &Prepared<'_>,
-    name: &str,
-    reading: &Reading,
-    first: Option<usize>,
-    folders: &[Show],
-) -> Vec<Show> {
-    let told = [&query.query.show, &query.query.title].into_iter().flatten();
-    let told = told.filter_map(|title| Show::new(&fold(title)));
-    let year = query.query.year;
-    let told = told.map(|show| Show { year: show.year.or(year), ..show });
-    let mut shows: Vec<Show> = told.collect();
-    let said_by_host = reading.end == 0;
-    let start = if said_by_host {
-        episodes::read(name).first().map_or(0, |reading| reading.start)
-    } else {
-        reading.start
-    };
-    let mut starts = vec![start];
-    if matches!(reading.said, Said::Aired(_)) {
-        starts.extend(shows::before_weekday(name, start));
-    }
-    starts.extend(first.filter(|first| *first < start));
-    let own = shows::before(name, &starts);
-    let head = fold_title(shows::without_prefix(name.get(..start).unwrap_or_default()));
-    let about = |folder: &&Show| {
-        let titled = fold_title(&folder.title);
-        let initials: String = titled.split(' ').filter_map(|word| word.chars().next()).collect();
-        head.is_empty()
-            || is_generic(&head)
-            || contains_words(&titled, &head)
-            || contains_words(&head, &fold_title(&folder.base))
-            || head.replace(' ', "") == initials
-    };
-    // "Meadow (2005)/S01E02 of Meadow": the folder says which Meadow it is.
-    let beside = |show: Show| {
-        // "Meadow S2/Meadow - 05" is of that season.
-        let of_season =
-            |folder: &&Show| folder.season.is_some() && key(&folder.title) == key(&show.title);
-        let season = folders.iter().find(of_season).and_then(|folder| folder.season);
-        let show = Show { season: show.season.or(season), ..show };
-        let same = |folder: &&Show| {
-            folder.year.or(folder.country.map(|_| 0)).is_some()
-                && key(&folder.base) == key(&show.title)
-        };
-        match folders.iter().find(same) {
-            Some(folder) if show.year.is_none() && show.country.is_none() => {
-                Show { year: folder.year, country: folder.country, ..show }
-            }
-            _ => show,
-        }
-    };
-    shows.extend(own.into_iter().map(beside));
-    shows.extend(folders.iter().filter(about).cloned());
-    if head.is_empty() && !said_by_host {
-        shows.extend(shows::behind(name, reading.end));
-    }
-    shows
 }

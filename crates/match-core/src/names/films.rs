@@ -7,18 +7,14 @@ use super::pieces::{Piece, pieces};
 use super::shows::{trim, without_prefix};
 use super::tags;
 use crate::names::parse::{Reading, cut, reading};
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::generic::{is_generic, stem, telling_folder};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
 
 /// Possible titles in the file name, or in the folder above if the file name is generic.
 pub(crate) fn read(path: &FoldedPath) -> Vec<Reading> {
     let name = path.file_name().map(stem).unwrap_or_default();
-    let said = if is_generic(name) {
-        path.folders().rev().find(|folder| !is_generic(folder)).unwrap_or(name)
-    } else {
-        name
-    };
+    let said = if is_generic(name) { telling_folder(path).unwrap_or(name) } else { name };
     let bare = without_prefix(said);
     let mut readings = if bare == said { Vec::new() } else { cut(bare) };
     // "Meadow 3 Extended 2014": an edition stands before the year.

@@ -32,12 +32,12 @@ pub(crate) fn is_worldwide(guid: &str) -> bool {
 /// The ids in one folded name.
 pub(crate) fn in_name(name: &str) -> Vec<String> {
     let mut guids = Vec::new();
-    for (word, scheme) in SCHEMES {
-        for (at, _) in name.match_indices(word) {
+    for scheme in SCHEMES {
+        for (at, _) in name.match_indices(scheme) {
             if is_inside(name, at) {
                 continue;
             }
-            let rest = name.get(at + word.len()..).unwrap_or_default();
+            let rest = name.get(at + scheme.len()..).unwrap_or_default();
             let rest = rest.strip_prefix("id").unwrap_or(rest);
             let Some(id) = rest.strip_prefix(['-', '=', ':', '_', ' ']) else { continue };
             let id = if scheme == "imdb" { id.strip_prefix("tt").unwrap_or(id) } else { id };
@@ -55,7 +55,7 @@ pub(crate) fn in_name(name: &str) -> Vec<String> {
     guids
 }
 
-const SCHEMES: [(&str, &str); 3] = [("imdb", "imdb"), ("tmdb", "tmdb"), ("tvdb", "tvdb")];
+const SCHEMES: [&str; 3] = ["imdb", "tmdb", "tvdb"];
 
 fn guid(scheme: &str, id: &str) -> Option<String> {
     if id.is_empty() || id.len() > 12 {

@@ -8,7 +8,7 @@
 use crate::names::pieces::pieces;
 use crate::names::shows::trim;
 use crate::names::spelling::fold::fold_title;
-use crate::names::spelling::generic::{is_generic, stem};
+use crate::names::spelling::generic::{is_generic, stem, telling_folder};
 use crate::names::spelling::path::FoldedPath;
 use crate::names::tags::first_tag;
 
@@ -75,11 +75,6 @@ pub(crate) fn contains_words(name: &str, title: &str) -> bool {
         from = start + title.chars().next().map_or(1, char::len_utf8);
     }
     false
-}
-
-/// The nearest folder that is not generic.
-fn telling_folder(path: &FoldedPath) -> Option<&str> {
-    path.folders().rev().find(|folder| !is_generic(folder))
 }
 
 /// A reading of a title. `None`: no text is left of it.

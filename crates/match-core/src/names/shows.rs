@@ -7,7 +7,7 @@
 use super::pieces::pieces;
 use super::same::{Same, key};
 use super::{episodes, numbers, tags};
-use crate::names::spelling::fold::fold_title;
+use crate::names::spelling::fold::{fold, fold_title};
 use crate::names::spelling::generic::is_generic;
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year;
@@ -51,18 +51,16 @@ impl Show {
         if let Some(same) = Same::of(title, &self.title) {
             return Some(Agrees::Whole(same));
         }
-        let folded = crate::names::spelling::fold::fold(title);
+        let folded = fold(title);
         let (base, year, country) = parts(&folded);
-        let differ = |a: Option<u32>, b: Option<u32>| a.zip(b).is_some_and(|(a, b)| a != b);
-        let years = (year.map(u32::from), self.year.map(u32::from));
-        let against = differ(years.0, years.1)
+        let against = year.zip(self.year).is_some_and(|(theirs, ours)| theirs != ours)
             || country.zip(self.country).is_some_and(|(theirs, ours)| theirs != ours);
         if against {
             return None;
         }
         let same = Same::of(base, &self.base)?;
         // Year and country may be in another order or in other brackets.
-        let whole = years.0 == years.1 && country == self.country;
+        let whole = year == self.year && country == self.country;
         Some(if whole { Agrees::Whole(same.max(Same::Words)) } else { Agrees::Base(same) })
     }
 }

@@ -242,19 +242,15 @@ fn score_of_row(show: &Show, item: &ItemRef<'_>) -> Option<u16> {
     let title = item.grandparent_title?;
     let agrees = show.agrees(title)?;
     let known = match show.year {
-        Some(year) if shows::parts(&fold(title)).1 == Some(year) => Some(true),
+        Some(year) if shows::parts(&fold(title)).1 == Some(year) => true,
         Some(year) => years_beside(item, year)?,
-        None => None,
+        None => false,
     };
     let lost = match agrees {
         Agrees::Whole(same) => weight::spelling(same),
         Agrees::Base(same) => weight::BESIDE_DIFFERS + weight::spelling(same),
     };
-    let score = if known == Some(true) {
-        weight::TITLE_YEAR
-    } else {
-        weight::TITLE_YEAR - weight::YEAR_UNKNOWN
-    };
+    let score = if known { weight::TITLE_YEAR } else { weight::TITLE_YEAR - weight::YEAR_UNKNOWN };
     Some(score.saturating_sub(lost))
 }
 
@@ -266,14 +262,13 @@ pub(crate) fn knows_the_year(answer: &Answer) -> bool {
 }
 
 /// Whether the paths of an episode name the year of its show, which its record does not have.
-/// `None`: they name another year. `Some(None)`: they name no year.
-#[expect(clippy::option_option, reason = "against, unknown, or agreeing")]
-fn years_beside(item: &ItemRef<'_>, year: u16) -> Option<Option<bool>> {
+/// `None`: they name another year.
+fn years_beside(item: &ItemRef<'_>, year: u16) -> Option<bool> {
     let paths: Vec<FoldedPath> = item.parts.iter().map(|part| FoldedPath::new(part.file)).collect();
     let mut theirs = paths.iter().flat_map(FoldedPath::components).flat_map(years);
     match theirs.next() {
-        None => Some(None),
-        Some(first) if first == year || theirs.any(|other| other == year) => Some(Some(true)),
+        None => Some(false),
+        Some(first) if first == year || theirs.any(|other| other == year) => Some(true),
         Some(_) => None,
     }
 }

@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::evidence::Rule;
 use crate::names::ids::{self, scheme};
 use crate::names::spelling::fold::{fold_guid, fold_title};
-use crate::names::spelling::generic::is_generic;
+use crate::names::spelling::generic::telling_folder;
 use crate::names::spelling::path::FoldedPath;
 use crate::names::spelling::year::years;
 use crate::query::Query;
@@ -114,13 +114,8 @@ pub(super) fn beside(query: &Prepared<'_>, item: &ItemRef<'_>) -> bool {
     let telling = |size: u64| size >= weight::TELLING_SIZE;
     let same_size = query.query.size.is_some_and(telling)
         && item.parts.iter().any(|part| query.compare(part, item).size == Some(true));
-    let Some(ours) = query.path.folders().rev().find(|folder| !is_generic(folder)) else {
-        return same_size;
-    };
-    let same = |part: &PartRef<'_>| {
-        let theirs = FoldedPath::new(part.file);
-        theirs.folders().rev().find(|folder| !is_generic(folder)) == Some(ours)
-    };
+    let Some(ours) = telling_folder(&query.path) else { return same_size };
+    let same = |part: &PartRef<'_>| telling_folder(&FoldedPath::new(part.file)) == Some(ours);
     same_size || item.parts.iter().any(same)
 }
 

@@ -121,7 +121,7 @@ fn folders(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     let seen = only(views, |seen| seen.tail == longest)?;
     (seen.telling && !of_another_show(query, seen)).then(|| {
         let other = seen.physical.size == Some(false) && seen.physical.duration == Some(false);
-        let sure = !other && !elsewhere(query, seen) && !another_work(query, seen.candidate);
+        let sure = !other && !elsewhere(query, seen) && !guid::another(query, seen.candidate.item);
         verdict(seen, Rule::Folders, weight::folders(longest), views, sure)
     })
 }
@@ -154,7 +154,7 @@ fn file_name(query: &Prepared<'_>, views: &[Seen<'_>]) -> Option<Answer> {
     }
     let sure = seen.physical.size != Some(false)
         && !elsewhere(query, seen)
-        && !another_work(query, seen.candidate);
+        && !guid::another(query, seen.candidate.item);
     Some(verdict(seen, Rule::FileName, weight::FILE_NAME, views, sure))
 }
 
@@ -198,11 +198,6 @@ fn year_contradicts(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
     let agreeing = query.path.common_tail(&candidate.path);
     let folder = query.path.components().rev().nth(agreeing.max(1));
     contradict(folder, year, &candidate.title())
-}
-
-/// Whether the host or the names give an id that differs from the item's, and none that agrees.
-fn another_work(query: &Prepared<'_>, candidate: &Candidate<'_>) -> bool {
-    guid::another(query, candidate.item)
 }
 
 /// Whether both paths have folders above the agreeing components that are not generic and differ,

@@ -19,12 +19,16 @@ pub(crate) fn track(
     chosen(query, fitting)
 }
 
+/// How similar two names are, if need be without their guests: "Title (feat. Somebody)" is "Title".
+fn same(title: &str, said: &str) -> Option<Same> {
+    Same::of(title, said).or_else(|| {
+        let same = Same::of(without_guests(title), without_guests(said));
+        same.map(|same| same.max(Same::Letters))
+    })
+}
+
 fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
-    let title = Same::of(item.title, &reading.title).or_else(|| {
-        // "Title (feat. Somebody)" is "Title".
-        let (own, said) = (without_guests(item.title), without_guests(&reading.title));
-        Same::of(own, said).map(|same| same.max(Same::Letters))
-    });
+    let title = same(item.title, &reading.title);
     let album = item
         .parent_title
         .and_then(|album| reading.albums.iter().filter_map(|said| Same::of(album, said)).min());
@@ -33,15 +37,7 @@ fn score(reading: &Track, item: &ItemRef<'_>) -> Option<u16> {
         && reading.number == item.index
         && reading.disc.unwrap_or(1) == item.parent_index.unwrap_or(1);
     let title = title.or(placed.then_some(Same::Key))?;
-    let by = |artist: &str| {
-        let said = reading.artists.iter().filter_map(|said| {
-            Same::of(artist, said).or_else(|| {
-                let same = Same::of(without_guests(artist), without_guests(said));
-                same.map(|same| same.max(Same::Letters))
-            })
-        });
-        said.min()
-    };
+    let by = |artist: &str| reading.artists.iter().filter_map(|said| same(artist, said)).min();
     let artist = titles::artists(item).filter_map(by).min()?;
     let mut score = weight::TITLE_YEAR - weight::YEAR_UNKNOWN;
     score -= weight::spelling(title).max(weight::spelling(artist));

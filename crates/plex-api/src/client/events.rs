@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::calls::Endpoint;
-use crate::client::{Client, explain, span};
+use crate::client::{Client, span};
 use crate::clock::timer_now;
 use crate::domain::event::Event;
 use crate::error::Error;
@@ -123,7 +123,7 @@ impl Listener {
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream")) {
             let text = format!("{} in place of an event stream", kind.unwrap_or("an unknown type"));
-            return Err(explain(Error::new(ErrorKind::Decode, text), &call));
+            return Err(call.explain(Error::new(ErrorKind::Decode, text)));
         }
         self.line = Some(Line { response, frames: Frames::default(), since: timer_now() });
         self.gap_told = false;
@@ -132,7 +132,7 @@ impl Listener {
     }
 
     async fn receive(&mut self, mut line: Line) -> Result<(), Error> {
-        let broken = |kind, text: &str| Err(explain(Error::new(kind, text), &self.call()));
+        let broken = |kind, text: &str| Err(self.call().explain(Error::new(kind, text)));
         let bytes = match tokio::time::timeout(SILENCE_LIMIT, line.response.chunk()).await {
             Err(_) => return broken(ErrorKind::Timeout, "the server sent no ping"),
             Ok(Err(_)) => return broken(ErrorKind::Truncated, "the connection broke"),

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::calls::Endpoint;
+use crate::client::Client;
 use crate::client::paging::{Progress, Step};
-use crate::client::{Client, explain};
 use crate::domain::id::RatingKey;
 use crate::domain::item::Item;
 use crate::domain::listing::Detail;
@@ -76,9 +76,9 @@ impl Client {
             let wanted = keys.len() as u64;
             call.window = Some((progress.rows(), u32::try_from(wanted).unwrap_or(u32::MAX)));
             match self.fetch_page(call, detail).await {
-                Ok((page, call)) => {
+                Ok(((page, ..), call)) => {
                     let step = progress.take(&page, wanted);
-                    let step = step.map_err(|error| explain(error, &call))?;
+                    let step = step.map_err(|error| call.explain(error))?;
                     if step != Step::Ended {
                         all.items.extend(page.items);
                         all.unsupported.extend(page.unsupported);

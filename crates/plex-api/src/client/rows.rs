@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::calls::Endpoint;
+use crate::client::Client;
 use crate::client::page_size::{Answered, below};
-use crate::client::{Client, explain};
 use crate::domain::listing::{Detail, Listing};
 use crate::domain::page::Page;
 use crate::error::Error;
@@ -21,7 +21,7 @@ pub(crate) struct Rows {
 }
 
 /// A page with what it cost: time, and bytes of its body.
-type Costly = (Page, Duration, u64);
+pub(crate) type Costly = (Page, Duration, u64);
 
 impl Client {
     /// How many rows a listing has. `None`: this server does not tell. That does not mean 0.
@@ -67,13 +67,13 @@ impl Client {
         match (&listing.expect_uuid, &rows.page.section_uuid) {
             (Some(expected), Some(found)) if expected != found => {
                 let text = format!("expected section {expected}, found {found}");
-                Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
+                Err(rows.call.explain(Error::new(ErrorKind::WrongSection, text)))
             }
             // The answer has no rows and does not name its section. Some servers send this for a
             // section that is gone (Maintainerr pull request 2883).
             (Some(expected), None) if rows.page.rows == 0 && start == 0 && size > 0 => {
                 let text = format!("expected section {expected}, found no rows of any section");
-                Err(explain(Error::new(ErrorKind::WrongSection, text), &rows.call))
+                Err(rows.call.explain(Error::new(ErrorKind::WrongSection, text)))
             }
             _ => Ok(rows),
         }
@@ -89,7 +89,7 @@ impl Client {
             let smaller = below(asked);
             call.divisible = smaller.is_some();
             call.window = Some((start, asked));
-            match (self.fetch_costly(call.clone(), detail).await, smaller) {
+            match (self.fetch_page(call.clone(), detail).await, smaller) {
                 (Err(error), Some(smaller)) if error.is_too_much() => {
                     tracing::debug!(rows = asked, error = %Private(&error), "asking for fewer");
                     let refused = error.kind() == ErrorKind::BadRequest;
@@ -113,12 +113,7 @@ impl Client {
         &self,
         call: Call,
         detail: Detail,
-    ) -> Result<(Page, Call), Error> {
-        let ((page, ..), call) = self.fetch_costly(call, detail).await?;
-        Ok((page, call))
-    }
-
-    async fn fetch_costly(&self, call: Call, detail: Detail) -> Result<(Costly, Call), Error> {
+    ) -> Result<(Costly, Call), Error> {
         let asked = call.window.map_or(0, |(start, _)| start);
         self.fetch(
             call,

@@ -57,6 +57,13 @@ pub(crate) struct Call {
     pub(crate) with_token: bool,
 }
 
+impl Call {
+    /// Adds to an error what was asked, and where.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        error.during(&self.doing, &redact::address(&self.url))
+    }
+}
+
 /// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -163,18 +170,17 @@ impl Transport {
     }
 
     async fn send_until_answered(&self, call: &Call) -> Result<Reply, Error> {
-        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
         let length = call.url.as_str().len();
         if length > ADDRESS_LIMIT {
             let text = format!("an address of {length} bytes; {ADDRESS_LIMIT} can be sent");
-            return Err(explain(Error::new(ErrorKind::Config, text)));
+            return Err(call.explain(Error::new(ErrorKind::Config, text)));
         }
         // The permit is kept during the wait before a new attempt. So in an outage, the queue
         // behind it stands still until the circuit opens. Then all callers are told at once, and
         // none of them has to try for itself. Time counts from the first attempt, not from joining
         // the queue.
         let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok();
-        let admission = self.breaker.admit(timer_now()).map_err(explain)?;
+        let admission = self.breaker.admit(timer_now()).map_err(|error| call.explain(error))?;
         self.pace.wait().await;
         let begun = timer_now();
         let mut failed = 0;
@@ -189,7 +195,7 @@ impl Transport {
                     admission.answered();
                     return Ok(Reply { permit, ..reply });
                 }
-                Err(error) => explain(error),
+                Err(error) => call.explain(error),
             };
             // An attempt with too little time says less than the attempt before it.
             let hurried = error.kind() == ErrorKind::Timeout && left < self.request_timeout;
@@ -255,7 +261,6 @@ impl Transport {
     /// Opens a connection whose answer has no end. It needs no permit and has no deadline, because
     /// it stays open.
     pub(crate) async fn open(&self, call: &Call) -> Result<Response, Error> {
-        let explain = |error: Error| error.during(&call.doing, &redact::address(&call.url));
         let mut meter = Meter {
             counters: &self.counters,
             endpoint: call.endpoint,
@@ -275,7 +280,7 @@ impl Transport {
             Ok(Ok(response)) => Err(self.refusal(response, &mut meter.bytes).await),
         };
         meter.failed = outcome.is_err();
-        outcome.map_err(explain)
+        outcome.map_err(|error| call.explain(error))
     }
 
     /// Sends a request, follows redirects on this host, and waits for the head of the answer.

@@ -6,6 +6,7 @@
 //! [`ErrorKind::Decode`], with its place.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,8 +21,8 @@ use crate::error::kind::ErrorKind;
 use crate::http::redact;
 use crate::json::container::{self, Envelope, Hub, Rows, Sections};
 use crate::json::event::Notification;
-use crate::json::lenient::Object;
-use crate::json::row::{Extent, Full, Hoisted, Lean, Row, RowName};
+use crate::json::lenient::{Object, scalar};
+use crate::json::row::{Extent, Full, Hoisted, Lean, Row};
 use crate::json::section::{SectionRow, ServerRow};
 use crate::json::sse;
 use crate::privacy::Private;
@@ -149,12 +150,7 @@ fn no_server() -> Error {
 fn page_of<X: Extent>(body: &[u8]) -> Result<(Page, Frame), Error> {
     let (text, lossy) = utf8(body);
     let (page, frame) = match serde_json::from_str::<Envelope<Rows<Object<Row<X>>>>>(&text) {
-        Ok(envelope) => {
-            let rows = envelope
-                .container
-                .ok_or_else(|| no_container(envelope.old_generation.is_some()))?;
-            assemble(rows.0, |row, hoisted| row.0.into_item(hoisted))
-        }
+        Ok(envelope) => assemble(contained(envelope)?, |row, hoisted| row.0.into_item(hoisted)),
         // Rare, so it may be slow: decode row by row, so that one bad row does not spoil the
         // others.
         Err(_) => assemble(container::<Rows<&RawValue>>(&text)?, |raw, hoisted| {
@@ -211,11 +207,16 @@ impl Fault {
         }
     }
 
+    /// The row, with its name if that can be read.
     fn into_row(self, raw: &RawValue) -> UnsupportedRow {
-        let name = serde_json::from_str::<RowName>(raw.get()).unwrap_or_default();
+        let row: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let text = |name: &str| {
+            let value = row.get(name)?.get();
+            scalar::<String, _>(&mut serde_json::Deserializer::from_str(value)).ok()?
+        };
         UnsupportedRow {
-            rating_key: name.rating_key,
-            title: name.title,
+            rating_key: text("ratingKey"),
+            title: text("title"),
             reason: UnsupportedReason::Malformed { path: self.path, message: self.message },
         }
     }
@@ -242,10 +243,7 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> 
 
 fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
     match decode::<Envelope<C>>(text) {
-        Ok(envelope) => {
-            let container = envelope.container.map(|Object(container)| container);
-            container.ok_or_else(|| no_container(envelope.old_generation.is_some()))
-        }
+        Ok(envelope) => contained(envelope),
         Err(_) if text.trim_start().starts_with('<') => {
             let line = redact::one_line(text.as_bytes());
             Err(Error::new(ErrorKind::Decode, format!("XML or HTML in place of JSON: {line}")))
@@ -257,13 +255,15 @@ fn container<'a, C: Deserialize<'a>>(text: &'a str) -> Result<C, Error> {
     }
 }
 
-fn no_container(old_generation: bool) -> Error {
-    let text = if old_generation {
-        "this is JSON of PMS 0.9 (_elementType), which is not supported"
-    } else {
-        "no MediaContainer"
+fn contained<C>(envelope: Envelope<C>) -> Result<C, Error> {
+    let text = match envelope {
+        Envelope { container: Some(Object(container)), .. } => return Ok(container),
+        Envelope { old_generation: Some(_), .. } => {
+            "this is JSON of PMS 0.9 (_elementType), which is not supported"
+        }
+        Envelope { .. } => "no MediaContainer",
     };
-    Error::new(ErrorKind::Decode, text)
+    Err(Error::new(ErrorKind::Decode, text))
 }
 
 /// The body as text, and whether bytes had to be guessed.

@@ -1,9 +1,7 @@
 //! A row of a listing: an item as JSON spells it.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
+use serde::de::{Deserializer, IgnoredAny};
 
 use crate::clock::UnixSeconds;
 use crate::domain::id::{MediaId, PartId, RatingKey, SectionKey};
@@ -58,14 +56,8 @@ impl From<Skip> for Vec<String> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Text(Option<String>);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scalar(deserializer).map(Self)
-    }
-}
+#[derive(Default, Deserialize)]
+pub(crate) struct Text(#[serde(deserialize_with = "scalar")] Option<String>);
 
 impl From<Text> for Option<String> {
     fn from(text: Text) -> Self {
@@ -73,14 +65,8 @@ impl From<Text> for Option<String> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Tags(Vec<TagRow>);
-
-impl<'de> Deserialize<'de> for Tags {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        list(deserializer).map(Self)
-    }
-}
+#[derive(Default, Deserialize)]
+pub(crate) struct Tags(#[serde(deserialize_with = "list")] Vec<TagRow>);
 
 impl From<Tags> for Vec<String> {
     fn from(tags: Tags) -> Self {
@@ -360,50 +346,4 @@ impl PartRow {
 fn stamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let read = |key: &str| key.strip_prefix("/library/parts/")?.split('/').nth(1)?.parse().ok();
     deserializer.deserialize_any(Peek(read)).map(Option::flatten)
-}
-
-/// The name of a row that cannot be read otherwise.
-#[derive(Default)]
-pub(crate) struct RowName {
-    pub(crate) rating_key: Option<String>,
-    pub(crate) title: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for RowName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = RowName;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an item")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<RowName, A::Error> {
-                let mut name = RowName::default();
-                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                    let value: &serde_json::value::RawValue = map.next_value()?;
-                    let read = || {
-                        scalar::<String, _>(&mut serde_json::Deserializer::from_str(value.get()))
-                    };
-                    match &*key {
-                        "ratingKey" => name.rating_key = read().ok().flatten(),
-                        "title" => name.title = read().ok().flatten(),
-                        _ => {}
-                    }
-                }
-                Ok(name)
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<RowName, E> {
-                Ok(RowName::default())
-            }
-        }
-
-        deserializer.deserialize_any(NameVisitor)
-    }
 }

@@ -27,6 +27,12 @@ async fn fail(server: &Server, config: Config) -> (Error, u64) {
     (error, client.calls().total().count)
 }
 
+/// A client that asks once, and whose circuit opens after so many failures.
+fn impatient(server: &Server, failures: u32, cool_down: Duration) -> Client {
+    let (retry, breaker) = (RetryPolicy::none(), BreakerPolicy { failures, cool_down });
+    Client::new(Config { retry, breaker, ..server.config() }).unwrap()
+}
+
 #[tokio::test]
 async fn every_answer_gives_its_kind_and_only_some_are_repeated() {
     let cut = |answer: Answer| match answer {
@@ -120,15 +126,13 @@ async fn a_server_that_recovers_in_time_is_not_an_error() {
 #[tokio::test]
 async fn nobody_there_tls_and_silence() {
     let server = Server::start(|_, _| Answer::Open(Vec::new())).await;
-    let mut config = server.config();
-    config.request_timeout = Duration::from_millis(30);
+    let config = Config { request_timeout: Duration::from_millis(30), ..server.config() };
     let (error, requests) = fail(&server, config).await;
     assert_eq!((error.kind(), requests), (ErrorKind::Timeout, 4));
 
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"Media".to_vec();
     let server = Server::start(move |_, _| Answer::Open(half.clone())).await;
-    let mut config = server.config();
-    config.request_timeout = Duration::from_millis(30);
+    let config = Config { request_timeout: Duration::from_millis(30), ..server.config() };
     let (error, _) = fail(&server, config).await;
     assert_eq!(error.kind(), ErrorKind::Timeout);
 
@@ -185,8 +189,7 @@ async fn bodies_have_a_limit_whether_announced_or_not() {
     let lying = b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n{}".to_vec();
     for answer in [http(200, &[], &filler), Answer::Bytes(chunked), Answer::Bytes(lying)] {
         let server = Server::start(move |_, _| answer.clone()).await;
-        let mut config = server.config();
-        config.body_limit = 4000;
+        let config = Config { body_limit: 4000, ..server.config() };
         let (error, requests) = fail(&server, config).await;
         assert_eq!((error.kind(), requests), (ErrorKind::TooLarge, 1), "{error}");
     }
@@ -196,10 +199,7 @@ async fn bodies_have_a_limit_whether_announced_or_not() {
 async fn the_circuit_opens_on_outages_and_only_on_them() {
     for (status, requests) in [(503, 2), (404, 6), (500, 6), (401, 6)] {
         let server = Server::start(move |_, _| http(status, &[], "")).await;
-        let mut config = server.config();
-        config.retry = RetryPolicy::none();
-        config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::from_hours(1) };
-        let client = Client::new(config).unwrap();
+        let client = impatient(&server, 2, Duration::from_hours(1));
         let mut last = None;
         for _ in 0..6 {
             last = Some(client.sections().await.unwrap_err());
@@ -218,10 +218,7 @@ async fn the_circuit_closes_when_the_one_request_let_through_succeeds() {
         _ => ok(json!({"Directory": []})),
     })
     .await;
-    let mut config = server.config();
-    config.retry = RetryPolicy::none();
-    config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::ZERO };
-    let client = Client::new(config).unwrap();
+    let client = impatient(&server, 2, Duration::ZERO);
     for expected in [false, false, true, true] {
         assert_eq!(client.sections().await.is_ok(), expected);
     }
@@ -232,9 +229,8 @@ async fn the_circuit_closes_when_the_one_request_let_through_succeeds() {
 #[tokio::test]
 async fn who_waits_in_the_queue_sees_the_open_circuit() {
     let server = Server::start(|_, _| http(503, &[], "")).await;
-    let mut config = server.config();
-    config.max_in_flight = 2;
-    config.breaker = BreakerPolicy { failures: 2, cool_down: Duration::from_hours(1) };
+    let breaker = BreakerPolicy { failures: 2, cool_down: Duration::from_hours(1) };
+    let config = Config { max_in_flight: 2, breaker, ..server.config() };
     let client = Client::new(config).unwrap();
     let errors = futures::future::join_all((0..1000).map(|_| client.sections())).await;
     assert!(errors.into_iter().all(|outcome| outcome.unwrap_err().kind().is_outage()));
@@ -390,9 +386,8 @@ async fn times_without_end_do_not_overflow() {
 #[tokio::test]
 async fn what_is_too_long_to_send_is_refused_before_it_is_sent() {
     let server = Server::start(|_, _| http(200, &[], "")).await;
-    let mut config = server.config();
-    config.breaker = BreakerPolicy { failures: 1, cool_down: Duration::from_hours(1) };
-    let client = Client::new(config).unwrap();
+    let breaker = BreakerPolicy { failures: 1, cool_down: Duration::from_hours(1) };
+    let client = Client::new(Config { breaker, ..server.config() }).unwrap();
     let edit = Edit::new().set(Field::Summary, "x".repeat(70_000));
     for _ in 0..3 {
         let error = client.edit_item(RatingKey(1), &edit).await.unwrap_err();
@@ -437,9 +432,8 @@ async fn unusable_configurations_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn requests_are_spread_and_the_wait_is_not_held_against_them() {
     let server = Server::start(|_, _| ok(json!({"Directory": []}))).await;
-    let mut config = server.config();
-    config.requests_per_second = std::num::NonZeroU32::new(1);
-    config.max_in_flight = 100;
+    let requests_per_second = std::num::NonZeroU32::new(1);
+    let config = Config { requests_per_second, max_in_flight: 100, ..server.config() };
     let client = Client::new(config).unwrap();
     let begun = tokio::time::Instant::now();
     let answers = futures::future::join_all((0..100).map(|_| client.sections())).await;
@@ -457,10 +451,7 @@ async fn one_request_is_let_through_to_see_whether_the_server_is_back() {
         _ => ok(json!({"Directory": []})),
     })
     .await;
-    let mut config = server.config();
-    config.breaker = BreakerPolicy { failures: 1, cool_down: Duration::from_secs(15) };
-    config.retry = RetryPolicy::none();
-    let client = Client::new(config).unwrap();
+    let client = impatient(&server, 1, Duration::from_secs(15));
     client.sections().await.unwrap_err();
     // (requests so far, answered callers of the ten that ask at once). The others are refused.
     for (requests, answered) in [(2, 0), (3, 0), (4, 1)] {

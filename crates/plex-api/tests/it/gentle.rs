@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use plex_api::{Client, Clock, Endpoint, ErrorKind, ItemKind, Listing, Paging, SectionKey};
-use plex_api::{Page, UnixSeconds};
+use plex_api::{
+    Client, Clock, Config, Endpoint, ErrorKind, ItemKind, Listing, Page, Paging, SectionKey,
+    UnixSeconds,
+};
 
 use crate::support::{Answer, Seen, Server, http, movies, ok};
 
@@ -23,9 +25,7 @@ async fn read(
     script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
 ) -> Result<Read, (ErrorKind, u64, Paging)> {
     let server = Server::start(move |_, seen| script(seen)).await;
-    let mut config = server.config();
-    config.clock = clock.clone();
-    let client = Client::new(config).unwrap();
+    let client = Client::new(Config { clock: clock.clone(), ..server.config() }).unwrap();
     if let Some(paging) = paging {
         client.set_paging(paging);
     }
@@ -102,9 +102,7 @@ async fn a_server_that_is_slow_at_any_size_is_asked_for_as_much_as_before() {
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_asked_for_in_pieces() {
     let server = Server::start(|_, seen| page(seen, 1_000)).await;
-    let mut config = server.config();
-    config.body_limit = 60_000;
-    let client = Client::new(config).unwrap();
+    let client = Client::new(Config { body_limit: 60_000, ..server.config() }).unwrap();
     let page = client.page(&Listing::new(SectionKey(1), ItemKind::Movie), 0, 1_000).await.unwrap();
     assert_eq!((page.rows, page.total), (250, Some(1_000)));
     assert_eq!(client.paging(), Paging { rows: 250, at_most: u32::MAX });
@@ -120,7 +118,7 @@ async fn a_page_that_times_out_is_asked_for_in_pieces() {
         _ => Answer::Open(Vec::new()),
     })
     .await;
-    let client = Client::new(server.config()).unwrap();
+    let client = server.client();
     tokio::time::pause();
     let pages = client.pages(Listing::new(SectionKey(1), ItemKind::Movie));
     let pages: Vec<Page> = pages.try_collect().await.unwrap();

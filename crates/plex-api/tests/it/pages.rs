@@ -1,7 +1,9 @@
 //! Whole listings: every row once, or an error.
 
 use futures::{StreamExt, TryStreamExt};
-use plex_api::{Client, Endpoint, ErrorKind, ItemKind, Listing, Page, SectionKey, SectionUuid};
+use plex_api::{
+    Client, Config, Endpoint, ErrorKind, ItemKind, Listing, Page, SectionKey, SectionUuid,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Seen, Server, http, movies, ok};
@@ -19,9 +21,7 @@ async fn read(
     script: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
 ) -> (Vec<Result<Page, ErrorKind>>, u64) {
     let server = Server::start(script).await;
-    let mut config = server.config();
-    config.page_size = page_size;
-    let client = Client::new(config).unwrap();
+    let client = Client::new(Config { page_size, ..server.config() }).unwrap();
     let pages = client.pages(listing()).map(|page| page.map_err(|error| error.kind()));
     (pages.collect().await, client.calls().count(Endpoint::Page))
 }
@@ -243,8 +243,7 @@ async fn a_page_that_fails_once_is_asked_for_again() {
 #[tokio::test]
 async fn no_more_requests_are_in_flight_than_allowed() {
     let server = Server::start(|_, seen| ok(movies(seen.start(), seen.size(), 400))).await;
-    let mut config = server.config();
-    (config.page_size, config.max_in_flight) = (10, 3);
+    let config = Config { page_size: 10, max_in_flight: 3, ..server.config() };
     let client = Client::new(config).unwrap();
     let listings = futures::future::join_all((0..4).map(|_| {
         client.pages(listing()).try_fold(0, |rows, page| async move { Ok(rows + page.rows) })
@@ -261,8 +260,7 @@ async fn no_more_requests_are_in_flight_than_allowed() {
 async fn the_reading_stays_close_to_the_reader() {
     let total = 5000;
     let server = Server::start(move |_, seen| ok(movies(seen.start(), seen.size(), total))).await;
-    let mut config = server.config();
-    (config.page_size, config.max_in_flight) = (10, 3);
+    let config = Config { page_size: 10, max_in_flight: 3, ..server.config() };
     let client = Client::new(config).unwrap();
     let expected = Listing { expect_uuid: Some(SectionUuid("uuid-1".to_owned())), ..listing() };
     let mut pages = std::pin::pin!(client.pages(expected));

@@ -1,8 +1,8 @@
 //! What is sent for each request, and what comes back.
 
 use plex_api::{
-    Detail, Endpoint, ErrorKind, Filter, ItemKind, Listing, RatingKey, SectionKey, SectionUuid,
-    Sort, UnixSeconds, UnsupportedReason,
+    Client, Config, Detail, Endpoint, ErrorKind, Filter, ItemKind, Listing, RatingKey, SectionKey,
+    SectionUuid, Sort, UnixSeconds, UnsupportedReason,
 };
 use serde_json::json;
 
@@ -37,9 +37,8 @@ async fn headers_say_who_asks_and_the_token_is_nowhere_else() {
 #[tokio::test]
 async fn another_server_is_refused() {
     let server = Server::start(|_, _| ok(json!({"machineIdentifier": "other"}))).await;
-    let mut config = server.config();
-    config.expect_server = Some("mine".to_owned());
-    let client = plex_api::Client::new(config).unwrap();
+    let config = Config { expect_server: Some("mine".to_owned()), ..server.config() };
+    let client = Client::new(config).unwrap();
     for error in [client.identity().await.unwrap_err(), client.server().await.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::WrongServer);
         assert!(error.to_string().contains("expected server mine, found other"), "{error}");
@@ -232,9 +231,7 @@ async fn lists_without_a_total_are_read_until_no_row_comes() {
         ok(page)
     })
     .await;
-    let mut config = server.config();
-    config.page_size = 10;
-    let client = plex_api::Client::new(config).unwrap();
+    let client = Client::new(Config { page_size: 10, ..server.config() }).unwrap();
     let leaves = client.leaves(RatingKey(7), Detail::Lean).await.unwrap();
     assert_eq!((leaves.rows, leaves.items.len(), leaves.total), (25, 25, None));
     assert_eq!(client.calls().count(Endpoint::Children), 4);
@@ -304,9 +301,8 @@ async fn children_and_leaves_are_read_to_the_end() {
 #[tokio::test]
 async fn a_path_of_a_proxy_stays_in_front() {
     let server = Server::start(|_, _| ok(movies(0, 1, 1))).await;
-    let mut config = server.config();
-    config.base_url = format!("{}/plex/", server.url());
-    let client = plex_api::Client::new(config).unwrap();
+    let config = Config { base_url: format!("{}/plex/", server.url()), ..server.config() };
+    let client = Client::new(config).unwrap();
     let listing = Listing {
         sort: Sort::ServerDefault,
         detail: Detail::Full,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{case, dotted, title};
-use crate::corpus::{Case, Survives};
+use super::{dotted, title};
+use crate::corpus::{Case, Survives, case};
 use crate::generate::movie;
 use crate::library::{Item, Library, SectionKind};
 use crate::random::Random;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{case, title};
-use crate::corpus::{Case, Survives};
+use super::title;
+use crate::corpus::{Case, Survives, case};
 use crate::generate::movie;
 use crate::library::{Library, SectionKind};
 use crate::random::Random;

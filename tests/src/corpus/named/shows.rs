@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{case, dotted, seasons, title};
-use crate::corpus::{Case, Survives};
+use super::{dotted, seasons, title};
+use crate::corpus::{Case, Survives, case};
 use crate::generate::{media, movie};
 use crate::library::{Item, Library, SectionKind};
 use crate::random::Random;

@@ -8,9 +8,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::terminal::{HEADER, cells};
-use super::text::{escape, grouped, ratio};
+use super::text::{escape, ratio};
 use crate::bench::compute::outcome::{Assumption, Outcome, Seen};
 use crate::bench::compute::scenario::Scenario;
+use crate::table::grouped;
 
 /// The style follows the reader's choice of light or dark. It replaces the colours of text, grid
 /// and background in the plots. The other colours are readable on both backgrounds.
@@ -164,12 +165,5 @@ mod tests {
     #[test]
     fn a_run_of_nothing_is_a_page_too() {
         assert!(page(&outcome(Vec::new())).unwrap().contains("</html>"));
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

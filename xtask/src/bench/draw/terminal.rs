@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use testbed::corpus::Tally;
 
@@ -166,15 +166,8 @@ fn millis(time: Duration) -> f64 {
 }
 
 fn table(scenarios: &[Scenario]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(HEADER);
-    for scenario in scenarios {
-        table.add_row(cells(scenario));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut table = crate::table::table(&HEADER, 1.., scenarios.iter().map(cells));
+    table.load_style(UTF8_HORIZONTAL_ONLY);
     table
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use plex_api::{ItemKind, UnixSeconds};
 
 use crate::assumptions::Check;
@@ -114,10 +113,6 @@ const HEAD: [&str; 9] = [
 ];
 
 fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    for row in rows {
-        table.add_row(row);
-    }
+    let table = crate::table::table(&[], 0..0, rows);
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

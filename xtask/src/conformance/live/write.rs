@@ -36,15 +36,8 @@ const BY_HAND: [(&str, &str, bool); 4] = [
 ///
 /// # Errors
 /// When the server cannot be asked, or when the item is not as it was.
-pub(super) async fn run(
-    client: &Client,
-    section: &Section,
-    kind: ItemKind,
-    key: RatingKey,
-    pause: Duration,
-    findings: &mut Findings,
-) -> Result<()> {
-    let look = Look::new(client, section, kind, key, pause);
+pub(super) async fn run(look: &Look<'_>, findings: &mut Findings) -> Result<()> {
+    let Look { client, section, key, .. } = *look;
     let item = look.item().await?.context("there is no such item")?;
     if item.section.is_some_and(|at| at != section.key) {
         bail!("that item is in another section");
@@ -169,7 +162,7 @@ impl Was {
 }
 
 /// Asks the server for its state, and listens to its events.
-struct Look<'a> {
+pub(super) struct Look<'a> {
     client: &'a Client,
     section: &'a Section,
     kind: ItemKind,
@@ -184,7 +177,7 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(
+    pub(super) fn new(
         client: &'a Client,
         section: &'a Section,
         kind: ItemKind,

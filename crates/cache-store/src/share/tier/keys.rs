@@ -23,10 +23,8 @@ impl Names {
             let hash = blake3::keyed_hash(&key, profile.as_bytes()).to_hex();
             hash.get(..16).unwrap_or_default().to_owned()
         });
-        // Whatever the identifier contains, it cannot end the hash tag.
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-        let server: String = server.chars().filter(|letter| plain(*letter)).collect();
-        let owner = format!("{VERSION}:{server}:{}", hash.unwrap_or_else(|| "-".to_owned()));
+        let hash = hash.unwrap_or_else(|| "-".to_owned());
+        let owner = format!("{VERSION}:{}:{hash}", plain(server));
         Self { prefix: prefix.to_owned(), owner }
     }
 
@@ -39,9 +37,7 @@ impl Names {
     }
 
     pub(crate) fn section(&self, uuid: &str) -> SectionNames {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-        let uuid: String = uuid.chars().filter(|letter| plain(*letter)).collect();
-        SectionNames { tag: format!("{}{{{}:{uuid}}}", self.prefix, self.owner) }
+        SectionNames { tag: format!("{}{{{}:{}}}", self.prefix, self.owner, plain(uuid)) }
     }
 }
 
@@ -67,6 +63,12 @@ impl SectionNames {
     pub(crate) fn chunk(&self, snapshot: CommitId, number: u32) -> String {
         format!("{}:snap:{}:{number}", self.tag, hex(snapshot))
     }
+}
+
+/// An identifier in a key. Whatever it contains, it cannot end the hash tag.
+fn plain(identifier: &str) -> String {
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
+    identifier.chars().filter(plain).collect()
 }
 
 /// An id as 32 hexadecimal digits.

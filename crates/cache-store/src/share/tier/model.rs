@@ -381,19 +381,12 @@ impl World {
 fn no_stale_writer_wins_and_no_host_is_wrong() {
     let mut all = Tally::default();
     for seed in 1..=60 {
-        let mut world = World::new(seed);
+        let mut world = World { tally: all, ..World::new(seed) };
         for step in 0..STEPS {
             world.step();
             assert!(world.log.is_empty(), "seed {seed}, step {step}: {}", world.log);
         }
-        let tally = world.tally;
-        all.listed += tally.listed;
-        all.whole += tally.whole;
-        all.logged += tally.logged;
-        all.committed += tally.committed;
-        all.lease_lost += tally.lease_lost;
-        all.head_moved += tally.head_moved;
-        all.broken += tally.broken;
+        all = world.tally;
     }
     // Each event happened, and happened often.
     assert!(all.listed > 1_000 && all.whole > 1_000 && all.logged > 1_000, "{all:?}");

@@ -101,21 +101,13 @@ impl SharedProbe {
         let sections = row.sections.into_iter().map(|fields| {
             let stamp = fields.stamp.into_stamp();
             let locations = fields.locations.into_iter().map(|(id, path)| Location { id, path });
+            let (key, uuid) = (SectionKey(fields.key), SectionUuid(fields.uuid));
             Section {
-                key: SectionKey(fields.key),
-                uuid: SectionUuid(fields.uuid),
-                title: fields.title,
-                kind: SectionKind::from_name(&fields.kind),
-                agent: None,
-                scanner: None,
-                language: None,
                 locations: locations.collect(),
-                refreshing: false,
-                hidden: 0,
-                created_at: None,
                 updated_at: stamp.updated_at,
                 scanned_at: stamp.scanned_at,
                 content_changed_at: stamp.content_changed_at,
+                ..Section::new(key, uuid, &fields.title, SectionKind::from_name(&fields.kind))
             }
         });
         Some(Self { at: EngineTime(row.at), sections: sections.collect() })

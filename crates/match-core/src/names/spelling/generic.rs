@@ -168,6 +168,11 @@ pub(crate) fn telling_tail(path: &FoldedPath) -> Option<&str> {
     None
 }
 
+/// The nearest folder that is not generic.
+pub(crate) fn telling_folder(path: &FoldedPath) -> Option<&str> {
+    path.folders().rev().find(|folder| !is_generic(folder))
+}
+
 /// Whether a folder's name is a number or code of its own (`00123`, `a1f`) and does not only count
 /// (`Season 1`, `cd2`, `2004`). It has no words, but few folders share it.
 pub(crate) fn is_code(folder: &str) -> bool {

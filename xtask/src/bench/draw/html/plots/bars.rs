@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use super::{Plot, number};
 use crate::bench::compute::{outcome::Outcome, scenario::Scenario};
-use crate::bench::draw::text::{escape, grouped};
+use crate::bench::draw::text::escape;
+use crate::table::grouped;
 
 /// Names of series, and the classes of their colours in `page.css`.
 type Series<'a> = &'a [(&'static str, &'static str)];
