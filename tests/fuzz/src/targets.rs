@@ -19,7 +19,7 @@ pub struct Target {
     /// Words that the target's code reads.
     pub(crate) words: &'static [&'static str],
     /// Whether an input may end the process. If so, each input is kept while it is played.
-    pub(crate) may_die: bool,
+    pub may_die: bool,
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
     pub(crate) start: fn() -> Run,
 }

@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Database, StorageBackend};
 
-use super::{
-    Dice, assert_sound, config, fill, found, items, match_key, movie, refuse, section, stamp,
-};
+use super::{Dice, assert_sound, fill, found, items, match_key, movie, refuse, section, stamp};
 use crate::Opened;
 use crate::file::config::Opening;
 use crate::file::open::OpenFile;
