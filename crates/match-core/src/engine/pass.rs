@@ -98,7 +98,8 @@ pub(super) struct Passed {
 /// A query that must be computed, and what was remembered about it, if anything.
 struct Compute {
     at: usize,
-    before: Option<MatchRecord>,
+    /// In a box, because most queries have none: a record has hundreds of bytes.
+    before: Option<Box<MatchRecord>>,
 }
 
 /// A query, and what is remembered about it.
@@ -108,7 +109,7 @@ struct Recalled {
     answer: Option<Answer>,
     /// The record, if there is no such answer, or if the date of the record's last use must be
     /// renewed.
-    record: Option<MatchRecord>,
+    record: Option<Box<MatchRecord>>,
 }
 
 impl Pass {
@@ -208,7 +209,7 @@ impl Pass {
                 }
                 let used = record
                     .zip(self.keys.get(at))
-                    .map(|(record, key)| (*key, MatchRecord { last_used: now, ..record }));
+                    .map(|(record, key)| (*key, MatchRecord { last_used: now, ..*record }));
                 passed.used.extend(used);
             }
         }
@@ -243,7 +244,7 @@ impl Pass {
                 record.as_ref().filter(|record| holds && self.suffices(section, record));
             let answer = sufficient.and_then(from_record);
             let old = |record: &MatchRecord| now.since(record.last_used) >= DATED_ANEW;
-            let record = record.filter(|record| answer.is_none() || old(record));
+            let record = record.filter(|record| answer.is_none() || old(record)).map(Box::new);
             Recalled { at, answer, record }
         });
         Ok(recalled.collect())
@@ -306,13 +307,13 @@ impl Pass {
                 let unread = decision.answer.keys().filter(|key| !self.known.read.contains(key));
                 passed.doubtful.extend(unread);
             }
-            doubt(&mut decision, section, before.as_ref());
+            doubt(&mut decision, section, before.as_deref());
             let mut record = to_record(&decision, self.rules, section.revision, now);
             if let (Some(record), Some(before)) = (&mut record, before) {
                 if gone(view, section.id, &before.outcome, &record.outcome)? {
                     passed.lookups.rekeyed += 1;
                 }
-                carry_over(record, before);
+                carry_over(record, *before);
             }
             records.extend(self.keys.get(at).copied().zip(record));
             if let Answer::Found(found) = &mut decision.answer
