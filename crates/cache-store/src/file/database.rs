@@ -150,6 +150,10 @@ pub(crate) fn classify<T>(
             let doing = "open the cache file";
             Failure::Refused(Error::Io { doing, path: path.to_owned(), source })
         }
+        // No version of Matchbox wrote such a file.
+        DatabaseError::UpgradeRequired(_) => {
+            Failure::Refused(Error::NotACache { path: path.to_owned() })
+        }
         other => Error::storage("opening it")(other).into(),
     })
 }
@@ -194,12 +198,22 @@ mod tests {
     use super::*;
     use crate::model::index::{IndexKeys, Indexing};
 
-    /// The failure that opening reports for an error of the file system.
-    fn of(error: io::Error) -> Failure {
+    /// The failure that opening reports for an error of redb.
+    fn failure(error: DatabaseError) -> Failure {
         let indexing = Indexing { version: 1, keys: |_| IndexKeys::default() };
         let config = StoreConfig::new(indexing, UnixSeconds(0));
-        let failed = DatabaseError::Storage(redb::StorageError::Io(error));
-        classify::<()>("cache".as_ref(), &config, Ok(Err(failed))).err().unwrap()
+        classify::<()>("cache".as_ref(), &config, Ok(Err(error))).err().unwrap()
+    }
+
+    /// The failure that opening reports for an error of the file system.
+    fn of(error: io::Error) -> Failure {
+        failure(DatabaseError::Storage(redb::StorageError::Io(error)))
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_redb_is_not_ours() {
+        let failure = failure(DatabaseError::UpgradeRequired(2));
+        assert!(matches!(failure, Failure::Refused(Error::NotACache { .. })));
     }
 
     #[test]
