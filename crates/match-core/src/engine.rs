@@ -392,22 +392,24 @@ impl Engine {
     /// Writes what is not written yet and closes the cache file, so that the next opening finds it
     /// clean. Other processes can then open the file, even if somebody still holds the engine
     /// ([`Arc`]), its store or a stream of [`Engine::watch`]. Later calls on these, and runs that
-    /// are under way, end with [`Error::Closed`]. Closing twice is no error. [`Error::NoDisk`]: the
-    /// file is closed, but the disk failed at that moment, so the last write is lost.
+    /// are under way, end with [`Error::Closed`]. Closing twice is no error. The file is closed even
+    /// if there is an error. Then the last write is lost: with [`Error::NoDisk`] because the disk
+    /// failed at that moment, with [`Error::Damaged`] because the file was damaged and replaced.
     ///
     /// If the engine is dropped instead, the run's totals are lost ([`Engine::lifetime`]), but the
     /// cache itself is written. If this future is dropped, the file may still be open: call it
     /// again.
     pub async fn close(&self) -> Result<(), Error> {
         let on_disk = self.store().no_disk().is_none();
-        match self.write_totals().await {
+        let written = match self.write_totals().await {
             Err(Error::Closed { .. }) => return Ok(()), // another holder closed it
-            written => written?,
-        }
+            written => written,
+        };
         self.with_store(move |store| {
-            store.flush()?;
+            let flushed = store.flush();
             let failed = store.no_disk().filter(|_| on_disk);
-            store.close()?;
+            let closed = store.close();
+            written.and(flushed).and(closed)?;
             failed.map_or(Ok(()), |no_disk| Err(Error::NoDisk(no_disk)))
         })
         .await

@@ -101,7 +101,7 @@ impl Damaged {
     }
 
     async fn ask(&self, config: EngineConfig) {
-        let engine = match Engine::open(self.client.clone(), config).await {
+        let engine = match Engine::open(self.client.clone(), config.clone()).await {
             Ok(engine) => engine,
             // The file does not look like a cache any more, or looks like one of a newer version.
             // It is left alone.
@@ -123,7 +123,15 @@ impl Damaged {
                 assert!(right, "{turn} run: {} is {:?}: {answer:?}", truth.path, truth.expect);
             }
         }
-        engine.close().await.unwrap_or_else(|error| panic!("closing it: {error}"));
+        match engine.close().await {
+            Ok(()) => {}
+            // It is closed all the same: it can be opened again.
+            Err(Error::Damaged { .. }) => {
+                let again = Engine::open(self.client.clone(), config).await.unwrap();
+                again.close().await.unwrap();
+            }
+            Err(error) => panic!("closing it: {error}"),
+        }
     }
 
     /// Makes a run. If it meets damage, it may return an error that asks for another run. That run
