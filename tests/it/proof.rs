@@ -173,6 +173,39 @@ async fn a_row_that_moved_up_during_a_listing_is_not_absent() {
     assert_eq!(stage.calls(), before, "within the freshness window");
 }
 
+/// While a deleted item was searched, another one was deleted. The search took the second for the
+/// first, and the first was answered as found.
+#[tokio::test]
+async fn a_deletion_during_the_search_for_another_one_does_not_hide_it() {
+    let scale = Scale::small(400, 50);
+    let stage = Stage::movies(scale).await.unwrap();
+    stage.pms.edit(|library| library.quirks.counter_moves_on_delete = false);
+    let mut asked = stage.present(scale.items);
+    asked.sort_by_key(|query| query.expect);
+    let engine = stage.engine().await.unwrap();
+    engine.match_files(&Selection::All, to_queries(&asked)).await.unwrap();
+    let [before, meanwhile] = [350, 10].map(|at| asked[at].expect);
+    let delete = |key: Option<u64>| {
+        stage.pms.edit(|library| {
+            library.remove_item(0, key.unwrap());
+            library.advance(1);
+            library.scan(0);
+        });
+    };
+    delete(before);
+    stage.later(Duration::from_secs(61));
+    let running = engine.match_files(&Selection::All, to_queries(&asked));
+    let deleting = async { delete(meanwhile) };
+    let (run, ()) = stage.pms.while_held((Route::Listing, 1), running, deleting).await;
+    let run = run.unwrap();
+    for (truth, answer) in asked.iter().zip(&run.answers) {
+        // Both answers are right for the file that went during the run.
+        if truth.expect != meanwhile {
+            assert_eq!(answer.found().is_some(), truth.expect != before, "{answer:?}");
+        }
+    }
+}
+
 /// If everything is found, nothing is asked again. The first absence costs one call, and the next
 /// ones cost none.
 #[tokio::test]

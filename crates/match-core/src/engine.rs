@@ -394,7 +394,8 @@ impl Engine {
     /// ([`Arc`]), its store or a stream of [`Engine::watch`]. Later calls on these, and runs that
     /// are under way, end with [`Error::Closed`]. Closing twice is no error. The file is closed even
     /// if there is an error. Then the last write is lost: with [`Error::NoDisk`] because the disk
-    /// failed at that moment, with [`Error::Damaged`] because the file was damaged and replaced.
+    /// failed at that moment, with [`Error::Damaged`] because the file was damaged and replaced, and
+    /// with [`Error::Storage`] because the file could not be closed: the next opening repairs it.
     ///
     /// If the engine is dropped instead, the run's totals are lost ([`Engine::lifetime`]), but the
     /// cache itself is written. If this future is dropped, the file may still be open: call it

@@ -169,6 +169,10 @@ impl Context {
         while let Some((offset, size)) = search.wanted() {
             let size = u32::try_from(size).unwrap_or(page);
             let read = self.client.page(&wanted, offset, size).await?;
+            // Counts of two moments together show nothing.
+            if read.total.is_some_and(|now| now != total) {
+                return Ok(Err(PlanReason::ChangedWhileListed));
+            }
             let keys: Vec<u64> = read.items.iter().map(|item| item.rating_key.0).collect();
             if search.read(&keys).is_err() {
                 return Ok(Err(PlanReason::NotSortedById));

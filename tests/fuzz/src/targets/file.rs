@@ -111,26 +111,32 @@ impl Damaged {
             Err(error) => panic!("opening it: {error}"),
         };
         for turn in ["first", "second"] {
-            let run = self.run_of(&engine).await;
-            let run = run.unwrap_or_else(|error| panic!("{turn} run: {error}"));
-            for (truth, answer) in self.asked.iter().zip(&run.answers) {
-                let right = match (answer, truth.expect) {
-                    (Answer::Found(found), Some(key)) => found.rating_key.0 == key,
-                    (Answer::Found(found), None) => found.confidence != Confidence::High,
-                    (Answer::Absent, None) => true,
-                    _ => false,
-                };
-                assert!(right, "{turn} run: {} is {:?}: {answer:?}", truth.path, truth.expect);
-            }
+            self.check(&engine, turn).await;
         }
         match engine.close().await {
             Ok(()) => {}
-            // It is closed all the same: it can be opened again.
-            Err(Error::Damaged { .. }) => {
-                let again = Engine::open(self.client.clone(), config).await.unwrap();
-                again.close().await.unwrap();
+            // It is closed all the same: it can be opened again, and then answers.
+            Err(Error::Damaged { .. } | Error::Storage { .. }) => {
+                let again = Engine::open(self.client.clone(), config).await;
+                let again = again.unwrap_or_else(|error| panic!("opening it again: {error}"));
+                self.check(&again, "third").await;
             }
             Err(error) => panic!("closing it: {error}"),
+        }
+    }
+
+    /// Makes a run, and compares its answers with the truth.
+    async fn check(&self, engine: &Engine, turn: &str) {
+        let run = self.run_of(engine).await;
+        let run = run.unwrap_or_else(|error| panic!("{turn} run: {error}"));
+        for (truth, answer) in self.asked.iter().zip(&run.answers) {
+            let right = match (answer, truth.expect) {
+                (Answer::Found(found), Some(key)) => found.rating_key.0 == key,
+                (Answer::Found(found), None) => found.confidence != Confidence::High,
+                (Answer::Absent, None) => true,
+                _ => false,
+            };
+            assert!(right, "{turn} run: {} is {:?}: {answer:?}", truth.path, truth.expect);
         }
     }
 
