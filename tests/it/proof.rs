@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use match_core::{Answer, Query, Run, Selection};
+use match_core::{Answer, Confidence, Query, Run, Selection};
 use testbed::budget::{MOUNT, Scale, Stage, one, to_queries};
 use testbed::generate::add_movie;
 use testbed::library::{FileFilter, Totals};
@@ -28,6 +28,43 @@ async fn a_filter_that_is_ignored_proves_nothing_where_no_total_is_told() {
             if Some(found.rating_key.0) == truth.expect);
         assert!(right, "the {at}. file: {answer:?}");
     }
+}
+
+/// In one run, a file's remembered answer was taken, and then a lookup for another file showed that
+/// the item has that other file now. The answer that was taken before stayed.
+#[tokio::test]
+async fn a_lookup_that_changes_an_item_ends_the_answers_of_the_same_run_that_named_it() {
+    let stage = Stage::movies(Scale::small(400, 50)).await.unwrap();
+    stage.pms.edit(|library| library.quirks.file_filter = FileFilter::Substring);
+    let files = stage.present(60);
+    let engine = stage.engine().await.unwrap();
+    let mut queries = to_queries(&files);
+    engine.match_files(&Selection::All, queries.clone()).await.unwrap();
+    // Its name has to be one that a lookup can ask for.
+    let is_plain = |file: &TruthQuery| !file.query.path.contains([',', '{']);
+    let lost = files.iter().rposition(is_plain).unwrap();
+    let key = files[lost].expect.unwrap();
+    stage.pms.edit(|library| {
+        // The addition explains why the counter moved.
+        add_movie(library, 0, "Added Beside It (2020)");
+        let file = "/data/movies/Put There (1999)/Put There (1999).mkv";
+        library.replace_file(0, key, file, 5);
+        library.advance(1);
+    });
+    stage.later(Duration::from_secs(61));
+    queries.push(Query::new(format!("{MOUNT}/Put There (1999)/Put There (1999).mkv")));
+    let run = engine.match_files(&Selection::All, queries).await.unwrap();
+    let mut expected: Vec<Option<u64>> = files.iter().map(|file| file.expect).collect();
+    expected[lost] = None;
+    expected.push(Some(key));
+    for (expected, answer) in expected.iter().zip(&run.answers) {
+        let sure = answer.found().filter(|found| found.confidence == Confidence::High);
+        assert_eq!(sure.map(|found| found.rating_key.0), *expected, "{answer:?}\n{}", run.report);
+    }
+    // One for the stamps, one for the delta, one that finds the new path, one that does not find
+    // the old path, and one that tests whether this proves anything.
+    assert_eq!(run.report.calls.total().count, 5, "{}", run.report);
+    assert_eq!(run.report.lookups.computed, 4, "{}", run.report);
 }
 
 /// Two files of one name in a known section were the answer, although the whole path was in another

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_store::{
-    Error, MatchKey, MatchRecord, Outcome, Policy, SectionId, SectionState, Store, View,
+    Error, MatchKey, MatchRecord, Outcome, Policy, Revision, SectionId, SectionState, Store, View,
     has_recent_metadata, has_shows,
 };
 use plex_api::{Clock, Private, RatingKey, UnixSeconds};
@@ -20,7 +20,7 @@ use tracing::{debug, trace, trace_span};
 use crate::answer::{Answer, Confidence, Decision};
 use crate::engine::progress::{Phase, Teller};
 use crate::engine::remembered::{from_record, rule_of, to_record};
-use crate::evidence::{Rule, Source};
+use crate::evidence::Rule;
 use crate::matcher::many::match_chunks;
 use crate::query::Query;
 use crate::report::{LookupCounts, Phases};
@@ -76,6 +76,8 @@ pub(super) struct Known {
 /// The result of a pass.
 #[derive(Default)]
 pub(super) struct Passed {
+    /// The revision of the section that was read. `None`: the section is not in the store.
+    pub(super) revision: Option<Revision>,
     /// The positions of queries, with their answers.
     pub(super) answers: Vec<(usize, Answer)>,
     /// Queries that were not found, while the section's state cannot prove their absence.
@@ -122,6 +124,7 @@ impl Pass {
             passed.unproven = self.asked;
             return Ok(passed);
         };
+        passed.revision = Some(section.revision);
         let started = self.clock.monotonic();
         let recall =
             || trace_span!("recall").in_scope(|| self.recall(&view, &section, &mut passed));
@@ -316,11 +319,6 @@ impl Pass {
                 carry_over(record, *before);
             }
             records.extend(self.keys.get(at).copied().zip(record));
-            if let Answer::Found(found) = &mut decision.answer
-                && self.known.found.contains(&at)
-            {
-                found.evidence.source = Source::LookedUp;
-            }
             passed.answers.push((at, decision.answer));
         }
         Ok(())

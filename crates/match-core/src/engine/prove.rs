@@ -4,16 +4,15 @@ use cache_store::{Demand, Error, Looked, Wanted};
 
 use crate::engine::Engine;
 use crate::engine::run::Asked;
-use crate::engine::section_run::{SectionRun, not_found, note_failure};
-use crate::engine::settle::ATTEMPTS;
+use crate::engine::section_run::{ATTEMPTS, SectionRun, not_found, note_failure};
 use crate::engine::wanted::wanted;
 use crate::report::Report;
 use crate::rules::Rules;
 
 impl Engine {
     /// Proves in every section that it has none of the files that were not found. A proof may show
-    /// changes that make another answer invalid. Then the absence of that answer's file has to be
-    /// proven, too.
+    /// changes, because a lookup or a sweep sees what the delta before it could not see. They may
+    /// end another answer. Then the absence of that answer's file has to be proven, too.
     pub(super) async fn prove_all(
         &self,
         runs: &mut [SectionRun],
@@ -21,17 +20,20 @@ impl Engine {
         report: &mut Report,
     ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            let mut changed = false;
+            let mut renewed = false;
             for at in 0..runs.len() {
                 let open = not_found(runs, at);
                 let Some(run) = runs.get_mut(at).filter(|run| run.failed.is_none()) else {
                     continue;
                 };
-                let proven = self.prove(run, asked, open, report).await;
-                changed |= proven.as_ref().is_ok_and(|changed| *changed);
+                let proven = match self.prove(run, asked, open, report).await {
+                    Ok(()) => self.renew(run, asked, report).await,
+                    Err(error) => Err(error),
+                };
+                renewed |= matches!(proven, Ok(true));
                 note_failure(runs, at, proven.map(drop), report)?;
             }
-            if !changed {
+            if !renewed {
                 return Ok(());
             }
         }
@@ -46,40 +48,31 @@ impl Engine {
 
     /// Proves that files are not in a section, or finds them: by lookups while they are cheaper,
     /// then by a plan after which the section is known completely.
-    ///
-    /// Returns whether the section changed. If it did, its other queries were matched again,
-    /// because a sweep sees changes that the delta before it could not see.
     async fn prove(
         &self,
         run: &mut SectionRun,
         asked: &Asked,
         mut open: Vec<usize>,
         report: &mut Report,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         if open.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         if self.look_up(run, asked, &open, report).await? {
             self.settle(run, asked, open.clone(), Rules::Paths, report).await?;
             open.retain(|at| run.unproven.contains(at));
         }
-        let mut changed = false;
         for _ in 0..ATTEMPTS {
             if open.is_empty() {
                 break;
             }
             let demand = Demand { prove: true, ..Demand::files(open.len() as u64) };
-            changed |= self.refresh_one(run, demand, report).await?;
+            self.refresh_one(run, demand, report).await?;
             self.settle(run, asked, open.clone(), Rules::Paths, report).await?;
             open.retain(|at| run.unproven.contains(at));
         }
         run.give_up(open);
-        if changed {
-            let answered = (0..run.answers.len()).filter(|at| !run.unproven.contains(at));
-            let answered = answered.collect();
-            self.settle(run, asked, answered, Rules::Paths, report).await?;
-        }
-        Ok(changed)
+        Ok(())
     }
 
     /// Looks up the open queries one by one, if that is cheaper than listing the section. `true`:

@@ -18,7 +18,9 @@ use tracing::trace_span;
 use crate::answer::{Answer, Reason};
 use crate::engine::progress::Phase;
 use crate::engine::run_result::Stale;
-use crate::engine::section_run::{SectionRun, merged, not_absent, note_failure, undecided};
+use crate::engine::section_run::{
+    ATTEMPTS, SectionRun, merged, not_absent, note_failure, undecided,
+};
 use crate::engine::{Engine, blocking};
 use crate::mapping::PathMapping;
 use crate::matcher::key::match_keys;
@@ -109,15 +111,42 @@ impl Engine {
             let settled = self.settle(run, asked, all.clone(), Rules::Paths, report).await;
             note_failure(&mut runs, at, settled, report)?;
         }
-        self.prove_all(&mut runs, asked, report).await?;
+        for _ in 0..ATTEMPTS {
+            self.prove_all(&mut runs, asked, report).await?;
+            let open = undecided(&runs, count);
+            for at in 0..runs.len() {
+                let whole = |run: &&mut SectionRun| run.failed.is_none() && !run.partial;
+                let Some(run) = runs.get_mut(at).filter(whole) else { continue };
+                let settled = self.settle(run, asked, open.clone(), Rules::All, report).await;
+                note_failure(&mut runs, at, settled, report)?;
+            }
+            if !self.renew_all(&mut runs, asked, report).await? {
+                return Ok(runs);
+            }
+        }
         let open = undecided(&runs, count);
-        for at in 0..runs.len() {
-            let whole = |run: &&mut SectionRun| run.failed.is_none() && !run.partial;
-            let Some(run) = runs.get_mut(at).filter(whole) else { continue };
-            let settled = self.settle(run, asked, open.clone(), Rules::All, report).await;
-            note_failure(&mut runs, at, settled, report)?;
+        for run in &mut runs {
+            run.give_up(open.clone());
         }
         Ok(runs)
+    }
+
+    /// Answers again in every section that changed after its answers were given: for titles, its
+    /// metadata were brought up to date. Returns whether there was one.
+    async fn renew_all(
+        &self,
+        runs: &mut [SectionRun],
+        asked: &Asked,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let mut renewed = false;
+        for at in 0..runs.len() {
+            let Some(run) = runs.get_mut(at).filter(|run| run.failed.is_none()) else { continue };
+            let again = self.renew(run, asked, report).await;
+            renewed |= matches!(again, Ok(true));
+            note_failure(runs, at, again.map(drop), report)?;
+        }
+        Ok(renewed)
     }
 
     /// Compares the stamps again before "absent" is answered from sections that were listed a moment

@@ -2,13 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use cache_store::{Error, SectionId, SectionState};
+use cache_store::{Error, Revision, SectionId, SectionState};
 use plex_api::ErrorKind;
 
 use crate::answer::{Answer, Reason};
 use crate::engine::pass::{Known, Passed};
+use crate::evidence::Source;
 use crate::matcher::merge::{merge, merge_without};
 use crate::report::Report;
+
+/// How many passes a section gets: after items were read or listed, or damage was repaired, it is
+/// matched again.
+pub(super) const ATTEMPTS: usize = 4;
+
+/// Which state of which section a pass read.
+type Read = (SectionId, Option<Revision>);
 
 /// A section in this run.
 pub(super) struct SectionRun {
@@ -17,6 +25,10 @@ pub(super) struct SectionRun {
     title: String,
     /// Only some of its items are cached, so titles cannot be searched.
     pub(super) partial: bool,
+    /// The section, as the latest pass read it.
+    read_at: Read,
+    /// The section, as the pass read it that answered all queries.
+    answered_at: Option<Read>,
     /// One for each query; `Absent` if nothing was found.
     pub(super) answers: Vec<Answer>,
     /// Queries that were not found, without a proof that the file is absent.
@@ -35,6 +47,8 @@ impl SectionRun {
             uuid: state.uuid.0.clone(),
             title: state.title.clone(),
             partial: state.is_partial(),
+            read_at: (state.id, None),
+            answered_at: None,
             answers: vec![Answer::Absent; queries],
             unproven: BTreeSet::new(),
             known: Known::default(),
@@ -43,19 +57,43 @@ impl SectionRun {
         }
     }
 
+    /// Takes what a pass found. The first pass answers all queries.
     pub(super) fn take(&mut self, passed: Passed) {
+        self.read_at = (self.id, passed.revision);
+        self.answered_at.get_or_insert(self.read_at);
         for at in passed.unproven {
             self.unproven.insert(at);
             if let Some(slot) = self.answers.get_mut(at) {
                 *slot = Answer::Absent;
             }
         }
-        for (at, answer) in passed.answers {
+        for (at, mut answer) in passed.answers {
             self.unproven.remove(&at);
+            if let Answer::Found(found) = &mut answer
+                && self.known.found.contains(&at)
+            {
+                found.evidence.source = Source::LookedUp;
+            }
             if let Some(slot) = self.answers.get_mut(at) {
                 *slot = answer;
             }
         }
+    }
+
+    /// Whether the section changed in this run after its queries were answered: a lookup, a listing
+    /// or a read by key for some of the queries may show that the answer of another one is wrong.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.answered_at.is_some_and(|answered| answered != self.read_at)
+    }
+
+    /// The queries with an answer.
+    pub(super) fn answered(&self) -> Vec<usize> {
+        (0..self.answers.len()).filter(|at| !self.unproven.contains(at)).collect()
+    }
+
+    /// Notes that all queries were answered again.
+    pub(super) fn mark_renewed(&mut self) {
+        self.answered_at = Some(self.read_at);
     }
 
     /// Answers "unknown": the section kept changing, or the cache file kept failing.

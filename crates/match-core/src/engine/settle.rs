@@ -7,14 +7,10 @@ use tracing::info_span;
 
 use crate::engine::pass::{Pass, Passed};
 use crate::engine::run::Asked;
-use crate::engine::section_run::SectionRun;
+use crate::engine::section_run::{ATTEMPTS, SectionRun};
 use crate::engine::{Engine, blocking};
 use crate::report::Report;
 use crate::rules::Rules;
-
-/// How many passes a section gets: after items were read or listed, or damage was repaired, it is
-/// matched again.
-pub(super) const ATTEMPTS: usize = 4;
 
 impl Engine {
     /// Matches the `open` queries in a section until all answers can be trusted, except absences that
@@ -58,13 +54,31 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings one section up to date. Returns whether anything in it changed.
+    /// Answers the section's queries again if it changed in this run after they were answered.
+    /// Returns whether it did. Where nothing that an answer rests on has changed, the answer is
+    /// remembered, and nothing is computed.
+    pub(super) async fn renew(
+        &self,
+        run: &mut SectionRun,
+        asked: &Asked,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        if !run.is_outdated() {
+            return Ok(false);
+        }
+        let answered = run.answered();
+        self.settle(run, asked, answered, Rules::Paths, report).await?;
+        run.mark_renewed();
+        Ok(true)
+    }
+
+    /// Brings one section up to date.
     pub(super) async fn refresh_one(
         &self,
         run: &mut SectionRun,
         demand: Demand,
         report: &mut Report,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let only = Selection::section(run.uuid.clone());
         let refreshed = self.refresh(&only, demand, report).await?;
         if let Some(state) = refreshed.sections.first() {
@@ -72,7 +86,7 @@ impl Engine {
             run.partial = state.is_partial();
         }
         run.known.shows |= refreshed.steps.iter().any(|step| step.plan == Plan::Shows);
-        Ok(refreshed.steps.iter().any(|step| step.changes.any()))
+        Ok(())
     }
 
     /// Brings the selected sections up to date, and reports each step.
