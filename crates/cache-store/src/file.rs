@@ -11,8 +11,6 @@ pub(crate) mod open;
 pub(crate) mod overlay;
 pub(crate) mod preallocate;
 pub(crate) mod sections;
-pub(crate) mod stored_item;
 pub(crate) mod upgrade;
-pub(crate) mod validity;
 pub(crate) mod view;
 pub(crate) mod write_buffer;

@@ -47,7 +47,7 @@ pub use watch::Watched;
 
 // Names for the matcher, the benchmarks and the tests, but not for a host.
 #[doc(hidden)]
-pub use file::stored_item::StoredItem;
+pub use file::view::StoredItem;
 #[doc(hidden)]
 pub use file::view::{Kept, View};
 #[doc(hidden)]
@@ -59,7 +59,7 @@ pub use library::refreshed::{Failed, Refreshed};
 #[doc(hidden)]
 pub use model::edit::Confirmed;
 #[doc(hidden)]
-pub use model::index::{Bucket, Index, IndexKeys, Indexing};
+pub use model::index::{Bucket, Index, IndexKeys, Indexing, RatingKeys};
 #[doc(hidden)]
 pub use model::item::{ContentHash, Day, ItemRef, PartRef};
 #[doc(hidden)]

@@ -10,6 +10,7 @@ mod crash;
 mod format;
 mod kill;
 mod kill_upkeep;
+mod many;
 mod model;
 mod no_disk;
 mod opening;

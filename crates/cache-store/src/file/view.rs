@@ -4,6 +4,10 @@
 //! computed from a view is valid only if [`View::met_damage`] is false afterwards. A damaged match is
 //! only missing.
 
+mod ascending;
+mod stored_item;
+mod validity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -18,17 +22,16 @@ use tracing::warn;
 use crate::error::Error;
 use crate::file::commit::guard;
 use crate::file::handle::CacheFile;
-use crate::file::stored_item::StoredItem;
+use crate::file::view::ascending::Ascending;
 use crate::file::write_buffer::Buffered;
 use crate::format::block::BlockRef;
+use crate::format::{envelope, place, tables};
 use crate::format::{
-    block::BucketRow,
     item::{ItemBody, ItemRow},
     remembered::MatchRow,
     section::SectionRow,
     show::ShowRow,
 };
-use crate::format::{envelope, place, tables};
 use crate::model::index::{Bucket, Index};
 use crate::model::item::{CachedItem, ItemRef};
 use crate::model::partition::block;
@@ -36,6 +39,8 @@ use crate::model::remembered::{MatchKey, MatchRecord};
 use crate::model::revision::Revision;
 use crate::model::section::{SectionId, SectionState};
 use crate::model::show::CachedShow;
+
+pub use stored_item::StoredItem;
 
 /// An item with the revision at which its content last changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -323,18 +328,26 @@ impl<'store> View<'store> {
         let mut order: Vec<(u64, usize)> =
             hashes.iter().enumerate().map(|(at, &hash)| (hash, at)).collect();
         order.sort_unstable();
+        let number = |(hash, _): &(u64, usize)| block(bits, *hash);
+        let (Some(first), Some(last)) = (order.first().map(number), order.last().map(number))
+        else {
+            return Ok(buckets);
+        };
+        let ends = ((section.0, first), (section.0, last));
         self.guarded(doing, || {
-            for of_block in order.chunk_by(|a, b| block(bits, a.0) == block(bits, b.0)) {
-                let Some(&(first, _)) = of_block.first() else { continue };
-                let number = block(bits, first);
-                let value = table.get((section.0, number)).map_err(Error::storage(doing))?;
+            let each = order.chunk_by(|a, b| number(a) == number(b));
+            let (asked, between) = (each.clone().count(), u128::from(last - first));
+            let mut blocks = Ascending::new(table, doing, ends, asked, between)?;
+            for of_block in each {
+                let Some(number) = of_block.first().map(number) else { continue };
+                let value = blocks.get((section.0, number))?;
                 let place = place::block(index, section, number);
-                let found = value.as_ref().ok_or(envelope::Damage::Envelope).and_then(|value| {
-                    let content = BlockRef::open(place, bits, value.value())?;
+                let found = value.ok_or(envelope::Damage::Envelope).and_then(|value| {
+                    let content = BlockRef::open(place, bits, value)?;
                     for &(hash, at) in of_block {
                         let bucket = content.find(hash)?;
                         if let Some(slot) = buckets.get_mut(at) {
-                            *slot = bucket.map(BucketRow::into_bucket);
+                            *slot = bucket;
                         }
                     }
                     Ok(())
@@ -367,9 +380,8 @@ impl<'store> View<'store> {
         Ok(row.and_then(MatchRow::into_record))
     }
 
-    /// [`View::remembered`] for many keys, which must be ascending, in their order. If nearly every
-    /// match between the first and the last of them is asked for, the file is read from one to the
-    /// other, which is several times as fast as one by one.
+    /// [`View::remembered`] for many keys, which must be ascending, in their order. This is several
+    /// times as fast as one by one if nearly every match between them is asked for.
     pub fn many_remembered(
         &self,
         section: SectionId,
@@ -377,28 +389,19 @@ impl<'store> View<'store> {
     ) -> Result<Vec<Option<MatchRecord>>, Error> {
         let doing = "reading a match";
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
-        let rows = self.guarded(doing, || self.matches.len().map_err(Error::storage(doing)))?;
-        if rows_between(rows, first, last) > (SPARSE * keys.len()) as u128 {
-            return keys.iter().map(|key| self.remembered(section, key)).collect();
-        }
+        let ends = ((section.0, first.0), (section.0, last.0));
         self.guarded(doing, || {
-            let span = (section.0, first.0)..=(section.0, last.0);
-            let mut rows = self.matches.range(span).map_err(Error::storage(doing))?;
-            let mut next = || rows.next().transpose().map_err(Error::storage(doing));
-            let mut row = next()?;
+            let rows = self.matches.len().map_err(Error::storage(doing))?;
+            let between = rows_between(rows, first, last);
+            let mut rows = Ascending::new(&self.matches, doing, ends, keys.len(), between)?;
             let mut records = Vec::with_capacity(keys.len());
             for key in keys {
-                while row.as_ref().is_some_and(|(at, _)| at.value().1 < key.0) {
-                    row = next()?;
-                }
-                let here = row.as_ref().filter(|(at, _)| at.value().1 == key.0);
-                let found = match (self.buffered.get(section, key), here) {
-                    (Some(buffered), _) => Some(buffered.clone()),
-                    (None, Some((_, value))) => {
-                        let place = place::remembered(section, key);
-                        self.file.opened(place, value.value(), doing)
-                    }
-                    (None, None) => None,
+                let found = if let Some(buffered) = self.buffered.get(section, key) {
+                    Some(buffered.clone())
+                } else {
+                    let place = place::remembered(section, key);
+                    let value = rows.get((section.0, key.0))?;
+                    value.and_then(|value| self.file.opened(place, value, doing))
                 };
                 records.push(found.and_then(MatchRow::into_record));
             }
@@ -429,10 +432,6 @@ impl<'store> View<'store> {
         guard(doing, work).map_err(|error| self.file.heal(error, self.generation))
     }
 }
-
-/// Where more rows than this lie between two keys that are asked for, they are looked up one by one:
-/// a step over a row takes about a tenth of the time of a lookup.
-const SPARSE: usize = 8;
 
 /// How many of a table's rows are expected between two keys, because keys are hashes.
 fn rows_between(rows: u64, first: &MatchKey, last: &MatchKey) -> u128 {

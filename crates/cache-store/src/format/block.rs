@@ -10,27 +10,40 @@
 //! Blocks are also smaller and faster to write: about ten buckets share one envelope and one redb
 //! key.
 
-use crate::format::envelope;
-use crate::format::envelope::{BorrowDecode, Damage, Decode, Encode, Place, Record};
-use crate::model::index::Bucket;
-use crate::model::partition::block;
-use crate::model::revision::Revision;
 use plex_api::RatingKey;
 
-/// An index bucket in a block.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct BucketRow {
-    pub(crate) changed_at: u64,
-    /// The rating keys, ascending, each once.
-    pub(crate) keys: Vec<u64>,
+use crate::format::envelope::{
+    self, BorrowDecode, Damage, Decode, Encode, Place, Record, de, enc, error,
+};
+use crate::model::index::{Bucket, RatingKeys};
+use crate::model::partition::block;
+use crate::model::revision::Revision;
+
+/// A bucket in a block: `changed_at`, and then the keys, as bincode has an `u64` and a `Vec<u64>`.
+impl Encode for Bucket {
+    fn encode<E: enc::Encoder>(&self, encoder: &mut E) -> Result<(), error::EncodeError> {
+        self.changed_at.0.encode(encoder)?;
+        (self.rating_keys.len() as u64).encode(encoder)?;
+        self.rating_keys.iter().try_for_each(|key| key.0.encode(encoder))
+    }
 }
 
-impl BucketRow {
-    pub(crate) fn into_bucket(self) -> Bucket {
-        Bucket {
-            changed_at: Revision(self.changed_at),
-            rating_keys: self.keys.into_iter().map(RatingKey).collect(),
+impl<'de, C> BorrowDecode<'de, C> for Bucket {
+    fn borrow_decode<D: de::BorrowDecoder<'de>>(
+        decoder: &mut D,
+    ) -> Result<Self, error::DecodeError> {
+        let changed_at = Revision(u64::decode(decoder)?);
+        let count = u64::decode(decoder)?;
+        let count =
+            usize::try_from(count).map_err(|_| error::DecodeError::OutsideUsizeRange(count))?;
+        // The limit on memory holds for the whole list, before room is made for it.
+        decoder.claim_container_read::<u64>(count)?;
+        let mut rating_keys = RatingKeys::with_capacity(count);
+        for _ in 0..count {
+            decoder.unclaim_bytes_read(size_of::<u64>());
+            rating_keys.push(RatingKey(u64::decode(decoder)?));
         }
+        Ok(Self { changed_at, rating_keys })
     }
 }
 
@@ -70,7 +83,7 @@ impl<'a> BlockRef<'a> {
     }
 
     /// The bucket of a hash. `Ok(None)` proves that there is none.
-    pub(crate) fn find(&self, hash: u64) -> Result<Option<BucketRow>, Damage> {
+    pub(crate) fn find(&self, hash: u64) -> Result<Option<Bucket>, Damage> {
         let (hashes, _) = self.hashes.as_chunks::<8>();
         match hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)) {
             Ok(at) => self.bucket(at).map(Some),
@@ -79,7 +92,7 @@ impl<'a> BlockRef<'a> {
     }
 
     /// Every bucket, by ascending hash.
-    pub(crate) fn buckets(&self) -> impl Iterator<Item = Result<(u64, BucketRow), Damage>> + '_ {
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = Result<(u64, Bucket), Damage>> + '_ {
         let (hashes, _) = self.hashes.as_chunks::<8>();
         hashes
             .iter()
@@ -87,7 +100,7 @@ impl<'a> BlockRef<'a> {
             .map(|(at, hash)| self.bucket(at).map(|bucket| (u64::from_le_bytes(*hash), bucket)))
     }
 
-    fn bucket(&self, at: usize) -> Result<BucketRow, Damage> {
+    fn bucket(&self, at: usize) -> Result<Bucket, Damage> {
         let (ends, _) = self.ends.as_chunks::<4>();
         let end = |at: usize| ends.get(at).map(|bytes| u32::from_le_bytes(*bytes) as usize);
         let start = at.checked_sub(1).map_or(Some(0), end);
@@ -100,7 +113,7 @@ impl<'a> BlockRef<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Block {
     /// The buckets, ascending by hash, each once.
-    buckets: Vec<(u64, BucketRow)>,
+    buckets: Vec<(u64, Bucket)>,
 }
 
 impl Block {
@@ -114,17 +127,17 @@ impl Block {
     }
 
     /// Changes the bucket of a hash. A missing bucket is created, and an empty one is removed.
-    pub(crate) fn change(&mut self, hash: u64, change: impl FnOnce(&mut BucketRow)) {
+    pub(crate) fn change(&mut self, hash: u64, change: impl FnOnce(&mut Bucket)) {
         let at = match self.buckets.binary_search_by_key(&hash, |(hash, _)| *hash) {
             Ok(at) => at,
             Err(at) => {
-                self.buckets.insert(at, (hash, BucketRow::default()));
+                self.buckets.insert(at, (hash, Bucket::default()));
                 at
             }
         };
         let Some((_, bucket)) = self.buckets.get_mut(at) else { return };
         change(bucket);
-        if bucket.keys.is_empty() {
+        if bucket.rating_keys.is_empty() {
             self.buckets.remove(at);
         }
     }
@@ -162,8 +175,8 @@ mod tests {
         let mut block = Block::default();
         for &hash in hashes {
             block.change(hash, |bucket| {
-                bucket.changed_at = hash % 7;
-                bucket.keys = vec![hash, hash.wrapping_add(1)];
+                bucket.changed_at = Revision(hash % 7);
+                bucket.rating_keys = [hash, hash.wrapping_add(1)].map(RatingKey).into();
             });
         }
         block
@@ -175,8 +188,8 @@ mod tests {
         let mut bytes = Vec::new();
         block.seal(PLACE, 2, &mut bytes);
         let read = BlockRef::open(PLACE, 2, &bytes).unwrap();
-        assert_eq!(read.find(9).unwrap().unwrap().keys, [9, 10]);
-        assert_eq!(read.find(70_000).unwrap().unwrap().changed_at, 0);
+        assert_eq!(read.find(9).unwrap().unwrap().rating_keys[..], [9, 10].map(RatingKey));
+        assert_eq!(read.find(70_000).unwrap().unwrap().changed_at, Revision(0));
         assert_eq!(read.find(10), Ok(None));
         assert_eq!(Block::open(PLACE, 2, &bytes), Ok(block));
         assert_eq!(BlockRef::open(PLACE, 3, &bytes).err(), Some(Damage::Payload), "other bits");
@@ -189,12 +202,14 @@ mod tests {
         // memory limit.
         for (count, first) in [(600_000, 0), (530_000, 1 << 40), (2_200_000, 1 << 20)] {
             let mut block = filled(&[9, 3]);
-            block.change(5, |bucket| bucket.keys = (first..first + count).collect());
+            block.change(5, |bucket| {
+                bucket.rating_keys = (first..first + count).map(RatingKey).collect();
+            });
             let mut bytes = Vec::new();
             block.seal(PLACE, 2, &mut bytes);
             let read = BlockRef::open(PLACE, 2, &bytes).unwrap();
-            assert_eq!(read.find(5).unwrap().unwrap().keys.len() as u64, count);
-            assert_eq!(read.find(3).unwrap().unwrap().keys, [3, 4]);
+            assert_eq!(read.find(5).unwrap().unwrap().rating_keys.len() as u64, count);
+            assert_eq!(read.find(3).unwrap().unwrap().rating_keys[..], [3, 4].map(RatingKey));
             assert_eq!(Block::open(PLACE, 2, &bytes), Ok(block));
         }
     }
@@ -215,7 +230,7 @@ mod tests {
     #[test]
     fn an_emptied_bucket_leaves_the_block() {
         let mut block = filled(&[5, 6]);
-        block.change(5, |bucket| bucket.keys.clear());
+        block.change(5, |bucket| bucket.rating_keys.clear());
         assert_eq!(block, filled(&[6]));
         block.change(7, |_| {});
         assert_eq!(block, filled(&[6]), "nothing entered");

@@ -24,7 +24,7 @@
 use bincode::config::{Configuration, LittleEndian, NoLimit, Varint};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-pub(crate) use bincode::{BorrowDecode, Decode, Encode};
+pub(crate) use bincode::{BorrowDecode, Decode, Encode, de, enc, error};
 
 /// First byte of every envelope.
 const FORMAT: u8 = 0x4D;

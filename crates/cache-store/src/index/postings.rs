@@ -6,6 +6,7 @@
 
 use std::ops::Bound;
 
+use plex_api::RatingKey;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::error::Error;
@@ -277,10 +278,11 @@ impl<'txn> Postings<'txn> {
             content.change(first.hash, |bucket| {
                 // The revision changes even if the keys are the same: an item in the bucket
                 // changed, and an answer that rejected it may now be another.
-                bucket.changed_at = self.revision.0;
-                let keys = &mut bucket.keys;
+                bucket.changed_at = self.revision;
+                let keys = &mut bucket.rating_keys;
                 for of_key in of_bucket.chunk_by(|a, b| a.key == b.key) {
                     let Some(&Change { key, enters, .. }) = of_key.last() else { continue };
+                    let key = RatingKey(key);
                     match (keys.binary_search(&key), enters) {
                         (Err(at), true) => keys.insert(at, key),
                         (Ok(at), false) => {

@@ -5,6 +5,7 @@
 //! key through an index compares the item itself.
 
 use plex_api::RatingKey;
+use smallvec::SmallVec;
 
 use crate::model::item::CachedItem;
 use crate::model::revision::Revision;
@@ -80,11 +81,14 @@ pub struct Indexing {
     pub keys: fn(&CachedItem) -> IndexKeys,
 }
 
+/// The rating keys of a bucket. Nearly every bucket has one, which takes no memory of its own.
+pub type RatingKeys = SmallVec<[RatingKey; 2]>;
+
 /// One index bucket: all items of a section that share a hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bucket {
     /// The revision at which a key last entered or left this bucket, or an item in it changed.
     pub changed_at: Revision,
     /// The rating keys of the items, ascending.
-    pub rating_keys: Vec<RatingKey>,
+    pub rating_keys: RatingKeys,
 }

@@ -173,11 +173,11 @@ fn check_section(
                 checked.problem(|| format!("\"{}\": no block {index:?} {number}", state.title));
                 continue;
             };
-            for bucket in block.buckets().flatten() {
+            for (hash, bucket) in block.buckets().flatten() {
                 buckets += 1;
-                for key in bucket.1.keys {
+                for key in bucket.rating_keys {
                     found += 1;
-                    found_sum = found_sum.wrapping_add(posting(bucket.0, key));
+                    found_sum = found_sum.wrapping_add(posting(hash, key.0));
                 }
             }
         }

@@ -121,8 +121,8 @@ fn block() -> Block {
     let mut block = Block::default();
     for (hash, keys) in [(0x0102_0304_0506_0708, vec![1, 4711]), (u64::MAX, vec![70_000])] {
         block.change(hash, |bucket| {
-            bucket.changed_at = 300;
-            bucket.keys = keys;
+            bucket.changed_at = Revision(300);
+            bucket.rating_keys = keys.into_iter().map(plex_api::RatingKey).collect();
         });
     }
     block

@@ -79,12 +79,12 @@ pub fn match_chunks<'q>(
         order.par_sort_unstable_by_key(|&(at, named)| (named.rating_keys.first(), at));
         let decide = |run: &[Asked<'_>]| -> Result<Vec<(usize, Decision)>, Error> {
             fetch(run.iter().filter_map(|&(at, _)| chunk.get(at).copied()));
-            let one = |&(at, named): &Asked<'_>| {
-                let query = chunk.get(at)?;
-                let decision = decide(view, section.id, &context, query, rules, Some(named));
-                Some(decision.map(|decision| (at, decision)))
-            };
-            run.iter().filter_map(one).collect()
+            let mut decided = Vec::with_capacity(run.len());
+            for &(at, named) in run {
+                let Some(query) = chunk.get(at) else { continue };
+                decided.push((at, decide(view, section.id, &context, query, rules, Some(named))?));
+            }
+            Ok(decided)
         };
         let decided: Vec<_> = order.par_chunks(DECIDED_RUN).map(decide).collect();
         // A decision below replaces each of these values.

@@ -94,7 +94,7 @@ impl<'v> Reader<'v> {
             return Ok(Cow::Borrowed(named.rating_keys));
         }
         let bucket = self.view.bucket(index, self.section, hash)?;
-        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys).unwrap_or_default()))
+        Ok(Cow::Owned(bucket.map(|bucket| bucket.rating_keys.into_vec()).unwrap_or_default()))
     }
 
     /// Adds the items of a bucket, unless it is crowded, each item once.
