@@ -48,9 +48,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
-    let queries: Result<Vec<Query>, _> = options.files.iter().map(Query::from_file).collect();
+    let mut queries = Vec::with_capacity(options.files.len());
+    for file in &options.files {
+        queries.push(Query::from_file(file)?);
+    }
     let engine = Blocking::open(&options.server)?;
-    let run = engine.match_files(queries?)?;
+    let run = engine.match_files(queries)?;
     for (query, answer) in run.pairs() {
         println!("{}: {answer}", query.path);
     }

@@ -5,6 +5,7 @@
 //! transaction of any kind, when many wait, on request, and at closing. A process that is killed
 //! loses only the matches that wait.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,9 +19,9 @@ use crate::format::{envelope, place, tables};
 use crate::model::remembered::MatchKey;
 use crate::model::section::SectionId;
 
-/// The largest number of waiting matches: about half a megabyte. Each match then costs about a
-/// hundredth of what it would cost in a commit of its own.
-const AT_MOST: usize = 4_096;
+/// The largest number of waiting matches: about a megabyte. Each match then costs about a hundredth
+/// of what it would cost in a commit of its own. As many at once do not wait.
+pub(crate) const AT_MOST: usize = 4_096;
 
 /// Matches by section and key. They are sorted, because sorted keys are written faster and fill
 /// pages better.
@@ -91,22 +92,29 @@ impl Buffered {
         self.0.get(&(section.0, key.0))
     }
 
-    /// Writes the matches, except those of a section that was cleared meanwhile or lost with a
-    /// damaged file: nothing would ever remove their rows.
+    /// Writes the matches.
     pub(crate) fn write(&self, txn: &WriteTransaction) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let doing = "remembering matches";
-        let sections = known_sections(txn)?;
-        let mut table = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
-        let mut bytes = Vec::new();
-        let of_sections = |(section, _): &(u32, [u8; 16])| sections.contains(&SectionId(*section));
-        for ((section, key), row) in self.0.iter().filter(|(key, _)| of_sections(key)) {
-            let place = place::remembered(SectionId(*section), &MatchKey(*key));
-            envelope::seal(place, row, &mut bytes);
-            table.insert((*section, *key), bytes.as_slice()).map_err(Error::storage(doing))?;
-        }
-        Ok(())
+        write_matches(txn, self.0.iter().map(|(&key, row)| (key, row)))
     }
+}
+
+/// Writes matches, except those of a section that was cleared meanwhile or lost with a damaged file:
+/// nothing would ever remove their rows.
+pub(crate) fn write_matches<R: Borrow<MatchRow>>(
+    txn: &WriteTransaction,
+    rows: impl Iterator<Item = ((u32, [u8; 16]), R)>,
+) -> Result<(), Error> {
+    let doing = "remembering matches";
+    let sections = known_sections(txn)?;
+    let mut table = txn.open_table(tables::MATCHES).map_err(Error::storage(doing))?;
+    let mut bytes = Vec::new();
+    for ((section, key), row) in rows.filter(|((of, _), _)| sections.contains(&SectionId(*of))) {
+        let place = place::remembered(SectionId(section), &MatchKey(key));
+        envelope::seal(place, row.borrow(), &mut bytes);
+        table.insert((section, key), bytes.as_slice()).map_err(Error::storage(doing))?;
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Many rows are read at once as one by one.
 
 use super::upkeep::remember;
-use super::{filled, match_key, movie, name_hash, section};
-use crate::Index;
+use super::{assert_sound, filled, found, match_key, movie, name_hash, section};
+use crate::{Index, SectionId};
 
 /// The keys are all keys, a few keys from the whole table, or a part of the table. The matches are
 /// in the file, or wait to be written.
@@ -28,6 +28,31 @@ fn many_matches_are_read_as_one_by_one() {
     }
     assert!(found > 4_000, "{found}");
     assert!(!view.met_damage(id));
+}
+
+/// Thousands of matches do not wait. They replace those that wait, and of two under one key the later
+/// one stays. A section that is not in the file gets none.
+#[test]
+fn many_matches_are_written_at_once() {
+    let (_folder, _, store) = filled(50);
+    let id = section(&store);
+    remember(&store, 0..10);
+    let revision = store.sections().unwrap()[0].revision;
+    let mut matches: Vec<_> =
+        (0..5_000).map(|n| (match_key(n), found(2 + n % 40, revision))).collect();
+    matches.push((match_key(7), found(50, revision)));
+    store.remember(SectionId(id.0 + 1), matches.clone()).unwrap();
+    store.remember(id, matches).unwrap();
+    let stats = store.stats().unwrap();
+    let rows = stats.tables.iter().find(|table| table.name == "matches").unwrap().rows;
+    assert_eq!((stats.waiting, rows), (0, 5_000));
+    let view = store.view().unwrap();
+    for (number, key) in [(3, 5), (7, 50), (4_999, 2 + 4_999 % 40)] {
+        let record = view.remembered(id, &match_key(number)).unwrap().unwrap();
+        assert_eq!(record.outcome, found(key, revision).outcome, "match {number}");
+    }
+    drop(view);
+    assert_sound(&store);
 }
 
 /// The hashes are all hashes, a few from the whole index, or a part of it. Some come twice, and some

@@ -125,6 +125,7 @@ impl Pass {
             return Ok(passed);
         };
         passed.revision = Some(section.revision);
+        passed.answers.reserve(self.asked.len());
         let started = self.clock.monotonic();
         let recall =
             || trace_span!("recall").in_scope(|| self.recall(&view, &section, &mut passed));
