@@ -67,6 +67,35 @@ async fn a_lookup_that_changes_an_item_ends_the_answers_of_the_same_run_that_nam
     assert_eq!(run.report.lookups.computed, 4, "{}", run.report);
 }
 
+/// The titles of one section were brought up to date, so its answers were given again, by their paths.
+/// A title that both sections have was then looked for in the other section only.
+#[tokio::test]
+async fn a_title_in_two_sections_is_still_looked_for_in_both_after_one_of_them_changed() {
+    let stage = Stage::sections(Scale::small(100, 50), 2).await.unwrap();
+    let edited = stage.pms.edit(|library| {
+        for section in [0, 1] {
+            add_movie(library, section, "Twice There (2011)");
+        }
+        library.sections[0].items()[7].rating_key
+    });
+    let engine = stage.engine().await.unwrap();
+    let mut queries = to_queries(&stage.present(60));
+    queries.push(Query::new("/elsewhere/Twice.There.2011.1080p.mkv"));
+    let ask = async || {
+        let run = engine.match_files(&Selection::All, queries.clone()).await.unwrap();
+        (run.answers[60].clone(), run.report)
+    };
+    let (before, _) = ask().await;
+    stage.pms.edit(|library| library.edit_title(0, edited, "Another Title"));
+    stage.later(Duration::from_hours(1));
+    let (meanwhile, report) = ask().await;
+    assert!(report.steps.iter().any(|step| step.changes.any()), "{report}");
+    let (after, _) = ask().await;
+    assert!(matches!(before, Answer::Ambiguous(_)), "{before:?}");
+    assert_eq!(meanwhile, before, "{report}");
+    assert_eq!(after, before);
+}
+
 /// Two files of one name in a known section were the answer, although the whole path was in another
 /// section, which was not known yet.
 #[tokio::test]

@@ -47,7 +47,12 @@ impl Store {
         sorted.sort_by_key(|(key, _)| *key); // if a key comes twice, the later match is the last
         let row =
             |(key, record): &&(MatchKey, MatchRecord)| ((section.0, key.0), MatchRow::new(record));
-        self.write_now(self.take_counts(), |txn| write_matches(txn, sorted.iter().map(row)))?;
+        let write = |txn: &WriteTransaction| write_matches(txn, sorted.iter().map(row));
+        if let Err(error) = self.write_now(self.take_counts(), write) {
+            let rows = matches.iter().map(|(key, record)| (*key, MatchRow::new(record)));
+            self.file.buffer.add(section, rows); // until the next write
+            return Err(error);
+        }
         self.file.buffer.uncounted.fetch_add(matches.len() as u64, Ordering::Relaxed);
         self.keep_within_limit()
     }

@@ -158,7 +158,7 @@ impl Pass {
             let count = records.len();
             let write = || self.store.remember_since(revisions, section.id, records);
             self.progress.around(Phase::Remember, count, write)?;
-            if !self.known.absent.is_empty() {
+            if count > 0 && !self.known.absent.is_empty() {
                 // The proofs cost calls, so these answers do not wait for the next transaction.
                 self.store.flush()?;
             }
@@ -218,7 +218,7 @@ impl Pass {
             }
         }
         compute.sort_unstable_by_key(|compute| compute.at);
-        // A query counts once for each section, no matter how many rules are tried.
+        // A query counts once for each section and pass, no matter how many rules are tried.
         if self.rules == Rules::Paths {
             passed.lookups.remembered = passed.answers.len() as u64;
             passed.lookups.computed = compute.len() as u64;

@@ -4,7 +4,7 @@ use cache_store::{Demand, Error, Looked, Wanted};
 
 use crate::engine::Engine;
 use crate::engine::run::Asked;
-use crate::engine::section_run::{ATTEMPTS, SectionRun, not_found, note_failure};
+use crate::engine::section_run::{ATTEMPTS, SectionRun, give_up_unproven, not_found, note_failure};
 use crate::engine::wanted::wanted;
 use crate::report::Report;
 use crate::rules::Rules;
@@ -37,12 +37,7 @@ impl Engine {
                 return Ok(());
             }
         }
-        for at in 0..runs.len() {
-            let open = not_found(runs, at);
-            if let Some(run) = runs.get_mut(at) {
-                run.give_up(open);
-            }
-        }
+        give_up_unproven(runs);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use crate::answer::{Answer, Reason};
 use crate::engine::progress::Phase;
 use crate::engine::run_result::Stale;
 use crate::engine::section_run::{
-    ATTEMPTS, SectionRun, merged, not_absent, note_failure, undecided,
+    ATTEMPTS, SectionRun, give_up_unproven, merged, not_absent, note_failure, undecided,
 };
 use crate::engine::{Engine, blocking};
 use crate::mapping::PathMapping;
@@ -111,7 +111,7 @@ impl Engine {
             let settled = self.settle(run, asked, all.clone(), Rules::Paths, report).await;
             note_failure(&mut runs, at, settled, report)?;
         }
-        for _ in 0..ATTEMPTS {
+        for round in 0..=ATTEMPTS {
             self.prove_all(&mut runs, asked, report).await?;
             let open = undecided(&runs, count);
             for at in 0..runs.len() {
@@ -120,14 +120,12 @@ impl Engine {
                 let settled = self.settle(run, asked, open.clone(), Rules::All, report).await;
                 note_failure(&mut runs, at, settled, report)?;
             }
-            if !self.renew_all(&mut runs, asked, report).await? {
-                return Ok(runs);
+            // The answers of a section that keeps changing are as good as they were when it was read.
+            if round == ATTEMPTS || !self.renew_all(&mut runs, asked, report).await? {
+                break;
             }
         }
-        let open = undecided(&runs, count);
-        for run in &mut runs {
-            run.give_up(open.clone());
-        }
+        give_up_unproven(&mut runs);
         Ok(runs)
     }
 

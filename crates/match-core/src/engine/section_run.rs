@@ -57,9 +57,13 @@ impl SectionRun {
         }
     }
 
+    /// Notes which state of the section a pass read.
+    pub(super) fn has_read(&mut self, revision: Option<Revision>) {
+        self.read_at = (self.id, revision);
+    }
+
     /// Takes what a pass found. The first pass answers all queries.
     pub(super) fn take(&mut self, passed: Passed) {
-        self.read_at = (self.id, passed.revision);
         self.answered_at.get_or_insert(self.read_at);
         for at in passed.unproven {
             self.unproven.insert(at);
@@ -86,9 +90,10 @@ impl SectionRun {
         self.answered_at.is_some_and(|answered| answered != self.read_at)
     }
 
-    /// The queries with an answer.
-    pub(super) fn answered(&self) -> Vec<usize> {
-        (0..self.answers.len()).filter(|at| !self.unproven.contains(at)).collect()
+    /// The queries that were not given up.
+    pub(super) fn not_given_up(&self) -> Vec<usize> {
+        let given_up = |at: &usize| matches!(self.answers.get(*at), Some(Answer::Unknown(_)));
+        (0..self.answers.len()).filter(|at| !given_up(at)).collect()
     }
 
     /// Notes that all queries were answered again.
@@ -106,24 +111,41 @@ impl SectionRun {
     }
 }
 
-/// Queries that no section has found, and whose absence from the section `at` is not proven. A
-/// query that is ambiguous in another section counts as not found: its whole path may be here.
+/// Queries that no section has found by their paths, and whose absence from the section `at` is not
+/// proven. A query that is ambiguous in another section counts as not found: its whole path may be
+/// here.
 pub(super) fn not_found(runs: &[SectionRun], at: usize) -> Vec<usize> {
     let Some(run) = runs.get(at) else { return Vec::new() };
     let healthy = || runs.iter().filter(|run| run.failed.is_none());
     let found = |query: usize| {
         let mut answers = healthy().filter_map(|run| run.answers.get(query));
-        answers.any(|answer| matches!(answer, Answer::Found(_)))
+        answers.any(is_found_by_path)
     };
     (0..run.answers.len()).filter(|query| run.unproven.contains(query) && !found(*query)).collect()
 }
 
-/// Queries that paths do not decide: no section has found them.
+/// Gives up the queries that [`not_found`] still has in any section.
+pub(super) fn give_up_unproven(runs: &mut [SectionRun]) {
+    for at in 0..runs.len() {
+        let open = not_found(runs, at);
+        if let Some(run) = runs.get_mut(at) {
+            run.give_up(open);
+        }
+    }
+}
+
+/// An answer by title is no reason to leave a query out: a title is compared with those of every
+/// section.
+fn is_found_by_path(answer: &Answer) -> bool {
+    answer.found().is_some_and(|found| found.evidence.rule.is_path())
+}
+
+/// Queries that paths do not decide: no section has found them by their paths.
 pub(super) fn undecided(runs: &[SectionRun], queries: usize) -> Vec<usize> {
     let healthy = || runs.iter().filter(|run| run.failed.is_none());
     let decided = |query: &usize| {
         let mut answers = healthy().filter_map(|run| run.answers.get(*query));
-        answers.any(|answer| matches!(answer, Answer::Found(_) | Answer::Unknown(_)))
+        answers.any(|answer| is_found_by_path(answer) || matches!(answer, Answer::Unknown(_)))
     };
     (0..queries).filter(|query| !decided(query)).collect()
 }

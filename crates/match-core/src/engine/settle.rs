@@ -26,9 +26,11 @@ impl Engine {
         if open.is_empty() {
             return Ok(());
         }
-        let mut demand = Demand::files(open.len() as u64);
+        // If the section changes, all its queries are answered again.
+        let mut demand = Demand::files(asked.queries.len() as u64);
         for _ in 0..ATTEMPTS {
             let passed = self.pass(run, asked, open.clone(), rules, report).await?;
+            run.has_read(passed.revision);
             if passed.damaged {
                 // Nothing that was read can be trusted, so the section is listed again.
                 let section = run.id;
@@ -66,8 +68,8 @@ impl Engine {
         if !run.is_outdated() {
             return Ok(false);
         }
-        let answered = run.answered();
-        self.settle(run, asked, answered, Rules::Paths, report).await?;
+        let again = run.not_given_up();
+        self.settle(run, asked, again, Rules::Paths, report).await?;
         run.mark_renewed();
         Ok(true)
     }
