@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use crate::error::Error;
+use crate::error::{Broken, Error};
 use crate::format::section::SectionRow;
 use crate::format::{envelope, place, tables};
 use crate::model::section::{SectionId, SectionState};
@@ -52,19 +52,28 @@ pub(crate) fn known_sections(txn: &WriteTransaction) -> Result<BTreeSet<SectionI
     Ok(read_sections(txn)?.into_iter().map(|state| state.id).collect())
 }
 
-/// Reads one section's state inside a write transaction.
+/// Reads one section's state inside a write transaction. A flipped bit in a key puts rows out of
+/// order. Then redb finds a row when it reads all of them, but not by its key, and no refresh of the
+/// section would ever be written: the file is damaged.
 pub(crate) fn section_in(
     txn: &WriteTransaction,
     id: SectionId,
 ) -> Result<Option<SectionState>, Error> {
     let doing = "reading its sections";
-    let sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
-    let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
-    Ok(row.and_then(|value| {
-        envelope::open::<SectionRow>(place::section(id), value.value())
-            .ok()
-            .map(|row| row.into_state(id))
-    }))
+    let read = {
+        let sections = txn.open_table(tables::SECTIONS).map_err(Error::storage(doing))?;
+        let row = sections.get((id.0, 0)).map_err(Error::storage(doing))?;
+        row.and_then(|value| {
+            envelope::open::<SectionRow>(place::section(id), value.value())
+                .ok()
+                .map(|row| row.into_state(id))
+        })
+    };
+    if read.is_none() && known_sections(txn)?.contains(&id) {
+        let what = format!("the row of section {} is not found under its key", id.0);
+        return Err(Error::Storage { doing, source: Box::new(Broken(what)) });
+    }
+    Ok(read)
 }
 
 /// Writes one section's state inside a write transaction.
